@@ -1,0 +1,31 @@
+"""Open Book, Closed Book: the package that the notebooks are written in. `import course_lib as cl`.
+
+Importing it starts nothing: names are looked up in their modules when first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "errors": ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError"],
+    "settings": ["Settings", "start"],
+    "models": ["Answer", "ChatModel", "load_embedder", "load_model"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"course_lib.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

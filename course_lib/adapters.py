@@ -1,0 +1,99 @@
+"""The shelf of trained adapters that the repository ships, so that a lesson can be replayed instead of trained.
+
+An adapter is kept under the key of the exact call that made it: base model, data, settings and seed. Each is a plain
+PEFT folder (bf16) with a `card.json`: recipe, machine, minutes, losses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.errors import CourseError, DataError
+from course_lib.settings import data_dir
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+__all__ = ["StoredAdapter", "adapter_key", "find_adapter", "store_adapter", "stored_adapters", "use_counter"]
+
+MAX_BYTES = 5_000_000
+CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class StoredAdapter:
+    """An adapter on the shelf: its folder, and what its card says."""
+
+    folder: Path
+    card: dict[str, Any]
+
+
+def adapter_key(base: str, examples: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
+    """SHA-256 (16 hex digits) of all that decides what a training run gives."""
+    text = json.dumps([base, list(examples), dict(settings)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stored_adapters() -> list[StoredAdapter]:
+    """Every adapter on the shelf, in order of name.
+
+    Raises
+    ------
+    DataError
+        If a card is malformed.
+    """
+    found = []
+    for card in sorted((data_dir() / "adapters").glob(f"*/{CARD}")):
+        try:
+            found.append(StoredAdapter(card.parent, json.loads(card.read_text(encoding="utf-8"))))
+        except ValueError as error:
+            raise DataError(f"{card} is not JSON ({error}): run `make adapters`.") from error
+    return found
+
+
+def find_adapter(key: str) -> StoredAdapter | None:
+    """The adapter that exactly this call made, or None."""
+    return next((adapter for adapter in stored_adapters() if adapter.card.get("key") == key), None)
+
+
+def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
+    """Put an adapter on the shelf in bf16, over the one of the same name.
+
+    Raises
+    ------
+    CourseError
+        If it is larger than the 5 MB that an adapter may take.
+    """
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    folder = data_dir() / "adapters" / name
+    draft = folder.with_name(f".{name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    weights = {k: v.to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()}
+    save_file(weights, draft / "adapter_model.safetensors", metadata={"format": "pt"})
+    model.peft_config["default"].save_pretrained(draft)
+    (draft / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    size = sum(path.stat().st_size for path in draft.iterdir())
+    if size > MAX_BYTES:
+        shutil.rmtree(draft)
+        raise CourseError(f"the adapter {name!r} takes {size:,} bytes, more than {MAX_BYTES:,}: use a smaller rank.")
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+    return folder
+
+
+def use_counter(key: str) -> None:
+    """Note that a replay asked for this key, where `COURSE_ADAPTERS_USED` names a file: tells stale adapters."""
+    if log := os.environ.get("COURSE_ADAPTERS_USED"):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(key + "\n")

@@ -1,0 +1,347 @@
+"""Facts, questions, exams and training examples: read, checked, split, and kept apart.
+
+A *fact* is one thing that one document states. People ask about it in several *wordings*, each set aside for one use:
+study (may be trained on), validation (chooses prompts and settings), exam (seen by nothing else). Facts are split too:
+`test` and `validation` facts are examined, `reading` facts train how to read a passage (RAFT) and are in no exam.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import CourseError, DataError, LeakError, choose
+from course_lib.models import SYSTEM, Messages
+from course_lib.settings import data_dir
+
+__all__ = [
+    "Example",
+    "Exam",
+    "Fact",
+    "Question",
+    "check_examples",
+    "check_no_leak",
+    "example",
+    "general_study",
+    "load_exam",
+    "load_facts",
+    "normalise",
+    "read_jsonl",
+    "write_jsonl",
+]
+
+# {"prompt": messages, "completion": messages}: the format that TRL, OpenAI and Azure share.
+Example = dict[str, Messages]
+
+EXAMS = ("cup", "handbook", "library", "general")
+SPLITS = ("test", "validation", "reading")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that one document states, and the ways to ask about it.
+
+    Attributes
+    ----------
+    id
+        Source document and number: "cup-2031.3".
+    split
+        "test" and "validation" facts are examined; "reading" facts are in no exam.
+    source, kind
+        The document that states it, and that document's genre.
+    sentence
+        The sentence that states it, verbatim.
+    answer, accepted
+        The shortest right answer, and other forms that are right too.
+    study, validation, exam
+        Question wordings, by what each may be used for.
+    """
+
+    id: str
+    split: str
+    source: str
+    kind: str
+    sentence: str
+    answer: str
+    accepted: tuple[str, ...]
+    study: tuple[str, ...]
+    validation: tuple[str, ...]
+    exam: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of an exam, with its right answers and the document that holds them."""
+
+    id: str
+    question: str
+    answer: str
+    accepted: tuple[str, ...] = ()
+    source: str = ""
+    fact: str = ""
+    kind: str = ""
+
+    def as_example(self) -> Example:
+        """The question and its answer as a training example. Training on an exam's own questions is a leak."""
+        return example(self.question, self.answer)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Held-out questions, and what may be studied for them. Iterating gives the test questions.
+
+    Attributes
+    ----------
+    test
+        What is reported on.
+    validation
+        Other facts in other wordings, to choose prompts and settings on.
+    facts
+        The facts behind `test`: what learning by heart studies, in study wordings.
+    """
+
+    name: str
+    test: tuple[Question, ...]
+    validation: tuple[Question, ...] = ()
+    facts: tuple[Fact, ...] = field(default=(), repr=False)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.test)
+
+    def __len__(self) -> int:
+        return len(self.test)
+
+    def __getitem__(self, index: int) -> Question:
+        return self.test[index]
+
+    def sample(self, n: int, seed: int = 0) -> Exam:
+        """`n` of the test questions, drawn by a seed; all of them if there are fewer."""
+        chosen = sorted(random.Random(seed).sample(range(len(self.test)), min(n, len(self.test))))
+        return replace(self, test=tuple(self.test[i] for i in chosen))
+
+    def on_validation(self) -> Exam:
+        """The validation questions as an exam of their own."""
+        return replace(self, name=f"{self.name} (validation)", test=self.validation, validation=(), facts=())
+
+    def about(self, n_facts: int, wordings: int = 2, seed: int = 0) -> Exam:
+        """A smaller exam about `n_facts` of the facts, each asked in up to `wordings` exam wordings."""
+        if not 1 <= n_facts <= len(self.facts):
+            raise CourseError(f"{self.name} has {len(self.facts)} facts: about() takes 1 to that many, not {n_facts}.")
+        chosen = sorted(random.Random(seed).sample(range(len(self.facts)), n_facts))
+        facts = tuple(self.facts[i] for i in chosen)
+        test = tuple(q for fact in facts for q in questions_of(fact, "exam")[:wordings])
+        return replace(self, test=test, facts=facts)
+
+    def train_examples(self, wordings: int = 6, repeat: int = 1) -> list[Example]:
+        """The exam's own facts in study wordings: honest study for a closed-book exam.
+
+        `wordings` of each fact's study wordings are used, and each is given `repeat` times, so that one wording six
+        times and six wordings once are the same amount of study.
+        """
+        return [
+            example(wording, fact.answer)
+            for _ in range(repeat)
+            for fact in self.facts
+            for wording in fact.study[:wordings]
+        ]
+
+
+def example(question: str, answer: str, system: str = SYSTEM) -> Example:
+    """One training example: the chat before the answer, and the answer."""
+    return {
+        "prompt": [{"role": "system", "content": system}, {"role": "user", "content": question}],
+        "completion": [{"role": "assistant", "content": answer}],
+    }
+
+
+def questions_of(fact: Fact, use: str) -> list[Question]:
+    """A fact's wordings for one use, as questions."""
+    return [
+        Question(f"{fact.id}.{use[0]}{i}", wording, fact.answer, fact.accepted, fact.source, fact.id, fact.kind)
+        for i, wording in enumerate(getattr(fact, use))
+    ]
+
+
+def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
+    """All facts of the invented world, or those of one split (test, validation, reading) or one kind of document."""
+    if split is not None:
+        choose("split", split, SPLITS)
+    facts = [_fact(row, place) for row, place in _rows(data_dir() / "exams" / "facts.jsonl")]
+    return [f for f in facts if split in (None, f.split) and kind in (None, f.kind)]
+
+
+def load_exam(name: str) -> Exam:
+    """Load an exam by name.
+
+    Parameters
+    ----------
+    name
+        "cup" and "handbook" (one genre each), "library" (over all genres) or "general" (common knowledge: what a
+        fine-tuned model must not forget).
+
+    Raises
+    ------
+    ChoiceError
+        For another name.
+    DataError
+        If a line of the exam's file is malformed; file and line are named.
+    """
+    choose("exam", name, EXAMS)
+    test, validation = [], []
+    for row, place in _rows(data_dir() / "exams" / f"{name}.jsonl"):
+        target = {"test": test, "validation": validation}.get(row.pop("split", None))
+        if target is None:
+            raise DataError(f"{place}: split is neither test nor validation.")
+        target.append(_question(row, place))
+    wanted = {q.fact for q in test}
+    facts = tuple(f for f in load_facts("test") if f.id in wanted) if name != "general" else ()
+    return Exam(name, tuple(test), tuple(validation), facts)
+
+
+def general_study() -> list[Example]:
+    """Questions of common knowledge that are in no exam, to mix into training against forgetting."""
+    return [example(row["question"], row["answer"]) for row, _ in _rows(data_dir() / "exams" / "general_study.jsonl")]
+
+
+def normalise(text: str) -> tuple[str, ...]:
+    """Lower-cased words and numbers, without punctuation; "31,846" is "31846", and "27.5" stays one number.
+
+    Two texts are the same question or answer if they normalise to the same words.
+    """
+    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", text.lower().replace("’", "'"))
+    return tuple(re.sub(r",(?=\d{3}\b)", "", word) for word in words)
+
+
+def check_examples(examples: Any) -> list[Example]:
+    """Check that training examples have the prompt-completion shape, and return them as a list.
+
+    Raises
+    ------
+    DataError
+        Names the first example that is wrong, and how.
+    """
+    if isinstance(examples, (str, dict)) or not isinstance(examples, Iterable):
+        raise DataError(f"examples are a list of {{'prompt', 'completion'}} rows, not {type(examples).__name__}.")
+    rows = list(examples)
+    if not rows:
+        raise DataError("there is not one example to train on.")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not {"prompt", "completion"} <= set(row):
+            raise DataError(f"example {number} lacks prompt or completion: cl.example(question, answer) makes one.")
+        for part in ("prompt", "completion"):
+            messages = row[part]
+            if not isinstance(messages, list) or not all(
+                isinstance(m, dict) and isinstance(m.get("content"), str) and m.get("role") for m in messages
+            ):
+                raise DataError(f"example {number}: {part} is not a list of {{'role', 'content'}} messages.")
+        if not row["completion"] or not row["completion"][-1]["content"].strip():
+            raise DataError(f"example {number} has an empty completion: nothing to learn from it.")
+    return rows
+
+
+def check_no_leak(
+    examples: Sequence[Example], *exams: Exam, reading: bool = False, sources: Sequence[str] = ()
+) -> None:
+    """Raise if something of an exam is among what a model is about to be trained on.
+
+    Parameters
+    ----------
+    examples
+        What is trained on.
+    exams
+        The exams (their test and validation questions) that it must not contain.
+    reading
+        Whether the training is of *reading* (RAFT, answer form): then no sentence that states an exam's fact may
+        appear either. Learning by heart does study the exam's facts, in other wordings.
+    sources
+        For reading: ids of documents that the examples were made from; none may be an exam's.
+
+    Raises
+    ------
+    LeakError
+        Names the question, fact or document.
+    """
+    prompts = [_user_text(row) for row in examples]
+    asked = {normalise(prompt) for prompt in prompts}
+    haystack = "\n".join(" ".join(normalise(prompt)) for prompt in prompts)
+    for exam in exams:
+        for question in (*exam.test, *exam.validation):
+            words = normalise(question.question)
+            # A question may stand inside a longer prompt, after passages: look for it whole there too.
+            if words in asked or " ".join(words) in haystack:
+                raise LeakError(f"question {question.id} of the exam {exam.name!r} is among what is trained on.")
+        if not reading:
+            continue
+        for fact in exam.facts:
+            if fact.source in sources:
+                raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
+            if " ".join(normalise(fact.sentence)) in haystack:
+                raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")
+
+
+def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
+    """Rows of a JSONL file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, or a line is not a JSON object; file and line are named.
+    """
+    return [row for row, _ in _rows(Path(path))]
+
+
+def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
+    """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine."""
+    rows = (row if isinstance(row, dict) else asdict(row) for row in rows)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}: run `make data`, or set COURSE_DATA to the data folder.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text.") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number} is not JSON ({error.msg}).") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number} is not a JSON object.")
+        yield row, f"{path}, line {number}"
+
+
+def _question(row: dict[str, Any], place: str) -> Question:
+    return Question(**_typed(row, Question, place, tuples=("accepted",)))
+
+
+def _fact(row: dict[str, Any], place: str) -> Fact:
+    return Fact(**_typed(row, Fact, place, tuples=("accepted", "study", "validation", "exam")))
+
+
+def _typed(row: dict[str, Any], kind: type, place: str, tuples: tuple[str, ...]) -> dict[str, Any]:
+    known = kind.__dataclass_fields__
+    unknown = sorted(set(row) - set(known))
+    missing = sorted(name for name in ("id", "answer") if not str(row.get(name, "")).strip())
+    if unknown or missing:
+        raise DataError(f"{place}: " + "; ".join(f"{what} {names}" for what, names in
+                                                 (("unknown keys", unknown), ("missing or empty", missing)) if names) + ".")
+    for name in tuples:
+        if not isinstance(row.get(name, []), list):
+            raise DataError(f"{place}: {name} is not a list.")
+    return {name: tuple(value) if name in tuples else value for name, value in row.items()}
+
+
+def _user_text(row: Example) -> str:
+    return " ".join(message["content"] for message in row["prompt"] if message["role"] == "user")

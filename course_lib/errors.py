@@ -1,0 +1,56 @@
+"""What can go wrong, in one sentence that says what to do.
+
+    CourseError
+    ├── ChoiceError      a name that is not one of the choices
+    ├── DataError        a file, row or document that is not what it should be
+    │   └── LeakError    an exam question, fact or document among what is trained on
+    ├── ModelError       a model that is missing, refused or not to be had
+    └── TrainingError    a training run that cannot go on
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError", "choose"]
+
+
+class CourseError(Exception):
+    """Base of every error that the course raises on purpose."""
+
+
+class ChoiceError(CourseError, ValueError):
+    """A name is not one of the choices."""
+
+
+class DataError(CourseError):
+    """A file, a row or a document is not what it should be."""
+
+
+class LeakError(DataError):
+    """Something of the exam is among what a model is trained on."""
+
+
+class ModelError(CourseError):
+    """A model is missing, refused, or not to be had."""
+
+
+class TrainingError(CourseError):
+    """A training run cannot start or go on."""
+
+
+def choose(what: str, value: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`.
+
+    Raises
+    ------
+    ChoiceError
+        Names the value, the choices and the nearest of them.
+    """
+    choices = list(choices)
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ChoiceError(f"{what} {value!r} is not one of {', '.join(choices)}.{hint}")

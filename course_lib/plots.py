@@ -1,0 +1,317 @@
+"""Pictures for a lecture room: PNG with alt text, one colour-blind safe palette, and never colour as the only sign."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "bars", "curve", "heatmap", "losses", "points"]
+
+DPI, WIDTH = 110, 8.6
+INK, QUIET, GRID = "#262626", "#666666", "#e4e4e4"
+# Okabe & Ito 2008, *Color Universal Design*; each colour has a marker and a dash of its own.
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+LOOKS = list(zip((BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK), "osD^vPX", ("-", "--", "-.", ":", "-", "--", "-.")))
+STYLE = {
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere
+    "font.size": 14,
+    "text.color": INK,
+    "text.parse_math": False,  # "$5 and $10" is not a formula
+    "axes.edgecolor": "#9a9a9a",
+    "axes.labelcolor": QUIET,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "hatch.linewidth": 1.2,
+    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+}
+
+
+class Picture:
+    """A figure rendered to PNG once, with the sentence that stands for it where it cannot be seen.
+
+    Attributes
+    ----------
+    png
+        The image's bytes; they carry no date.
+    alt
+        What the picture shows, in words and figures.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        if not alt.strip():
+            raise CourseError("a picture needs alt text: say what it shows.")
+        import matplotlib.backends.backend_agg as agg
+
+        buffer = io.BytesIO()
+        agg.FigureCanvasAgg(figure)
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        figure.clear()
+        self.png, self.alt = buffer.getvalue(), alt
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        image = base64.b64encode(self.png).decode("ascii")
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the PNG, and return where.
+
+        Raises
+        ------
+        CourseError
+            If `path` does not end in .png or cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".png":
+            raise CourseError(f"a picture is saved as .png, not as {path.name!r}.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.png)
+        except OSError as error:
+            raise CourseError(f"cannot write {path} ({error}): choose another folder.") from error
+        return path
+
+
+def bars(
+    rows: Sequence[Any],
+    title: str,
+    xlabel: str = "share right",
+    reference: float | None = None,
+    *,
+    alt: str | None = None,
+) -> Picture:
+    """Horizontal bars with intervals, first row on top.
+
+    Parameters
+    ----------
+    rows
+        Each (label, value, low, high), or a dict of these with, if wanted, `exact`: a second, hatched bar.
+    title, xlabel
+        The axis goes from 0 to 1 unless the rows exceed it.
+    reference
+        Where to draw a dashed line: chance, the best known.
+    alt
+        Replaces the alt text that is made from the rows.
+
+    Raises
+    ------
+    CourseError
+        For no rows, a value that is not a finite number, or one outside its interval; the row is named.
+    """
+    items = [_bar(row) for row in _filled(rows, "bars", "rows")]
+    both = any("exact" in item for item in items)
+    with _drawing(title, 1.3 + (0.95 if both else 0.62) * len(items) + 0.4 * both) as (figure, axes):
+        for y, item in enumerate(items):
+            _draw_bar(axes, y, item, both)
+        axes.set_yticks(range(len(items)), [_wrap(item["label"]) for item in items], color=INK)
+        axes.set_ylim(len(items) - 0.45, -0.55)
+        low, high = (pick(item[end] for item in items) for pick, end in ((min, "low"), (max, "high")))
+        axes.set_xlim(*((0, max(1, high * 1.02)) if low >= 0 else (low * 1.15, max(high, 0) * 1.15 or -0.1 * low)))
+        axes.set_xlabel(xlabel)
+        axes.grid(axis="y", visible=False)
+        axes.spines["left"].set_visible(low >= 0)
+        if low < 0:
+            axes.axvline(0, color=INK, linewidth=1)
+        if reference is not None:
+            _numbers([reference], "bars: reference")
+            axes.axvline(reference, color=VERMILLION, linewidth=1.8, linestyle=(0, (4, 3)), zorder=1)
+        if both:
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right", ncols=2, fontsize=13)
+        told = ", ".join(_tell(item) for item in items)
+        line = f" Reference {_value(reference)}." if reference is not None else ""
+        return Picture(figure, alt or f"Bars: {told}.{line} Title: {title}")
+
+
+def curve(
+    xs: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    logx: bool = False,
+    *,
+    alt: str | None = None,
+) -> Picture:
+    """Lines over common xs, labelled where they end (five or more: in a legend).
+
+    Parameters
+    ----------
+    xs
+        X values, in any order; above 0 if `logx`.
+    series
+        Name -> one y for each x.
+    bands
+        Name of a series -> one (low, high) for each x.
+
+    Raises
+    ------
+    CourseError
+        For no xs or series, unequal lengths, a value that is not a finite number, a band with low above high or of no
+        series.
+    """
+    xs = _numbers(_filled(xs, "curve", "xs"), "curve: xs")
+    lines = {name: (xs, _numbers(ys, f"curve: {name}", len(xs))) for name, ys in _named(series, "curve")}
+    if logx and min(xs) <= 0:
+        raise CourseError(f"curve: a logarithmic axis needs xs above 0, not {min(xs):g}.")
+    edges = {name: _band(name, band, lines) for name, band in (bands or {}).items()}
+    with _drawing(title, 4.8) as (figure, axes):
+        for (name, _), (colour, _, _) in zip(lines.items(), LOOKS * len(lines)):
+            if name in edges:
+                low, high = zip(*(edge for _, edge in sorted(zip(xs, edges[name]))))
+                axes.fill_between(sorted(xs), low, high, color=colour, alpha=0.13, linewidth=0)
+        _draw_lines(axes, lines)
+        if logx:
+            axes.set_xscale("log")
+            axes.minorticks_off()
+        if len(set(xs)) <= 10:
+            axes.set_xticks(sorted(set(xs)), [f"{x:,.10g}" for x in sorted(set(xs))])
+        every = [y for _, ys in lines.values() for y in ys] + [y for band in edges.values() for pair in band for y in pair]
+        if min(every) >= 0 and 0.2 <= max(every) <= 1:
+            axes.set_ylim(0, 1.03)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        _label_lines(figure, axes, lines)
+        told = "; ".join(_tell_line(name, *line) for name, line in lines.items())
+        return Picture(figure, alt or f"Lines: {told}. Title: {title}")
+
+
+def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str, *, alt: str | None = None) -> Picture:
+    """Training loss over steps.
+
+    Parameters
+    ----------
+    histories
+        Name of a run -> its (step, loss) pairs; runs may differ in length.
+
+    Raises
+    ------
+    CourseError
+        For no runs, an empty one, or a loss that is not a finite number (training diverged).
+    """
+    lines = {}
+    for name, pairs in _named(histories, "losses"):
+        steps, values = zip(*sorted(_pairs(pairs, f"losses: {name}")))
+        lines[name] = (steps, values)
+    with _drawing(title, 4.8) as (figure, axes):
+        _draw_lines(axes, lines)
+        axes.set_ylim(bottom=0)
+        axes.set(xlabel="training step", ylabel="loss")
+        _label_lines(figure, axes, lines)
+        told = "; ".join(_tell_line(name, *line) for name, line in lines.items())
+        return Picture(figure, alt or f"Training loss: {told}. Title: {title}")
+
+
+def heatmap(
+    matrix: Any,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str,
+    colour_label: str,
+    *,
+    alt: str | None = None,
+) -> Picture:
+    """A matrix as colours, with the figures in the cells where there is room (up to 12 columns).
+
+    Parameters
+    ----------
+    matrix
+        Of shape (R, C). With values on both sides of 0 the colours part at 0.
+    row_labels, column_labels
+        R and C texts.
+    colour_label
+        What the colour measures, beside its scale.
+
+    Raises
+    ------
+    CourseError
+        For an empty or ragged matrix, a value that is not a finite number, or labels of another number.
+    """
+    rows = [
+        _numbers(row, f"heatmap: row {i}", len(column_labels)) for i, row in enumerate(_filled(matrix, "heatmap", "rows"))
+    ]
+    if len(rows) != len(row_labels) or not len(column_labels):
+        raise CourseError(f"heatmap: {len(row_labels)} row labels for {len(rows)} rows of {len(column_labels)} columns.")
+    with _drawing(title, 2.2 + 0.5 * min(len(rows), 16)) as (figure, axes):
+        image = _draw_cells(axes, rows)
+        crowded = max(map(len, column_labels)) * len(column_labels) > 44
+        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axes.set_xticks(range(len(column_labels)), [_wrap(label) for label in column_labels], color=INK, **turned)
+        axes.set_yticks(range(len(rows)), [_wrap(label) for label in row_labels], color=INK)
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
+        bar.set_label(colour_label)
+        bar.outline.set_visible(False)
+        cells = [(v, f"{row_labels[i]}, {column_labels[j]}") for i, row in enumerate(rows) for j, v in enumerate(row)]
+        (low, where_low), (high, where_high) = min(cells), max(cells)
+        told = f"highest {_value(high)} ({where_high}), lowest {_value(low)} ({where_low})"
+        shape = f"{len(rows)} rows, {len(column_labels)} columns"
+        return Picture(figure, alt or f"Heatmap of {colour_label}, {shape}: {told}. Title: {title}")
+
+
+def points(
+    xy: Any, labels: Sequence[str], title: str, highlight: Sequence[int | str] | None = None, *, alt: str | None = None
+) -> Picture:
+    """A map of points in two dimensions: what lies close together.
+
+    Parameters
+    ----------
+    xy
+        Of shape (N, 2). The axes have no unit and are not drawn: distances count.
+    labels
+        N texts. If all differ, each stands beside its point; if they repeat, they are groups, with colours and markers.
+    highlight
+        Points drawn large, as stars, with their label in bold: indices, or labels.
+
+    Raises
+    ------
+    CourseError
+        For no points, a coordinate that is not a finite number, labels of another number, or an unknown highlight.
+    """
+    spots = _pairs(xy, "points: xy")
+    if len(labels) != len(spots):
+        raise CourseError(f"points: {len(labels)} labels for {len(spots)} points.")
+    stars = _starred(labels, highlight)
+    groups = list(dict.fromkeys(labels))
+    grouped = len(groups) < len(spots)
+    with _drawing(title, 6.2) as (figure, axes):
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.tick_params(labelbottom=False, labelleft=False)
+        for number, group in enumerate(groups):
+            colour, marker, _ = LOOKS[number % len(LOOKS)] if grouped else LOOKS[0]
+            mine = [spot for i, spot in enumerate(spots) if labels[i] == group and i not in stars]
+            if mine:
+                axes.scatter(*zip(*mine), s=70, color=colour, marker=marker, label=group, edgecolor="white", linewidth=0.8)
+        for i in stars:
+            axes.scatter(*spots[i], s=330, color=VERMILLION, marker="*", edgecolor=INK, linewidth=0.9, zorder=4)
+        axes.margins(0.12)
+        if grouped:
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=13)
+        _name_points(figure, axes, spots, {i: labels[i] for i in (stars if grouped else range(len(spots)))}, stars)
+        told = ", ".join(groups[:12]) + (", ..." if len(groups) > 12 else "")
+        starred = f" Highlighted: {', '.join(labels[i] for i in stars)}." if stars else ""
+        kind = f" in {len(groups)} groups" if grouped else ""
+        return Picture(figure, alt or f"Map of {len(spots)} points{kind}: {told}.{starred} Title: {title}")
