@@ -10,8 +10,23 @@ from typing import Any
 
 _HOME = {
     "errors": ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError"],
-    "settings": ["Settings", "start"],
+    "settings": ["Settings", "cache_dir", "data_dir", "start"],
     "models": ["Answer", "ChatModel", "load_embedder", "load_model"],
+    "datasets": [
+        "Exam",
+        "Fact",
+        "Question",
+        "check_no_leak",
+        "example",
+        "general_study",
+        "load_exam",
+        "load_facts",
+    ],
+    "retrieval": ["ChromaStore", "Document", "Index", "Passage", "build_index", "read_documents"],
+    "adapters": ["stored_adapters"],
+    "finetuning": ["finetune"],
+    "evaluation": ["Comparison", "Report", "compare", "evaluate", "paired_difference"],
+    "rag": ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

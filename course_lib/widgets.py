@@ -123,7 +123,8 @@ def reveal(key: str, measured: Any) -> None:
     key
         As given to `predict` or `predict_choice`.
     measured
-        A number on the slider's scale; a string, for a choice; or a report with `.accuracy`, `.n` and `.ci` (low, high), all in shares.
+        A number on the slider's scale; a string, for a choice; or a report with `.n`, and `.accuracy` and `.ci` (low,
+        high) in shares.
         Of a report, `high` times the share is compared, in whole numbers unless the slider runs over fractions: per
         cent on a slider to 100, right answers on a slider to n.
 

@@ -1,0 +1,106 @@
+"""Training speed: our trainer against TRL's own loss and a bare PyTorch loop, as ratios in one run.
+
+    python tests/benchmarks/training_speed.py [--examples 96] [--rounds 3]
+
+Every contender trains the same LoRA on the same examples in the same batches. Rounds alternate, because machines are
+noisy; the median of each contender's rounds is compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import torch
+from transformers import PrinterCallback, set_seed
+from trl import SFTTrainer
+
+import course_lib as cl
+from course_lib import finetuning as ft
+from course_lib._trainer import CompletionTrainer
+
+RECIPE = ft.Recipe("lora", 1, 2e-3, 16, 8, "all", 0)
+
+
+def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
+    set_seed(0)
+    arguments = ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
+    trainer = kind(
+        model=ft._adapted(model, RECIPE),
+        args=arguments,
+        train_dataset=ft._dataset(rows),
+        processing_class=ft._for_training(model.tokenizer),
+    )
+    trainer.remove_callback(PrinterCallback)
+    started = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - started
+    return seconds, [row["loss"] for row in trainer.state.log_history if "loss" in row]
+
+
+def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
+    """Forward, output layer on completion tokens, backward, step: as little as there can be, in the trainer's batches."""
+    set_seed(0)
+    probe = CompletionTrainer(
+        model=ft._adapted(model, RECIPE),
+        args=ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
+        train_dataset=ft._dataset(rows),
+        processing_class=ft._for_training(model.tokenizer),
+    )
+    batches = list(probe.get_train_dataloader())
+    net = probe.model
+    base = net.get_base_model()
+    net.train()
+    trained = [p for p in net.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-3)
+    losses = []
+    started = time.perf_counter()
+    for batch in batches:
+        labels = batch["labels"][:, 1:]
+        wanted = labels != -100
+        hidden = base.model(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
+        ).last_hidden_state[:, :-1]
+        loss = torch.nn.functional.cross_entropy(base.lm_head(hidden[wanted]), labels[wanted])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return time.perf_counter() - started, losses
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    cl.start()
+    model = cl.load_model()
+    rows = cl.load_exam("handbook").train_examples()[: options.examples]
+    tokens = sum(len(model.encode(row["prompt"])) for row in rows)
+    contenders = {
+        "TRL's own loss": lambda: with_trainer(SFTTrainer, model, rows),
+        "course_lib": lambda: with_trainer(CompletionTrainer, model, rows),
+        "bare PyTorch loop": lambda: bare_loop(model, rows),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(options.rounds):
+        for name, run in contenders.items():
+            elapsed, losses = run()
+            seconds[name].append(elapsed)
+            print(f"{name:20} {elapsed:6.1f} s  first loss {losses[0]:.4f}  last {losses[-1]:.4f}", flush=True)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"\nmedian of {options.rounds}; about {tokens:,} prompt tokens a round")
+    own = medians["TRL's own loss"]
+    for name, value in medians.items():
+        print(f"{name:20} {value:6.1f} s  x{own / value:.2f} of TRL's own loss")
+
+
+if __name__ == "__main__":
+    main()
