@@ -476,7 +476,8 @@ def _bar(row: Any) -> dict[str, Any]:
         raise CourseError(f"bars: a row is (label, value, low, high) or a dict of these and exact, not {row!r}.")
     numbers = [name for name in item if name != "label"]
     item |= zip(numbers, _numbers([item[name] for name in numbers], f"bars: {item['label']}"))
-    if not item["low"] <= item["value"] <= item["high"]:
+    slack = 1e-9 * max(1, abs(item["value"]))  # an interval of a share of 0 may begin at 1e-18
+    if item["low"] > item["high"] or not item["low"] - slack <= item["value"] <= item["high"] + slack:
         raise CourseError(f"bars: {item['label']}: {_tell(item)} is not a value inside its interval, low to high.")
     return item
 

@@ -102,6 +102,10 @@ def test_a_value_is_written_clear_of_its_bar_and_its_interval():
             assert box.x1 < start or box.x0 > end, f"{value} ({low} to {high}) is covered"
 
 
+def test_an_interval_that_misses_its_value_by_rounding_alone_is_drawn():
+    assert plots.bars([("a", 0.0, 1e-18, 0.05), ("b", 1.0, 0.95, 1 - 1e-16)], "t").png
+
+
 def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
     axes = Figure().add_subplot()
     plots._draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
