@@ -26,6 +26,9 @@ _HOME = {
     "adapters": ["stored_adapters"],
     "finetuning": ["finetune"],
     "evaluation": ["Comparison", "Report", "compare", "evaluate", "paired_difference"],
+    "plots": ["Picture"],
+    "widgets": ["predict", "predict_choice", "quiz", "reveal"],
+    "exercises": ["check", "progress_report"],
     "rag": ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

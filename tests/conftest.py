@@ -1,0 +1,91 @@
+"""Small stand-ins that tests share: a tiny random Llama, a bag-of-words embedder, a cache folder of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_lib import settings
+
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own cache and starts without a session."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    for name in ("COURSE_REPLAY", "COURSE_RECORD", "COURSE_PROFILE", "COURSE_DATA", "COURSE_ADAPTERS_USED"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings, "_current", None)
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> Any:
+    """A byte-level tokenizer with the course's chat template: every text becomes its bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: i for i, token in enumerate([*specials, *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>", unk_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"], padding_side="left",
+    )  # fmt: skip
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+@pytest.fixture
+def tiny_model(tiny_tokenizer: Any) -> Any:
+    """A ChatModel over a random Llama of two layers: everything works, nothing is known, in milliseconds."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from course_lib.models import ChatModel
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tiny_tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=2, pad_token_id=2,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    return ChatModel(model, tiny_tokenizer, "tiny", "tiny@0")
+
+
+class BagOfWordsEmbedder:
+    """Embeds by hashed words: texts that share words are near. Stands in for sentence-transformers."""
+
+    dimensions = 64
+
+    def encode(self, texts: list[str], **_: Any) -> Any:
+        import numpy as np
+
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, int(hashlib.md5(word.strip(".,?!").encode()).hexdigest(), 16) % self.dimensions] += 1
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+    def tokenizer(self, text: str, **_: Any) -> dict[str, list[int]]:
+        return {"input_ids": list(range(len(text.split())))}
+
+
+@pytest.fixture
+def small_embedder(monkeypatch: pytest.MonkeyPatch) -> BagOfWordsEmbedder:
+    """What `build_index` embeds with, instead of the real model."""
+    from course_lib import retrieval
+
+    embedder = BagOfWordsEmbedder()
+    monkeypatch.setattr(retrieval, "load_embedder", lambda: embedder)
+    return embedder
