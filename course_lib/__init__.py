@@ -29,6 +29,8 @@ _HOME = {
     "plots": ["Picture"],
     "widgets": ["predict", "predict_choice", "quiz", "reveal"],
     "exercises": ["check", "progress_report"],
+    "checkup": ["check_machine"],
+    "results": ["load_results"],
     "rag": ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -38,6 +40,8 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _HOME:  # a module: cl.plots.bars
+        return importlib.import_module(f"course_lib.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
     value = getattr(importlib.import_module(f"course_lib.{_MODULE_OF[name]}"), name)

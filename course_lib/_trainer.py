@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -37,6 +39,17 @@ class CompletionTrainer(SFTTrainer):
         loss = torch.nn.functional.cross_entropy(logits.float(), labels[wanted], reduction="sum")
         return loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            super()._save_checkpoint(model, trial)
+        except Exception as error:  # safetensors and torch have kinds of their own for a full disk
+            step = self.state.global_step
+            shutil.rmtree(Path(self.args.output_dir) / f"checkpoint-{step}", ignore_errors=True)
+            raise TrainingError(
+                f"the checkpoint of step {step} cannot be written to {self.args.output_dir} ({error}): free some disk "
+                "or set COURSE_CACHE, and run the cell again; it goes on from the checkpoint before."
+            ) from error
+
 
 class ProgressCallback(TrainerCallback):
     """The live loss beside one progress bar; stops a run whose loss is no number."""
@@ -59,8 +72,8 @@ class ProgressCallback(TrainerCallback):
         self.progress.advance(state.global_step - self.progress.done, f"loss {loss:.3f}")
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} at step {state.global_step}: the learning rate {args.learning_rate:g} is too high. "
-                "Try a tenth of it."
+                f"the loss is {loss} at step {state.global_step}: the learning rate {args.learning_rate:g} is too "
+                "high. Try a tenth of it."
             )
 
     def close(self) -> None:

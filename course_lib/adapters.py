@@ -6,6 +6,7 @@ PEFT folder (bf16) with a `card.json`: recipe, machine, minutes, losses.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ __all__ = ["StoredAdapter", "adapter_key", "find_adapter", "store_adapter", "sto
 
 MAX_BYTES = 5_000_000
 CARD = "card.json"
+# What a replay reads; `finetuning` writes more.
+CARD_KEYS = ("key", "machine", "minutes", "losses", "tokens", "trainable")
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,15 @@ def stored_adapters() -> list[StoredAdapter]:
         If a card is malformed.
     """
     found = []
-    for card in sorted((data_dir() / "adapters").glob(f"*/{CARD}")):
+    for path in sorted((data_dir() / "adapters").glob(f"[!.]*/{CARD}")):  # a dot: a draft that was never finished
         try:
-            found.append(StoredAdapter(card.parent, json.loads(card.read_text(encoding="utf-8"))))
+            card = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{card} is not JSON ({error}): run `make adapters`.") from error
+            raise DataError(f"{path} is not JSON ({error}): run `make adapters`.") from error
+        lacking = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+        if lacking:
+            raise DataError(f"{path} is no adapter's card, it lacks {', '.join(lacking)}: run `make adapters`.")
+        found.append(StoredAdapter(path.parent, card))
     return found
 
 
@@ -69,20 +76,29 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     Raises
     ------
     CourseError
-        If it is larger than the 5 MB that an adapter may take.
+        If it is larger than the 5 MB that an adapter may take, or cannot be written; the one that was there stays.
     """
     import torch
     from peft import get_peft_model_state_dict
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder = data_dir() / "adapters" / name
     draft = folder.with_name(f".{name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
     weights = {k: v.to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()}
-    save_file(weights, draft / "adapter_model.safetensors", metadata={"format": "pt"})
-    model.peft_config["default"].save_pretrained(draft)
-    (draft / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    config = copy.copy(model.peft_config["default"])
+    config.base_model_name_or_path = str(card.get("base", "")).split("@")[0]  # not a folder of this machine's cache
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        save_file(weights, draft / "adapter_model.safetensors", metadata={"format": "pt"})
+        config.save_pretrained(draft)
+        (draft / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise CourseError(
+            f"the adapter {name!r} cannot be written to {folder.parent} ({error}): free some disk."
+        ) from error
     size = sum(path.stat().st_size for path in draft.iterdir())
     if size > MAX_BYTES:
         shutil.rmtree(draft)

@@ -7,11 +7,14 @@ study (may be trained on), validation (chooses prompts and settings), exam (seen
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,8 @@ from course_lib.models import SYSTEM, Messages
 from course_lib.settings import data_dir
 
 __all__ = [
-    "Example",
     "Exam",
+    "Example",
     "Fact",
     "Question",
     "check_examples",
@@ -101,14 +104,15 @@ class Exam:
         What is reported on.
     validation
         Other facts in other wordings, to choose prompts and settings on.
-    facts
-        The facts behind `test`: what learning by heart studies, in study wordings.
+    facts, validation_facts
+        The facts behind `test` and behind `validation`. Learning by heart studies the former, in study wordings.
     """
 
     name: str
     test: tuple[Question, ...]
     validation: tuple[Question, ...] = ()
     facts: tuple[Fact, ...] = field(default=(), repr=False)
+    validation_facts: tuple[Fact, ...] = field(default=(), repr=False)
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.test)
@@ -120,18 +124,23 @@ class Exam:
         return self.test[index]
 
     def sample(self, n: int, seed: int = 0) -> Exam:
-        """`n` of the test questions, drawn by a seed; all of them if there are fewer."""
+        """`n` of the test questions (at least 1), drawn by a seed; all of them if there are fewer."""
+        if n < 1:
+            raise CourseError(f"a sample of {n} questions: take at least 1.")
         chosen = sorted(random.Random(seed).sample(range(len(self.test)), min(n, len(self.test))))
         return replace(self, test=tuple(self.test[i] for i in chosen))
 
     def on_validation(self) -> Exam:
         """The validation questions as an exam of their own."""
-        return replace(self, name=f"{self.name} (validation)", test=self.validation, validation=(), facts=())
+        name = f"{self.name} (validation)"
+        return Exam(name, test=self.validation, facts=self.validation_facts)
 
     def about(self, n_facts: int, wordings: int = 2, seed: int = 0) -> Exam:
         """A smaller exam about `n_facts` of the facts, each asked in up to `wordings` exam wordings."""
         if not 1 <= n_facts <= len(self.facts):
             raise CourseError(f"{self.name} has {len(self.facts)} facts: about() takes 1 to that many, not {n_facts}.")
+        if wordings < 1:
+            raise CourseError(f"wordings is {wordings}: each fact is asked in at least 1.")
         chosen = sorted(random.Random(seed).sample(range(len(self.facts)), n_facts))
         facts = tuple(self.facts[i] for i in chosen)
         test = tuple(q for fact in facts for q in questions_of(fact, "exam")[:wordings])
@@ -143,6 +152,8 @@ class Exam:
         `wordings` of each fact's study wordings are used, and each is given `repeat` times, so that one wording six
         times and six wordings once are the same amount of study.
         """
+        if wordings < 1 or repeat < 1:
+            raise CourseError(f"wordings is {wordings} and repeat {repeat}: both are at least 1.")
         return [
             example(wording, fact.answer)
             for _ in range(repeat)
@@ -172,6 +183,8 @@ def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
     if split is not None:
         choose("split", split, SPLITS)
     facts = [_fact(row, place) for row, place in _rows(data_dir() / "exams" / "facts.jsonl")]
+    if kind is not None:
+        choose("kind", kind, sorted({fact.kind for fact in facts}))
     return [f for f in facts if split in (None, f.split) and kind in (None, f.kind)]
 
 
@@ -194,18 +207,24 @@ def load_exam(name: str) -> Exam:
     choose("exam", name, EXAMS)
     test, validation = [], []
     for row, place in _rows(data_dir() / "exams" / f"{name}.jsonl"):
-        target = {"test": test, "validation": validation}.get(row.pop("split", None))
+        target = {"test": test, "validation": validation}.get(str(row.pop("split", None)))
         if target is None:
             raise DataError(f"{place}: split is neither test nor validation.")
         target.append(_question(row, place))
-    wanted = {q.fact for q in test}
-    facts = tuple(f for f in load_facts("test") if f.id in wanted) if name != "general" else ()
-    return Exam(name, tuple(test), tuple(validation), facts)
+    if name == "general":
+        return Exam(name, tuple(test), tuple(validation))
+    facts = {fact.id: fact for fact in load_facts()}
+    try:
+        behind = [tuple(facts[question.fact] for question in part) for part in (test, validation)]
+    except KeyError as error:
+        raise DataError(f"the exam {name!r} asks about {error}, which is no fact: run `make data`.") from error
+    return Exam(name, tuple(test), tuple(validation), *behind)
 
 
 def general_study() -> list[Example]:
     """Questions of common knowledge that are in no exam, to mix into training against forgetting."""
-    return [example(row["question"], row["answer"]) for row, _ in _rows(data_dir() / "exams" / "general_study.jsonl")]
+    rows = _rows(data_dir() / "exams" / "general_study.jsonl")
+    return [_question(row, place).as_example() for row, place in rows]
 
 
 def normalise(text: str) -> tuple[str, ...]:
@@ -213,7 +232,7 @@ def normalise(text: str) -> tuple[str, ...]:
 
     Two texts are the same question or answer if they normalise to the same words.
     """
-    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", text.lower().replace("’", "'"))
+    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", unicodedata.normalize("NFC", text).lower())
     return tuple(re.sub(r",(?=\d{3}\b)", "", word) for word in words)
 
 
@@ -239,6 +258,8 @@ def check_examples(examples: Any) -> list[Example]:
                 isinstance(m, dict) and isinstance(m.get("content"), str) and m.get("role") for m in messages
             ):
                 raise DataError(f"example {number}: {part} is not a list of {{'role', 'content'}} messages.")
+        if not row["prompt"]:
+            raise DataError(f"example {number} has an empty prompt: nothing to complete.")
         if not row["completion"] or not row["completion"][-1]["content"].strip():
             raise DataError(f"example {number} has an empty completion: nothing to learn from it.")
     return rows
@@ -266,21 +287,20 @@ def check_no_leak(
     LeakError
         Names the question, fact or document.
     """
-    prompts = [_user_text(row) for row in examples]
-    asked = {normalise(prompt) for prompt in prompts}
-    haystack = "\n".join(" ".join(normalise(prompt)) for prompt in prompts)
+    rows = check_examples(examples) if len(examples) else []
+    # A question or a sentence may stand inside a longer message, after passages: whole words of it, in any message.
+    messages = [message for row in rows for message in (*row["prompt"], *row["completion"])]
+    haystack = "\n".join(f" {' '.join(normalise(message['content']))} " for message in messages)
     for exam in exams:
-        for question in (*exam.test, *exam.validation):
-            words = normalise(question.question)
-            # A question may stand inside a longer prompt, after passages: look for it whole there too.
-            if words in asked or " ".join(words) in haystack:
+        # Other exam wordings of the same facts are exam too: `about` asks them.
+        others = [question for fact in exam.facts for question in questions_of(fact, "exam")]
+        for question in (*exam.test, *exam.validation, *others):
+            if f" {' '.join(normalise(question.question))} " in haystack:
                 raise LeakError(f"question {question.id} of the exam {exam.name!r} is among what is trained on.")
-        if not reading:
-            continue
-        for fact in exam.facts:
+        for fact in (*exam.facts, *exam.validation_facts) if reading else ():
             if fact.source in sources:
                 raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
-            if " ".join(normalise(fact.sentence)) in haystack:
+            if f" {' '.join(normalise(fact.sentence))} " in haystack:
                 raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")
 
 
@@ -296,21 +316,38 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
-    """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine."""
+    """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written; the one that was there is still whole.
+    """
     rows = (row if isinstance(row, dict) else asdict(row) for row in rows)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
+    path = Path(path)
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise DataError(f"cannot write {path} ({error}): free some disk, or choose another folder.") from error
 
 
 def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
     except FileNotFoundError as error:
         raise DataError(f"there is no {path}: run `make data`, or set COURSE_DATA to the data folder.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text.") from error
-    for number, line in enumerate(text.splitlines(), 1):
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file.") from error
+    # Not splitlines: it also breaks at U+2028 and its like, which JSON leaves as they are inside a string.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -327,21 +364,25 @@ def _question(row: dict[str, Any], place: str) -> Question:
 
 
 def _fact(row: dict[str, Any], place: str) -> Fact:
-    return Fact(**_typed(row, Fact, place, tuples=("accepted", "study", "validation", "exam")))
+    fact = Fact(**_typed(row, Fact, place, tuples=("accepted", "study", "validation", "exam")))
+    if fact.split not in SPLITS:
+        raise DataError(f"{place}: split {fact.split!r} is not one of {', '.join(SPLITS)}.")
+    return fact
 
 
 def _typed(row: dict[str, Any], kind: type, place: str, tuples: tuple[str, ...]) -> dict[str, Any]:
     known = kind.__dataclass_fields__
     unknown = sorted(set(row) - set(known))
-    missing = sorted(name for name in ("id", "answer") if not str(row.get(name, "")).strip())
-    if unknown or missing:
-        raise DataError(f"{place}: " + "; ".join(f"{what} {names}" for what, names in
-                                                 (("unknown keys", unknown), ("missing or empty", missing)) if names) + ".")
-    for name in tuples:
-        if not isinstance(row.get(name, []), list):
-            raise DataError(f"{place}: {name} is not a list.")
+    required = {name for name, about in known.items() if about.default is MISSING}
+    missing = sorted(
+        name for name in required if name not in row or (name not in tuples and not str(row[name]).strip())
+    )
+    faults = [f"{what} {names}" for what, names in (("unknown keys", unknown), ("missing or empty", missing)) if names]
+    if faults:
+        raise DataError(f"{place}: {'; '.join(faults)}.")
+    for name, value in row.items():
+        if name in tuples and not (isinstance(value, list) and all(isinstance(text, str) for text in value)):
+            raise DataError(f"{place}: {name} is not a list of texts.")
+        if name not in tuples and not isinstance(value, str):
+            raise DataError(f"{place}: {name} is not text: put it in quotes.")
     return {name: tuple(value) if name in tuples else value for name, value in row.items()}
-
-
-def _user_text(row: Example) -> str:
-    return " ".join(message["content"] for message in row["prompt"] if message["role"] == "user")

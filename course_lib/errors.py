@@ -1,11 +1,11 @@
 """What can go wrong, in one sentence that says what to do.
 
-    CourseError
-    ├── ChoiceError      a name that is not one of the choices
-    ├── DataError        a file, row or document that is not what it should be
-    │   └── LeakError    an exam question, fact or document among what is trained on
-    ├── ModelError       a model that is missing, refused or not to be had
-    └── TrainingError    a training run that cannot go on
+CourseError
+├── ChoiceError      a name that is not one of the choices
+├── DataError        a file, row or document that is not what it should be
+│   └── LeakError    an exam question, fact or document among what is trained on
+├── ModelError       a model that is missing, refused or not to be had
+└── TrainingError    a training run that cannot go on
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def choose(what: str, value: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if value in choices:
         return value
-    near = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    small = {choice.lower(): choice for choice in choices}  # "LoRA" is meant as well as "lorra"
+    near = difflib.get_close_matches(str(value).lower(), small, n=1)
+    hint = f" Did you mean {small[near[0]]!r}?" if near else ""
     raise ChoiceError(f"{what} {value!r} is not one of {', '.join(choices)}.{hint}")

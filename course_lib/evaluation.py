@@ -2,14 +2,14 @@
 
 An answer is *accurate* if it says the right answer in whole words, *exact* if, normalised, it is the right answer and
 nothing else. Both are always shown: a model that chats is not a model that is ignorant, and one that recites the page
-has not answered. Intervals are 95% percentile bootstraps over facts (a fact asked in two wordings is one draw, not two).
+has not answered. Intervals are 95% percentile bootstraps over facts: a fact asked in two wordings is one draw, not two.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,9 +30,10 @@ RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
 ARTICLES = {"a", "an", "the"}
 UNKNOWN = (
-    "i don t know", "i do not know", "don t know", "do not know", "not sure", "not stated", "not mentioned", "no information",
-    "cannot answer", "can t answer", "unable to answer", "unable to provide", "not provided", "does not say",
-    "doesn t say", "not in the passages", "cannot find", "couldn t find", "don t have access", "do not have access",
+    "i don t know", "i do not know", "don t know", "do not know", "not sure", "not stated", "not mentioned",
+    "no information", "cannot answer", "can t answer", "unable to answer", "unable to provide", "not provided",
+    "does not say", "doesn t say", "not in the passages", "cannot find", "couldn t find", "don t have access",
+    "do not have access",
 )  # fmt: skip
 
 
@@ -71,12 +72,12 @@ def grade(reply: str, answers: Sequence[str]) -> str:
     """Grade one reply against the right answers: "exact", "right", "unknown" or "wrong"."""
     said = _content(reply)
     accepted = [_content(answer) for answer in answers]
-    if said in accepted:
+    if said and said in accepted:
         return "exact"
     if any(_holds(said, words) for words in accepted):
         return "right"
-    plain = " ".join(normalise(reply))
-    return "unknown" if any(phrase in plain for phrase in UNKNOWN) else "wrong"
+    plain = f" {' '.join(normalise(reply))} "
+    return "unknown" if any(f" {phrase} " in plain for phrase in UNKNOWN) else "wrong"
 
 
 def token_f1(reply: str, answers: Sequence[str]) -> float:
@@ -170,9 +171,23 @@ class Report:
             print(f"... and {len(rows) - n} more")
 
     def save(self, path: str | Path) -> None:
-        """Keep the report as JSON; `Report.load` reads it back."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        """Keep the report as JSON; `Report.load` reads it back.
+
+        Raises
+        ------
+        CourseError
+            If the file cannot be written; one that was there stays as it was.
+        """
+        path = Path(path)
+        draft = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise CourseError(
+                f"the report cannot be kept in {path} ({error}): free some disk or choose a folder."
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Report:
@@ -186,6 +201,8 @@ class Report:
         try:
             kept = json.loads(Path(path).read_text(encoding="utf-8"))
             rows = tuple(Row(**{**row, "sources": tuple(row["sources"])}) for row in kept["rows"])
+            if not rows or not all(row.verdict in _MARKS for row in rows):
+                raise ValueError("no rows, or no verdict in one")
             return cls(kept["name"], kept["exam"], rows)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is not a kept report ({error}): make it again.") from error
@@ -245,7 +262,7 @@ class Comparison:
     reports: dict[str, Report]
 
     def __getitem__(self, name: str) -> Report:
-        return self.reports[name]
+        return self._report(name)
 
     def table(self) -> pd.DataFrame:
         """One row a candidate: right and exact with intervals, what was wrong, and the price."""
@@ -261,18 +278,19 @@ class Comparison:
         CourseError
             If one was not compared, or they answered different questions.
         """
-        for name in (better, worse):
-            if name not in self.reports:
-                raise CourseError(f"{name!r} was not compared; compared were {', '.join(self.reports)}.")
-        return paired_difference(self.reports[better], self.reports[worse])
+        return paired_difference(self._report(better), self._report(worse))
 
     def differences(self, baseline: str) -> pd.DataFrame:
-        """Every candidate against one, as a table."""
+        """Every other candidate against `baseline`, as a table; raises as `difference` does."""
         import pandas as pd
 
+        self._report(baseline)
         found = [self.difference(name, baseline) for name in self.reports if name != baseline]
+        if not found:
+            raise CourseError(f"nothing was compared with {baseline!r}: compare at least two candidates.")
         rows = [
-            {"candidate": d.better, f"minus {baseline}": round(d.value, 2), "95% interval": _span(d.low, d.high, "+.2f"),
+            {"candidate": d.better, f"minus {baseline}": round(d.value, 2),
+             "95% interval": _span(d.low, d.high, "+.2f"),
              "verdict": "tie" if d.tie else "better" if d.value > 0 else "worse"}
             for d in found
         ]  # fmt: skip
@@ -288,6 +306,11 @@ class Comparison:
         ]
         n = next(iter(self.reports.values())).n
         return plots.bars(rows, title or f"The {self.exam} exam, n = {n}")
+
+    def _report(self, name: str) -> Report:
+        if name not in self.reports:
+            raise CourseError(f"{name!r} was not compared; compared were {', '.join(self.reports)}.")
+        return self.reports[name]
 
     def _repr_html_(self) -> str:
         return self.table().to_html()
@@ -313,15 +336,16 @@ def evaluate(
     Raises
     ------
     CourseError
-        If the exam is empty, or the candidate gives another number of answers than it was asked questions.
+        If the exam is empty or is none, or the candidate gives another number of answers than it was asked questions.
     """
-    questions = list(exam)
-    if not questions:
-        raise CourseError("the exam holds no question.")
+    questions = _questions(exam)
     ask = getattr(candidate, "answer", candidate)
     if not callable(ask):
         raise CourseError(f"a candidate has answer(questions) or is a function; {type(candidate).__name__} is neither.")
-    replies = list(ask([question.question for question in questions]))
+    replies = ask([question.question for question in questions])
+    if isinstance(replies, str) or not isinstance(replies, Iterable):
+        raise CourseError(f"a candidate answers a list of questions with a list of answers, not with {replies!r:.60}.")
+    replies = list(replies)
     if len(replies) != len(questions):
         raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
@@ -344,16 +368,16 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
     CourseError
         If there is no candidate, or a report is of other questions.
     """
-    if not candidates:
-        raise CourseError("there is no candidate to compare.")
+    if not candidates or not isinstance(candidates, Mapping):
+        raise CourseError('there is no candidate to compare: write compare({"RAG": rag, ...}, exam).')
+    asked = [(question.id, question.question) for question in _questions(exam)]
+    for name, report in candidates.items():  # before anyone spends minutes in the exam
+        if isinstance(report, Report) and [(row.id, row.question) for row in report.rows] != asked:
+            raise CourseError(f"the report of {name!r} is of other questions than this exam's: evaluate it again.")
     reports = {
         name: Report(name, c.exam, c.rows) if isinstance(c, Report) else evaluate(c, exam, name)
         for name, c in candidates.items()
     }
-    asked = [question.id for question in exam]
-    for name, report in reports.items():
-        if [row.id for row in report.rows] != asked:
-            raise CourseError(f"the report of {name!r} is of other questions than this exam's: evaluate it again.")
     title = exam.name if isinstance(exam, Exam) else "exam"
     return Comparison(title, reports)
 
@@ -361,13 +385,24 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
 def paired_difference(better: Report, worse: Report) -> Difference:
     """Accuracy of one report minus another's, question by question, with a bootstrap interval over facts."""
     if [row.id for row in better.rows] != [row.id for row in worse.rows]:
-        raise CourseError(f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired.")
+        raise CourseError(
+            f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired."
+        )
     deltas = better.hits() - worse.hits()
     low, high = _interval(deltas, better._facts(), low=-1.0)
     return Difference(better.name, worse.name, float(deltas.mean()), low, high, better.n)
 
 
 _MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "wrong": "✗"}
+
+
+def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
+    if isinstance(exam, str):
+        raise CourseError(f"an exam is loaded first: cl.load_exam({exam!r}).")
+    questions = list(exam)
+    if not questions:
+        raise CourseError("the exam holds no question.")
+    return questions
 
 
 def _row(question: Question, reply: str | Answer) -> Row:
@@ -389,7 +424,8 @@ def _row(question: Question, reply: str | Answer) -> Row:
 
 
 def _content(text: str) -> tuple[str, ...]:
-    return tuple(word for word in normalise(text) if word not in ARTICLES)
+    words = normalise(text)
+    return tuple(word for word in words if word not in ARTICLES) or words  # "A" may be an answer too
 
 
 def _holds(said: tuple[str, ...], words: tuple[str, ...]) -> bool:
@@ -401,8 +437,8 @@ def _holds(said: tuple[str, ...], words: tuple[str, ...]) -> bool:
 def _interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
     """95% percentile bootstrap interval of a mean, resampling whole clusters.
 
-    Where all values are alike there is nothing to resample, and the bootstrap would claim certainty; the interval then
-    reaches 3/n beyond (the rule of three; Hanley & Lippman-Hand 1983), n being the number of clusters.
+    Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval
+    then reaches 3/n beyond (the rule of three; Hanley & Lippman-Hand 1983), n being the number of clusters.
     """
     import numpy as np
 
@@ -411,7 +447,7 @@ def _interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> 
     totals = np.bincount(index, weights=values)  # (clusters,)
     sizes = np.bincount(index)  # (clusters,)
     mean = float(values.mean())
-    if np.ptp(values) == 0:
+    if np.ptp(totals / sizes) == 0:
         margin = min(1.0, 3 / len(names))
         return max(low, mean - margin), min(1.0, mean + margin)
     draws = np.random.default_rng(BOOTSTRAP_SEED).integers(len(names), size=(RESAMPLES, len(names)))
@@ -437,4 +473,3 @@ def _summary(report: Report) -> dict[str, Any]:
 
 def _span(low: float, high: float, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
-

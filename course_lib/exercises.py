@@ -163,7 +163,7 @@ def _leak(attempt: Any, *, exam: Exam) -> Verdict:
     study -= {normalise(question.question) for question in exam.test}
     honest = sum(words in study for words in asked)
     try:
-        check_no_leak(examples, replace(exam, validation=()))
+        check_no_leak(examples, replace(exam, validation=(), facts=()))
     except LeakError:
         return _judge_leak(examples, asked, honest, exam)
     if honest:

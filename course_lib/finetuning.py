@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import os
 import platform
+import re
 import shutil
 import time
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +31,7 @@ METHODS = ("full", "lora")
 LAYERS = ("all", "upper")
 DEFAULT_LEARNING_RATE = {"full": 2e-4, "lora": 2e-3}
 MAX_EXAMPLE_TOKENS = 1024
-REPLAY_STEPS = 3
+REHEARSAL_STEPS, REHEARSAL_BATCH = 3, 4
 CHECKPOINTS_A_RUN = 4
 
 
@@ -90,6 +94,7 @@ def finetune(
     layers: str = "all",
     seed: int | None = None,
     checkpoint_every: int | None = None,
+    from_shelf: bool = False,
 ) -> ChatModel:
     """Train a copy of a model on prompt-completion examples; the model itself stays as it was.
 
@@ -120,6 +125,9 @@ def finetune(
         Of initialization and order; the session's unless said otherwise.
     checkpoint_every
         Steps between checkpoints. LoRA runs keep four a run; full runs (1.6 GB each) none unless said otherwise.
+    from_shelf
+        Take the stored adapter of this call, if there is one, although the session trains live: for the second and
+        third model of a lesson that has five minutes. `COURSE_REPLAY=never` trains it all the same.
 
     Raises
     ------
@@ -136,19 +144,29 @@ def finetune(
     choose("layers", layers, LAYERS)
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
     for what, value in {"rank": rank, "batch_size": batch_size, "epochs": epochs, "learning_rate": rate}.items():
-        if not value > 0:
-            raise CourseError(f"{what} is {value}: it must be above 0.")
+        kind, meant = (int, "whole number") if what in ("rank", "batch_size") else ((int, float), "number")
+        if not isinstance(value, kind) or not 0 < value < math.inf:
+            raise CourseError(f"{what} is {value!r}: it must be a {meant} above 0.")
+    if not isinstance(model, ChatModel):
+        raise CourseError(f"finetune starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
     rows = check_examples(examples)
     _check_lengths(model, rows)
     recipe = Recipe(method, epochs, rate, batch_size, rank, layers, current().seed if seed is None else seed)
     key = adapter_key(model.base, rows, asdict(recipe))
     label = name or f"{method} fine-tuned"
-    if stored := _replayed(key, label, method):
-        return _replay(model, rows, recipe, key, label, stored)
-    tuned = _train(model, rows, recipe, key, label, checkpoint_every)
+    stored = _on_shelf(key, label, method, from_shelf)
+    with warnings.catch_warnings():
+        # PEFT asks transformers for this by its old name, which would be printed under the learner's cell.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        if stored:
+            return _replay(model, rows, recipe, key, label, stored)
+        tuned = _train(model, rows, recipe, key, label, checkpoint_every)
     print(tuned.training)
     if os.environ.get("COURSE_RECORD") == "1" and method != "full":
-        store_adapter(tuned.model, name or key, _card(key, tuned, name or key, len(rows)))
+        shelf = re.sub(r"[^\w.-]+", "-", name or key).strip(".-")
+        store_adapter(tuned.model, shelf, _card(key, tuned, shelf, len(rows)))
+    # Not before: a run that could not be stored goes on from its last checkpoint too.
+    shutil.rmtree(_run_folder(key), ignore_errors=True)
     return tuned
 
 
@@ -162,18 +180,18 @@ def _train(
 
     set_seed(recipe.seed)
     trained = _adapted(model, recipe)
-    folder = cache_dir() / "runs" / key
+    folder = _run_folder(key)
     steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
     every = checkpoint_every or (max(10, int(steps / CHECKPOINTS_A_RUN)) if recipe.method != "full" else 0)
     arguments = _arguments(recipe, folder, every if max_steps < 0 else 0, max_steps)
-    trainer = CompletionTrainer(
-        model=trained, args=arguments, train_dataset=_dataset(rows), processing_class=_for_training(model.tokenizer)
-    )
-    trainer.remove_callback(PrinterCallback)
     watch = ProgressCallback(f"Training {label}")
-    trainer.add_callback(watch)
     started = time.perf_counter()
     try:
+        trainer = CompletionTrainer(
+            model=trained, args=arguments, train_dataset=_dataset(rows), processing_class=_for_training(model.tokenizer)
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(watch)
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if max_steps < 0 else None)
     except KeyboardInterrupt:
         raise TrainingError(
@@ -187,8 +205,6 @@ def _train(
     finally:
         watch.close()
     seconds = time.perf_counter() - started
-    if max_steps < 0:
-        shutil.rmtree(folder, ignore_errors=True)
     tokens = sum(len(ids) for ids in trainer.train_dataset["input_ids"])
     parameters = sum(p.numel() for p in trained.parameters())
     trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
@@ -200,27 +216,30 @@ def _train(
 def _replay(
     model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, stored: StoredAdapter
 ) -> ChatModel:
-    """Three real steps, to see that training works here; then the stored adapter."""
+    """The stored adapter; where the session replays, after three real steps, to see that training works here."""
     from peft import PeftModel
 
-    rehearsed = _train(model, rows[: REPLAY_STEPS * recipe.batch_size], recipe, key, label, None, REPLAY_STEPS)
-    losses = [loss for _, loss in rehearsed.training.losses]
     card = stored.card
-    print(
-        f"Replaying the stored adapter {stored.folder.name!r} (trained in {card['minutes']:.1f} minutes on "
-        f"{card['machine']}); {len(losses)} real steps run here, loss {losses[0]:.2f} to {losses[-1]:.2f}."
-    )
+    origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
+    if current().replay == "off":
+        print(f"From the shelf: {origin}.")
+    else:
+        short = replace(recipe, batch_size=min(REHEARSAL_BATCH, recipe.batch_size))
+        rehearsed = _train(model, rows, short, key, label, None, max_steps=REHEARSAL_STEPS)
+        # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
+        print(f"Replaying {origin}; {len(rehearsed.training.losses)} real steps run here, their losses finite.")
     adapted = PeftModel.from_pretrained(_sharing_copy(model.model), stored.folder, torch_device=str(model.model.device))
+    parameters = sum(p.numel() for p in adapted.parameters())
     training = Training(
         recipe, tuple((step, loss) for step, loss in card["losses"]), card["minutes"] * 60, card["tokens"],
-        rehearsed.training.trainable, rehearsed.training.parameters, replayed=True,
+        card["trainable"], parameters, replayed=True,
     )  # fmt: skip
     return _tuned(model, adapted.eval(), label, key, training)
 
 
-def _replayed(key: str, label: str, method: str) -> StoredAdapter | None:
+def _on_shelf(key: str, label: str, method: str, from_shelf: bool) -> StoredAdapter | None:
     mode = current().replay
-    if mode == "off" or method == "full":
+    if method == "full" or mode == "never" or (mode == "off" and not from_shelf):
         return None
     use_counter(key)
     stored = find_adapter(key)
@@ -316,13 +335,21 @@ def _restore_forward(trained: Any) -> None:
     base.__dict__.pop("forward", None)
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    from transformers.trainer_utils import get_last_checkpoint
+def _run_folder(key: str) -> Path:
+    return cache_dir() / "runs" / key
 
-    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if found:
-        print(f"Going on from {Path(found).name}, where an earlier run of this call was interrupted.")
-    return found
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that is whole: one that a kill has left half lacks its state, which is written last."""
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        print(f"Going on from {path.name}, where an earlier run of this call was interrupted.")
+        return str(path)
+    return None
 
 
 def _check_lengths(model: ChatModel, rows: list[Example]) -> None:
@@ -344,6 +371,7 @@ def _card(key: str, tuned: ChatModel, name: str, n_examples: int) -> dict[str, A
         "recipe": asdict(training.recipe),
         "examples": n_examples,
         "tokens": training.tokens,
+        "trainable": training.trainable,
         "machine": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}",
         "minutes": round(training.seconds / 60, 2),
         "losses": [[step, round(loss, 4)] for step, loss in training.losses],

@@ -31,6 +31,7 @@ class Progress:
         self.what, self.total, self.done, self.note = what, total, 0, ""
         self._started = time.monotonic()
         self._widget = None
+        self._drawn = False
 
     def __enter__(self) -> Progress:
         return self
@@ -38,8 +39,8 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._widget is not None:
             self._widget.close()
-        elif self._visible() and sys.stderr.isatty():
-            print(file=sys.stderr)
+        elif self._drawn:
+            print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Say that `steps` more are done; `note` (a loss, a name) stands beside the bar."""
@@ -54,14 +55,15 @@ class Progress:
     def text(self) -> str:
         """What stands beside the bar: done, of how many, how long yet."""
         elapsed = time.monotonic() - self._started
-        left = elapsed / max(self.done, 1) * (self.total - self.done)
+        left = elapsed / max(self.done, 1) * max(self.total - self.done, 0)
         return f"{self.what} {self.done}/{self.total} · {left:.0f} s left" + (f" · {self.note}" if self.note else "")
 
     def _draw(self) -> None:
         if in_notebook():
             self._draw_widget()
         elif sys.stderr.isatty():
-            print(f"\r{self.text():<78}", end="", file=sys.stderr, flush=True)
+            self._drawn = True
+            print(f"\r{self.text()[:78]:<78}", end="", file=sys.stderr, flush=True)
 
     def _draw_widget(self) -> None:
         import ipywidgets

@@ -67,7 +67,9 @@ class OpenBook:
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
         for question in questions:
             if question not in self.pages:
-                raise CourseError(f"no page is given for the question {question[:60]!r}: make pages from the same exam.")
+                raise CourseError(
+                    f"no page is given for the question {question[:60]!r}: make pages from the same exam."
+                )
         found = [list(self.pages[question]) for question in questions]
         return _read(self.model, questions, found, self.instruction, max_new_tokens)
 
@@ -106,13 +108,21 @@ class RagPipeline:
 
 
 def golden_passages(exam: Exam, index: Index) -> dict[str, list[Passage]]:
-    """For each test question, the one passage that holds the sentence which states its fact."""
+    """For each test question, the one passage that holds the sentence which states its fact.
+
+    Raises
+    ------
+    CourseError
+        If a question is of no document (the general exam's), or no passage of the index holds its fact.
+    """
     by_source: dict[str, list[Passage]] = {}
     for passage in index.passages():
         by_source.setdefault(passage.source, []).append(passage)
     facts = {fact.id: fact for fact in exam.facts}
     pages = {}
     for question in exam.test:
+        if question.fact not in facts:
+            raise CourseError(f"question {question.id} of the exam {exam.name!r} is of no document: it has no page.")
         sentence = " ".join(facts[question.fact].sentence.split())
         holding = [p for p in by_source.get(question.source, []) if sentence in " ".join(p.text.split())]
         if not holding:

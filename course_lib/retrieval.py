@@ -1,7 +1,7 @@
 """Documents, passages, and an index on disk that finds the passages nearest to a question.
 
-    folder of documents ── read_documents ──> Document ── split_into_passages ──> Passage
-    Passage ── sentence-transformers ──> vector ── ChromaStore ──> Index.search
+folder of documents ── read_documents ──> Document ── split_into_passages ──> Passage
+Passage ── sentence-transformers ──> vector ── ChromaStore ──> Index.search
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 SUFFIXES = (".md", ".txt")
+META = ("source", "title", "date", "kind", "audience")
 # Tokens of the embedding model. Short passages, because a small model on a laptop reads every one of them.
 PASSAGE_TOKENS = 80
 MAX_QUESTION_CHARACTERS = 4000
@@ -103,7 +104,11 @@ class ChromaStore:
 
         Path(path).mkdir(parents=True, exist_ok=True)
         quiet = chromadb.Settings(anonymized_telemetry=False)
-        self._client = chromadb.PersistentClient(path=str(path), settings=quiet)
+        try:
+            self._client = chromadb.PersistentClient(path=str(path), settings=quiet)
+        except BaseException:
+            _forget_clients()
+            raise
         self._passages = self._client.get_or_create_collection(
             self.COLLECTION,
             embedding_function=None,
@@ -118,10 +123,7 @@ class ChromaStore:
             ids=[p.id for p in passages],
             embeddings=vectors,
             documents=[p.text for p in passages],
-            metadatas=[
-                {"source": p.source, "title": p.title, "date": p.date, "kind": p.kind, "audience": p.audience, "digest": d}
-                for p, d in zip(passages, digests)
-            ],
+            metadatas=[{name: getattr(p, name) for name in META} | {"digest": d} for p, d in zip(passages, digests)],
         )
 
     def delete(self, sources: Sequence[str]) -> None:
@@ -134,7 +136,12 @@ class ChromaStore:
         k = min(k, self._passages.count())
         if k == 0:
             return []
-        found = self._passages.query(query_embeddings=[vector], n_results=k, where=where)
+        try:
+            found = self._passages.query(query_embeddings=[vector], n_results=k, where=where)
+        except ValueError as error:  # Chroma's InvalidArgumentError is one too
+            raise CourseError(
+                f"the filter {where!r} is none that Chroma knows: write {{'audience': 'public'}}."
+            ) from error
         rows = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], found["distances"][0])
         return [_passage(id, text, meta, 1 - float(distance)) for id, text, meta, distance in rows]
 
@@ -149,6 +156,20 @@ class ChromaStore:
     def digests(self) -> dict[str, str]:
         """Document id to digest, for every document that has a passage here."""
         return {meta["source"]: meta["digest"] for meta in self._passages.get(include=["metadatas"])["metadatas"]}
+
+    def check(self) -> None:
+        """Raise if the files are damaged.
+
+        Chroma keeps texts in SQLite and, above a thousand passages, vectors in a folder beside it. Without that folder
+        it raises nothing, and finds only what was added since.
+        """
+        count = self._passages.count()
+        if count == 0:
+            return
+        vector = self._passages.get(limit=1, include=["embeddings"])["embeddings"][0]
+        found = self._passages.query(query_embeddings=[vector], n_results=count, include=[])["ids"][0]
+        if len(found) < 0.9 * count:  # an HNSW graph may miss a few by itself
+            raise DataError(f"{count - len(found)} of {count} vectors are missing.")
 
 
 class Index:
@@ -187,7 +208,9 @@ class Index:
         """
         return self.search_many([query], k, where)[0]
 
-    def search_many(self, queries: Sequence[str], k: int = 4, where: dict[str, Any] | None = None) -> list[list[Passage]]:
+    def search_many(
+        self, queries: Sequence[str], k: int = 4, where: dict[str, Any] | None = None
+    ) -> list[list[Passage]]:
         """As `search`, for many questions: they are embedded in batches, which is many times faster."""
         if k < 1:
             raise CourseError(f"k is {k}: search for at least 1 passage.")
@@ -209,18 +232,21 @@ class Index:
         return self.store.passages()
 
     def add(self, *documents: Document) -> int:
-        """Add documents, or replace those of the same id. Returns the number of passages added."""
-        self.store.delete([document.id for document in documents])
-        pieces = [(p, d.digest) for d in documents for p in self._split(d)]
-        with Progress("Reading the library", len(pieces)) as progress:
-            for start in range(0, len(pieces), 64):
-                batch = pieces[start : start + 64]
-                passages = [p for p, _ in batch]
+        """Add documents, or replace those of the same id. Returns the number of passages added.
+
+        A document is in the index whole or not at all, so that a run which is interrupted can be made again.
+        """
+        pieces = {document: self._split(document) for document in documents}
+        total = sum(map(len, pieces.values()))
+        with Progress("Reading the library", total) as progress:
+            for batch in _batches(pieces):
+                passages = [p for document in batch for p in pieces[document]]
                 # The title is embedded with the text: a passage that says "it" is still found by its subject.
                 vectors = self.embed([f"{p.title}\n{p.text}" for p in passages])
-                self.store.add(passages, vectors, [digest for _, digest in batch])
-                progress.advance(len(batch))
-        return len(pieces)
+                self.store.delete([document.id for document in batch])
+                self.store.add(passages, vectors, [self._digest(d) for d in batch for _ in pieces[d]])
+                progress.advance(len(passages))
+        return total
 
     def remove(self, *document_ids: str) -> None:
         """Delete documents.
@@ -241,12 +267,15 @@ class Index:
         known = self.store.digests()
         wanted = {document.id: document for document in documents}
         added = [d for d in wanted.values() if d.id not in known]
-        changed = [d for d in wanted.values() if d.id in known and known[d.id] != d.digest]
+        changed = [d for d in wanted.values() if d.id in known and known[d.id] != self._digest(d)]
         deleted = [id for id in known if id not in wanted]
         self.store.delete(deleted)
         if added or changed:
             self.add(*added, *changed)
         return {"added": len(added), "changed": len(changed), "deleted": len(deleted)}
+
+    def _digest(self, document: Document) -> str:
+        return f"{document.digest}/{self.passage_tokens}"
 
     def _split(self, document: Document) -> list[Passage]:
         return split_into_passages(document, self.passage_tokens, self._count_tokens)
@@ -255,7 +284,9 @@ class Index:
         return len(self.embedder.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-def build_index(folder: str | Path = "data/library", path: str | Path | None = None, passage_tokens: int = PASSAGE_TOKENS) -> Index:
+def build_index(
+    folder: str | Path = "data/library", path: str | Path | None = None, passage_tokens: int = PASSAGE_TOKENS
+) -> Index:
     """Read a folder of documents into an index on disk, or bring the one that is there up to date.
 
     Parameters
@@ -273,7 +304,11 @@ def build_index(folder: str | Path = "data/library", path: str | Path | None = N
     DataError
         If the folder is missing or holds no document, or a document is empty, binary or malformed; it is named, and
         the index stays as it was.
+    CourseError
+        If `passage_tokens` < 1, or the index cannot be written. One that is damaged is built anew.
     """
+    if passage_tokens < 1:
+        raise CourseError(f"passages of {passage_tokens} tokens: at least 1 is needed.")
     root = _find_folder(folder)
     documents = read_documents(root)
     key = hashlib.sha256(f"{root}|{passage_tokens}".encode()).hexdigest()[:12]
@@ -281,10 +316,10 @@ def build_index(folder: str | Path = "data/library", path: str | Path | None = N
     index = Index(load_embedder(), _open_store(place), passage_tokens)
     try:
         index.sync(documents)
-    except CourseError:
-        raise
-    except Exception:  # Chroma and SQLite have many ways to say that their files are damaged
-        index = Index(index.embedder, _open_store(place, fresh=True), passage_tokens)
+    except BaseException as error:
+        if not _says_damaged(error, place):
+            raise
+        index = Index(index.embedder, _begin_anew(place, error), passage_tokens)
         index.sync(documents)
     return index
 
@@ -292,7 +327,7 @@ def build_index(folder: str | Path = "data/library", path: str | Path | None = N
 def read_documents(folder: str | Path) -> list[Document]:
     """Every document below a folder, in order of path; see `build_index` for what is raised."""
     root = _find_folder(folder)
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.name != "README.md")
+    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.name != "README.md" and p.is_file())
     if not paths:
         raise DataError(f"there is no document in {root}: put {' or '.join(SUFFIXES)} files there.")
     documents = [read_document(path) for path in paths]
@@ -310,24 +345,30 @@ def read_document(path: str | Path) -> Document:
     Raises
     ------
     DataError
-        If the file is empty, binary, or has front matter that is not YAML.
+        If the file is missing, empty or binary, or has front matter that is not YAML of `name: value`.
     """
     import yaml
 
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not text: keep only Markdown and text files in the library.") from error
-    front: dict[str, Any] = {}
-    if text.startswith("---\n") and text.count("---\n") >= 2:
-        _, head, text = text.split("---\n", 2)
-        try:
-            front = yaml.safe_load(head) or {}
-        except yaml.YAMLError as error:
-            raise DataError(f"{path}: the front matter is not YAML ({str(error).splitlines()[0]}).") from error
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give the path of a Markdown or text file."
+        ) from error
     if "\x00" in text:
         raise DataError(f"{path} is binary: keep only Markdown and text files in the library.")
+    front: Any = {}
+    if fenced := re.match(r"---\n(.*?)^---[ \t]*(?:\n|\Z)", text, re.DOTALL | re.MULTILINE):
+        text = text[fenced.end() :]
+        try:
+            front = yaml.safe_load(fenced[1]) or {}
+        except (yaml.YAMLError, ValueError) as error:  # a ValueError for the 31st of June
+            raise DataError(f"{path}: the front matter is not YAML ({str(error).splitlines()[0]}).") from error
+        if not isinstance(front, dict):
+            raise DataError(f"{path}: the front matter is not YAML of `name: value` lines.")
     if not text.strip():
         raise DataError(f"{path} is empty: write something in it or take it away.")
     known = {name: str(front[name]) for name in ("id", "title", "date", "kind", "audience") if front.get(name)}
@@ -338,21 +379,32 @@ def split_into_passages(document: Document, size: int, count_tokens: Callable[[s
     """Cut a document into passages of at most `size` tokens, at headings, paragraphs and sentences.
 
     A heading opens a passage and stays with what follows it; paragraphs are joined while they fit; a paragraph that
-    does not fit alone is cut between sentences. Only a single sentence longer than `size` makes a longer passage, so
-    that no fact is cut in two.
+    does not fit alone is cut between sentences. Only a single sentence longer than `size`, or one that its heading
+    makes longer, is a longer passage, so that no fact is cut in two.
+
+    Raises
+    ------
+    CourseError
+        If `size` < 1.
     """
     if size < 1:
         raise CourseError(f"passages of {size} tokens: at least 1 is needed.")
     texts: list[str] = []
+    headings = ""
     for section in re.split(r"\n(?=#{1,6} )", document.text):
-        texts += _pack(_pieces(section, size, count_tokens), size, count_tokens)
+        section = headings + section.strip()
+        headings = f"{section}\n" if _only_headings(section) else ""  # a chapter's stays with its first section's
+        if not headings:
+            texts += _pack(_pieces(section, size, count_tokens), size, count_tokens)
+    if headings:
+        texts.append(headings.strip())
     base = Passage("", "", document.id, 0.0, document.title, document.date, document.kind, document.audience)
     return [replace(base, id=f"{document.id}/{i}", text=text) for i, text in enumerate(texts)]
 
 
 def _pieces(section: str, size: int, count_tokens: Callable[[str], int]) -> Iterable[tuple[str, str]]:
     """Paragraphs, or the sentences of those too long, each with what joins it to the piece before."""
-    for paragraph in re.split(r"\n\s*\n|\n(?=[-*\d])", section.strip()):
+    for paragraph in re.split(r"\n\s*\n|\n(?=(?:[-*+]|\d+[.)])\s)", section.strip()):
         paragraph = paragraph.strip()
         if not paragraph:
             continue
@@ -367,11 +419,15 @@ def _pack(pieces: Iterable[tuple[str, str]], size: int, count_tokens: Callable[[
     packed: list[str] = []
     for joint, piece in pieces:
         joined = packed[-1] + joint + piece if packed else piece
-        if packed and (count_tokens(joined) <= size or packed[-1].startswith("#") and "\n" not in packed[-1]):
+        if packed and (count_tokens(joined) <= size or _only_headings(packed[-1])):
             packed[-1] = joined
         else:
             packed.append(piece)
     return packed
+
+
+def _only_headings(text: str) -> bool:
+    return all(line.startswith("#") for line in text.splitlines() if line.strip())
 
 
 def _find_folder(folder: str | Path) -> Path:
@@ -381,22 +437,64 @@ def _find_folder(folder: str | Path) -> Path:
     raise DataError(f"there is no folder {folder}: give the path of a folder of documents.")
 
 
-def _open_store(path: Path, fresh: bool = False) -> ChromaStore:
-    """Open a store; one whose files are damaged is begun anew, as everything in it can be made again."""
-    if not fresh:
-        try:
-            store = ChromaStore(path)
-            store.digests()
-            return store
-        except Exception as error:
-            print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
-    import chromadb
+def _batches(pieces: dict[Document, list[Passage]], size: int = 64) -> Iterable[list[Document]]:
+    """Documents of about `size` passages together."""
+    batch: list[Document] = []
+    for document in pieces:
+        batch.append(document)
+        if sum(len(pieces[d]) for d in batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
-    # Chroma keeps one client a path for the whole process; without this a new one would see the old, broken files.
-    chromadb.api.shared_system_client.SharedSystemClient.clear_system_cache()
-    shutil.rmtree(path, ignore_errors=True)
+
+def _open_store(path: Path) -> ChromaStore:
+    """Open a store; one whose files are damaged is begun anew, as everything in it can be made again."""
+    try:
+        store = ChromaStore(path)
+        store.check()
+        store.digests()
+    except BaseException as error:
+        if not _says_damaged(error, path):
+            raise
+        return _begin_anew(path, error)
+    return store
+
+
+def _says_damaged(error: BaseException, path: Path) -> bool:
+    """Whether an error means that an index's files are damaged, which building it anew would mend.
+
+    Raises
+    ------
+    CourseError
+        If it means that they cannot be written: then nothing is taken away.
+    """
+    if isinstance(error, OSError) or re.search(r"disk is full|disk I/O|read-?only|no space", str(error), re.IGNORECASE):
+        raise CourseError(
+            f"the index cannot be kept in {path} ({error}): free some disk, or set COURSE_CACHE to another folder."
+        ) from error
+    # What Rust panics with, at a page of the database that is malformed, is no Exception.
+    return isinstance(error, DataError) or type(error).__module__.split(".")[0] in ("chromadb", "pyo3_runtime")
+
+
+def _begin_anew(path: Path, error: BaseException) -> ChromaStore:
+    print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
+    _forget_clients()
+    for part in path.iterdir():  # only what is Chroma's: the folder may hold a learner's own files
+        if part.name.startswith("chroma.sqlite3"):
+            part.unlink()
+        elif re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", part.name):
+            shutil.rmtree(part, ignore_errors=True)
     return ChromaStore(path)
 
 
+def _forget_clients() -> None:
+    """Chroma keeps one client a path for the whole process: a new one would see the old, broken files."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    SharedSystemClient.clear_system_cache()
+
+
 def _passage(id: str, text: str, meta: dict[str, Any], score: float = 0.0) -> Passage:
-    return Passage(id, text, meta["source"], score, meta["title"], meta["date"], meta["kind"], meta["audience"])
+    return Passage(id, text, score=score, **{name: meta[name] for name in META})

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import random
 import sys
@@ -16,7 +17,11 @@ from course_lib.errors import CourseError, choose
 __all__ = ["Machine", "Settings", "cache_dir", "choose_compute", "current", "data_dir", "detect_machine", "start"]
 
 PROFILES = ("auto", "laptop", "gpu")
-REPLAY_MODES = ("off", "on", "strict")
+# COURSE_REPLAY: 1 takes stored adapters where there are any; strict refuses to train where there are none;
+# never trains even what a lesson takes from the shelf.
+REPLAY_MODES = ("off", "on", "strict", "never")
+# oneDNN's names of instruction sets that multiply no bf16 (its guide, "CPU dispatcher control").
+ISA_WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -58,12 +63,16 @@ def detect_machine() -> Machine:
     """Look at this computer. Loads torch."""
     import torch
 
-    # A machine told to behave like an AVX2 one must not be given bf16: oneDNN would then emulate it, slowly.
-    limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in {"SSE41", "AVX", "AVX2", "AVX512_CORE"}
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # A machine told to behave like an older one must not be given bf16: oneDNN would then emulate it, slowly.
+    limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ISA_WITHOUT_BF16
+    native = (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()) and not limited
     if not torch.cuda.is_available():
-        return Machine(cpu_bf16=native and not limited)
-    return Machine(native and not limited, torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+        return Machine(native)
+    try:
+        torch.zeros(1, device="cuda")  # a card that is too old, or taken, is "available" until it is asked
+        return Machine(native, torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+    except (RuntimeError, AssertionError):
+        return Machine(native)
 
 
 def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
@@ -110,7 +119,7 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
     ChoiceError
         For an unknown profile, here or in `COURSE_PROFILE`, or an unknown `COURSE_REPLAY`.
     CourseError
-        If "gpu" is asked for where CUDA does not work.
+        If "gpu" is asked for where CUDA does not work, or the seed is not a whole number from 0 to 2**32 - 1.
     """
     global _current
     _current = _resolve(profile, seed)
@@ -132,24 +141,28 @@ def current() -> Settings:
 
 def data_dir() -> Path:
     """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
-    return Path(os.environ.get("COURSE_DATA", ROOT / "data"))
+    return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
 
 
 def cache_dir() -> Path:
     """Where things are kept that can be made again: models, indexes, checkpoints (`COURSE_CACHE` replaces it)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "open-book-closed-book"
-    path = Path(os.environ.get("COURSE_CACHE", default))
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-book-closed-book"
+    path = Path(os.environ.get("COURSE_CACHE") or default)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another one.") from error
+        raise CourseError(
+            f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another one."
+        ) from error
     return path
 
 
 def _resolve(profile: str, seed: int) -> Settings:
     if profile == "auto":
-        profile = os.environ.get("COURSE_PROFILE", "auto")
+        profile = os.environ.get("COURSE_PROFILE") or "auto"
     choose("profile", profile, PROFILES)
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise CourseError(f"seed is {seed!r}: give a whole number from 0 to {2**32 - 1}.")
     replay = {"": "off", "0": "off", "1": "on"}.get(raw := os.environ.get("COURSE_REPLAY", ""), raw)
     choose("COURSE_REPLAY", replay, REPLAY_MODES)
     chosen = choose_compute(detect_machine(), profile)
@@ -182,7 +195,7 @@ def _report(settings: Settings) -> list[str]:
     import torch
     import transformers
 
-    replay = "" if settings.replay == "off" else " · replaying stored adapters"
+    replay = " · replaying stored adapters" if settings.replay in ("on", "strict") else ""
     python = ".".join(map(str, sys.version_info[:3]))
     return [
         f"profile {settings.profile} · seed {settings.seed}{replay}",

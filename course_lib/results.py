@@ -1,0 +1,28 @@
+"""Measurements that were made outside the notebooks, at full size, and are quoted in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from course_lib.errors import DataError
+from course_lib.settings import data_dir
+
+__all__ = ["load_results"]
+
+
+def load_results(lesson: str) -> dict[str, Any]:
+    """What `make results` stored for a lesson ("02"): see `data/README.md` for each file's keys.
+
+    Raises
+    ------
+    DataError
+        If nothing was stored for that lesson, or the file is damaged.
+    """
+    path = data_dir() / "results" / f"{lesson}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"there are no stored results for lesson {lesson!r}: run `make results`.") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): run `make results`.") from error

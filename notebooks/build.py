@@ -1,0 +1,363 @@
+"""Builds the notebooks from their sources.
+
+    python notebooks/build.py [NAME ...] [--check | --record | --replay] [--execute-solutions]
+
+`notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
+the solutions, executed, outputs kept; and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its
+solution, not executed. NAME is the beginning of a name ("02"); without one, all are built.
+
+--check     only say whether the built notebooks are what their sources would give; runs nothing
+--record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
+            when all are built, adapters that nothing needs are deleted
+--replay    take the adapters of data/adapters instead of training (COURSE_REPLAY=1)
+
+A notebook that breaks a rule of the course is not written; the cell is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+ADAPTERS = ROOT / "data" / "adapters"
+MAX_CODE_LINES = 15
+CELL_TIMEOUT = 1800
+TAGS = {"setup", "exercise", "solution", "nbval-ignore-output", "hide-input"}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_TEXT = re.compile(r"(HBox|VBox|Box|Label|IntProgress|FloatProgress|Output)\(")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
+
+
+class BuildError(Exception):
+    """A source or a notebook breaks a rule; the message names the cell."""
+
+
+def sources(names: Iterable[str] = (), folder: Path = NOTEBOOKS / "src") -> list[Path]:
+    """The sources whose names begin with one of `names`; all of them, if none is given."""
+    paths = sorted(folder.glob("[0-9][0-9]_*.py"))
+    names = list(names)
+    for name in names:
+        if not any(path.stem.startswith(name) for path in paths):
+            raise BuildError(f"no source begins with {name!r}; there are: {', '.join(p.stem for p in paths) or 'none'}")
+    return [path for path in paths if not names or path.stem.startswith(tuple(names))]
+
+
+def read_source(path: Path) -> NotebookNode:
+    """A source as a notebook, its metadata reduced to tags, its exercises each with a solution."""
+    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    for number, cell in enumerate(notebook.cells):
+        tags = list(cell.metadata.get("tags", []))
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if unknown := set(tags) - TAGS:
+            raise BuildError(f"{where(path, number, cell)}: unknown tag {', '.join(sorted(unknown))}")
+    for number, (cell, after) in enumerate(zip(notebook.cells, [*notebook.cells[1:], None])):
+        if "exercise" in tags_of(cell) and (after is None or "solution" not in tags_of(after)):
+            raise BuildError(f"{where(path, number, cell)}: an exercise without a solution cell right after it")
+        if (
+            number
+            and "solution" in tags_of(cell)
+            and not tags_of(notebook.cells[number - 1]) & {"exercise", "solution"}
+        ):
+            raise BuildError(f"{where(path, number, cell)}: a solution that follows no exercise")
+    return notebook
+
+
+def tags_of(cell: NotebookNode) -> set[str]:
+    """A cell's tags."""
+    return set(cell.metadata.get("tags", []))
+
+
+def where(path: Path, number: int, cell: NotebookNode) -> str:
+    """How an error names a cell: file, number from 0, first line."""
+    first = next((line for line in cell.source.splitlines() if line.strip()), "")
+    return f"{path.name}, cell {number} ({first.strip()[:60]!r})"
+
+
+def derive(source: NotebookNode, topic: str, without: str) -> NotebookNode:
+    """The learner's notebook (`without="solution"`) or the solved one (`without="exercise"`), not executed."""
+    kept = [cell for cell in source.cells if without not in tags_of(cell)]
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
+    stem = topic.replace("_", "-")[:50]
+    for number, cell in enumerate(kept):
+        make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        # one folder further down
+        text = cell.source if cell.cell_type == "code" or without == "solution" else LINK.sub(r"\1../", cell.source)
+        notebook.cells.append(make(text, id=f"{stem}-{number:03d}", metadata=dict(cell.metadata)))
+    return notebook
+
+
+def code_lines(text: str) -> int:
+    """Lines that are neither empty nor only a comment."""
+    return sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def check_rules(notebook: NotebookNode, path: Path) -> None:
+    """The course's rules for a learner's notebook that do not depend on running it.
+
+    Raises
+    ------
+    BuildError
+        For a long code cell, an empty one, one that is not Python, or no more markdown cells than code cells.
+    """
+    cells = notebook.cells
+    for number, cell in enumerate(cells):
+        if not cell.source.strip():
+            raise BuildError(f"{where(path, number, cell)}: the cell is empty")
+        if cell.cell_type != "code":
+            continue
+        if (lines := code_lines(cell.source)) > MAX_CODE_LINES:
+            raise BuildError(f"{where(path, number, cell)}: {lines} lines of code, more than {MAX_CODE_LINES}")
+        try:
+            ast.parse(cell.source)
+        except SyntaxError as error:
+            raise BuildError(f"{where(path, number, cell)}: not Python ({error})") from error
+    code = sum(cell.cell_type == "code" for cell in cells)
+    if code >= len(cells) - code:
+        raise BuildError(f"{path.name}: {code} code cells and only {len(cells) - code} markdown cells")
+
+
+def check_executed(notebook: NotebookNode, path: Path) -> None:
+    """Every code cell has run, to its end, in silence on stderr.
+
+    Raises
+    ------
+    BuildError
+        Names the first cell that has not.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is None:
+            raise BuildError(f"{where(path, number, cell)}: was not executed")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise BuildError(f"{where(path, number, cell)}: {output.ename}: {output.evalue}")
+            if output.get("name") == "stderr":
+                raise BuildError(f"{where(path, number, cell)}: wrote to stderr:\n{output.text.strip()[:2000]}")
+
+
+def execute(notebook: NotebookNode, path: Path, folder: Path, environment: dict[str, str]) -> None:
+    """Run a notebook in place, in `folder`, with this Python's kernel.
+
+    Raises
+    ------
+    BuildError
+        If a cell raises, or runs longer than half an hour.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    client = NotebookClient(
+        notebook, timeout=CELL_TIMEOUT, kernel_name="python3", store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    try:
+        client.execute(env=environment)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        started = [n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code" and ran(cell)]
+        number = started[-1] if started else 0
+        reason = ANSI.sub("", str(error)).strip()
+        raise BuildError(f"{where(path, number, notebook.cells[number])} failed:\n{reason}") from None
+
+
+def ran(cell: NotebookNode) -> bool:
+    """Whether a code cell was started."""
+    return cell.execution_count is not None or bool(cell.outputs) or "execution" in cell.metadata
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Outputs without what differs from run to run: widgets, timings, colours, paths of this machine."""
+    places = machine_places()
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata.pop("execution", None)
+            cell.outputs = list(_cleaned(cell.outputs, places))
+    return notebook
+
+
+def machine_places() -> list[tuple[str, str]]:
+    """Absolute paths of this machine, and what stands for them; the longest first."""
+    from course_lib.settings import cache_dir
+
+    named = {
+        f"{ROOT}{os.sep}": "", str(ROOT): ".", str(cache_dir()): "~/.cache/open-book-closed-book",
+        str(Path.home()): "~", tempfile.gettempdir(): "<temporary folder>", sys.prefix: ".venv",
+    }  # fmt: skip
+    return sorted(((path, name) for path, name in named.items() if len(path) > 1), key=lambda pair: -len(pair[0]))
+
+
+def _cleaned(outputs: Iterable[NotebookNode], places: list[tuple[str, str]]) -> Iterator[NotebookNode]:
+    last = None
+    for output in outputs:
+        if output.output_type in ("display_data", "execute_result"):
+            output.data.pop(WIDGET_VIEW, None)
+            if WIDGET_TEXT.match(output.data.get("text/plain", "")):
+                output.data.pop("text/plain")
+            if not output.data:
+                continue
+            for kind, content in output.data.items():
+                if isinstance(content, str) and kind.startswith("text/"):
+                    output.data[kind] = _plain(content, places)
+        elif output.output_type == "stream":
+            if last is not None and last.get("name") == output.name:
+                last.text += _plain(output.text, places)
+                continue
+            output.text = _plain(output.text, places)
+        if last is not None:
+            yield last
+        last = output
+    if last is not None:
+        yield last
+
+
+def _plain(text: str, places: list[tuple[str, str]]) -> str:
+    text = ANSI.sub("", text)
+    for path, name in places:
+        text = text.replace(path, name)
+    return text
+
+
+def differences(path: Path, notebooks: Path = NOTEBOOKS) -> list[str]:
+    """What in the two built notebooks is not what the source gives: cells and tags; outputs are not looked at."""
+    source, found = read_source(path), []
+    for folder, without in ((notebooks, "solution"), (notebooks / "solutions", "exercise")):
+        built = folder / f"{path.stem}.ipynb"
+        name = built.relative_to(notebooks)
+        if not built.exists():
+            found.append(f"{name} is not built")
+            continue
+        wanted, got = derive(source, path.stem, without).cells, nbformat.read(built, as_version=4).cells
+        if len(wanted) != len(got):
+            found.append(f"{name} has {len(got)} cells, its source {len(wanted)}")
+        for number, (a, b) in enumerate(zip(wanted, got)):
+            if any(a[key] != b[key] for key in ("id", "cell_type", "source")) or tags_of(a) != tags_of(b):
+                found.append(f"{where(built, number, b)} differs from the source")
+                break
+    return found
+
+
+def strays(notebooks: Path = NOTEBOOKS) -> list[str]:
+    """Built notebooks that have no source."""
+    known = {path.stem for path in sources(folder=notebooks / "src")}
+    built = [*notebooks.glob("*.ipynb"), *(notebooks / "solutions").glob("*.ipynb")]
+    return [str(path.relative_to(notebooks)) for path in sorted(built) if path.stem not in known]
+
+
+def build(path: Path, mode: str, execute_solutions: bool) -> list[str]:
+    """Build both notebooks of one source, and return the keys of the adapters that the learner's one needed."""
+    source = read_source(path)
+    learner, solved = derive(source, path.stem, "solution"), derive(source, path.stem, "exercise")
+    check_rules(learner, path)
+    before = shelf()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "adapters_used"
+        environment = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
+        environment |= {"COURSE_ADAPTERS_USED": str(log)}
+        environment |= {"record": {"COURSE_RECORD": "1"}, "replay": {"COURSE_REPLAY": "1"}}.get(mode, {})
+        execute(learner, path, NOTEBOOKS, environment)
+        used = set(log.read_text(encoding="utf-8").split()) if log.exists() else set()
+    if mode == "record":
+        used |= {key for key, stamp in shelf().items() if before.get(key) != stamp}
+    check_executed(clean(learner), path)
+    if execute_solutions:
+        execute(solved, path, NOTEBOOKS, {**os.environ, "COURSE_REPLAY": "1"})
+        check_executed(clean(solved), path)
+    write(learner, NOTEBOOKS / f"{path.stem}.ipynb")
+    write(solved, NOTEBOOKS / "solutions" / f"{path.stem}.ipynb")
+    return sorted(used)
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook whole or not at all."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    nbformat.write(notebook, draft)
+    draft.replace(path)
+
+
+def shelf() -> dict[str, int]:
+    """Keys of the adapters on the shelf, and when each was put there."""
+    cards = ADAPTERS.glob("*/card.json")
+    return {json.loads(card.read_text(encoding="utf-8"))["key"]: card.stat().st_mtime_ns for card in cards}
+
+
+def read_used() -> dict[str, list[str]]:
+    """Who needs which adapters, from `used.json`: names of notebooks, or paths of scripts in `data/make`."""
+    path = ADAPTERS / "used.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write_used(used: dict[str, list[str]]) -> None:
+    """Keep who needs which adapters; those who are gone (no source, no such script) need none."""
+    known = {path.stem for path in sources()}
+    kept = {name: keys for name, keys in sorted(used.items()) if keys and (name in known or (ROOT / name).is_file())}
+    ADAPTERS.mkdir(parents=True, exist_ok=True)
+    (ADAPTERS / "used.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def delete_unused() -> None:
+    """Delete the adapters that nothing in `used.json` needs."""
+    needed = {key for keys in read_used().values() for key in keys}
+    for card in sorted(ADAPTERS.glob("*/card.json")):
+        if json.loads(card.read_text(encoding="utf-8"))["key"] not in needed:
+            print(f"deleting {card.parent.name}: no notebook asks for it")
+            shutil.rmtree(card.parent)
+
+
+def check(paths: list[Path]) -> int:
+    """Say what differs; 1 if anything does."""
+    found = [line for path in paths for line in differences(path)] + [f"{name} has no source" for name in strays()]
+    for line in found:
+        print(line)
+    print("Run `python notebooks/build.py`." if found else f"{len(paths)} notebooks are what their sources give.")
+    return int(bool(found))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="beginning of a name, such as 02")
+    mode = parser.add_mutually_exclusive_group()
+    for name in ("check", "record", "replay"):
+        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name)
+    parser.add_argument("--execute-solutions", action="store_true", help="run the solved notebooks too")
+    chosen = parser.parse_args(arguments)
+    try:
+        paths = sources(chosen.names)
+        if chosen.mode == "check":
+            return check(paths)
+        for path in paths:
+            started = time.perf_counter()
+            print(f"{path.stem} ...", flush=True)
+            used = build(path, chosen.mode or "", chosen.execute_solutions)
+            if chosen.mode in ("record", "replay"):
+                write_used(read_used() | {path.stem: used})
+            print(f"{path.stem} built in {time.perf_counter() - started:.0f} s", flush=True)
+        if chosen.mode == "record" and not chosen.names:
+            delete_unused()
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

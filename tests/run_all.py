@@ -1,0 +1,135 @@
+"""Runs every test of the course, one stage after the other, and sums them up.
+
+    python tests/run_all.py [--live | --fast] [options for pytest ...]
+
+Stages: style (ruff), unit tests, notebooks (nbval: each cell is run and held against its stored output). A stage that
+fails does not stop the next; any failure makes the exit status 1. Without an option the notebooks take the adapters
+that the repository ships (`COURSE_REPLAY=strict`); `--live` trains everything; `--fast` leaves out the notebooks and
+all that needs a real model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900"]
+
+
+@dataclass
+class Stage:
+    """What a stage gave: its exit status (None if there was nothing to run), seconds, and tests by outcome."""
+
+    name: str
+    status: int | None
+    seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.status)
+
+
+def ruff() -> Stage:
+    """Style, by ruff's own two commands."""
+    started = time.perf_counter()
+    commands = (["check", "--quiet", "--output-format=concise", "."], ["format", "--check", "--quiet", "."])
+    # ruff's own cache folder is in .gitignore
+    codes = [subprocess.run([sys.executable, "-m", "ruff", *command], cwd=ROOT).returncode for command in commands]
+    if codes[1]:
+        print("Some files are not formatted: run `ruff format .`")
+    return Stage("style", max(codes), time.perf_counter() - started)
+
+
+def pytest_stage(name: str, arguments: list[str], cwd: Path, environment: dict[str, str]) -> Stage:
+    """One pytest process; its counts come from the report that it writes."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [*PYTEST, f"--junitxml={report}", *arguments]
+        status = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}).returncode
+        counts = read_counts(report) if report.exists() else Counter()
+    return Stage(name, status, time.perf_counter() - started, counts)
+
+
+def read_counts(report: Path) -> Counter[str]:
+    """Tests by outcome, out of a JUnit report."""
+    counts: Counter[str] = Counter()
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        numbers = {key: int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")}
+        counts["failed"] += numbers["failures"]
+        counts["errors"] += numbers["errors"]
+        counts["skipped"] += numbers["skipped"]
+        counts["passed"] += numbers["tests"] - sum(v for key, v in numbers.items() if key != "tests")
+    return counts
+
+
+def unit(fast: bool, options: list[str]) -> Stage:
+    """The unit tests, two at a time, each module in one process."""
+    chosen = ["-m", "not model and not gpu and not notebook"] if fast else []
+    # Two processes with all threads each would get in each other's way.
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2))}
+    return pytest_stage("unit tests", ["tests", "-n", "2", "--dist", "loadscope", *chosen, *options], ROOT, threads)
+
+
+def notebooks(live: bool, options: list[str]) -> Stage:
+    """Every learner's notebook under nbval, from top to bottom, in the folder where learners run it."""
+    folder = ROOT / "notebooks"
+    paths = sorted(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        return Stage("notebooks", None)
+    return pytest_stage(
+        "notebooks",
+        [*NBVAL, *paths, *options],
+        folder,
+        {"COURSE_REPLAY": "" if live else "strict", "COURSE_RECORD": ""},
+    )
+
+
+def summary(stages: list[Stage]) -> str:
+    """A table of stages, closed by one line like pytest's own."""
+    total: Counter[str] = Counter()
+    lines = []
+    for stage in stages:
+        total += stage.counts
+        verdict = "nothing to run" if stage.status is None else "FAILED" if stage.failed else "passed"
+        lines.append(f"{stage.name:<12} {verdict:<15} {stage.seconds:7.1f} s   {in_words(stage.counts)}".rstrip())
+    seconds = sum(stage.seconds for stage in stages)
+    broken = sum(stage.failed and not (stage.counts["failed"] or stage.counts["errors"]) for stage in stages)
+    total["errors"] += broken  # a stage that failed without a test that did: style, a crash, no test found
+    lines += ["", f" {in_words(total) or 'no tests ran'} in {seconds:.2f}s ".center(80, "=")]
+    return "\n".join(lines)
+
+
+def in_words(counts: Counter[str]) -> str:
+    """Counts, the worst first: "1 failed, 31 passed"."""
+    order = ("failed", "errors", "passed", "skipped")
+    said = [f"{counts[key]} {key}" for key in order if counts[key]]
+    return ", ".join("1 error" if part == "1 errors" else part for part in said)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--live", action="store_true", help="train everything; replay nothing")
+    how.add_argument("--fast", action="store_true", help="style, and the unit tests that need no real model")
+    chosen, options = parser.parse_known_args(arguments)
+    stages = [ruff(), unit(chosen.fast, options)]
+    if not chosen.fast:
+        stages.append(notebooks(chosen.live, options))
+    print("\n" + summary(stages))
+    return int(any(stage.failed for stage in stages))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
