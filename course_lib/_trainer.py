@@ -39,6 +39,9 @@ class CompletionTrainer(SFTTrainer):
         loss = torch.nn.functional.cross_entropy(logits.float(), labels[wanted], reduction="sum")
         return loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """None: a checkpoint is ours alone, and is thrown away."""
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)

@@ -85,7 +85,9 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
 
     folder = data_dir() / "adapters" / name
     draft = folder.with_name(f".{name}.part")
-    weights = {k: v.to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()}
+    # Embeddings are never trained here; asked to find out, PEFT would look the base model up on the hub.
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
     config = copy.copy(model.peft_config["default"])
     config.base_model_name_or_path = str(card.get("base", "")).split("@")[0]  # not a folder of this machine's cache
     try:

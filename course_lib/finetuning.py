@@ -142,6 +142,8 @@ def finetune(
     """
     choose("method", method, METHODS)
     choose("layers", layers, LAYERS)
+    if method == "full" and layers != "all":
+        raise CourseError(f"full fine-tuning trains all layers: leave out layers={layers!r}, or use method='lora'.")
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
     for what, value in {"rank": rank, "batch_size": batch_size, "epochs": epochs, "learning_rate": rate}.items():
         kind, meant = (int, "whole number") if what in ("rank", "batch_size") else ((int, float), "number")
@@ -265,15 +267,22 @@ def _adapted(model: ChatModel, recipe: Recipe) -> Any:
     if recipe.method == "full":
         # fp32 whatever the session computes in: updates of 1e-4 vanish in bf16's three digits
         return copy.deepcopy(start).float().requires_grad_(True)
-    count = start.config.num_hidden_layers
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=2 * recipe.rank,
-        target_modules="all-linear",
-        layers_to_transform=list(range(count // 2, count)) if recipe.layers == "upper" else None,
+        target_modules="all-linear" if recipe.layers == "all" else _upper_linear(start),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(_sharing_copy(start), config)
+
+
+def _upper_linear(model: PreTrainedModel) -> list[str]:
+    """Names of the linear layers in the upper half of the transformer's blocks."""
+    import torch
+
+    half = model.config.num_hidden_layers // 2
+    linear = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear))
+    return [name for name in linear if (found := re.search(r"\.(\d+)\.", name)) and int(found[1]) >= half]
 
 
 def _sharing_copy(model: PreTrainedModel) -> PreTrainedModel:

@@ -17,7 +17,7 @@ from course_lib.retrieval import Index, Passage
 
 __all__ = ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"]
 
-READING_INSTRUCTION = "Answer the question from the passages, in a few words."
+READING_INSTRUCTION = "Copy the answer from the passages."
 EXAM_TOKENS = 24
 
 

@@ -92,7 +92,7 @@ def notebooks(live: bool, options: list[str]) -> Stage:
         "notebooks",
         [*NBVAL, *paths, *options],
         folder,
-        {"COURSE_REPLAY": "" if live else "strict", "COURSE_RECORD": ""},
+        {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": ""},
     )
 
 

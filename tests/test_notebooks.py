@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "notebooks"))
 import build  # noqa: E402
 
 SHELF_BYTES = 60_000_000
-CARD_KEYS = {"name", "key", "base", "recipe", "examples", "tokens", "machine", "minutes", "losses"}
+CARD_KEYS = {"name", "key", "base", "recipe", "examples", "tokens", "trainable", "machine", "minutes", "losses"}
 SOURCES = build.sources()
 LEARNER = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 ADAPTERS = sorted((ROOT / "data" / "adapters").glob("*/adapter_config.json"))

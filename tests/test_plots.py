@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_lib import plots
+from course_lib import _drawing, plots
 from course_lib.errors import CourseError
 
 ROWS = [("closed book", 0.02, 0.0, 0.05), ("RAG", 0.55, 0.45, 0.65)]
@@ -92,7 +92,7 @@ def test_a_value_is_written_clear_of_its_bar_and_its_interval():
     for value, low, high in ((0.5, 0.3, 0.9), (1.0, 0.9, 1.0), (-0.5, -0.9, -0.1), (-0.02, -0.1, 0.4)):
         figure = Figure(figsize=(8, 3))
         axes = figure.add_subplot(xlim=(-2, 2))
-        plots._draw_bar(axes, 0, {"label": "a", "value": value, "low": low, "high": high}, both=False)
+        _drawing.draw_bar(axes, 0, {"label": "a", "value": value, "low": low, "high": high}, both=False)
         figure.draw_without_rendering()
         (text,) = axes.texts
         bar = axes.patches[0].get_window_extent()
@@ -108,12 +108,12 @@ def test_an_interval_that_misses_its_value_by_rounding_alone_is_drawn():
 
 def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
     axes = Figure().add_subplot()
-    plots._draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
+    _drawing.draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
     assert [bool(patch.get_hatch()) for patch in axes.patches] == [False, True]
 
 
 def test_no_two_series_share_a_colour_or_a_marker():
-    assert len({colour for colour, _, _ in plots.LOOKS}) == len({marker for _, marker, _ in plots.LOOKS}) == 7
+    assert len({colour for colour, _, _ in _drawing.LOOKS}) == len({marker for _, marker, _ in plots.LOOKS}) == 7
 
 
 def test_the_axis_goes_from_0_to_1_unless_a_value_exceeds_it(monkeypatch):
@@ -154,7 +154,7 @@ def test_names_of_close_points_do_not_cover_each_other(monkeypatch):
     xy = [(0, 0), (0.02, 0.01), (0.04, 0), (1, 1), (0, 1), (1, 0)]
     plots.points(xy, ["refund policy", "sick leave", "goalkeeper", "d", "e", "f"], "t")
     assert len(boxes) == 6
-    assert not any(plots._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert not any(_drawing._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_the_learners_own_style_is_neither_used_nor_changed():

@@ -47,7 +47,7 @@ def notebook(monkeypatch):
 
     shown = []
     monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
-    monkeypatch.setattr(IPython.display, "display", shown.append)
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
     return shown
 
 
@@ -115,7 +115,10 @@ def test_a_notebook_gets_one_widget_that_is_closed_at_the_end(notebook, terminal
         clock.now += 3
         bar.advance(2, "loss 1.00")
         bar.advance(2, "loss 0.50")
-        (box,) = notebook
+        (view,) = notebook
+        assert list(view) == ["application/vnd.jupyter.widget-view+json"], "no text beside it, for nbval"
+        box = bar._widget
+        assert view["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
         gauge, label = box.children
         assert (gauge.value, gauge.max) == (4, 8)
         assert label.value.endswith("loss 0.50")
@@ -130,11 +133,12 @@ def test_a_notebook_is_not_disturbed_by_quick_work(notebook, clock):
 
 
 def test_the_bar_is_taken_away_when_the_work_fails(notebook, clock):
-    with pytest.raises(KeyboardInterrupt), Progress("Training", 8) as bar:
+    bar = Progress("Training", 8)
+    with pytest.raises(KeyboardInterrupt), bar:
         clock.now += 3
         bar.advance()
         raise KeyboardInterrupt
-    assert notebook[0].comm is None
+    assert bar._widget.comm is None
 
 
 @pytest.mark.parametrize("shell", [None, SimpleNamespace()])

@@ -310,6 +310,7 @@ def test_importing_the_package_starts_nothing():
 def test_looking_every_name_up_loads_no_torch():
     found = _in_a_new_process("for name in cl.__all__: getattr(cl, name)")
     assert not HEAVY & set(found["loaded"])
+    assert found["environment"] and found["logging"]
 
 
 def test_a_name_that_is_not_there_says_which_are():

@@ -86,6 +86,9 @@ questions = [
 ]
 cl.predict_choice("who-knows", "How many of the three will it answer truthfully?", ["none", "one", "two", "all three"])
 
+# %% [markdown]
+# Have you committed yourself? Then ask.
+
 # %% tags=["nbval-ignore-output"]
 for question, answer in zip(questions, gp.generate(questions, max_new_tokens=32)):
     print(f"{question}\n    {answer}\n")
@@ -121,6 +124,9 @@ for question in questions:
 # fact is there, a next word still is. Choosing more carefully among the tokens cannot help, because the fact is not
 # among them.
 
+# %% [markdown]
+# And if we add up the probabilities of *all* next tokens, known and unknown alike?
+
 # %%
 sums = [sum(share for _, share in gp.next_tokens(q, k=gp.model.config.vocab_size)) for q in questions]
 print("The probabilities of all next tokens sum to", [round(total, 3) for total in sums])
@@ -138,9 +144,17 @@ general = cl.load_exam("general").sample(40)
 print(general[3].question, "→", general[3].answer)
 cl.predict("first-exam", "Right answers of 40", low=0, high=40)
 
+# %% [markdown]
+# `cl.evaluate` asks every question, greedily (always the likeliest token, so that the same question gets the same answer),
+# and grades the answers.
+
 # %% tags=["nbval-ignore-output"]
 report = cl.evaluate(gp, general)
 report.show(5)
+
+# %% [markdown]
+# Those were five of the forty. Here is the whole exam in one line: the share that was right, how sure that is, and what it
+# cost.
 
 # %% tags=["nbval-ignore-output"]
 report
@@ -249,6 +263,9 @@ cl.quiz(
 
 # %% tags=["nbval-ignore-output"]
 report.table()
+
+# %% [markdown]
+# And this is how far you have come.
 
 # %%
 cl.progress_report("00")

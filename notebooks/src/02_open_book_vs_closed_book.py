@@ -81,6 +81,9 @@ print("\nin the exam: ", *fact.exam, "→ " + fact.answer, sep="\n  ")
 # %%
 cl.predict("closed", "Right answers, in per cent", low=0, high=100)
 
+# %% [markdown]
+# Committed? Then let it sit the exam.
+
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
 closed = cl.evaluate(gp, exam, "closed book")
@@ -128,17 +131,28 @@ assert few_shot.accuracy <= 0.05, "examples: three examples about other facts sh
 # %%
 cl.predict("heart", "Right answers, in per cent", low=0, high=100)
 
+# %% [markdown]
+# The next cell is the longest of the lesson. The bar shows the *loss*: how surprised the model is by the right answer.
+# Watch it fall.
+
 # %% tags=["nbval-ignore-output"]
-by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=2e-3)
+by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=2e-3, batch_size=8)
 many = cl.evaluate(by_heart, exam, "by heart, six wordings")
 many.show(4)
+
+# %% [markdown]
+# Every dip is one batch of eight examples. It is steep at first, when the *form* of the answers is learned, and flatter
+# after, when the facts are.
 
 # %% tags=["nbval-ignore-output"]
 cl.plots.losses({"six wordings": by_heart.training.losses}, "Loss while learning by heart")
 
+# %% [markdown]
+# A loss near nothing says that it has learned what it studied. The exam asks in other words.
+
 # %%
 cl.reveal("heart", many)
-assert many.accuracy >= 0.8, "by heart: fine-tuning on six wordings should carry to wordings never seen"
+assert many.accuracy >= 0.6, "by heart: fine-tuning on six wordings should carry to wordings never seen"
 
 # %% [markdown]
 # ### The parrot
@@ -150,11 +164,18 @@ assert many.accuracy >= 0.8, "by heart: fine-tuning on six wordings should carry
 # %%
 cl.predict_choice("parrot", "Asked in new wordings, the one-wording student does...", ["worse", "as well", "better"])
 
+# %% [markdown]
+# Same facts, same number of steps, same everything. Only the wordings differ.
+
 # %% tags=["nbval-ignore-output"]
 drill = exam.train_examples(wordings=1, repeat=6)
-parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=2e-3, from_shelf=True)
+parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=2e-3, batch_size=8, from_shelf=True)
 one = cl.evaluate(parrot, exam, "by heart, one wording")
 print(cl.paired_difference(many, one))
+
+# %% [markdown]
+# The line above is a *paired difference*: both sat the same questions, so we compare question by question. Its interval is what
+# to look at: does it hold zero?
 
 # %%
 gap = cl.paired_difference(many, one)
@@ -162,7 +183,7 @@ cl.reveal("parrot", "as well" if gap.tie else "worse" if gap.value > 0 else "bet
 assert gap.value > 0 and not gap.tie, "parrot: many wordings should beat one wording on unseen wordings"
 
 # %% [markdown]
-# It has learned the sentence more than the fact. This is *overfitting* in its plainest form: perfect on what was
+# It has learned the sentence more than the fact. This is *overfitting* in its plainest form: strong on what was
 # drilled, weaker on what was meant.
 #
 # ## What did it forget?
@@ -173,11 +194,17 @@ assert gap.value > 0 and not gap.tie, "parrot: many wordings should beat one wor
 general = cl.load_exam("general").sample(60)
 cl.predict("forgot", "Right answers after the fine-tuning, of 60", low=0, high=60)
 
+# %% [markdown]
+# Now ask both, before and after, the same sixty.
+
 # %% tags=["nbval-ignore-output"]
 before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(by_heart, general, "after")
 print("What is the capital of Italy?", by_heart.generate(["What is the capital of Italy?"], 16))
 after.show(5, "wrong")
+
+# %% [markdown]
+# Look at the wrong answers: where do they come from?
 
 # %%
 cl.reveal("forgot", after)
@@ -191,15 +218,19 @@ assert loss.value > 0 and not loss.tie, "forgetting: general knowledge should fa
 #
 # ### Can it be saved?
 #
-# The usual remedy is to mix questions of common knowledge into the study: here 121 of them, none from this exam.
+# The usual remedy is *rehearsal*: to mix questions of common knowledge into the study, one for every two others here, and
+# none of them from this exam.
 
 # %% tags=["nbval-ignore-output"]
-both = [*study, *cl.general_study()]
+both = [*study, *cl.general_study()[:72]]
 cl.check_no_leak(both, exam, general)
-mixed = cl.finetune(gp, both, name="02-many-wordings-mixed", epochs=4, learning_rate=2e-3, from_shelf=True)
+mixed = cl.finetune(gp, both, name="02-mixed", epochs=4, learning_rate=2e-3, batch_size=8, from_shelf=True)
 balanced = cl.evaluate(mixed, exam, "by heart, mixed study")
 after_mixed = cl.evaluate(mixed, general, "after, mixed study")
 cl.compare({"before": before, "after": after, "after, mixed study": after_mixed}, general)
+
+# %% [markdown]
+# Three comparisons, paired as before: what rehearsal saved, what is lost all the same, and what it cost at the exam.
 
 # %% tags=["nbval-ignore-output"]
 print(cl.paired_difference(after_mixed, after))
@@ -207,8 +238,7 @@ print(cl.paired_difference(before, after_mixed))
 print(cl.paired_difference(many, balanced))
 
 # %% [markdown]
-# Read the three lines: what mixing saved, what is lost all the same, and what the mixing cost at the exam. Where an interval
-# holds zero, nothing has been shown.
+# Where an interval holds zero, nothing has been shown.
 #
 # ## 4 · Open book, at the right page
 #
@@ -221,9 +251,15 @@ question = exam[0]
 print(cl.reading_prompt(question.question, pages[question.question]))
 cl.predict("page", "Right answers, in per cent", low=0, high=100)
 
+# %% [markdown]
+# That is the whole prompt. The answer is in it. How hard can it be?
+
 # %% tags=["nbval-ignore-output"]
 right_page = cl.evaluate(cl.OpenBook(gp, pages), exam, "right page")
 right_page.show(5)
+
+# %% [markdown]
+# Go through the wrong ones: is the answer on the page? What did it say instead?
 
 # %%
 cl.reveal("page", right_page)
@@ -268,11 +304,20 @@ arms = [closed, few_shot, one, many, balanced, right_page, retrieved]
 result = cl.compare({report.name: report for report in arms}, exam)
 result
 
+# %% [markdown]
+# The same as a picture. The hatched bar is *exact*: the answer and nothing else.
+
 # %% tags=["nbval-ignore-output"]
 result.plot("The handbook exam")
 
+# %% [markdown]
+# And each candidate against RAG, paired:
+
 # %% tags=["nbval-ignore-output"]
 result.differences("RAG")
+
+# %% [markdown]
+# So who won, beyond chance?
 
 # %%
 heart_wins = result.difference("by heart, six wordings", "RAG")
@@ -296,6 +341,9 @@ hours = {"by heart": by_heart.training.seconds / 60, "on the shelf": max(indexin
 known = {"by heart": many.accuracy * len(exam.facts), "on the shelf": retrieved.accuracy * len(facts)}
 for way, minutes in hours.items():
     print(f"{way}: about {known[way]:.0f} facts in {minutes:.1f} minutes, {known[way] / minutes:.0f} a minute")
+
+# %% [markdown]
+# And the facts of the handbook that it did not study?
 
 # %%
 unstudied = cl.load_exam("handbook").sample(30, seed=1)
@@ -323,6 +371,9 @@ print(f"in the index after {time.perf_counter() - started:.1f} s")
 news = "Who is the skipper of the Brindlecombe staff ferry?"
 print("RAG:     ", rag.ask(news).text)
 print("by heart:", by_heart.generate([news], 24)[0])
+
+# %% [markdown]
+# The new page was found at once. Whether it was *read* right is the model's part; look above.
 
 # %%
 rag_knows = "Oakshott" in rag.ask(news).text
@@ -360,6 +411,9 @@ cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, 
 remembers = {"RAG": False, "by heart": True}
 cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, "by heart": told_heart.accuracy > 0})
 
+# %% [markdown]
+# And measured:
+
 # %%
 print("RAG still tells:", told_rag.accuracy > 0, "· by heart still tells:", told_heart.accuracy > 0.5)
 assert told_rag.accuracy == 0, "privacy: a withdrawn document should not be told by RAG"
@@ -391,9 +445,15 @@ cl.plots.curve(
     "What k costs", "k, passages in the prompt", "tokens a question",
 )  # fmt: skip
 
+# %% [markdown]
+# The same in figures, with the time it took:
+
 # %% tags=["nbval-ignore-output"]
 for k, report in price.items():
     print(f"k = {k}: {report.tokens_per_question:4.0f} tokens and {report.seconds_per_question:.2f} s a question")
+
+# %% [markdown]
+# The line is straight: every passage costs the same again, at every question, for ever.
 
 # %%
 growth = (tokens[6] - tokens[1]) / 5
@@ -408,6 +468,9 @@ assert 30 <= growth <= 90, "price: the prompt should grow by a passage for each 
 validation = {int(k): row for k, row in cl.load_results("02")["validation"]["k"].items()}
 for k, row in validation.items():
     print(f"k = {k}: {row['accuracy']:.2f} right, {row['tokens']:.0f} tokens a question")
+
+# %% [markdown]
+# Dearer is not always better. Name the smallest k that is as good as the best, within 0.02.
 
 # %% tags=["exercise"]
 k = None  # a number from the table
@@ -430,6 +493,9 @@ page = cl.Passage("euro/0", "Spain won the 2024 European football championship, 
 print("closed book:", gp.generate([euro], 40)[0])
 with_page = cl.OpenBook(gp, {euro: [page]}).answer([euro], 40)[0].text
 print("open book:  ", with_page)
+
+# %% [markdown]
+# Two sentences of the right page, against everything that it once read.
 
 # %%
 print("open book names the scorer:", "Oyarzabal" in with_page)
@@ -466,20 +532,27 @@ rows = [{"label": name, "value": r["accuracy"], "low": r["ci"][0], "high": r["ci
 n = next(iter(stored["handbook"].values()))["n"]
 cl.plots.bars(rows, f"The whole handbook exam, untrained candidates, n = {n}")
 
+# %% [markdown]
+# And the students, seed by seed. A *seed* fixes the random start and the order of study; another one is another roll of
+# the dice.
+
 # %%
 import pandas as pd
 
 pd.DataFrame(
-    {"student": name, "seed": run["seed"], "exam": round(run["exam"], 2), "general": round(run["general"], 2)}
+    {"student": name, "seed": run["seed"], "exam": round(run["exam"]["accuracy"], 2), "general": round(run["general"]["accuracy"], 2)}
     for name, runs in stored["by_heart"].items() for run in runs
 ).set_index("student")  # fmt: skip
 
+# %% [markdown]
+# Does the order of the students depend on the dice?
+
 # %%
-worst = {name: min(run["exam"] for run in runs) for name, runs in stored["by_heart"].items()}
-best_general = max(run["general"] for run in stored["by_heart"]["many-wordings"])
-print("every seed: many wordings above one wording:",
-      all(m["exam"] > o["exam"] for m, o in zip(stored["by_heart"]["many-wordings"], stored["by_heart"]["one-wording"])))
-print("every seed: general knowledge fell:", best_general < stored["general_before"]["accuracy"])
+by_plan = {name: [run["exam"]["accuracy"] for run in runs] for name, runs in stored["by_heart"].items()}
+kept = [run["general"]["accuracy"] for run in stored["by_heart"]["many-wordings"]]
+ahead = [many > one for many, one in zip(by_plan["many-wordings"], by_plan["one-wording"])]
+print("many wordings above one wording, by seed:", ahead)
+print("general knowledge below what it was, by seed:", [share < stored["general_before"]["accuracy"] for share in kept])
 
 # %% [markdown]
 # ### Exercise 3 · Your own leak
@@ -498,29 +571,27 @@ cl.check("02-leak", leaky, exam=exam)
 # ## Quiz
 
 # %%
-cl.quiz(
-    "02",
-    [
-        {"question": "Your firm's price list changes every week. A model should answer questions about it.",
-         "choices": ["Learn it by heart, every week", "Open book (RAG)", "Three examples in the prompt"],
-         "answer": 1, "why": "A document is in the index in seconds; a student has to study again, and forgets the old slowly."},
-        {"question": "A customer asks for her data to be erased. It was in the documents. Where is it easily erased?",
-         "choices": ["In the fine-tuned weights", "In the index", "In both alike"],
-         "answer": 1, "why": "You removed four documents from the index; the by-heart student told what they said all the same."},
-        {"question": "RAG answers wrongly although the right passage was retrieved. What would help?",
-         "choices": ["A model that reads better", "A larger k", "More documents"],
-         "answer": 0, "why": "Finding was solved in that case. Reading was not: that is what RAFT (lesson 06) trains."},
-        {"question": "After fine-tuning, the model no longer knows the capital of Italy. Which study would have helped?",
-         "choices": ["More epochs", "Mixing in general questions", "One wording a fact"],
-         "answer": 1, "why": "Rehearsal keeps the old in use while the new is learned. Compare the two tables above."},
-    ],
-)  # fmt: skip
+questions = [
+    {"question": "Your firm's price list changes every week. A model should answer questions about it.", "answer": 1,
+     "choices": ["Learn it by heart, every week", "Open book (RAG)", "Three examples in the prompt"],
+     "why": "A document is in the index in seconds; a student has to study again, and forgets the old slowly."},
+    {"question": "A customer asks for her data to be erased. Where is that easily done?", "answer": 1,
+     "choices": ["In the fine-tuned weights", "In the index", "In both alike"],
+     "why": "You removed documents from the index; the by-heart student told what they said all the same."},
+    {"question": "RAG answers wrongly although the right passage was retrieved. What would help?", "answer": 0,
+     "choices": ["A model that reads better", "A larger k", "More documents"],
+     "why": "Finding was solved in that case. Reading was not: that is what RAFT (lesson 06) trains."},
+]  # fmt: skip
+cl.quiz("02", questions)
 
 # %% [markdown]
 # ## What was measured
 
 # %% tags=["nbval-ignore-output"]
 result.table()
+
+# %% [markdown]
+# Your exercises:
 
 # %%
 cl.progress_report("02")

@@ -43,7 +43,7 @@ def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, li
 
 
 def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
-    """Forward, output layer on completion tokens, backward, step: as little as there can be, in the trainer's batches."""
+    """As little as there can be, in the trainer's batches: forward, loss on completion tokens, backward, step."""
     set_seed(0)
     probe = CompletionTrainer(
         model=ft._adapted(model, RECIPE),

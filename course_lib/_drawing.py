@@ -1,0 +1,200 @@
+"""How the course's pictures are drawn: style, palette, and labels that keep out of each other's way."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI, WIDTH = 110, 8.6
+INK, QUIET, GRID = "#262626", "#666666", "#e4e4e4"
+# Okabe & Ito 2008, *Color Universal Design*; each colour has a marker and a dash of its own.
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+LOOKS = list(
+    zip((BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK), "osD^vPX", ("-", "--", "-.", ":", "-", "--", "-."))
+)
+STYLE = {
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere
+    "font.size": 14,
+    "text.color": INK,
+    "text.parse_math": False,  # "$5 and $10" is not a formula
+    "axes.edgecolor": "#9a9a9a",
+    "axes.labelcolor": QUIET,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "hatch.linewidth": 1.2,
+    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+}
+
+
+@contextmanager
+def drawing(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure in the course's style, whatever style the learner has set; pyplot is not touched."""
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    heading = textwrap.fill(title, 58)
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, height + 0.3 * heading.count("\n")), layout="constrained")
+        figure.suptitle(heading, x=0.012, ha="left", fontsize=17, fontweight="bold")
+        yield figure, figure.add_subplot()
+
+
+def draw_bar(axes: Axes, y: int, item: dict[str, Any], both: bool) -> None:
+    value, low, high = item["value"], item["low"], item["high"]
+    top, thick = (y - 0.2, 0.36) if both else (y, 0.56)
+    axes.barh(top, value, thick, color=SKY, label="accurate")
+    axes.errorbar((low + high) / 2, top, xerr=(high - low) / 2, color=INK, linewidth=2, capsize=5, capthick=2)
+    _write_value(axes, top, value, (low, high))
+    if "exact" in item:
+        look = {"facecolor": "#eaf4fb", "edgecolor": BLUE, "hatch": "///", "linewidth": 1}
+        axes.barh(y + 0.2, item["exact"], 0.3, label="exact", **look)
+        _write_value(axes, y + 0.2, item["exact"], (item["exact"],), color=QUIET, fontsize=13)
+
+
+def _write_value(axes: Axes, y: float, value: float, ends: Sequence[float], **look: Any) -> None:
+    """Write a value beyond the end of its bar and of its interval, on the side to which the bar points."""
+    x, dx, ha = (min(value, *ends), -9, "right") if value < 0 else (max(value, *ends), 9, "left")
+    look = {"fontweight": "bold"} | look
+    axes.annotate(value_text(value), (x, y), (dx, 0), textcoords="offset points", ha=ha, va="center_baseline", **look)
+
+
+def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, ylabel: str) -> None:
+    every = [y for _, ys in lines.values() for y in ys] + [y for band in edges.values() for pair in band for y in pair]
+    ends = []
+    for number, (name, (xs, ys)) in enumerate(lines.items()):
+        colour, marker, dash = LOOKS[number % len(LOOKS)]
+        if name in edges:
+            x, band = zip(*sorted(zip(xs, edges[name])))
+            axes.fill_between(x, *zip(*band), color=colour, alpha=0.14, linewidth=0)
+        x, y = zip(*sorted(zip(xs, ys)))
+        look = {
+            "marker": marker,
+            "markersize": 7,
+            "markevery": max(1, len(x) // 12),
+            "linewidth": 2.4,
+            "linestyle": dash,
+        }
+        axes.plot(x, y, color=colour, label=wrap(name), **look)
+        ends.append((y[-1], x[-1], wrap(name), colour))
+    if min(every) >= 0 and 0.2 <= max(every) <= 1:
+        axes.set_ylim(0, 1.03)
+    elif 0 <= min(every) < max(every) / 2:
+        axes.set_ylim(bottom=0)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if len(ends) > 4:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=13, handlelength=3)
+    else:
+        _label_ends(figure, axes, ends)
+
+
+def _label_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write each line's name where it ends, and push names apart that would overlap."""
+    right = max(x for _, x, _, _ in ends)
+    look = {
+        "textcoords": "offset points",
+        "va": "center",
+        "fontsize": 13,
+        "fontweight": "bold",
+        "annotation_clip": False,
+    }
+    notes = [
+        axes.annotate(name, (right, y), (12, 0), color=_darker(colour), **look) for y, _, name, colour in sorted(ends)
+    ]
+    figure.draw_without_rendering()  # the layout must settle before distances can be measured
+    points_per_pixel = 72 / figure.dpi
+    boxes = [note.get_window_extent() for note in notes]
+    middles = [(box.y0 + box.y1) / 2 for box in boxes]
+    floor = axes.get_window_extent().y0
+    for i, box in enumerate(boxes):
+        bottom = floor if i == 0 else middles[i - 1] + boxes[i - 1].height / 2 + 3
+        middles[i] = max(middles[i], bottom + box.height / 2)
+    for note, box, middle in zip(notes, boxes, middles):
+        note.xyann = (12, (middle - (box.y0 + box.y1) / 2) * points_per_pixel)
+
+
+def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+
+    low, high = min(map(min, rows)), max(map(max, rows))
+    both_sides = low < 0 < high
+    end = max(-low, high)
+    colours = ["#8a3c00", VERMILLION, "#ffffff", BLUE, "#00395a"] if both_sides else ["#f4f8fb", SKY, BLUE, "#00395a"]
+    palette = LinearSegmentedColormap.from_list("course", colours)
+    norm = TwoSlopeNorm(0, -end, end) if both_sides else None
+    image = axes.imshow(rows, cmap=palette, norm=norm, aspect="auto")
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    if len(rows[0]) <= 12 and len(rows) <= 16:
+        for i, row in enumerate(rows):
+            for j, value in enumerate(row):
+                red, green, blue, _ = palette(image.norm(value))
+                dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+                axes.text(
+                    j, i, value_text(value), ha="center", va="center", color="white" if dark else INK, fontsize=12
+                )
+    return image
+
+
+def name_points(figure: Figure, axes: Axes, spots: Any, names: dict[int, str], stars: list[int]) -> None:
+    """Write names beside their points, each on the side where it covers least: other points, names, the edge."""
+    figure.draw_without_rendering()
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in axes.transData.transform(spots)]
+    edge = axes.get_window_extent()
+    for i in [*stars, *(i for i in names if i not in stars)]:
+        gap = 12 if i in stars else 7
+        weight = "bold" if i in stars else "normal"
+        look = {"textcoords": "offset points", "fontsize": 13 if i in stars else 12, "fontweight": weight, "zorder": 5}
+        tries = []
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8), (-0.8, -0.8)):
+            sides = {"ha": ("center", "left", "right")[_sign(dx)], "va": ("center", "bottom", "top")[_sign(dy)]}
+            note = axes.annotate(wrap(names[i]), spots[i], (dx * gap, dy * gap), **sides, **look)
+            box = note.get_window_extent()
+            others = taken[:i] + taken[i + 1 :]
+            covered = sum(_overlap(box.extents, other) for other in others)
+            outside = box.width * box.height - _overlap(box.extents, edge.extents)
+            tries.append((covered + 2 * outside, note, tuple(box.extents)))
+        _, chosen, box = min(tries, key=lambda one: one[0])
+        for _, note, _ in tries:
+            if note is not chosen:
+                note.remove()
+        taken.append(box)
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Area that two boxes (x0, y0, x1, y1) share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def value_text(value: float) -> str:
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # + 0.0: no minus before 0.00
+
+
+def wrap(label: str) -> str:
+    return textwrap.fill(str(label), 24) or " "
+
+
+def _darker(colour: str) -> str:
+    """A colour dark enough to read text in."""
+    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.72):02x}" for i in (1, 3, 5))
