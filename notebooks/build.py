@@ -323,6 +323,17 @@ def delete_unused() -> None:
             shutil.rmtree(card.parent)
 
 
+def keep_minutes(lesson: str, minutes: float) -> None:
+    """Note in `data/results/` how long the machine worked on a lesson, trained live; the README quotes it."""
+    import torch
+
+    path = ROOT / "data" / "results" / f"{lesson}.json"
+    if path.exists():
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["minutes_t4" if torch.cuda.is_available() else "minutes_laptop"] = round(minutes, 1)
+        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def check(paths: list[Path]) -> int:
     """Say what differs; 1 if anything does."""
     found = [line for path in paths for line in differences(path)] + [f"{name} has no source" for name in strays()]
@@ -350,7 +361,10 @@ def main(arguments: list[str] | None = None) -> int:
             used = build(path, chosen.mode or "", chosen.execute_solutions)
             if chosen.mode in ("record", "replay"):
                 write_used(read_used() | {path.stem: used})
-            print(f"{path.stem} built in {time.perf_counter() - started:.0f} s", flush=True)
+            seconds = time.perf_counter() - started
+            if chosen.mode != "replay" and not chosen.execute_solutions:
+                keep_minutes(path.stem[:2], seconds / 60)
+            print(f"{path.stem} built in {seconds:.0f} s", flush=True)
         if chosen.mode == "record" and not chosen.names:
             delete_unused()
     except BuildError as error:

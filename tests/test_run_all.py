@@ -40,7 +40,7 @@ def test_only_a_live_run_trains(monkeypatch):
     monkeypatch.setattr(Path, "glob", lambda *_: [Path("00_start_here.ipynb")])
     run_all.notebooks(False, [])
     run_all.notebooks(True, [])
-    assert [environment["COURSE_REPLAY"] for environment in seen] == ["strict", ""]
+    assert [environment["COURSE_REPLAY"] for environment in seen] == ["strict", "never"]
 
 
 def test_counts_come_from_the_report(tmp_path):

@@ -90,21 +90,26 @@ cl.predict_choice("who-knows", "How many of the three will it answer truthfully?
 # Have you committed yourself? Then ask.
 
 # %% tags=["nbval-ignore-output"]
-for question, answer in zip(questions, gp.generate(questions, max_new_tokens=32)):
+told = gp.generate(questions, max_new_tokens=32)
+for question, answer in zip(questions, told):
     print(f"{question}\n    {answer}\n")
 
 # %% [markdown]
 # Read the second and the third answer once more. There is no Harrow Cup. Did it say so? Spain won in 2024, in Berlin,
 # against England. Whatever your copy said, look at *how* it said it: in the same even voice as the first answer.
 #
-# The next cell asks the same three again, and looks only for the words that would make them right.
+# The next cell looks only for the words that would make each of them right.
+
+# %% tags=["nbval-ignore-output"]
+right_words = {questions[0]: "Rome", questions[1]: "does not exist", questions[2]: "Spain"}
+truthful = [right_words[q].lower() in a.lower() for q, a in zip(questions, told)]
+cl.reveal("who-knows", ["none", "one", "two", "all three"][sum(truthful)])
+
+# %% [markdown]
+# Two of the three do not hang on luck:
 
 # %%
-right_words = {questions[0]: "Rome", questions[1]: "does not exist", questions[2]: "Spain"}
-told = gp.generate(questions, max_new_tokens=32)
-truthful = [right_words[q].lower() in a.lower() for q, a in zip(questions, told)]
 print("Rome for Italy:", truthful[0], "· owns up that there is no such cup:", truthful[1])
-cl.reveal("who-knows", ["none", "one", "two", "all three"][sum(truthful)])
 assert truthful[0] and not truthful[1], "the model knows the Harrow Cup, or has forgotten Rome"
 
 # %% [markdown]
@@ -151,6 +156,7 @@ cl.predict("first-exam", "Right answers of 40", low=0, high=40)
 # %% tags=["nbval-ignore-output"]
 report = cl.evaluate(gp, general)
 report.show(5)
+cl.reveal("first-exam", report)
 
 # %% [markdown]
 # Those were five of the forty. Here is the whole exam in one line: the share that was right, how sure that is, and what it
@@ -165,7 +171,6 @@ report
 # model B" and no interval stands beside it, ask for one.
 
 # %%
-cl.reveal("first-exam", report)
 low, high = report.ci
 print("more than a quarter, less than three quarters:", 0.25 < report.accuracy < 0.75)
 assert 0.25 < report.accuracy < 0.75, "general knowledge: expected to be mastered in part"

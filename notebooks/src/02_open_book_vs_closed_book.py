@@ -139,6 +139,7 @@ cl.predict("heart", "Right answers, in per cent", low=0, high=100)
 by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=2e-3, batch_size=8)
 many = cl.evaluate(by_heart, exam, "by heart, six wordings")
 many.show(4)
+cl.reveal("heart", many)
 
 # %% [markdown]
 # Every dip is one batch of eight examples. It is steep at first, when the *form* of the answers is learned, and flatter
@@ -151,7 +152,7 @@ cl.plots.losses({"six wordings": by_heart.training.losses}, "Loss while learning
 # A loss near nothing says that it has learned what it studied. The exam asks in other words.
 
 # %%
-cl.reveal("heart", many)
+print("more than half of the exam, in wordings it had never seen:", many.accuracy >= 0.6)
 assert many.accuracy >= 0.6, "by heart: fine-tuning on six wordings should carry to wordings never seen"
 
 # %% [markdown]
@@ -202,12 +203,12 @@ before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(by_heart, general, "after")
 print("What is the capital of Italy?", by_heart.generate(["What is the capital of Italy?"], 16))
 after.show(5, "wrong")
+cl.reveal("forgot", after)
 
 # %% [markdown]
 # Look at the wrong answers: where do they come from?
 
 # %%
-cl.reveal("forgot", after)
 loss = cl.paired_difference(before, after)
 print("general knowledge fell, by more than chance:", loss.value > 0 and not loss.tie)
 assert loss.value > 0 and not loss.tie, "forgetting: general knowledge should fall"
@@ -257,12 +258,13 @@ cl.predict("page", "Right answers, in per cent", low=0, high=100)
 # %% tags=["nbval-ignore-output"]
 right_page = cl.evaluate(cl.OpenBook(gp, pages), exam, "right page")
 right_page.show(5)
+cl.reveal("page", right_page)
 
 # %% [markdown]
 # Go through the wrong ones: is the answer on the page? What did it say instead?
 
 # %%
-cl.reveal("page", right_page)
+print("the open book beats the closed one:", not cl.paired_difference(right_page, closed).tie)
 assert not cl.paired_difference(right_page, closed).tie, "right page: an open book should beat a closed one"
 assert right_page.exact <= 0.1, "right page: this model chats, it should hardly ever answer exactly"
 
