@@ -134,7 +134,8 @@ def finetune(
     ChoiceError
         For an unknown method or layers.
     CourseError
-        For a rank, batch size, number of epochs or learning rate that is not positive.
+        For a rank, batch size, number of epochs or learning rate that is not a number above 0, or "upper" layers of
+        full fine-tuning.
     DataError
         For examples of another shape, an empty completion, or more than 1,024 tokens in one.
     TrainingError

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from course_lib.datasets import Exam, Example
+from course_lib.documents import Passage
 from course_lib.errors import CourseError
 from course_lib.models import Answer, ChatModel, Messages
-from course_lib.retrieval import Index, Passage
+from course_lib.retrieval import Index
 
 __all__ = ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from course_lib.datasets import Exam, Question
+from course_lib.documents import Passage
 from course_lib.errors import CourseError, DataError
 from course_lib.evaluation import Report, Row, compare, evaluate, grade, paired_difference, token_f1
 from course_lib.models import Answer
-from course_lib.retrieval import Passage
 
 
 def questions(n, wordings=1):
@@ -89,6 +89,7 @@ def test_an_answer_that_says_the_right_one_among_other_words_is_right(reply, rig
         ("", "Oriel"),
         ("!?", "Oriel"),
         ("the", "Oriel"),
+        ("", "–"),
         ("I am not surely wrong", "Oriel"),
     ],
 )
@@ -193,6 +194,17 @@ def test_shares_add_up_and_exact_is_a_part_of_right():
 def test_accepted_answers_of_a_question_are_graded_right():
     exam = [Question("q", "Who?", "Oriel Vantongeren", accepted=("Oriel",))]
     assert evaluate(lambda _: ["oriel"], exam).exact == 1
+
+
+def test_two_wordings_of_a_question_are_one_draw():
+    found = evaluate(lambda asked: [q.replace("Who won cup", "Team").split("?")[0] for q in asked], questions(30, 2))
+    assert (found.n, found.accuracy) == (60, 1)
+    assert found.ci == pytest.approx((0.9, 1.0))
+
+
+def test_a_question_of_no_fact_is_a_draw_of_its_own():
+    asked = [Question(f"general.{i}", f"Question {i}?", "Rome") for i in range(30)]
+    assert evaluate(lambda _: ["Rome"] * 30, asked).ci == pytest.approx((0.9, 1.0))
 
 
 def test_means_are_over_questions():

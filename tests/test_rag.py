@@ -3,10 +3,11 @@
 import pytest
 
 from course_lib.datasets import Exam, Fact, Question, example
+from course_lib.documents import Document, Passage
 from course_lib.errors import CourseError
 from course_lib.models import Answer
 from course_lib.rag import READING_INSTRUCTION, FewShot, OpenBook, RagPipeline, golden_passages, reading_prompt
-from course_lib.retrieval import Document, Passage, build_index
+from course_lib.retrieval import build_index
 
 GEESE = Passage("corrin/0", "Corrin keeps eleven geese.", "corrin")
 KETTLES = Passage("larkspit/0", "Larkspit mends kettles.", "larkspit")

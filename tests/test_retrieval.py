@@ -6,15 +6,9 @@ from dataclasses import replace
 import pytest
 
 from course_lib import cache_dir
+from course_lib.documents import Document, read_document, read_documents, split_into_passages
 from course_lib.errors import CourseError, DataError
-from course_lib.retrieval import (
-    Document,
-    Index,
-    build_index,
-    read_document,
-    read_documents,
-    split_into_passages,
-)
+from course_lib.retrieval import Index, build_index
 
 GUIDE = """---
 id: wren-guide
@@ -426,12 +420,16 @@ def test_a_damaged_index_is_built_anew_and_the_learners_own_files_stay(
     assert build_index(library, place).search("rye bread", 1)[0].source == "quillhaven"
 
 
-def test_an_index_that_is_damaged_while_it_is_open_is_built_anew(library, tmp_path, small_embedder, capsys):
+def test_an_index_that_is_damaged_while_it_is_open_is_built_anew(library, tmp_path, embedded, restarted, capsys):
     place = tmp_path / "index"
     build_index(library, place)
     damage_garbage(place)
     assert build_index(library, place).search("copper kettles", 1)[0].source == "larkspit"
     assert "The index in index is damaged (InternalError): building it anew." in capsys.readouterr().out
+    restarted()
+    del embedded[:]
+    assert len(build_index(library, place)) == 3
+    assert embedded == [], "what was built anew is on the disk"
 
 
 def test_vectors_that_were_lost_are_noticed_though_chroma_finds_the_rest(tmp_path, small_embedder, restarted):
@@ -506,7 +504,8 @@ def test_many_questions_get_what_each_gets_alone(index):
 
 def test_the_title_is_searched_too(index):
     index.add(Document("hat", "The Great Hat of Osierholt", "It is blue."))
-    assert index.search("Osierholt hat", 1)[0].text == "It is blue."
+    best = index.search("Osierholt hat", 1)[0]
+    assert (best.text, best.score > 0.5) == ("It is blue.", True)
 
 
 @pytest.mark.parametrize("k", [0, -3])

@@ -1,0 +1,64 @@
+"""The stored measurements: of today's exams, and the same in the summary as in the reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from course_lib.datasets import load_exam, load_facts, questions_of
+from course_lib.evaluation import Report
+from course_lib.results import load_results
+from course_lib.settings import ROOT
+
+RESULTS = ROOT / "data" / "results"
+REPORTS = sorted(RESULTS.glob("*/*.json"))
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, tuple[str, str]]:
+    """Every question that an exam can ask, by id: its text and its answer."""
+    questions = [q for fact in load_facts() for use in ("exam", "validation") for q in questions_of(fact, use)]
+    general = load_exam("general")
+    return {q.id: (q.question, q.answer) for q in (*questions, *general.test, *general.validation)}
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_stored_report_is_about_the_questions_of_today(path: Path, asked: dict[str, tuple[str, str]]):
+    stale = [row.id for row in Report.load(path).rows if asked.get(row.id) != (row.question, row.expected)]
+    assert not stale, f"{path.name} was measured on other questions ({stale[:3]}): delete it and run `make results`"
+
+
+def test_the_untrained_model_knows_nothing_of_the_invented_world():
+    for name in ("cup", "handbook", "library"):
+        report = Report.load(RESULTS / "00" / f"{name}.json")
+        assert report.n == len(load_exam(name)), name
+        assert report.accuracy <= 0.03, f"closed book {report.accuracy:.2f} on {name}: has a document leaked?"
+
+
+def test_general_knowledge_is_mastered_in_part():
+    assert 0.25 < Report.load(RESULTS / "00" / "general.json").accuracy < 0.75
+
+
+def test_the_summary_of_lesson_02_says_what_its_reports_say():
+    summary = load_results("02")
+    names = {
+        "closed book": "closed-book",
+        "examples in the prompt": "few-shot",
+        "right page": "right-page",
+        "RAG": "rag",
+    }
+    for label, name in names.items():
+        report = Report.load(RESULTS / "02" / f"{name}.json")
+        assert summary["handbook"][label]["accuracy"] == round(report.accuracy, 4)
+        assert summary["handbook"][label]["n"] == report.n == len(load_exam("handbook"))
+    for plan, runs in summary["by_heart"].items():
+        for run in runs:
+            report = Report.load(RESULTS / "02" / f"{plan}-seed-{run['seed']}.json")
+            assert run["exam"]["accuracy"] == round(report.accuracy, 4)
+
+
+@pytest.mark.parametrize("lesson", ["00", "02"])
+def test_a_lesson_with_results_has_a_headline(lesson: str):
+    assert json.loads((RESULTS / f"{lesson}.json").read_text(encoding="utf-8"))["headline"]
