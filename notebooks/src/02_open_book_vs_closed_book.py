@@ -12,7 +12,7 @@
 # Two students sit the same exam. One has learned the book by heart; the other may open it. Which would you hire?
 #
 # By the end you will have
-# - asked one model the same questions six ways, and said which way won, by how much, and how sure you are;
+# - asked one model the same questions seven ways, and said which way won, by how much, and how sure you are;
 # - watched a model forget the capital of Italy;
 # - withdrawn a document, and found out who still tells.
 #
@@ -335,15 +335,16 @@ assert book_wins.low > 0, "RAG should beat the closed book"
 #
 # ## Coverage: what a minute buys
 #
-# By heart, the model studied 24 facts. The index holds every fact of the library. How many facts does a minute of work buy,
-# either way, counted by what was then answered right?
+# By heart, the model studied 24 facts. The index holds every fact of the handbook, and of much else. How many handbook facts
+# does a minute of work buy, either way, counted by what was then answered right?
 
 # %% tags=["nbval-ignore-output"]
-facts = cl.load_facts()
-hours = {"by heart": by_heart.training.seconds / 60, "on the shelf": max(indexing, 1) / 60}
-known = {"by heart": many.accuracy * len(exam.facts), "on the shelf": retrieved.accuracy * len(facts)}
-for way, minutes in hours.items():
-    print(f"{way}: about {known[way]:.0f} facts in {minutes:.1f} minutes, {known[way] / minutes:.0f} a minute")
+handbook_facts = cl.load_facts(kind="handbook")
+minutes = {"by heart": by_heart.training.seconds / 60, "in the index": max(indexing, 1) / 60}
+known = {"by heart": many.accuracy * len(exam.facts), "in the index": retrieved.accuracy * len(handbook_facts)}
+for way in minutes:
+    print(f"{way}: about {known[way]:.0f} facts answered right after {minutes[way]:.1f} minutes, "
+          f"{known[way] / minutes[way]:.0f} a minute")
 
 # %% [markdown]
 # And the facts of the handbook that it did not study?
@@ -418,9 +419,9 @@ cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, 
 # And measured:
 
 # %%
-print("RAG still tells:", told_rag.accuracy > 0, "· by heart still tells:", told_heart.accuracy > 0.5)
+print("RAG still tells:", told_rag.accuracy > 0, "· by heart still tells:", told_heart.accuracy > 0.25)
 assert told_rag.accuracy == 0, "privacy: a withdrawn document should not be told by RAG"
-assert told_heart.accuracy > 0.5, "privacy: what is in the weights stays there"
+assert told_heart.accuracy > 0.25, "privacy: what is in the weights stays there"
 
 # %% [markdown]
 # A library can take a page back. A memory cannot. (The index that you changed is put right when it is next built.)
