@@ -16,8 +16,6 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import series
@@ -69,7 +67,7 @@ def all_facts() -> list[Fact]:
     """Every fact of the world, with its split, in order of kind, document and place in the document."""
     raw = defaultdict(list)
     for path in sorted(written.FACTS.glob("*/*.yaml")):
-        for fact in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for fact in written.read_yaml(path.read_text(encoding="utf-8")):
             raw[path.parent.name, path.stem].append(fact)
     for fact in series.facts():
         raw[fact["kind"], fact["source"]].append(fact)
@@ -113,7 +111,7 @@ def library_questions(facts: list[Fact], split: str) -> list[Question]:
 
 def general() -> tuple[list[Question], list[Question], list[dict]]:
     """Common knowledge: test and validation questions, and other questions for study."""
-    rows = yaml.safe_load((written.FACTS.parent / "general.yaml").read_text(encoding="utf-8"))
+    rows = written.read_yaml((written.FACTS.parent / "general.yaml").read_text(encoding="utf-8"))
     questions = [
         Question(r["id"], r["question"], str(r["answer"]), tuple(map(str, r.get("accepted") or ())), kind=r["topic"])
         for r in rows["exam"]

@@ -21,10 +21,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
+import written
+from written import LIBRARY
 
-ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = ROOT / "data" / "library"
 TABLES = Path(__file__).resolve().parent / "series"
 
 KINDS = ("cup", "shield", "sheets")
@@ -113,7 +112,7 @@ class Document:
 
 
 def load(name: str) -> dict:
-    return yaml.safe_load((TABLES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return written.read_yaml((TABLES / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def people() -> Iterator[str]:
