@@ -224,6 +224,11 @@ def test_the_seed_decides_every_loss(tiny_model, tuned):
     assert losses(finetune(tiny_model, EXAMPLES, seed=2, **QUICK)) != losses(tuned("lora"))
 
 
+def test_the_seed_decides_the_order_too(tiny_model, tuned):
+    # A full run has no matrices to begin at random.
+    assert losses(finetune(tiny_model, EXAMPLES, "full", seed=2, **QUICK)) != losses(tuned("full"))
+
+
 def test_the_sessions_seed_is_taken_unless_another_is_given(tiny_model):
     cl.start(seed=7)
     assert finetune(tiny_model, EXAMPLES, **QUICK).training.recipe.seed == 7
