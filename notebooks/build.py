@@ -1,6 +1,6 @@
 """Builds the notebooks from their sources.
 
-    python notebooks/build.py [NAME ...] [--check | --record | --replay] [--execute-solutions]
+    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose] [--execute-solutions]
 
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
 the solutions, executed, outputs kept; and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its
@@ -9,6 +9,7 @@ solution, not executed. NAME is the beginning of a name ("02"); without one, all
 --check     only say whether the built notebooks are what their sources would give; runs nothing
 --record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
             when all are built, adapters that nothing needs are deleted
+--prose     take new prose and keep the outputs, where no code cell changed: nothing is run
 --replay    take the adapters of data/adapters instead of training (COURSE_REPLAY=1)
 
 A notebook that breaks a rule of the course is not written; the cell is named.
@@ -285,6 +286,27 @@ def build(path: Path, mode: str, execute_solutions: bool) -> list[str]:
     return sorted(used)
 
 
+def reword(path: Path) -> None:
+    """Take new prose from a source, and keep what the code cells printed: for a change of words alone.
+
+    Raises
+    ------
+    BuildError
+        If a code cell or its tags changed: then the notebook has to be run.
+    """
+    source = read_source(path)
+    learner, solved = derive(source, path.stem, "solution"), derive(source, path.stem, "exercise")
+    check_rules(learner, path)
+    stored = nbformat.read(NOTEBOOKS / f"{path.stem}.ipynb", as_version=4)
+    ran, wanted = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (stored, learner))
+    if [(cell.source, tags_of(cell)) for cell in ran] != [(cell.source, tags_of(cell)) for cell in wanted]:
+        raise BuildError(f"{path.stem}: a code cell changed, so the notebook must be run: build it without --prose")
+    for new, old in zip(wanted, ran):
+        new.outputs, new.execution_count = old.outputs, old.execution_count
+    write(learner, NOTEBOOKS / f"{path.stem}.ipynb")
+    write(solved, NOTEBOOKS / "solutions" / f"{path.stem}.ipynb")
+
+
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook whole or not at all."""
     nbformat.validate(notebook)
@@ -347,7 +369,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginning of a name, such as 02")
     mode = parser.add_mutually_exclusive_group()
-    for name in ("check", "record", "replay"):
+    for name in ("check", "record", "replay", "prose"):
         mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name)
     parser.add_argument("--execute-solutions", action="store_true", help="run the solved notebooks too")
     chosen = parser.parse_args(arguments)
@@ -356,6 +378,9 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.mode == "check":
             return check(paths)
         for path in paths:
+            if chosen.mode == "prose":
+                reword(path)
+                continue
             started = time.perf_counter()
             print(f"{path.stem} ...", flush=True)
             used = build(path, chosen.mode or "", chosen.execute_solutions)

@@ -500,14 +500,15 @@ with_page = cl.OpenBook(gp, {euro: [page]}).answer([euro], 40)[0].text
 print("open book:  ", with_page)
 
 # %% [markdown]
-# Two sentences of the right page, against everything that it once read.
+# The answer is on the page, twice over: the winners and the scorer. Did it read them?
 
 # %%
 print("open book names the scorer:", "Oyarzabal" in with_page)
 
 # %% [markdown]
-# Closed book it says something, with a name in it. Try the question again with another year and see how even its voice
-# stays.
+# Closed book it says something, in the even voice that you know by now. Open book its answer is made of the page's own words.
+# Where it puts them together wrongly, naming the losers or no scorer, you have met this lesson's finding once more: with
+# the right page in hand, *reading* is what is left to learn.
 #
 # ## Doctors and exams
 #
@@ -615,6 +616,6 @@ cl.progress_report("02")
 #
 # - This exam asks about one shelf with few look-alikes. Ask the cup exam (`cl.load_exam("cup")`) and search fails: 28 reports
 #   of one cup read alike, and a meaning search cannot tell 2031 from 2032. Lesson 05 mends that.
-# - A larger model reads better and chats less; the right-page mark rises with size. Change one line: `cl.load_model("owner/name")`.
-# - By heart won on 24 facts. The cost grows with every fact, and so does the forgetting; the shelf hardly notices.
+# - This is a very small reader. Whether a larger one reads better is one changed line away: `cl.load_model("owner/name")`.
+# - By heart won on 24 facts. Every further fact has to be studied too; the index hardly notices.
 # - Nothing here was about *skill*. Fine-tuning to do something, rather than to know something, is the next lesson's story.
