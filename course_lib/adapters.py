@@ -90,6 +90,8 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
     config = copy.copy(model.peft_config["default"])
     config.base_model_name_or_path = str(card.get("base", "")).split("@")[0]  # not a folder of this machine's cache
+    if isinstance(config.target_modules, set):
+        config.target_modules = sorted(config.target_modules)  # a set is written in another order every time
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)

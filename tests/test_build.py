@@ -237,3 +237,24 @@ def test_a_cell_that_fails_is_named_and_nothing_is_written(source, repository, c
     assert build.main([]) == 1
     assert "09_lesson.py, cell 3 ('1 / 0') failed" in capsys.readouterr().err
     assert not (repository / "09_lesson.ipynb").exists()
+
+
+def test_new_prose_is_taken_and_what_was_printed_is_kept(source, built, repository):
+    notebook = nbformat.read(built / "09_lesson.ipynb", as_version=4)
+    notebook.cells[1].outputs = [new_output("stream", text="hello")]
+    notebook.cells[1].execution_count = 7
+    store(notebook, built / "09_lesson.ipynb")
+    edited(source, "The end.", "An end.")
+    assert build.main(["--prose"]) == 0
+    reworded = nbformat.read(built / "09_lesson.ipynb", as_version=4)
+    assert reworded.cells[-1].source == "An end."
+    assert (reworded.cells[1].outputs[0].text, reworded.cells[1].execution_count) == ("hello", 7)
+    assert build.differences(source, built) == []
+
+
+def test_a_changed_code_cell_is_not_passed_off_as_prose(source, built, repository, capsys):
+    before = (built / "09_lesson.ipynb").read_bytes()
+    edited(source, "answer = None\n\n# %% [markdown]", "answer = 3\n\n# %% [markdown]")
+    assert build.main(["--prose"]) == 1
+    assert "must be run" in capsys.readouterr().err
+    assert (built / "09_lesson.ipynb").read_bytes() == before
