@@ -8,14 +8,14 @@ has not answered. Intervals are 95% percentile bootstraps over facts: a fact ask
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from course_lib.datasets import Exam, Question, normalise
+from course_lib.datasets import Exam, Question
 from course_lib.errors import CourseError, DataError
+from course_lib.grading import grade, token_f1
 from course_lib.models import Answer
 
 if TYPE_CHECKING:
@@ -24,17 +24,10 @@ if TYPE_CHECKING:
 
     from course_lib.plots import Picture
 
-__all__ = ["Candidate", "Comparison", "Difference", "Report", "Row", "compare", "evaluate", "grade", "token_f1"]
+__all__ = ["Candidate", "Comparison", "Difference", "Report", "Row", "compare", "evaluate"]
 
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
-ARTICLES = {"a", "an", "the"}
-UNKNOWN = (
-    "i don t know", "i do not know", "don t know", "do not know", "not sure", "not stated", "not mentioned",
-    "no information", "cannot answer", "can t answer", "unable to answer", "unable to provide", "not provided",
-    "does not say", "doesn t say", "not in the passages", "cannot find", "couldn t find", "don t have access",
-    "do not have access",
-)  # fmt: skip
 
 
 class Candidate(Protocol):
@@ -66,29 +59,6 @@ class Row:
     completion_tokens: int = 0
     seconds: float = 0.0
     sources: tuple[str, ...] = ()
-
-
-def grade(reply: str, answers: Sequence[str]) -> str:
-    """Grade one reply against the right answers: "exact", "right", "unknown" or "wrong"."""
-    said = _content(reply)
-    accepted = [_content(answer) for answer in answers]
-    if said and said in accepted:
-        return "exact"
-    if any(_holds(said, words) for words in accepted):
-        return "right"
-    plain = f" {' '.join(normalise(reply))} "
-    return "unknown" if any(f" {phrase} " in plain for phrase in UNKNOWN) else "wrong"
-
-
-def token_f1(reply: str, answers: Sequence[str]) -> float:
-    """Harmonic mean of token precision and recall, against the nearest answer (Rajpurkar et al. 2016, SQuAD)."""
-    said = _content(reply)
-
-    def f1(words: tuple[str, ...]) -> float:
-        common = sum((Counter(said) & Counter(words)).values())
-        return 2 * common / (len(said) + len(words)) if common else 0.0
-
-    return max(f1(_content(answer)) for answer in answers)
 
 
 @dataclass(frozen=True)
@@ -421,17 +391,6 @@ def _row(question: Question, reply: str | Answer) -> Row:
         seconds=answer.seconds,
         sources=tuple(passage.id for passage in answer.sources),
     )
-
-
-def _content(text: str) -> tuple[str, ...]:
-    words = normalise(text)
-    return tuple(word for word in words if word not in ARTICLES) or words  # "A" may be an answer too
-
-
-def _holds(said: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether `words` stand in `said` one after another."""
-    width = len(words)
-    return width > 0 and any(said[i : i + width] == words for i in range(len(said) - width + 1))
 
 
 def _interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
