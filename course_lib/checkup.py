@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from course_lib.errors import ModelError
-from course_lib.models import verify_packages
+from course_lib.packaged import verify_packages
 from course_lib.settings import cache_dir, current
 
 if TYPE_CHECKING:

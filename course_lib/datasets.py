@@ -13,7 +13,7 @@ import os
 import random
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,9 @@ class Exam:
         Other facts in other wordings, to choose prompts and settings on.
     facts, validation_facts
         The facts behind `test` and behind `validation`. Learning by heart studies the former, in study wordings.
+    grader
+        From a question and a reply to a verdict (see `reports.Row`), where the words of the reply are not what
+        counts: SQL is graded by running it. None compares words.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Exam:
     validation: tuple[Question, ...] = ()
     facts: tuple[Fact, ...] = field(default=(), repr=False)
     validation_facts: tuple[Fact, ...] = field(default=(), repr=False)
+    grader: Callable[[Question, str], str] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.test)
@@ -133,7 +137,7 @@ class Exam:
     def on_validation(self) -> Exam:
         """The validation questions as an exam of their own."""
         name = f"{self.name} (validation)"
-        return Exam(name, test=self.validation, facts=self.validation_facts)
+        return Exam(name, test=self.validation, facts=self.validation_facts, grader=self.grader)
 
     def about(self, n_facts: int, wordings: int = 2, seed: int = 0) -> Exam:
         """A smaller exam about `n_facts` of the facts, each asked in up to `wordings` exam wordings."""

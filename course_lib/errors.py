@@ -10,10 +10,21 @@ CourseError
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-__all__ = ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError", "choose"]
+__all__ = [
+    "ChoiceError",
+    "CourseError",
+    "DataError",
+    "LeakError",
+    "ModelError",
+    "TrainingError",
+    "choose",
+    "disk_explained",
+]
 
 
 class CourseError(Exception):
@@ -55,3 +66,15 @@ def choose(what: str, value: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value).lower(), small, n=1)
     hint = f" Did you mean {small[near[0]]!r}?" if near else ""
     raise ChoiceError(f"{what} {value!r} is not one of {', '.join(choices)}.{hint}")
+
+
+@contextlib.contextmanager
+def disk_explained(folder: Path, way_out: str) -> Iterator[None]:
+    """Turn a disk that is full, or a folder that may not be written, into a ModelError that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        # safetensors and tokenizers are written in Rust: their errors are no OSError, but name one.
+        if not isinstance(error, OSError) and "os error" not in str(error):
+            raise
+        raise ModelError(f"cannot read or write {folder} ({error}): free some disk, or {way_out}.") from error

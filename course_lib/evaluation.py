@@ -1,227 +1,34 @@
-"""Exams are sat and graded here: what was right, how sure we are, and whether one candidate beats another.
+"""Exams are sat and graded here, and candidates compared.
 
 An answer is *accurate* if it says the right answer in whole words, *exact* if, normalised, it is the right answer and
 nothing else. Both are always shown: a model that chats is not a model that is ignorant, and one that recites the page
-has not answered. Intervals are 95% percentile bootstraps over facts: a fact asked in two wordings is one draw, not two.
+has not answered.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.datasets import Exam, Question
-from course_lib.errors import CourseError, DataError
+from course_lib.errors import CourseError
 from course_lib.grading import grade, token_f1
 from course_lib.models import Answer
+from course_lib.reports import Difference, Report, Row, paired_difference, report_table, span
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from course_lib.plots import Picture
 
-__all__ = ["Candidate", "Comparison", "Difference", "Report", "Row", "compare", "evaluate"]
-
-RESAMPLES = 2000
-BOOTSTRAP_SEED = 0
+__all__ = ["Candidate", "Comparison", "compare", "evaluate"]
 
 
 class Candidate(Protocol):
     """Anything that answers a list of questions, with strings or with `Answer`s. A plain function will do too."""
 
     def answer(self, questions: Sequence[str]) -> Sequence[str | Answer]: ...
-
-
-@dataclass(frozen=True)
-class Row:
-    """One question, one answer, one verdict.
-
-    Attributes
-    ----------
-    verdict
-        "exact", "right" (the right answer among other words), "unknown" (says that it does not know) or "wrong".
-    f1
-        Token F1 of the reply against the nearest right answer, 0 to 1.
-    """
-
-    id: str
-    question: str
-    expected: str
-    reply: str
-    verdict: str
-    f1: float
-    fact: str
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """How one candidate did in one exam. Renders as a table; `show` prints answers."""
-
-    name: str
-    exam: str
-    rows: tuple[Row, ...] = field(repr=False)
-
-    @property
-    def n(self) -> int:
-        """Number of questions."""
-        return len(self.rows)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of answers that say the right answer, 0 to 1."""
-        return float(self.hits().mean())
-
-    @property
-    def exact(self) -> float:
-        """Share of answers that are the right answer and nothing else."""
-        return self._share("exact")
-
-    @property
-    def unknown(self) -> float:
-        """Share of answers that say that they do not know."""
-        return self._share("unknown")
-
-    @property
-    def wrong(self) -> float:
-        """Share of answers that say something else."""
-        return self._share("wrong")
-
-    @property
-    def f1(self) -> float:
-        """Mean token F1."""
-        return sum(row.f1 for row in self.rows) / self.n
-
-    @property
-    def ci(self) -> tuple[float, float]:
-        """95% interval of the accuracy."""
-        return _interval(self.hits(), self._facts())
-
-    @property
-    def exact_ci(self) -> tuple[float, float]:
-        """95% interval of the exact share."""
-        return _interval(self.hits("exact"), self._facts())
-
-    @property
-    def seconds_per_question(self) -> float:
-        """Mean latency in a batch, in seconds."""
-        return sum(row.seconds for row in self.rows) / self.n
-
-    @property
-    def tokens_per_question(self) -> float:
-        """Mean prompt and completion tokens together."""
-        return sum(row.prompt_tokens + row.completion_tokens for row in self.rows) / self.n
-
-    def hits(self, verdict: str | None = None) -> np.ndarray:
-        """For each question 1.0 or 0.0, (n,): accurate, or of one verdict."""
-        import numpy as np
-
-        wanted = {verdict} if verdict else {"exact", "right"}
-        return np.array([float(row.verdict in wanted) for row in self.rows])
-
-    def table(self) -> pd.DataFrame:
-        """One row, as in `compare`."""
-        import pandas as pd
-
-        return pd.DataFrame([_summary(self)]).set_index("candidate")
-
-    def show(self, n: int = 5, verdict: str | None = None) -> None:
-        """Print the first `n` answers (of one verdict)."""
-        rows = [row for row in self.rows if verdict in (None, row.verdict)]
-        for row in rows[:n]:
-            print(f"{_MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
-        if len(rows) > n:
-            print(f"... and {len(rows) - n} more")
-
-    def save(self, path: str | Path) -> None:
-        """Keep the report as JSON; `Report.load` reads it back.
-
-        Raises
-        ------
-        CourseError
-            If the file cannot be written; one that was there stays as it was.
-        """
-        path = Path(path)
-        draft = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            draft.replace(path)
-        except OSError as error:
-            raise CourseError(
-                f"the report cannot be kept in {path} ({error}): free some disk or choose a folder."
-            ) from error
-
-    @classmethod
-    def load(cls, path: str | Path) -> Report:
-        """Read a kept report.
-
-        Raises
-        ------
-        DataError
-            If the file is missing or not a report.
-        """
-        try:
-            kept = json.loads(Path(path).read_text(encoding="utf-8"))
-            rows = tuple(Row(**{**row, "sources": tuple(row["sources"])}) for row in kept["rows"])
-            if not rows or not all(row.verdict in _MARKS for row in rows):
-                raise ValueError("no rows, or no verdict in one")
-            return cls(kept["name"], kept["exam"], rows)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is not a kept report ({error}): make it again.") from error
-
-    def _share(self, verdict: str) -> float:
-        return float(self.hits(verdict).mean())
-
-    def _facts(self) -> list[str]:
-        return [row.fact for row in self.rows]
-
-    def _repr_html_(self) -> str:
-        return self.table().to_html()
-
-    def __str__(self) -> str:
-        low, high = self.ci
-        return (
-            f"{self.name} on {self.exam}: {self.accuracy:.2f} right ({low:.2f} to {high:.2f}), "
-            f"{self.exact:.2f} exact, n = {self.n}"
-        )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One candidate's accuracy minus another's, on the same questions.
-
-    Attributes
-    ----------
-    value, low, high
-        The difference and its 95% interval (paired bootstrap over facts; Efron & Tibshirani 1993, chapter 13).
-    """
-
-    better: str
-    worse: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @property
-    def tie(self) -> bool:
-        """Whether the interval holds zero: then nothing has been shown."""
-        return self.low <= 0 <= self.high
-
-    def __str__(self) -> str:
-        verdict = "a tie: the interval holds zero" if self.tie else "not by chance"
-        return (
-            f"{self.better} minus {self.worse}: {self.value:+.2f} ({self.low:+.2f} to {self.high:+.2f}, "
-            f"n = {self.n}), {verdict}"
-        )
 
 
 @dataclass(frozen=True)
@@ -236,9 +43,7 @@ class Comparison:
 
     def table(self) -> pd.DataFrame:
         """One row a candidate: right and exact with intervals, what was wrong, and the price."""
-        import pandas as pd
-
-        return pd.DataFrame([_summary(report) for report in self.reports.values()]).set_index("candidate")
+        return report_table(self.reports.values())
 
     def difference(self, better: str, worse: str) -> Difference:
         """The paired difference of two candidates' accuracy.
@@ -260,7 +65,7 @@ class Comparison:
             raise CourseError(f"nothing was compared with {baseline!r}: compare at least two candidates.")
         rows = [
             {"candidate": d.better, f"minus {baseline}": round(d.value, 2),
-             "95% interval": _span(d.low, d.high, "+.2f"),
+             "95% interval": span(d.low, d.high, "+.2f"),
              "verdict": "tie" if d.tie else "better" if d.value > 0 else "worse"}
             for d in found
         ]  # fmt: skip
@@ -320,7 +125,8 @@ def evaluate(
         raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
     title = exam.name if isinstance(exam, Exam) else "exam"
-    return Report(label, title, tuple(_row(question, reply) for question, reply in zip(questions, replies)))
+    grader = getattr(exam, "grader", None) or _in_words
+    return Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
 
 
 def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> Comparison:
@@ -352,20 +158,6 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
     return Comparison(title, reports)
 
 
-def paired_difference(better: Report, worse: Report) -> Difference:
-    """Accuracy of one report minus another's, question by question, with a bootstrap interval over facts."""
-    if [row.id for row in better.rows] != [row.id for row in worse.rows]:
-        raise CourseError(
-            f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired."
-        )
-    deltas = better.hits() - worse.hits()
-    low, high = _interval(deltas, better._facts(), low=-1.0)
-    return Difference(better.name, worse.name, float(deltas.mean()), low, high, better.n)
-
-
-_MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "wrong": "✗"}
-
-
 def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
     if isinstance(exam, str):
         raise CourseError(f"an exam is loaded first: cl.load_exam({exam!r}).")
@@ -375,60 +167,26 @@ def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
     return questions
 
 
-def _row(question: Question, reply: str | Answer) -> Row:
+def _right(question: Question) -> tuple[str, ...]:
+    return (question.answer, *question.accepted)
+
+
+def _in_words(question: Question, reply: str) -> str:
+    return grade(reply, _right(question))
+
+
+def _row(question: Question, reply: str | Answer, grader: Callable[[Question, str], str]) -> Row:
     answer = reply if isinstance(reply, Answer) else Answer(str(reply))
-    right = (question.answer, *question.accepted)
     return Row(
         id=question.id,
         question=question.question,
         expected=question.answer,
         reply=answer.text,
-        verdict=grade(answer.text, right),
-        f1=token_f1(answer.text, right),
+        verdict=grader(question, answer.text),
+        f1=token_f1(answer.text, _right(question)),
         fact=question.fact or question.id,
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         seconds=answer.seconds,
         sources=tuple(passage.id for passage in answer.sources),
     )
-
-
-def _interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
-    """95% percentile bootstrap interval of a mean, resampling whole clusters.
-
-    Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval
-    then reaches 3/n beyond (the rule of three; Hanley & Lippman-Hand 1983), n being the number of clusters.
-    """
-    import numpy as np
-
-    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    index = np.array([names[name] for name in clusters])
-    totals = np.bincount(index, weights=values)  # (clusters,)
-    sizes = np.bincount(index)  # (clusters,)
-    mean = float(values.mean())
-    if np.ptp(totals / sizes) == 0:
-        margin = min(1.0, 3 / len(names))
-        return max(low, mean - margin), min(1.0, mean + margin)
-    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(len(names), size=(RESAMPLES, len(names)))
-    means = totals[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    bottom, top = np.percentile(means, [2.5, 97.5])
-    return float(bottom), float(top)
-
-
-def _summary(report: Report) -> dict[str, Any]:
-    return {
-        "candidate": report.name,
-        "right": round(report.accuracy, 2),
-        "95% interval": _span(*report.ci),
-        "exact": round(report.exact, 2),
-        "token F1": round(report.f1, 2),
-        "does not know": round(report.unknown, 2),
-        "wrong": round(report.wrong, 2),
-        "n": report.n,
-        "s/question": round(report.seconds_per_question, 2),
-        "tokens/question": round(report.tokens_per_question),
-    }
-
-
-def _span(low: float, high: float, form: str = ".2f") -> str:
-    return f"{low:{form}} to {high:{form}}"

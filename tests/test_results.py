@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.datasets import load_exam, load_facts, questions_of
-from course_lib.evaluation import Report
+from course_lib.reports import Report
 from course_lib.results import load_results
 from course_lib.settings import ROOT
 
