@@ -11,7 +11,7 @@ from typing import Any
 _HOME = {
     "errors": ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError"],
     "settings": ["Settings", "cache_dir", "data_dir", "start"],
-    "models": ["Answer", "ChatModel", "load_embedder", "load_model"],
+    "models": ["Answer", "ChatModel", "load_embedder", "load_model", "untrained"],
     "datasets": [
         "Exam",
         "Fact",
@@ -26,6 +26,7 @@ _HOME = {
     "retrieval": ["ChromaStore", "Index", "build_index"],
     "adapters": ["stored_adapters"],
     "finetuning": ["finetune"],
+    "inspection": ["parts", "rank_holding", "singular_values", "weight_change", "weight_changes"],
     "reports": ["Report", "paired_difference"],
     "evaluation": ["Comparison", "compare", "evaluate"],
     "plots": ["Picture"],

@@ -198,3 +198,28 @@ def wrap(label: str) -> str:
 def _darker(colour: str) -> str:
     """A colour dark enough to read text in."""
     return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.72):02x}" for i in (1, 3, 5))
+
+
+def draw_parts(axes: Axes, column: int, parts: Sequence[Any]) -> None:
+    """One model as a stack of boxes, where a token enters at the bottom; what was added hangs on at the right."""
+    from matplotlib.patches import Rectangle
+
+    for floor, part in enumerate(parts):
+        look = (
+            {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//"}
+            if part.trained
+            else {"facecolor": "#f4f4f4"}
+        )
+        axes.add_patch(Rectangle((column, floor), 0.6, 0.8, linewidth=1.4, **({"edgecolor": "#9a9a9a"} | look)))
+        said = f"{part.name}\n{count_text(part.parameters)} {'trained' if part.trained else 'frozen'}"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5} if part.trained else None
+        axes.text(column + 0.3, floor + 0.4, said, ha="center", va="center", fontsize=11.5, bbox=box)
+        if part.added:
+            new = {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//", "linewidth": 1.4}
+            axes.add_patch(Rectangle((column + 0.6, floor + 0.15), 0.08, 0.5, **new))
+            axes.text(column + 0.7, floor + 0.4, f"+ {count_text(part.added)}\ntrained", va="center", fontsize=11.5)
+
+
+def count_text(number: int) -> str:
+    """A number of parameters, as people say it: 28.3 M, 12 k."""
+    return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number / 1e3:.0f} k" if number >= 1e3 else str(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import reprlib
 import shutil
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["SYSTEM", "Answer", "ChatModel", "Messages", "as_messages", "load_embedder", "load_model"]
+__all__ = ["SYSTEM", "Answer", "ChatModel", "Messages", "as_messages", "load_embedder", "load_model", "untrained"]
 
 Messages = list[dict[str, str]]
 
@@ -282,6 +283,23 @@ def load_model(
             f"no folder {name}: give a folder with config.json and safetensors, or a hub id like {GPU_MODEL}."
         )
     return _load(str(name), str(name).split("/")[-1], f"{name}@{revision or 'main'}", settings, quantization, revision)
+
+
+def untrained(model: ChatModel, seed: int = 0) -> ChatModel:
+    """The same architecture and tokenizer with random weights, as they are before pretraining; the model is left alone.
+
+    Parameters
+    ----------
+    seed
+        Of the random numbers: the same seed gives the same weights.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = type(model.model)(copy.deepcopy(model.model.config))
+    fresh.to(device=model.model.device, dtype=model.model.dtype).requires_grad_(False)
+    return ChatModel(fresh.eval(), model.tokenizer, f"untrained {model.name}", f"untrained-{seed}", model.system)
 
 
 def load_embedder() -> SentenceTransformer:

@@ -14,9 +14,11 @@ from course_lib._drawing import (
     INK,
     LOOKS,
     VERMILLION,
+    count_text,
     draw_bar,
     draw_cells,
     draw_lines,
+    draw_parts,
     drawing,
     name_points,
     value_text,
@@ -27,7 +29,7 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "bars", "curve", "heatmap", "losses", "points"]
+__all__ = ["Picture", "architecture", "bars", "curve", "heatmap", "losses", "points"]
 
 
 class Picture:
@@ -76,6 +78,37 @@ class Picture:
         except OSError as error:
             raise CourseError(f"cannot write {path} ({error}): choose another folder.") from error
         return path
+
+
+def architecture(models: Mapping[str, Sequence[Any]], title: str, *, alt: str | None = None) -> Picture:
+    """Models side by side as stacks of their parts: what is frozen, what was trained, what was added.
+
+    Parameters
+    ----------
+    models
+        Name -> its parts, as `inspection.parts` gives them; a token enters at the bottom. At most four have room.
+
+    Raises
+    ------
+    CourseError
+        For no models, more than four, or one without parts.
+    """
+    stacks = {name: _filled(parts, f"architecture: {name}", "parts") for name, parts in _named(models, "architecture")}
+    if len(stacks) > 4:
+        raise CourseError(f"architecture: {len(stacks)} models do not fit side by side: draw at most 4.")
+    floors = max(map(len, stacks.values()))
+    with drawing(title, 1.0 + 0.85 * floors) as (figure, axes):
+        for column, parts in enumerate(stacks.values()):
+            draw_parts(axes, column, parts)
+        axes.set_xticks([column + 0.3 for column in range(len(stacks))], [wrap(name) for name in stacks], color=INK)
+        axes.set_xlim(-0.1, len(stacks))
+        axes.set_ylim(-0.1, floors)
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        told = "; ".join(f"{name}: {', '.join(map(_tell_part, parts))}" for name, parts in stacks.items())
+        return Picture(figure, alt or f"Parts of models. {told}. Title: {title}")
 
 
 def bars(
@@ -360,6 +393,11 @@ def _pairs(rows: Any, where: str, length: int | None = None) -> list[tuple[float
     if length is not None and len(pairs) != length:
         raise CourseError(f"{where}: {len(pairs)} pairs where {length} are wanted.")
     return pairs
+
+
+def _tell_part(part: Any) -> str:
+    added = f" and {count_text(part.added)} added and trained" if part.added else ""
+    return f"{part.name} {count_text(part.parameters)} {'trained' if part.trained else 'frozen'}{added}"
 
 
 def _tell(item: dict[str, Any]) -> str:

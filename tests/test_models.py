@@ -16,7 +16,7 @@ import pytest
 
 from course_lib import models, packaged, settings
 from course_lib.errors import ChoiceError, CourseError, ModelError
-from course_lib.models import SYSTEM, ChatModel, as_messages, load_embedder, load_model
+from course_lib.models import SYSTEM, ChatModel, as_messages, load_embedder, load_model, untrained
 
 QUESTIONS = [
     "Who?",
@@ -908,3 +908,26 @@ def test_the_packaged_embedder_finds_like_meanings():
     vectors = load_embedder().encode(["a ferry", "a ship for passengers", "a tax form"], normalize_embeddings=True)
     assert vectors.shape == (3, 384)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.1
+
+
+def test_an_untrained_model_has_the_same_shape_and_other_weights_by_its_seed(tiny_model):
+    import torch
+
+    first, again, other = untrained(tiny_model, 1), untrained(tiny_model, 1), untrained(tiny_model, 2)
+    weights = [m.model.model.layers[0].mlp.up_proj.weight for m in (tiny_model, first, again, other)]
+    assert len({weight.shape for weight in weights}) == 1
+    assert torch.equal(weights[1], weights[2])
+    assert not torch.equal(weights[1], weights[3])
+    assert not torch.equal(weights[0], weights[1])
+    assert first.base != other.base != tiny_model.base
+    assert isinstance(first.generate(["Hello?"], 4)[0], str)
+
+
+def test_making_an_untrained_model_leaves_the_sequence_of_random_numbers_alone(tiny_model):
+    import torch
+
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    untrained(tiny_model)
+    assert torch.equal(torch.rand(3), wanted)

@@ -14,8 +14,14 @@ from PIL import Image
 
 from course_lib import _drawing, plots
 from course_lib.errors import CourseError
+from course_lib.inspection import Part
 
 ROWS = [("closed book", 0.02, 0.0, 0.05), ("RAG", 0.55, 0.45, 0.65)]
+PARTS = [
+    Part("embeddings", 28_311_552),
+    Part("attention", 26_542_080, added=700_000),
+    Part("MLP", 79_626_240, 79_626_240),
+]
 LONG = "RAFT with one golden and four distracting passages, seed 0"
 
 
@@ -26,6 +32,7 @@ def pixels(picture):
 def draw_all():
     grid = [[0.1, 0.9], [0.4, -0.2]]
     return {
+        "architecture": plots.architecture({"before": PARTS, LONG: PARTS, "c": PARTS}, "a"),
         "bars": plots.bars([(LONG, 1.0, 0.9, 1.0), ("b", 0.5, 0.4, 0.6)], f"{LONG} {LONG}"),
         "differences": plots.bars([(LONG, -0.5, -0.6, -0.4), ("b", 0.5, 0.4, 0.6)], "d"),
         "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e"),
@@ -228,3 +235,20 @@ NAN = float("nan")
 def test_what_cannot_be_drawn_is_refused_in_one_sentence_that_names_it(draw, message):
     with pytest.raises(CourseError, match=message):
         draw()
+
+
+def test_the_alt_text_of_an_architecture_tells_what_is_frozen_trained_and_added():
+    picture = plots.architecture({"after": PARTS}, "One model")
+    assert picture.png.startswith(b"\x89PNG")
+    assert "after: embeddings 28.3 M frozen" in picture.alt
+    assert "attention 26.5 M frozen and 0.7 M added and trained" in picture.alt
+    assert "MLP 79.6 M trained" in picture.alt
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [({}, "at least one"), ({"after": []}, "after"), (dict.fromkeys("abcde", PARTS), "5 models")],
+)
+def test_an_architecture_that_cannot_be_drawn_says_why(models, said):
+    with pytest.raises(CourseError, match=said):
+        plots.architecture(models, "No model")
