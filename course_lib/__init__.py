@@ -34,7 +34,8 @@ _HOME = {
     "exercises": ["check", "progress_report"],
     "checkup": ["check_machine"],
     "results": ["load_results"],
-    "rag": ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
+    "prompting": ["FewShot", "Instructed"],
+    "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""Ways for a model to sit an exam: with examples in the prompt, with the right page, with a page it has to find.
+"""The open book: a model that is given the right page, or a page that it has to find.
 
 Each is a candidate: it has a name, and `answer(questions)` gives an `Answer` for each question.
 """
@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_lib.datasets import Exam, Example
+from course_lib.datasets import Exam
 from course_lib.documents import Passage
 from course_lib.errors import CourseError
-from course_lib.models import Answer, ChatModel, Messages
+from course_lib.models import Answer, ChatModel
+from course_lib.prompting import EXAM_TOKENS
 from course_lib.retrieval import Index
 
-__all__ = ["FewShot", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"]
+__all__ = ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"]
 
 READING_INSTRUCTION = "Copy the answer from the passages."
-EXAM_TOKENS = 24
 
 
 def reading_prompt(question: str, passages: Sequence[Passage], instruction: str = READING_INSTRUCTION) -> str:
@@ -31,23 +31,6 @@ def reading_prompt(question: str, passages: Sequence[Passage], instruction: str 
         return question
     book = "\n\n".join(passage.text for passage in passages)
     return f"{book}\n\n{instruction}\nQuestion: {question}"
-
-
-@dataclass
-class FewShot:
-    """A model that is shown worked examples before each question, as turns of a chat ("few-shot prompting").
-
-    Brown et al. 2020, *Language Models are Few-Shot Learners*, arXiv 2005.14165.
-    """
-
-    model: ChatModel
-    examples: Sequence[Example]
-    name: str = "examples in the prompt"
-
-    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
-        shown = [turn for row in self.examples for turn in (row["prompt"][-1], row["completion"][-1])]
-        prompts: list[Messages] = [[*shown, {"role": "user", "content": question}] for question in questions]
-        return self.model.reply(prompts, max_new_tokens)
 
 
 @dataclass

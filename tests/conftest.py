@@ -89,3 +89,23 @@ def small_embedder(monkeypatch: pytest.MonkeyPatch) -> BagOfWordsEmbedder:
     embedder = BagOfWordsEmbedder()
     monkeypatch.setattr(retrieval, "load_embedder", lambda: embedder)
     return embedder
+
+
+class RecordingModel:
+    """Stands in for ChatModel: remembers what it was asked, and answers with a number."""
+
+    def __init__(self) -> None:
+        self.prompts: list[Any] = []
+        self.limits: list[int] = []
+
+    def reply(self, prompts: Any, max_new_tokens: int = 64) -> list[Any]:
+        self.prompts += prompts
+        self.limits.append(max_new_tokens)
+        from course_lib.models import Answer
+
+        return [Answer(f"reply {i}", 10, 2, 0.5) for i, _ in enumerate(prompts)]
+
+
+@pytest.fixture
+def recording_model() -> RecordingModel:
+    return RecordingModel()

@@ -2,32 +2,19 @@
 
 import pytest
 
-from course_lib.datasets import Exam, Fact, Question, example
+from course_lib.datasets import Exam, Fact, Question
 from course_lib.documents import Document, Passage
 from course_lib.errors import CourseError
-from course_lib.models import Answer
-from course_lib.rag import READING_INSTRUCTION, FewShot, OpenBook, RagPipeline, golden_passages, reading_prompt
+from course_lib.rag import READING_INSTRUCTION, OpenBook, RagPipeline, golden_passages, reading_prompt
 from course_lib.retrieval import build_index
 
 GEESE = Passage("corrin/0", "Corrin keeps eleven geese.", "corrin")
 KETTLES = Passage("larkspit/0", "Larkspit mends kettles.", "larkspit")
 
 
-class RecordingModel:
-    """Stands in for ChatModel: remembers what it was asked, and answers with a number."""
-
-    def __init__(self):
-        self.prompts, self.limits = [], []
-
-    def reply(self, prompts, max_new_tokens=64):
-        self.prompts += prompts
-        self.limits.append(max_new_tokens)
-        return [Answer(f"reply {i}", 10, 2, 0.5) for i, _ in enumerate(prompts)]
-
-
 @pytest.fixture
-def model():
-    return RecordingModel()
+def model(recording_model):
+    return recording_model
 
 
 @pytest.fixture
@@ -69,30 +56,6 @@ def test_with_no_passage_the_prompt_is_the_question_alone():
 
 def test_the_instruction_can_be_another():
     assert "\n\nQuote.\nQuestion: " in reading_prompt("How many geese?", [GEESE], "Quote.")
-
-
-# Few-shot
-
-
-def test_examples_are_shown_as_turns_before_each_question(model):
-    shown = [example("Capital of Italy?", "Rome"), example("Two and two?", "Four")]
-    answers = FewShot(model, shown).answer(["Who?", "Why?"], max_new_tokens=7)
-    turns = [("user", "Capital of Italy?"), ("assistant", "Rome"), ("user", "Two and two?"), ("assistant", "Four")]
-    for prompt, question in zip(model.prompts, ["Who?", "Why?"]):
-        assert [(m["role"], m["content"]) for m in prompt] == [*turns, ("user", question)]
-    assert [answer.text for answer in answers] == ["reply 0", "reply 1"]
-    assert model.limits == [7]
-
-
-def test_without_examples_few_shot_asks_the_question_alone(model):
-    FewShot(model, []).answer(["Who?"])
-    assert model.prompts == [[{"role": "user", "content": "Who?"}]]
-
-
-def test_few_shot_asks_a_real_chat_model(tiny_model):
-    (answer,) = FewShot(tiny_model, [example("Capital of Italy?", "Rome")]).answer(["Who?"], max_new_tokens=3)
-    asked = tiny_model.encode("Who?")
-    assert answer.prompt_tokens > len(asked)
 
 
 # Open book
