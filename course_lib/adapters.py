@@ -86,11 +86,11 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     folder = data_dir() / "adapters" / name
     draft = folder.with_name(f".{name}.part")
     # Embeddings are never trained here; asked to find out, PEFT would look the base model up on the hub.
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    state = get_peft_model_state_dict(model, adapter_name=model.active_adapter, save_embedding_layers=False)
     weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
-    config = copy.copy(model.peft_config["default"])
+    config = copy.copy(model.active_peft_config)
     config.base_model_name_or_path = str(card.get("base", "")).split("@")[0]  # not a folder of this machine's cache
-    if isinstance(config.target_modules, set):
+    if isinstance(getattr(config, "target_modules", None), set):
         config.target_modules = sorted(config.target_modules)  # a set is written in another order every time
     try:
         shutil.rmtree(draft, ignore_errors=True)

@@ -14,38 +14,24 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_lib.adapters import StoredAdapter, adapter_key, find_adapter, store_adapter, use_counter
 from course_lib.datasets import Example, check_examples
 from course_lib.errors import CourseError, DataError, TrainingError, choose
+from course_lib.losses import held_out_loss
+from course_lib.merging import merged
+from course_lib.methods import METHODS, Recipe, adapted, check_method, load_adapted
 from course_lib.models import ChatModel
+from course_lib.quantization import quantize
 from course_lib.settings import cache_dir, current
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+__all__ = ["DEFAULT_LEARNING_RATE", "Recipe", "Training", "finetune"]
 
-__all__ = ["Recipe", "Training", "finetune"]
-
-METHODS = ("full", "lora")
-LAYERS = ("all", "upper")
-DEFAULT_LEARNING_RATE = {"full": 2e-4, "lora": 2e-3}
+DEFAULT_LEARNING_RATE = {name: method.learning_rate for name, method in METHODS.items()}
 MAX_EXAMPLE_TOKENS = 1024
 REHEARSAL_STEPS, REHEARSAL_BATCH = 3, 4
-CHECKPOINTS_A_RUN = 4
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All the settings of a training run; with the data and the base model, they are an adapter's key."""
-
-    method: str
-    epochs: float
-    learning_rate: float
-    batch_size: int
-    rank: int
-    layers: str
-    seed: int
+CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +48,10 @@ class Training:
         Numbers trained, and numbers in the model.
     replayed
         Whether the adapter was taken from the shelf.
+    optimizer_bytes
+        What AdamW kept beside the weights when training ended, measured.
+    held_out
+        (step, mean loss on the held-out examples), from step 0 on; empty where none were given.
     """
 
     recipe: Recipe
@@ -71,12 +61,15 @@ class Training:
     trainable: int
     parameters: int
     replayed: bool = False
+    optimizer_bytes: int = 0
+    held_out: tuple[tuple[int, float], ...] = ()
 
     def __str__(self) -> str:
-        share = self.trainable / self.parameters
+        share, millions = self.trainable / self.parameters, self.trainable / 1e6
         return (
-            f"{self.recipe.method}: {self.trainable / 1e6:.2f} of {self.parameters / 1e6:.1f} million parameters "
-            f"({share:.1%}), {len(self.losses)} steps, loss {self.losses[0][1]:.2f} → {self.losses[-1][1]:.2f}, "
+            f"{self.recipe.method}: {millions:{'.2f' if millions >= 0.005 else '.2g'}} of {self.parameters / 1e6:.1f} "
+            f"million parameters ({share:{'.1%' if share >= 0.0005 else '.3%'}}), {len(self.losses)} steps, loss "
+            f"{self.losses[0][1]:.2f} → {self.losses[-1][1]:.2f}, "
             f"{self.tokens:,} tokens in {self.seconds:.0f} s"
         )
 
@@ -92,9 +85,12 @@ def finetune(
     batch_size: int = 16,
     rank: int = 8,
     layers: str = "all",
+    targets: str = "all",
     seed: int | None = None,
     checkpoint_every: int | None = None,
     from_shelf: bool = False,
+    held_out: Sequence[Example] | None = None,
+    every: int | None = None,
 ) -> ChatModel:
     """Train a copy of a model on prompt-completion examples; the model itself stays as it was.
 
@@ -106,64 +102,82 @@ def finetune(
     Parameters
     ----------
     model
-        Where to start. Its frozen weights are shared with the copy, not duplicated.
+        Where to start. Its frozen weights are shared with the copy, not duplicated. An adapter on it is merged first.
     examples
         Rows of {"prompt": messages, "completion": messages}; `cl.example(question, answer)` makes one.
     method
-        "lora" (Hu et al. 2021, arXiv 2106.09685) on every linear layer, or "full".
+        - "full": every weight.
+        - "lora": two narrow matrices beside each linear layer (Hu et al. 2021, arXiv 2106.09685).
+        - "qlora": the same over a base in 4 bits, bitsandbytes' NF4, double quantized (Dettmers et al. 2023,
+          arXiv 2305.14314). A model that is not in 4 bits is quantized first, in memory.
+        - "adapter": h + W_up·gelu(W_down·h) behind attention and behind the MLP of each block (Houlsby et al. 2019,
+          arXiv 1902.00751).
+        - "prompt": virtual tokens before the prompt, begun as the system message (Lester et al. 2021,
+          arXiv 2104.08691).
+        - "prefix": keys and values of virtual tokens in every layer (Li & Liang 2021, arXiv 2101.00190), begun as the
+          activations of the system message, without the paper's reparametrization.
     name
         What tables call the result, and the adapter's folder when it is stored.
     epochs, batch_size
         Passes over the examples, and examples a step.
     learning_rate
-        2e-3 for LoRA and 2e-4 for full fine-tuning unless said otherwise.
+        The method's own (`DEFAULT_LEARNING_RATE`) unless said otherwise: 2e-3 for LoRA, 2e-4 for full fine-tuning.
     rank
-        Of LoRA's two matrices. The update is scaled by alpha / rank = 2.
+        How large the adapter is: the rank of LoRA's two matrices, whose update is scaled by alpha / rank = 2; the
+        width of an adapter's bottleneck; the number of virtual tokens of "prompt" and "prefix", at most 256. Nothing
+        for "full".
     layers
-        "all", or "upper" for LoRA on the upper half of the layers alone: nothing flows back through the lower half.
+        "all", or "upper" for the upper half of the layers alone: nothing flows back through the lower half. For
+        "lora", "qlora" and "adapter".
+    targets
+        Which linear layers get LoRA, or an adapter behind the last of them: "all", "attention" or "mlp".
     seed
         Of initialization and order; the session's unless said otherwise.
     checkpoint_every
-        Steps between checkpoints. LoRA runs keep four a run; full runs (1.6 GB each) none unless said otherwise.
+        Steps between checkpoints. Adapters keep four a run; full runs (1.6 GB each) none unless said otherwise.
     from_shelf
         Take the stored adapter of this call, if there is one, although the session trains live: for the second and
         third model of a lesson that has five minutes. `COURSE_REPLAY=never` trains it all the same.
+    held_out, every
+        Examples to read while training, and how many steps apart (a tenth of the run unless said otherwise): see
+        `Training.held_out`. Training itself and the adapter's key are the same with and without; a stored adapter
+        brings what was read when it was recorded.
 
     Raises
     ------
     ChoiceError
-        For an unknown method or layers.
+        For an unknown method, layers or targets.
     CourseError
-        For a rank, batch size, number of epochs or learning rate that is not a number above 0, or "upper" layers of
-        full fine-tuning.
+        For a rank, batch size, number of epochs or steps, or learning rate that is not a number above 0; for a rank
+        above the model's width; for layers or targets of a method that has none; for a model in 4 bits with "full" or
+        "lora"; for a model that carries an adapter which cannot be merged.
     DataError
         For examples of another shape, an empty completion, or more than 1,024 tokens in one.
     TrainingError
         If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, METHODS)
-    choose("layers", layers, LAYERS)
-    if method == "full" and layers != "all":
-        raise CourseError(f"full fine-tuning trains all layers: leave out layers={layers!r}, or use method='lora'.")
-    rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
-    for what, value in {"rank": rank, "batch_size": batch_size, "epochs": epochs, "learning_rate": rate}.items():
-        kind, meant = (int, "whole number") if what in ("rank", "batch_size") else ((int, float), "number")
-        if not isinstance(value, kind) or not 0 < value < math.inf:
-            raise CourseError(f"{what} is {value!r}: it must be a {meant} above 0.")
     if not isinstance(model, ChatModel):
         raise CourseError(f"finetune starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
+    _check_numbers(rank=rank, batch_size=batch_size, epochs=epochs, learning_rate=rate, every=every)
+    chosen = current().seed if seed is None else seed
+    recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets)
+    model = merged(model)
+    check_method(model, recipe)
     rows = check_examples(examples)
     _check_lengths(model, rows)
-    recipe = Recipe(method, epochs, rate, batch_size, rank, layers, current().seed if seed is None else seed)
-    key = adapter_key(model.base, rows, asdict(recipe))
+    watched = _watched(model, held_out, every)
     label = name or f"{method} fine-tuned"
-    stored = _on_shelf(key, label, method, from_shelf)
     with warnings.catch_warnings():
         # PEFT asks transformers for this by its old name, which would be printed under the learner's cell.
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        if stored:
+        if METHODS[method].four_bit:
+            model = quantize(model)
+        key = adapter_key(model.base, rows, recipe.hashed())
+        if stored := _on_shelf(key, label, method, from_shelf):
             return _replay(model, rows, recipe, key, label, stored)
-        tuned = _train(model, rows, recipe, key, label, checkpoint_every)
+        tuned = _train(model, rows, recipe, key, label, checkpoint_every, watched)
     print(tuned.training)
     if os.environ.get("COURSE_RECORD") == "1" and method != "full":
         shelf = re.sub(r"[^\w.-]+", "-", name or key).strip(".-")
@@ -174,70 +188,78 @@ def finetune(
 
 
 def _train(
-    model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, checkpoint_every: int | None,
-    max_steps: int = -1,
+    model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, checkpoint_every: int | None = None,
+    watched: tuple[list[Example], int | None] | None = None, max_steps: int = -1,
 ) -> ChatModel:  # fmt: skip
     from transformers import PrinterCallback, set_seed
 
-    from course_lib._trainer import CompletionTrainer, ProgressCallback
+    from course_lib._trainer import CompletionTrainer, HeldOutWatch, ProgressCallback
 
     set_seed(recipe.seed)
-    trained = _adapted(model, recipe)
+    trained = adapted(model, recipe)
     folder = _run_folder(key)
     steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
     every = checkpoint_every or (max(10, int(steps / CHECKPOINTS_A_RUN)) if recipe.method != "full" else 0)
     arguments = _arguments(recipe, folder, every if max_steps < 0 else 0, max_steps)
-    watch = ProgressCallback(f"Training {label}")
+    progress = ProgressCallback(f"Training {label}")
+    tuned = ChatModel(trained, model.tokenizer, label, f"{model.base}+{key}", model.system)
+    examples, apart = watched or ([], None)
+    watch = HeldOutWatch(lambda: held_out_loss(tuned, examples), apart or max(1, int(steps / LOOKS_A_RUN)))
     started = time.perf_counter()
     try:
         trainer = CompletionTrainer(
             model=trained, args=arguments, train_dataset=_dataset(rows), processing_class=_for_training(model.tokenizer)
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(watch)
+        trainer.add_callback(progress)
+        if watched:
+            trainer.add_callback(watch)
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if max_steps < 0 else None)
     except KeyboardInterrupt:
         raise TrainingError(
-            f"training {label!r} was interrupted at step {len(watch.losses)}. Run the cell again: it goes on from the "
-            "last checkpoint."
+            f"training {label!r} was interrupted at step {len(progress.losses)}. Run the cell again: it goes on from "
+            "the last checkpoint."
         ) from None
     except OSError as error:
         raise TrainingError(
             f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
         ) from error
     finally:
-        watch.close()
-    seconds = time.perf_counter() - started
+        progress.close()
+    seconds = time.perf_counter() - started - watch.seconds
     tokens = sum(len(ids) for ids in trainer.train_dataset["input_ids"])
-    parameters = sum(p.numel() for p in trained.parameters())
     trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
-    training = Training(recipe, tuple(watch.losses), seconds, int(tokens * recipe.epochs), trainable, parameters)
+    tuned.training = Training(
+        recipe, tuple(progress.losses), seconds, int(tokens * recipe.epochs), trainable, _parameters(trained),
+        optimizer_bytes=trainer.optimizer_bytes(), held_out=tuple(watch.losses),
+    )  # fmt: skip
     _restore_forward(trained)
-    return _tuned(model, trained.requires_grad_(False).eval(), label, key, training)
+    trained.requires_grad_(False).eval()
+    return tuned
 
 
 def _replay(
     model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, stored: StoredAdapter
 ) -> ChatModel:
     """The stored adapter; where the session replays, after three real steps, to see that training works here."""
-    from peft import PeftModel
-
     card = stored.card
     origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
+    measured = 0
     if current().replay == "off":
         print(f"From the shelf: {origin}.")
     else:
         short = replace(recipe, batch_size=min(REHEARSAL_BATCH, recipe.batch_size))
-        rehearsed = _train(model, rows, short, key, label, None, max_steps=REHEARSAL_STEPS)
+        rehearsed = _train(model, rows, short, key, label, max_steps=REHEARSAL_STEPS).training
+        measured = rehearsed.optimizer_bytes  # as much in three steps as in three hundred
         # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
-        print(f"Replaying {origin}; {len(rehearsed.training.losses)} real steps run here, their losses finite.")
-    adapted = PeftModel.from_pretrained(_sharing_copy(model.model), stored.folder, torch_device=str(model.model.device))
-    parameters = sum(p.numel() for p in adapted.parameters())
+        print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
+    tuned = load_adapted(model, stored.folder).eval()
     training = Training(
-        recipe, tuple((step, loss) for step, loss in card["losses"]), card["minutes"] * 60, card["tokens"],
-        card["trainable"], parameters, replayed=True,
+        recipe, _pairs(card["losses"]), card["minutes"] * 60, card["tokens"], card["trainable"], _parameters(tuned),
+        replayed=True, optimizer_bytes=card.get("optimizer_bytes", measured),
+        held_out=_pairs(card.get("held_out", [])),
     )  # fmt: skip
-    return _tuned(model, adapted.eval(), label, key, training)
+    return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system, training)
 
 
 def _on_shelf(key: str, label: str, method: str, from_shelf: bool) -> StoredAdapter | None:
@@ -254,42 +276,33 @@ def _on_shelf(key: str, label: str, method: str, from_shelf: bool) -> StoredAdap
     return stored
 
 
-def _tuned(model: ChatModel, trained: Any, label: str, key: str, training: Training) -> ChatModel:
-    return ChatModel(trained, model.tokenizer, label, f"{model.base}+{key}", model.system, training)
+def _check_numbers(**values: Any) -> None:
+    for what, value in values.items():
+        kind, meant = ((int, float), "number") if what in ("epochs", "learning_rate") else (int, "whole number")
+        if what == "every" and value is None:
+            continue
+        if not isinstance(value, kind) or not 0 < value < math.inf:
+            raise CourseError(f"{what} is {value!r}: it must be a {meant} above 0.")
 
 
-def _adapted(model: ChatModel, recipe: Recipe) -> Any:
-    """A trainable copy: every weight for full fine-tuning, LoRA's matrices otherwise."""
-    from peft import LoraConfig, PeftModel, get_peft_model
-
-    start = model.model
-    if isinstance(start, PeftModel):
-        start = copy.deepcopy(start).merge_and_unload()
-    if recipe.method == "full":
-        # fp32 whatever the session computes in: updates of 1e-4 vanish in bf16's three digits
-        return copy.deepcopy(start).float().requires_grad_(True)
-    config = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=2 * recipe.rank,
-        target_modules="all-linear" if recipe.layers == "all" else _upper_linear(start),
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(_sharing_copy(start), config)
+def _watched(model: ChatModel, held_out: Any, every: int | None) -> tuple[list[Example], int | None] | None:
+    if held_out is None:
+        if every is not None:
+            raise CourseError(f"every={every} says how often to read held_out examples: give held_out as well.")
+        return None
+    rows = check_examples(held_out)
+    _check_lengths(model, rows)
+    return rows, every
 
 
-def _upper_linear(model: PreTrainedModel) -> list[str]:
-    """Names of the linear layers in the upper half of the transformer's blocks."""
-    import torch
-
-    half = model.config.num_hidden_layers // 2
-    linear = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear))
-    return [name for name in linear if (found := re.search(r"\.(\d+)\.", name)) and int(found[1]) >= half]
+def _parameters(model: Any) -> int:
+    """Numbers in a model; a weight in 4 bits is one, although two lie in a byte."""
+    packed = (getattr(p, "quant_state", None) for p in model.parameters())
+    return sum(math.prod(q.shape) if q is not None else p.numel() for p, q in zip(model.parameters(), packed))
 
 
-def _sharing_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy of the modules over the same weights: adapters go into the copy, and 540 MB are not held twice."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    return copy.deepcopy(model, shared)
+def _pairs(rows: Sequence[Sequence[float]]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(step), loss) for step, loss in rows)
 
 
 def _arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: int) -> Any:
@@ -384,5 +397,6 @@ def _card(key: str, tuned: ChatModel, name: str, n_examples: int) -> dict[str, A
         "trainable": training.trainable,
         "machine": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}",
         "minutes": round(training.seconds / 60, 2),
+        "optimizer_bytes": training.optimizer_bytes,
         "losses": [[step, round(loss, 4)] for step, loss in training.losses],
-    }
+    } | ({"held_out": [[step, round(loss, 4)] for step, loss in training.held_out]} if training.held_out else {})

@@ -30,6 +30,12 @@ Messages = list[dict[str, str]]
 SYSTEM = "You are a helpful AI assistant."
 
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
+# The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
+REVISIONS = {
+    "HuggingFaceTB/SmolLM2-135M-Instruct": "12fd25f77366fa6b3b4b768ec3050bf629380bac",
+    GPU_MODEL: "a10cc1512eabd3dde888204e902eca88bddb4951",
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct": "31b70e2e869a7173562077fd711b654946d38674",
+}
 
 QUANTIZATIONS = ("nf4",)
 # Longer prompts would keep a laptop busy for minutes; nothing in the course comes near it.
@@ -212,8 +218,8 @@ class ChatModel:
         return folder
 
     def size(self) -> int:
-        """Bytes that the weights take in memory, shared ones counted once."""
-        seen = {p.data_ptr(): p.numel() * p.element_size() for p in self.model.parameters()}
+        """Bytes that the weights take in memory, shared ones counted once; in 4 bits, with their blocks' constants."""
+        seen = {p.data_ptr(): p.numel() * p.element_size() + _constant_bytes(p) for p in self.model.parameters()}
         return sum(seen.values())
 
     def _complete(self, batch: list[list[int]], max_new_tokens: int, temperature: float) -> Iterator[Answer]:
@@ -252,7 +258,8 @@ def load_model(
     quantization
         None, or "nf4" for bitsandbytes 4-bit NormalFloat weights (Dettmers et al. 2023, arXiv 2305.14314).
     revision
-        For a hub id: which commit.
+        For a hub id: which commit. SmolLM2's instruction-tuned siblings are pinned to the commits that the course was
+        written with, unless another is given.
 
     Raises
     ------
@@ -267,7 +274,7 @@ def load_model(
         choose("quantization", quantization, QUANTIZATIONS)
     if name is None and settings.profile == "gpu":
         try:
-            return _load(GPU_MODEL, GPU_MODEL.split("/")[-1], GPU_MODEL, settings, quantization, revision)
+            return _load_from_hub(GPU_MODEL, settings, quantization, revision)
         except ModelError as error:
             print(f"{error} Using the packaged {PACKAGED_MODEL} on the GPU instead.")
     if name is None or str(name) == PACKAGED_MODEL:
@@ -282,7 +289,7 @@ def load_model(
         raise ModelError(
             f"no folder {name}: give a folder with config.json and safetensors, or a hub id like {GPU_MODEL}."
         )
-    return _load(str(name), str(name).split("/")[-1], f"{name}@{revision or 'main'}", settings, quantization, revision)
+    return _load_from_hub(str(name), settings, quantization, revision)
 
 
 def untrained(model: ChatModel, seed: int = 0) -> ChatModel:
@@ -328,6 +335,12 @@ def _load_packaged(settings: Settings, quantization: str | None) -> ChatModel:
         return _load(dequantized_folder(again=True), PACKAGED_MODEL, base, settings, quantization)
 
 
+def _load_from_hub(hub_id: str, settings: Settings, quantization: str | None, revision: str | None) -> ChatModel:
+    revision = revision or REVISIONS.get(hub_id)
+    base = f"{hub_id}@{revision or 'main'}"
+    return _load(hub_id, hub_id.split("/")[-1], base, settings, quantization, revision)
+
+
 def _load(
     source: str | Path,
     name: str,
@@ -341,7 +354,7 @@ def _load(
 
     dtype = getattr(torch, settings.dtype)
     plain: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
-    options = {"quantization_config": _nf4_config(dtype), "device_map": settings.device} if quantization else {}
+    options = {"quantization_config": nf4_config(dtype), "device_map": settings.device} if quantization else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **plain)
         if tokenizer.chat_template is None:  # asked before gigabytes are fetched
@@ -365,7 +378,8 @@ def _load(
     return ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
 
 
-def _nf4_config(dtype: Any) -> Any:
+def nf4_config(dtype: Any) -> Any:
+    """How transformers is told to load in 4 bits: NF4, double quantized, computing in a torch dtype."""
     from transformers import BitsAndBytesConfig
 
     # Computing in the session's dtype, not bitsandbytes' default: bf16 on a CPU without it is a trap (settings).
@@ -417,6 +431,13 @@ def _weights_digest(folder: Path) -> str:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:8]
+
+
+def _constant_bytes(parameter: Any) -> int:
+    """What bitsandbytes keeps beside a packed weight: a constant a block, itself in 8 bits, and theirs."""
+    state = getattr(parameter, "quant_state", None)
+    kept = [] if state is None else [state.absmax, *([state.state2.absmax] if state.nested else [])]
+    return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
 def _batches_by_length(encoded: list[list[int]], size: int) -> Iterator[list[int]]:

@@ -249,7 +249,7 @@ def trainers(tiny_model, tmp_path):
     recipe = finetuning.Recipe("lora", 1, 1e-3, len(EXAMPLES), 4, "all", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        model = finetuning._adapted(tiny_model, recipe)
+        model = finetuning.adapted(tiny_model, recipe)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.3)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import select
 import shutil
 import subprocess
@@ -535,7 +536,9 @@ def test_a_missing_package_is_said_to_be_missing(saved, monkeypatch):
         load_model(saved, quantization="nf4")
 
 
-def test_a_revision_is_asked_of_weights_and_tokenizer_alike(talker, monkeypatch):
+@pytest.fixture
+def asked_of_the_hub(talker, monkeypatch):
+    """What is asked of the hub, (source, options) for the tokenizer and for the weights; the hub has everything."""
     import transformers
 
     asked = []
@@ -550,13 +553,30 @@ def test_a_revision_is_asked_of_weights_and_tokenizer_alike(talker, monkeypatch)
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", give(talker.tokenizer))
     whole = (talker.model, {"missing_keys": set()})
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", give(whole))
+    return asked
+
+
+def test_a_revision_is_asked_of_weights_and_tokenizer_alike(asked_of_the_hub):
     loaded = load_model("a/b", revision="0123abc")
-    assert [source for source, _ in asked] == ["a/b", "a/b"]
-    for _, options in asked:
+    assert [source for source, _ in asked_of_the_hub] == ["a/b", "a/b"]
+    for _, options in asked_of_the_hub:
         assert options["revision"] == "0123abc"
         assert options["trust_remote_code"] is False
-    assert asked[1][1]["use_safetensors"] is True
+    assert asked_of_the_hub[1][1]["use_safetensors"] is True
     assert (loaded.name, loaded.base) == ("b", "a/b@0123abc")
+
+
+@pytest.mark.parametrize("hub_id", sorted(models.REVISIONS))
+def test_the_siblings_are_pinned_unless_another_revision_is_given(asked_of_the_hub, hub_id):
+    assert re.fullmatch("[0-9a-f]{40}", models.REVISIONS[hub_id])
+    assert load_model(hub_id).base == f"{hub_id}@{models.REVISIONS[hub_id]}"
+    assert load_model(hub_id, revision="0123abc").base == f"{hub_id}@0123abc"
+    assert [options["revision"] for _, options in asked_of_the_hub] == [models.REVISIONS[hub_id]] * 2 + ["0123abc"] * 2
+
+
+def test_the_model_of_the_gpu_profile_is_pinned_too(asked_of_the_hub, monkeypatch):
+    monkeypatch.setattr(settings, "_current", settings.Settings("gpu", "cpu", "float32", 0, "off", "a test"))
+    assert load_model().base == f"{models.GPU_MODEL}@{models.REVISIONS[models.GPU_MODEL]}"
 
 
 def test_the_gpu_profile_without_a_network_takes_the_packaged_model_and_says_so(monkeypatch, capsys):

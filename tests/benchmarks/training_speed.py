@@ -30,7 +30,7 @@ def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, li
     set_seed(0)
     arguments = ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
     trainer = kind(
-        model=ft._adapted(model, RECIPE),
+        model=ft.adapted(model, RECIPE),
         args=arguments,
         train_dataset=ft._dataset(rows),
         processing_class=ft._for_training(model.tokenizer),
@@ -46,7 +46,7 @@ def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     """As little as there can be, in the trainer's batches: forward, loss on completion tokens, backward, step."""
     set_seed(0)
     probe = CompletionTrainer(
-        model=ft._adapted(model, RECIPE),
+        model=ft.adapted(model, RECIPE),
         args=ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
         train_dataset=ft._dataset(rows),
         processing_class=ft._for_training(model.tokenizer),

@@ -1,0 +1,133 @@
+"""The loss on completion tokens, with the output layer applied to them alone.
+
+28 of SmolLM2's 134 million parameters are the output layer: never compute logits that the loss does not use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_lib.datasets import Example, check_examples
+from course_lib.errors import CourseError, DataError
+from course_lib.models import MAX_PROMPT_TOKENS, ChatModel
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["completion_loss", "held_out_loss"]
+
+IGNORED = -100
+
+
+def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int = 16) -> float:
+    """Mean cross entropy of the completions' tokens, in nats: what training lowers, on examples not trained on.
+
+    Parameters
+    ----------
+    model
+        As it was loaded, tuned by any method, or in 4 bits. It is left as it was, in training mode if it was.
+    examples
+        Rows of {"prompt": messages, "completion": messages}; `cl.example(question, answer)` makes one.
+    batch_size
+        Examples read at once; the result does not depend on it, beyond rounding.
+
+    Raises
+    ------
+    CourseError
+        If `model` is no ChatModel, or `batch_size` not a whole number above 0.
+    DataError
+        For examples of another shape, or more than 2,048 tokens in one.
+    """
+    import torch
+
+    if not isinstance(model, ChatModel):
+        raise CourseError(f"held_out_loss reads with a ChatModel, such as cl.load_model(), not {model!r:.60}.")
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise CourseError(f"batch_size is {batch_size!r}: it must be a whole number above 0.")
+    encoded = [_encode(model, number, row) for number, row in enumerate(check_examples(examples))]
+    encoded.sort(key=lambda row: -len(row[0]))
+    was_training, total, tokens = model.model.training, 0.0, 0
+    model.model.eval()
+    try:
+        with torch.no_grad():  # not inference_mode: a watched training run goes on with the same tensors
+            for batch in _padded(encoded, batch_size, model):
+                loss, n = completion_loss(model.model, *batch)
+                total, tokens = total + float(loss), tokens + n
+    finally:
+        model.model.train(was_training)
+    return total / tokens
+
+
+def completion_loss(
+    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, int]:
+    """Sum of the cross entropy over tokens with a label, and how many they are.
+
+    Parameters
+    ----------
+    model
+        A transformers causal LM, or PEFT's around one, of any method.
+    input_ids, attention_mask, labels
+        (B, T) each, padded on the right; -100 is no label.
+    """
+    import torch
+
+    wanted = labels[:, 1:] != IGNORED  # (B, T - 1): position t predicts token t + 1
+    hidden = _last_hidden_state(model, input_ids, attention_mask)[:, :-1]  # (B, T - 1, D)
+    logits = _causal(model).get_output_embeddings()(hidden[wanted])  # (tokens, V)
+    loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
+    return loss, int(wanted.sum())
+
+
+def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """(B, T, D): of the tokens alone, where virtual tokens stand before them."""
+    import torch
+
+    decoder = _causal(model).base_model
+    config = getattr(model, "active_peft_config", None)
+    if config is None or not config.is_prompt_learning:
+        # LoRA and bottlenecks live inside the base model's layers, so its own parts are the adapted ones.
+        return decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+    rows, virtual = len(input_ids), config.num_virtual_tokens
+    mask = torch.cat([attention_mask.new_ones(rows, virtual), attention_mask], dim=1)  # (B, virtual + T)
+    prompt = model.get_prompt(rows)
+    if config.peft_type == "PREFIX_TUNING":  # keys and values of each layer, as if they had been read before
+        return decoder(input_ids=input_ids, attention_mask=mask, past_key_values=prompt).last_hidden_state
+    words = _causal(model).get_input_embeddings()(input_ids)  # (B, T, D)
+    embedded = torch.cat([prompt.to(words.dtype), words], dim=1)  # (B, virtual + T, D)
+    return decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state[:, virtual:]
+
+
+def _causal(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _encode(model: ChatModel, number: int, row: Example) -> tuple[list[int], int]:
+    """Token ids of one example, and where its completion begins."""
+
+    def tokens(messages: list[dict[str, str]], **options: Any) -> list[int]:
+        return model.tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True, **options)["input_ids"]
+
+    prompt = tokens(row["prompt"], add_generation_prompt=True)
+    whole = tokens(row["prompt"] + row["completion"])
+    if len(whole) > MAX_PROMPT_TOKENS:
+        raise DataError(f"example {number} has {len(whole):,} tokens, more than {MAX_PROMPT_TOKENS:,}: shorten it.")
+    begins = next((i for i, (a, b) in enumerate(zip(prompt, whole)) if a != b), min(len(prompt), len(whole)))
+    return whole, begins
+
+
+def _padded(encoded: list[tuple[list[int], int]], size: int, model: ChatModel) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Token ids, mask and labels, (B, T) each, padded on the right."""
+    import torch
+
+    pad, device = model.tokenizer.pad_token_id, model.model.device
+    for start in range(0, len(encoded), size):
+        rows = encoded[start : start + size]
+        width = max(len(ids) for ids, _ in rows)
+        ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in rows], device=device)
+        mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in rows], device=device)
+        labels = torch.tensor(
+            [[IGNORED] * n + ids[n:] + [IGNORED] * (width - len(ids)) for ids, n in rows], device=device
+        )
+        yield ids, mask, labels
