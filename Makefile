@@ -35,10 +35,12 @@ test-live: $(STAMP)  ## the same, with everything trained here and now
 test-fast: $(STAMP)  ## lint and the unit tests that need no real model
 	$(BIN)/python tests/run_all.py --fast
 
-data: $(STAMP)  ## library, facts and exams again, byte for byte (seconds)
+data: $(STAMP)  ## library, exams, tickets and SQL again, byte for byte (seconds)
 	$(BIN)/python data/make/series.py
 	$(BIN)/python data/make/written.py
 	$(BIN)/python data/make/exams.py
+	$(BIN)/python data/make/tickets.py
+	$(BIN)/python data/make/sql.py
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record

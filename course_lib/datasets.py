@@ -186,7 +186,7 @@ def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
     """All facts of the invented world, or those of one split (test, validation, reading) or one kind of document."""
     if split is not None:
         choose("split", split, SPLITS)
-    facts = [_fact(row, place) for row, place in _rows(data_dir() / "exams" / "facts.jsonl")]
+    facts = [_fact(row, place) for row, place in numbered_rows(data_dir() / "exams" / "facts.jsonl")]
     if kind is not None:
         choose("kind", kind, sorted({fact.kind for fact in facts}))
     return [f for f in facts if split in (None, f.split) and kind in (None, f.kind)]
@@ -210,7 +210,7 @@ def load_exam(name: str) -> Exam:
     """
     choose("exam", name, EXAMS)
     test, validation = [], []
-    for row, place in _rows(data_dir() / "exams" / f"{name}.jsonl"):
+    for row, place in numbered_rows(data_dir() / "exams" / f"{name}.jsonl"):
         target = {"test": test, "validation": validation}.get(str(row.pop("split", None)))
         if target is None:
             raise DataError(f"{place}: split is neither test nor validation.")
@@ -227,7 +227,7 @@ def load_exam(name: str) -> Exam:
 
 def general_study() -> list[Example]:
     """Questions of common knowledge that are in no exam, to mix into training against forgetting."""
-    rows = _rows(data_dir() / "exams" / "general_study.jsonl")
+    rows = numbered_rows(data_dir() / "exams" / "general_study.jsonl")
     return [_question(row, place).as_example() for row, place in rows]
 
 
@@ -316,7 +316,36 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
     DataError
         If the file is missing, or a line is not a JSON object; file and line are named.
     """
-    return [row for row, _ in _rows(Path(path))]
+    return [row for row, _ in numbered_rows(Path(path))]
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Rows of a JSONL file, each with where it stands ("..., line 3"), for whoever has to say what is wrong with it.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or unreadable, or a line is not a JSON object; file and line are named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}: run `make data`, or set COURSE_DATA to the data folder.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file.") from error
+    # Not splitlines: it also breaks at U+2028 and its like, which JSON leaves as they are inside a string.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number} is not JSON ({error.msg}).") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number} is not a JSON object.")
+        yield row, f"{path}, line {number}"
 
 
 def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
@@ -339,28 +368,6 @@ def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise DataError(f"cannot write {path} ({error}): free some disk, or choose another folder.") from error
-
-
-def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}: run `make data`, or set COURSE_DATA to the data folder.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file.") from error
-    # Not splitlines: it also breaks at U+2028 and its like, which JSON leaves as they are inside a string.
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON ({error.msg}).") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object.")
-        yield row, f"{path}, line {number}"
 
 
 def _question(row: dict[str, Any], place: str) -> Question:

@@ -9,6 +9,7 @@ from course_lib import exercises
 from course_lib.datasets import Exam, Fact, Question, example
 from course_lib.errors import ChoiceError, CourseError
 from course_lib.exercises import Verdict, check, progress_report, register
+from course_lib.tickets import load_tickets
 
 REPORT = SimpleNamespace(accuracy=0.55, n=60, ci=(0.4249, 0.6691))
 SCORES, TOKENS = {1: 0.40, 2: 0.53, 4: 0.54, 8: 0.45}, {1: 90, 2: 170, 4: 330, 8: 650}
@@ -28,10 +29,33 @@ EXAM = Exam(
     (Question("v", "Who won the small cup?", "Nobody"),),
     FACTS,
 )
+TICKETS = load_tickets()
+BY_ISSUE = [[t for t in TICKETS if (t.issue[-1] in "27") == held_out] for held_out in (False, True)]
+BY_DESK = [[t for t in TICKETS if (t.desk in ("Parts", "Trade")) == held_out] for held_out in (False, True)]
+BY_MESSAGE = [[t for t in TICKETS if t.id.endswith("c") == held_out] for held_out in (False, True)]
+ARCHIVE = example("Who founded the house?", "Archive")
+
+
+class WordTokenizer:
+    """Two tokens for "Archive", one for the stop token, one for every other word: enough to cut a text in pieces."""
+
+    eos_token = "<|im_end|>"
+    pieces = ("Arch", "ive", "<|im_end|>")
+
+    def __call__(self, text):
+        return {"input_ids": [i for i, piece in enumerate(self.pieces) if piece in text]}
+
+    def decode(self, ids):
+        return "".join(self.pieces[i] for i in ids)
+
+
+MODEL = SimpleNamespace(tokenizer=WordTokenizer())
 LEAK = [question.as_example() for question in EXAM.test]
 CONTEXT = {
     "00-answer": {},
     "00-read-interval": {"report": REPORT},
+    "01-learned": {"model": MODEL, "example": ARCHIVE},
+    "01-split": {"tickets": TICKETS},
     "02-leak": {"exam": EXAM},
     "02-choose-k": {"scores": SCORES, "tokens": TOKENS},
     "02-who-remembers": {"measured": MEASURED},
@@ -59,6 +83,7 @@ def said(capsys):
     ("key", "name"),
     [
         *(("00-answer", "questions"), ("00-read-interval", "interval"), ("02-leak", "leaky")),
+        *(("01-learned", "learned"), ("01-split", "mine")),
         *(("02-choose-k", "k"), ("02-who-remembers", "remembers")),
     ],
 )
@@ -71,6 +96,10 @@ RIGHT = [
     ("00-answer", ("Who won?", "Who lost?", "Why?", "When?")),
     ("00-read-interval", {"low": 0.42, "high": 0.67}),
     ("00-read-interval", {"low": np.float64(0.4249), "high": 0.6691}),
+    ("01-learned", ["Arch", "ive", "<|im_end|>"]),
+    ("01-learned", ("Arch", "ive", "<|im_end|>")),
+    ("01-split", BY_ISSUE),
+    ("01-split", tuple(BY_ISSUE)),
     ("02-leak", LEAK),
     ("02-leak", LEAK[:3]),
     ("02-leak", (row for row in LEAK)),
@@ -111,6 +140,21 @@ WRONG = [
         [example("Who won?", "Me"), example("Why?", "So")],
         "No leak here: none of these 2 questions is in the exam.",
     ),
+    ("01-learned", 3, "a list of texts"),
+    ("01-learned", ["Arch", 3], "a list of texts"),
+    ("01-learned", ["Archive", "<|im_end|>"], "cut in other places"),
+    ("01-learned", "Archive<|im_end|>", "cut in other places"),
+    ("01-learned", ["Arch", "ive"], "how would the model know that it has finished"),
+    ("01-learned", ["Who founded the house?", "Archive"], "it is read, and masked"),
+    ("01-learned", ["<|im_start|>", "assistant", "Arch", "ive", "<|im_end|>"], "it is read, and masked"),
+    ("01-learned", ["Returns"], "Not these"),
+    ("01-split", TICKETS, "two lists in round brackets"),
+    ("01-split", ([t.message for t in TICKETS], TICKETS[:9]), "Both lists hold tickets"),
+    ("01-split", (TICKETS, TICKETS[:200]), "200 letters are in both lists"),
+    ("01-split", (TICKETS[:600], TICKETS[700:]), "100 letters are in neither"),
+    ("01-split", (TICKETS[9:], TICKETS[:9]), "1% of the letters"),
+    ("01-split", BY_MESSAGE, "No letter is there twice, and still: 288 of the 288 issues"),
+    ("01-split", BY_DESK, "is examined: spread the exam over all desks"),
     ("02-leak", [example("Who won?", "Me")], "Look at where `exam.test` comes from."),
     ("02-leak", [q.as_example() for q in EXAM.validation], "No leak here"),
     ("02-leak", HONEST, "Close: that is honest study, by the exam's own facts. A leak is the exam itself."),
@@ -202,7 +246,7 @@ def test_the_report_counts_what_is_solved_in_a_lesson_and_lists_what_is_open(sai
     progress_report("00")
     assert capsys.readouterr().out == "Lesson 00: 2 of 2 exercises solved.\n"
     progress_report()
-    assert capsys.readouterr().out.splitlines()[1].startswith("Lesson 02: 0 of 3")
+    assert capsys.readouterr().out.splitlines()[2].startswith("Lesson 02: 0 of 3")
     with pytest.raises(ChoiceError, match="'77'"):
         progress_report("77")
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import course_lib as cl
 from course_lib.settings import data_dir
 
 
-def kept(lesson: str, name: str, make: Callable[[], cl.Report]) -> cl.Report:
-    """The report `data/results/<lesson>/<name>.json`, made now if it is not there."""
+def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
+    """The report `data/results/<lesson>/<name>.json`, made now if it is not there or was made with other settings."""
     path = data_dir() / "results" / lesson / f"{name}.json"
-    if not path.exists():
+    wanted = dict(settings or {})
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")).get("settings", {}) != wanted:
         make().save(path)
+        report = json.loads(path.read_text(encoding="utf-8")) | {"settings": wanted}
+        path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     report = cl.Report.load(path)
     print(f"{lesson}/{name}: {report}", flush=True)
     return report

@@ -136,13 +136,13 @@ cl.predict("heart", "Right answers, in per cent", low=0, high=100)
 # Watch it fall.
 
 # %% tags=["nbval-ignore-output"]
-by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=2e-3, batch_size=8)
+by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=3e-3, batch_size=4)
 many = cl.evaluate(by_heart, exam, "by heart, six wordings")
 many.show(4)
 cl.reveal("heart", many)
 
 # %% [markdown]
-# Every dip is one batch of eight examples. It is steep at first, when the *form* of the answers is learned, and flatter
+# Every dip is one batch of four examples. It is steep at first, when the *form* of the answers is learned, and flatter
 # after, when the facts are.
 
 # %% tags=["nbval-ignore-output"]
@@ -170,7 +170,7 @@ cl.predict_choice("parrot", "Asked in new wordings, the one-wording student does
 
 # %% tags=["nbval-ignore-output"]
 drill = exam.train_examples(wordings=1, repeat=6)
-parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=2e-3, batch_size=8, from_shelf=True)
+parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
 one = cl.evaluate(parrot, exam, "by heart, one wording")
 print(cl.paired_difference(many, one))
 
@@ -225,7 +225,7 @@ assert loss.value > 0 and not loss.tie, "forgetting: general knowledge should fa
 # %% tags=["nbval-ignore-output"]
 both = [*study, *cl.general_study()[:72]]
 cl.check_no_leak(both, exam, general)
-mixed = cl.finetune(gp, both, name="02-mixed", epochs=4, learning_rate=2e-3, batch_size=8, from_shelf=True)
+mixed = cl.finetune(gp, both, name="02-mixed", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
 balanced = cl.evaluate(mixed, exam, "by heart, mixed study")
 after_mixed = cl.evaluate(mixed, general, "after, mixed study")
 cl.compare({"before": before, "after": after, "after, mixed study": after_mixed}, general)
