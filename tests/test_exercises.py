@@ -154,7 +154,7 @@ WRONG = [
     ("01-split", (TICKETS[:600], TICKETS[700:]), "100 letters are in neither"),
     ("01-split", (TICKETS[9:], TICKETS[:9]), "1% of the letters"),
     ("01-split", BY_MESSAGE, "No letter is there twice, and still: 288 of the 288 issues"),
-    ("01-split", BY_DESK, "is examined: spread the exam over all desks"),
+    ("01-split", BY_DESK, "is examined: spread it over all desks"),
     ("02-leak", [example("Who won?", "Me")], "Look at where `exam.test` comes from."),
     ("02-leak", [q.as_example() for q in EXAM.validation], "No leak here"),
     ("02-leak", HONEST, "Close: that is honest study, by the exam's own facts. A leak is the exam itself."),
