@@ -16,7 +16,7 @@
 # - watched a model forget the capital of Italy;
 # - withdrawn a document, and found out who still tells.
 #
-# **Time** 45 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 45 minutes; the machine works for 5 to 8 of them (2 cores, and how fast they are that day).
 #
 # **Claims on trial** from the course's sources: *fine-tuning is a closed-book exam, after thorough study* · *RAG is an
 # open-book exam* · *a model cannot know what it was never told* · *no retraining for new information* · *RAG keeps
