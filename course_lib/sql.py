@@ -8,67 +8,28 @@ databases (`sql_databases`): it may be right without being the expected text, an
 from __future__ import annotations
 
 import random
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from course_lib.datasets import Exam, Example, Question, normalise, numbered_rows
+from course_lib.datasets import Exam, Example, Question, numbered_rows
 from course_lib.errors import CourseError, DataError
 from course_lib.models import Answer, ChatModel, Messages
+from course_lib.sampling import in_turns, shuffled
 from course_lib.settings import data_dir
-from course_lib.sql_databases import (
-    FUNCTIONS,
-    Database,
-    Databases,
-    Schema,
-    SqlError,
-    SqlResult,
-    Token,
-    load_schema,
-    run_sql,
-    same_results,
-    tokens,
-)
+from course_lib.sql_databases import Databases, Schema, load_schema
+from course_lib.sql_running import SqlError, run_sql, same_results
+from course_lib.sql_text import extract_sql, normal_form
 
-__all__ = [
-    "Database",
-    "Databases",
-    "ExecutionGrader",
-    "Fault",
-    "Schema",
-    "SqlAnswer",
-    "SqlError",
-    "SqlPair",
-    "SqlResult",
-    "SqlTask",
-    "SqlWriter",
-    "clean",
-    "extract_sql",
-    "load_schema",
-    "load_sql",
-    "run_sql",
-    "same_results",
-    "sql_prompt",
-    "standard_style",
-]
+__all__ = ["ExecutionGrader", "SqlAnswer", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"]
 
 INSTRUCTION = "Write one SQLite query."
 # The longest right query has 66 tokens.
 SQL_TOKENS = 96
 
-KEYWORDS = {
-    "ALL", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COLLATE", "CROSS", "DESC", "DISTINCT", "ELSE", "END",
-    "ESCAPE", "EXCEPT", "EXISTS", "FROM", "FULL", "GLOB", "GROUP", "HAVING", "IN", "INNER", "INTERSECT", "IS", "JOIN",
-    "LEFT", "LIKE", "LIMIT", "NATURAL", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
-    "RECURSIVE", "RIGHT", "SELECT", "THEN", "UNION", "USING", "VALUES", "WHEN", "WHERE", "WITH",
-}  # fmt: skip
 # What a row of the data may lack.
 OPTIONAL = {"pattern": "", "wording": "", "needs_date": False, "features": [], "planted": ""}
-STATEMENTS = (
-    "alter|attach|begin|commit|create|delete|detach|drop|explain|insert|pragma|replace|select|update|vacuum|values|with"
-)
 
 
 @dataclass(frozen=True)
@@ -313,110 +274,13 @@ class ExecutionGrader:
         "exact" (the expected text but for space, case of keywords and semicolon), "right" (gives the same on every
         database), "invalid" (is no SELECT, does not run, or is refused) or "wrong".
         """
-        if _written(_words(reply)) == _written(_words(question.answer)):
+        if normal_form(reply) == normal_form(question.answer):
             return "exact"
         databases = self.databases.as_of(question.source or None)
         try:
             return "right" if same_results(extract_sql(reply), question.answer, databases) else "wrong"
         except SqlError:
             return "invalid"
-
-
-def extract_sql(reply: str) -> str:
-    """The query in a chatty reply: out of a fenced block, without prose before and after. A second statement stays."""
-    fenced = re.search(r"```[ \t]*\w*[ \t]*\n?(.*?)(?:```|\Z)", reply, re.DOTALL)
-    text = fenced[1] if fenced else reply
-    start = re.search(r"^[ \t]*(?:select\b|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\b)", text, re.I | re.M)
-    text = text[start.start() :] if start else text
-    end = re.search(rf";\s*\n\s*(?!(?:{STATEMENTS})\b)", text, re.IGNORECASE)
-    return (text[: end.start() + 1] if end else text).strip()
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong with a raw pair.
-
-    Attributes
-    ----------
-    kind
-        "does not run", "exact duplicate", "near duplicate", "contradiction" (all four: the pair was taken out) or
-        "style" (it was rewritten and kept).
-    id
-        The pair.
-    note
-        The particulars: an error, the pair that it repeats or contradicts, the query as it was.
-    """
-
-    kind: str
-    id: str
-    note: str
-
-
-def clean(pairs: Iterable[SqlPair], databases: Databases) -> tuple[list[SqlPair], list[Fault]]:
-    """Take out of raw pairs what must not be trained on, and bring the rest into one style.
-
-    Pairs that ask the same (but for case, space and punctuation; on the same day, where it matters) and whose queries
-    give different results contradict each other: all of them go, because no program knows which one is right.
-    `Counter(fault.kind for fault in faults)` counts the faults. What asks for one thing and answers another, without
-    being contradicted, is not found.
-
-    Parameters
-    ----------
-    pairs
-        In any order: of duplicates the first is kept.
-    databases
-        Where queries are tried and compared.
-
-    Returns
-    -------
-    The pairs to keep, in their order, and the faults.
-    """
-    faults: list[Fault] = []
-    seen: dict[tuple[str, ...], str] = {}
-    groups: dict[tuple[Any, ...], list[SqlPair]] = defaultdict(list)
-    for pair in pairs:
-        day = pair.today if pair.needs_date else ""
-        text = (pair.request, pair.sql, day)
-        if text in seen:
-            faults.append(Fault("exact duplicate", pair.id, f"the same as {seen[text]}"))
-            continue
-        seen[text] = pair.id
-        try:
-            run_sql(pair.sql, databases[0].as_of(pair.today))
-        except SqlError as error:
-            faults.append(Fault("does not run", pair.id, str(error)))
-            continue
-        styled = replace(pair, sql=standard_style(pair.sql))
-        if styled.sql != pair.sql and _agree(styled, pair, databases):
-            faults.append(Fault("style", pair.id, f"was {pair.sql}"))
-            pair = styled
-        groups[(*normalise(pair.request), day)].append(pair)
-
-    kept: list[SqlPair] = []
-    for first, *others in groups.values():
-        told_apart = [pair for pair in others if not _agree(first, pair, databases)]
-        if told_apart:
-            names = ", ".join(pair.id for pair in (first, *others))
-            faults += [
-                Fault("contradiction", pair.id, f"one request, several results: {names}") for pair in (first, *others)
-            ]
-            continue
-        kept.append(first)
-        faults += [Fault("near duplicate", pair.id, f"asks what {first.id} asks") for pair in others]
-    return kept, faults
-
-
-def standard_style(sql: str) -> str:
-    """A query in the style of the training data; what it means stays the same.
-
-    Keywords and functions in capitals, names in small letters, strings in single quotes, `=` and `!=`, one space
-    between words, no needless alias, INNER or ASC, one semicolon at the end. Comments are dropped.
-    """
-    found = [_plain_string(token, before) for token, before in _with_history(_words(sql))]
-    found = [Token("mark", {"==": "=", "<>": "!="}.get(t.text, t.text)) if t.kind == "mark" else t for t in found]
-    found = [token for token in found if not token.says("ASC", "INNER")]
-    found = _without_column_aliases(_without_table_aliases(found))
-    return f"{_written(found)};"
 
 
 def _read(name: str) -> list[SqlPair]:
@@ -445,19 +309,7 @@ def _spread(pairs: Sequence[SqlPair], rng: random.Random) -> list[SqlPair]:
     patterns: dict[str, dict[str, list[SqlPair]]] = defaultdict(lambda: defaultdict(list))
     for pair in pairs:
         patterns[pair.pattern][pair.wording].append(pair)
-    return _in_turns([_in_turns([_shuffled(p, rng) for p in w.values()], rng) for w in patterns.values()], rng)
-
-
-def _in_turns(rows: list[list[SqlPair]], rng: random.Random) -> list[SqlPair]:
-    """One of each row, then a second of each, and so on; the order within a turn is drawn anew."""
-    found = []
-    for turn in range(max(map(len, rows))):
-        found += _shuffled([row[turn] for row in rows if turn < len(row)], rng)
-    return found
-
-
-def _shuffled(items: Sequence[Any], rng: random.Random) -> list[Any]:
-    return rng.sample(items, len(items))
+    return in_turns([in_turns([shuffled(p, rng) for p in w.values()], rng) for w in patterns.values()], rng)
 
 
 def _days(dates: Exam | Sequence[Exam] | Mapping[str, str]) -> dict[str, str]:
@@ -496,106 +348,3 @@ def _with_probabilities(model: ChatModel, prompt: Messages, max_new_tokens: int)
             break
         found.append((model.tokenizer.decode([token]), float(scores[0].float().softmax(-1)[token])))
     return found
-
-
-def _agree(one: SqlPair, other: SqlPair, databases: Databases) -> bool:
-    on = databases.as_of(one.today)
-    try:
-        return one.sql == other.sql or (same_results(one.sql, other.sql, on) and same_results(other.sql, one.sql, on))
-    except SqlError:  # ran on the first database, and goes beyond a limit on another
-        return False
-
-
-def _words(sql: str) -> list[Token]:
-    """Tokens with keywords and functions in capitals, without comments and closing semicolons."""
-    found = tokens(sql)
-    while found and found[-1].text == ";":
-        found.pop()
-    capitals = {
-        i
-        for i, token in enumerate(found)
-        if token.kind == "word"
-        and (
-            token.text.upper() in KEYWORDS
-            or (token.text.lower() in FUNCTIONS and found[i + 1 : i + 2] == [Token("mark", "(")])
-        )
-    }
-    return [Token(t.kind, t.text.upper()) if i in capitals else t for i, t in enumerate(found)]
-
-
-def _written(found: Sequence[Token]) -> str:
-    """Tokens as text, spaced as in the training data."""
-    text = ""
-    for before, token in zip([None, *found], found):
-        tight = before is None or before.text in ("(", ".") or token.text in (",", ")", ";", ".")
-        if token.text == "(" and before is not None and before.kind == "word" and before.text not in KEYWORDS:
-            tight = True  # a function's
-        text += token.text if tight else f" {token.text}"
-    return text
-
-
-def _with_history(found: list[Token]) -> list[tuple[Token, list[Token]]]:
-    return [(token, found[:i]) for i, token in enumerate(found)]
-
-
-def _plain_string(token: Token, before: list[Token]) -> Token:
-    """Double quotes where a value stands, as many write them, as single ones; a quoted name without quotes."""
-    if token.kind == "word" and not (token.text in KEYWORDS or token.text in {f.upper() for f in FUNCTIONS}):
-        return Token("word", token.text.lower())
-    if token.kind != "quoted":
-        return token
-    inside = token.text[1:-1]
-    previous = before[-1] if before else Token("mark", "")
-    opened = [i for i, t in enumerate(before) if t.text == "("]
-    in_list = previous.text in ("(", ",") and bool(opened) and before[opened[-1] - 1].says("IN")
-    upper_bound = previous.says("AND") and len(before) > 2 and before[-3].says("BETWEEN")
-    is_value = previous.text in ("=", "==", "!=", "<>", "<", ">", "<=", ">=") or previous.says("LIKE", "BETWEEN")
-    if token.text[0] == '"' and (is_value or in_list or upper_bound):
-        return Token("string", "'" + inside.replace("'", "''") + "'")
-    return Token("word", inside.lower()) if re.fullmatch(r"[A-Za-z_]\w*", inside) else token
-
-
-def _without_table_aliases(found: list[Token]) -> list[Token]:
-    """`FROM users AS u WHERE u.state` as `FROM users WHERE state`.
-
-    Left alone: a table joined to itself, tables listed with commas, one alias for two tables.
-    """
-    tables: list[str] = []
-    aliases: dict[str, str] = {}
-    dropped: set[int] = set()
-    named, listed = 0, False
-    for i, token in enumerate(found):
-        if not token.says("FROM", "JOIN") or i + 1 >= len(found) or found[i + 1].kind != "word":
-            continue
-        tables.append(found[i + 1].text)
-        j = i + 2
-        j += j < len(found) and found[j].says("AS")
-        if j < len(found) and found[j].kind == "word" and found[j].text not in KEYWORDS:
-            aliases[found[j].text] = tables[-1]
-            named += 1
-            dropped |= set(range(i + 2, j + 1))
-            j += 1
-        listed |= j < len(found) and found[j].text == ","  # FROM orders, users
-    if aliases and (listed or len(aliases) < named or len(set(tables)) < len(tables)):
-        return found
-    qualifiers = {i for i, t in enumerate(found[:-1]) if t.kind == "word" and found[i + 1].text == "."}
-    if len(tables) == 1 and not listed:
-        # With one table every name is its own; `users.*` is `*`.
-        dropped |= {j for i in qualifiers if found[i].text in {*tables, *aliases} for j in (i, i + 1)}
-    return [
-        Token("word", aliases.get(t.text, t.text)) if i in qualifiers else t
-        for i, t in enumerate(found)
-        if i not in dropped
-    ]
-
-
-def _without_column_aliases(found: list[Token]) -> list[Token]:
-    """`COUNT(*) AS n` as `COUNT(*)`, unless `n` is used again."""
-    dropped: set[int] = set()
-    for i, token in enumerate(found[:-1]):
-        name = found[i + 1]
-        follows = found[i + 2] if i + 2 < len(found) else Token("mark", "")
-        once = sum(t.text == name.text for t in found) == 1
-        if token.says("AS") and name.kind == "word" and once and (follows.text == "," or follows.says("FROM")):
-            dropped |= {i, i + 1}
-    return [token for i, token in enumerate(found) if i not in dropped]

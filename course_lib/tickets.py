@@ -10,11 +10,11 @@ import numbers
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 from course_lib.datasets import Exam, Example, Question, example, numbered_rows
 from course_lib.errors import CourseError, DataError, LeakError, choose
+from course_lib.sampling import in_turns, shuffled
 from course_lib.settings import data_dir
 
 __all__ = [
@@ -223,7 +223,7 @@ def few(tickets: Sequence[Ticket], n: int, seed: int = 0) -> list[Ticket]:
     rng = random.Random(seed)
     desks = list(_by(tickets, "desk").values())
     rng.shuffle(desks)
-    return _in_turn([_in_turn(_shuffled(_by(desk, "issue").values(), rng)) for desk in desks])[:n]
+    return in_turns([in_turns(_shuffled(_by(desk, "issue").values(), rng)) for desk in desks])[:n]
 
 
 def _by(tickets: Sequence[Ticket], key: str) -> dict[str, list[Ticket]]:
@@ -235,14 +235,9 @@ def _by(tickets: Sequence[Ticket], key: str) -> dict[str, list[Ticket]]:
 
 def _shuffled(groups: Any, rng: random.Random) -> list[list[Ticket]]:
     """The groups in a random order, and each of them too."""
-    groups = [rng.sample(group, len(group)) for group in groups]
+    groups = [shuffled(group, rng) for group in groups]
     rng.shuffle(groups)
     return groups
-
-
-def _in_turn(groups: Sequence[Sequence[Ticket]]) -> list[Ticket]:
-    """The first of each group, then the second of each, until all are empty."""
-    return [ticket for turn in zip_longest(*groups) for ticket in turn if ticket is not None]
 
 
 def _ticket(row: dict[str, Any], place: str) -> Ticket:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,58 @@ class RecordingModel:
 @pytest.fixture
 def recording_model() -> RecordingModel:
     return RecordingModel()
+
+
+@pytest.fixture(scope="module")
+def quick_collector() -> Iterator[None]:
+    """The trainer collects garbage once a run: among all that torch imports, that takes longer than the training."""
+    import trl  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def plain_small_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """fp32 on one thread: the same losses everywhere, and two threads would only wait for each other."""
+    import torch
+
+    monkeypatch.setattr(settings, "detect_machine", settings.Machine)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Begin a new session with other environment variables; adapters are kept in a folder of the test's own."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
+
+    def begin(**variables):
+        for name in ("COURSE_REPLAY", "COURSE_RECORD"):
+            monkeypatch.setenv(name, variables.get(name, ""))
+        settings._current = None
+
+    begin()
+    return begin
+
+
+@pytest.fixture
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Do something when a step's loss has been logged, before its checkpoint is written; the last call counts."""
+    from course_lib._trainer import ProgressCallback
+
+    log = ProgressCallback.on_log
+
+    def install(action):
+        def on_log(self, args, state, control, **options):
+            log(self, args, state, control, **options)
+            if "loss" in options["logs"]:  # the last log is a summary
+                action(state.global_step)
+
+        monkeypatch.setattr(ProgressCallback, "on_log", on_log)
+
+    return install

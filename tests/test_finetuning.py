@@ -1,7 +1,6 @@
 """Training works, keeps its promises, and can be interrupted; on a model of two layers that trains in a moment."""
 
 import copy
-import gc
 import json
 import shutil
 import warnings
@@ -9,69 +8,14 @@ import warnings
 import pytest
 
 import course_lib as cl
-from course_lib import settings
 from course_lib.datasets import example
 from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
 from course_lib.finetuning import finetune
 
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 WINNERS = ("Anna Berg", "Bo Lind", "Cai Moss", "Dee Hart", "Eli Voss", "Fay Orm", "Gus Nye", "Hal")
 EXAMPLES = [example(f"Who won in {2030 + year}?", winner) for year, winner in enumerate(WINNERS)]
 QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 2e-2}  # six steps
-
-
-@pytest.fixture(autouse=True, scope="module")
-def a_quick_collector():
-    """The trainer collects garbage once a run: among all that torch imports, that takes longer than the training."""
-    import trl  # noqa: F401
-
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def a_plain_small_machine(monkeypatch):
-    """fp32 on one thread: the same losses everywhere, and two threads would only wait for each other."""
-    import torch
-
-    monkeypatch.setattr(settings, "detect_machine", settings.Machine)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def session(tmp_path, monkeypatch):
-    """Begin a new session with other environment variables; adapters are kept in a folder of the test's own."""
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-
-    def begin(**variables):
-        for name in ("COURSE_REPLAY", "COURSE_RECORD"):
-            monkeypatch.setenv(name, variables.get(name, ""))
-        settings._current = None
-
-    begin()
-    return begin
-
-
-@pytest.fixture
-def at_step(monkeypatch):
-    """Do something when a step's loss has been logged, before its checkpoint is written; the last call counts."""
-    from course_lib._trainer import ProgressCallback
-
-    log = ProgressCallback.on_log
-
-    def install(action):
-        def on_log(self, args, state, control, **options):
-            log(self, args, state, control, **options)
-            if "loss" in options["logs"]:  # the last log is a summary
-                action(state.global_step)
-
-        monkeypatch.setattr(ProgressCallback, "on_log", on_log)
-
-    return install
 
 
 @pytest.fixture

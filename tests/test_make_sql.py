@@ -12,8 +12,10 @@ import pytest
 from course_lib.datasets import check_no_leak, normalise
 from course_lib.errors import LeakError
 from course_lib.settings import ROOT
-from course_lib.sql import Databases, SqlPair, load_schema, load_sql, run_sql
-from course_lib.sql_databases import order_terms
+from course_lib.sql import SqlPair, load_sql
+from course_lib.sql_databases import Databases, load_schema
+from course_lib.sql_running import run_sql
+from course_lib.sql_text import order_terms
 
 SHIPPED = ROOT / "data" / "sql"
 SCRIPT = ROOT / "data" / "make" / "sql.py"

@@ -1,7 +1,6 @@
 """Every method trains, answers whatever the padding, can be stopped, stored, merged or switched, as far as it goes."""
 
 import copy
-import gc
 import json
 import time
 import warnings
@@ -21,6 +20,7 @@ from course_lib.merging import merged, with_adapters
 from course_lib.methods import METHODS, adapted
 from course_lib.quantization import dequantized, is_quantized, quantize
 
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 WINNERS = ("Anna Berg", "Bo Lind", "Cai Moss", "Dee Hart", "Eli Voss", "Fay Orm", "Gus Nye", "Hal")
 EXAMPLES = [example(f"Who won in {2030 + year}?", winner) for year, winner in enumerate(WINNERS)]
 OTHERS = [example("And who came second?", "Ida"), example("Who lost?", "Jo Karr")]
@@ -29,61 +29,6 @@ QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 2e-2}  # six 
 NEW = ["qlora", "adapter", "prompt", "prefix"]
 ADAPTED = ["lora", *NEW]
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def a_quick_collector():
-    """The trainer collects garbage once a run: among all that torch imports, that takes longer than the training."""
-    import trl  # noqa: F401
-
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def a_plain_small_machine(monkeypatch):
-    """fp32 on one thread: the same losses everywhere."""
-    import torch
-
-    monkeypatch.setattr(settings, "detect_machine", settings.Machine)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def session(tmp_path, monkeypatch):
-    """Begin a new session with other environment variables; adapters are kept in a folder of the test's own."""
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-
-    def begin(**variables):
-        for name in ("COURSE_REPLAY", "COURSE_RECORD"):
-            monkeypatch.setenv(name, variables.get(name, ""))
-        settings._current = None
-
-    begin()
-    return begin
-
-
-@pytest.fixture
-def at_step(monkeypatch):
-    """Do something when a step's loss has been logged, before its checkpoint is written; the last call counts."""
-    from course_lib._trainer import ProgressCallback
-
-    log = ProgressCallback.on_log
-
-    def install(action):
-        def on_log(self, args, state, control, **options):
-            log(self, args, state, control, **options)
-            if "loss" in options["logs"]:
-                action(state.global_step)
-
-        monkeypatch.setattr(ProgressCallback, "on_log", on_log)
-
-    return install
 
 
 @pytest.fixture(scope="module")

@@ -10,27 +10,17 @@ from dataclasses import replace
 
 import pytest
 
-from course_lib import sql
+from course_lib import sql, sql_cleaning
 from course_lib.datasets import Exam, Question, check_examples
 from course_lib.errors import ChoiceError, CourseError, DataError
 from course_lib.evaluation import evaluate
 from course_lib.models import Answer
 from course_lib.settings import ROOT
-from course_lib.sql import (
-    Databases,
-    ExecutionGrader,
-    SqlError,
-    SqlPair,
-    SqlWriter,
-    clean,
-    extract_sql,
-    load_schema,
-    load_sql,
-    run_sql,
-    same_results,
-    sql_prompt,
-    standard_style,
-)
+from course_lib.sql import ExecutionGrader, SqlPair, SqlWriter, load_sql, sql_prompt
+from course_lib.sql_cleaning import clean
+from course_lib.sql_databases import Databases, load_schema
+from course_lib.sql_running import SqlError, run_sql, same_results
+from course_lib.sql_text import extract_sql, standard_style
 
 CALIFORNIA = ("Find all users from California.", "SELECT * FROM users WHERE state = 'CA';")
 LAST_MONTH = (
@@ -325,7 +315,7 @@ def test_now_is_the_day_on_which_the_database_stands(first):
 def test_five_databases_differ_and_are_the_same_every_time(shop, first):
     rows = [run_sql("SELECT name, price FROM products ORDER BY name", database).rows for database in shop]
     assert len(set(rows)) == len(shop) == 5
-    again = sql.Databases(replace(shop.schema, ddl=shop.schema.ddl + "\n"))  # not the cached ones
+    again = Databases(replace(shop.schema, ddl=shop.schema.ddl + "\n"))  # not the cached ones
     assert again[0] is not first
     assert [run_sql("SELECT name, price FROM products ORDER BY name", database).rows for database in again] == rows
     assert Databases("shop")[0] is Databases("shop")[0], "built once a process"
@@ -439,7 +429,7 @@ def test_repeated_rows_and_columns_count_but_names_and_fractions_of_a_penny_do_n
     ],
 )
 def test_the_order_of_the_whole_result_is_told_from_that_of_a_part(query, terms):
-    from course_lib.sql_databases import order_terms
+    from course_lib.sql_text import order_terms
 
     found = order_terms(query)
     assert (found and ["".join(token.text for token in term) for term in found]) == terms
@@ -571,7 +561,7 @@ def test_what_is_kept_after_cleaning_is_what_training_holds(task):
 
 
 def test_a_query_that_the_style_would_change_is_left_as_it_is(shop, monkeypatch):
-    monkeypatch.setattr(sql, "standard_style", lambda query: "SELECT COUNT(*) FROM orders;")
+    monkeypatch.setattr(sql_cleaning, "standard_style", lambda query: "SELECT COUNT(*) FROM orders;")
     pair = SqlPair("a", "How many users?", "select count(*) from users", "2023-11-14")
     assert clean([pair], shop) == ([pair], [])
 

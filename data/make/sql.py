@@ -29,8 +29,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 
 from course_lib.datasets import normalise, write_jsonl
-from course_lib.sql import Database, Databases, Schema, SqlError, SqlPair, load_schema, run_sql, same_results
-from course_lib.sql_databases import order_terms, right_result, tokens
+from course_lib.sql import SqlPair
+from course_lib.sql_databases import Database, Databases, Schema, load_schema
+from course_lib.sql_running import SqlError, right_result, run_sql, same_results
+from course_lib.sql_text import order_terms, tokens
 
 DATA = written.ROOT / "data"
 SOURCES = Path(__file__).resolve().parent / "sql"
