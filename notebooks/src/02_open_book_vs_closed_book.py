@@ -523,7 +523,7 @@ print(f"The practitioner with the book at the right page:  {right_page.accuracy:
 print(f"The practitioner who has to look it up (RAG):      {retrieved.accuracy:.2f} on the handbook")
 
 # %% [markdown]
-# The pictures hold, with a warning that they leave out: this specialist forgot part of medical school, and the
+# The pictures hold, with a warning that they leave out: this specialist forgot most of medical school, and the
 # open book only helps as far as one can read.
 #
 # ## More than one run
