@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from course_lib import exercises
+from course_lib._checking import CHECKS, Verdict, register
 from course_lib.datasets import Exam, Fact, Question, example
 from course_lib.errors import ChoiceError, CourseError
-from course_lib.exercises import Verdict, check, progress_report, register
+from course_lib.exercises import check, progress_report
 from course_lib.tickets import load_tickets
 
 REPORT = SimpleNamespace(accuracy=0.55, n=60, ci=(0.4249, 0.6691))
@@ -65,7 +66,10 @@ CONTEXT = {
 @pytest.fixture(autouse=True)
 def a_learner_who_begins(monkeypatch):
     monkeypatch.setattr(exercises, "_solved", {})
-    monkeypatch.setattr(exercises, "_checks", dict(exercises._checks))
+    registered = dict(CHECKS)
+    yield
+    CHECKS.clear()  # what a test registered besides is taken out again
+    CHECKS.update(registered)
 
 
 @pytest.fixture
