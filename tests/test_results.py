@@ -11,17 +11,22 @@ from course_lib.datasets import load_exam, load_facts, questions_of
 from course_lib.reports import Report
 from course_lib.results import load_results
 from course_lib.settings import ROOT
+from course_lib.sql import load_sql
+from course_lib.tickets import load_tickets, ticket_exam
 
 RESULTS = ROOT / "data" / "results"
-REPORTS = sorted(RESULTS.glob("*/*.json"))
+# Beside the reports lie curves and the like, which hold no questions.
+REPORTS = [path for path in sorted(RESULTS.glob("*/*.json")) if "rows" in json.loads(path.read_text(encoding="utf-8"))]
 
 
 @pytest.fixture(scope="module")
 def asked() -> dict[str, tuple[str, str]]:
     """Every question that an exam can ask, by id: its text and its answer."""
     questions = [q for fact in load_facts() for use in ("exam", "validation") for q in questions_of(fact, use)]
-    general = load_exam("general")
-    return {q.id: (q.question, q.answer) for q in (*questions, *general.test, *general.validation)}
+    general, sql = load_exam("general"), load_sql()
+    pairs = (sql.validation, sql.values, sql.wordings, sql.combinations, sql.second_schema)
+    exams = (questions, general.test, general.validation, ticket_exam(load_tickets()), *pairs)
+    return {q.id: (q.question, q.answer) for exam in exams for q in exam}
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -1,9 +1,10 @@
-"""Resumable measurements: a report is made once, kept, and read back on the next run."""
+"""Resumable measurements: a report, or whatever else was measured, is made once, kept, and read back later."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import course_lib as cl
@@ -12,15 +13,26 @@ from course_lib.settings import data_dir
 
 def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
     """The report `data/results/<lesson>/<name>.json`, made now if it is not there or was made with other settings."""
-    path = data_dir() / "results" / lesson / f"{name}.json"
-    wanted = dict(settings or {})
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")).get("settings", {}) != wanted:
+    path, wanted = _place(lesson, name), dict(settings or {})
+    if not _is_kept(path, wanted):
         make().save(path)
         report = json.loads(path.read_text(encoding="utf-8")) | {"settings": wanted}
         path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     report = cl.Report.load(path)
     print(f"{lesson}/{name}: {report}", flush=True)
     return report
+
+
+def kept_data(
+    lesson: str, name: str, make: Callable[[], dict[str, Any]], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """As `kept`, for what is no report: a dict that JSON can hold."""
+    path, wanted = _place(lesson, name), dict(settings or {})
+    if not _is_kept(path, wanted):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**make(), "settings": wanted}, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{lesson}/{name}: kept", flush=True)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def figures(report: cl.Report) -> dict[str, Any]:
@@ -44,3 +56,11 @@ def write_summary(lesson: str, summary: dict[str, Any]) -> None:
         minutes = {key: before[key] for key in ("minutes_laptop", "minutes_t4") if key in before}
     text = json.dumps({"lesson": lesson, **minutes, **summary}, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _place(lesson: str, name: str) -> Path:
+    return data_dir() / "results" / lesson / f"{name}.json"
+
+
+def _is_kept(path: Path, settings: dict[str, Any]) -> bool:
+    return path.exists() and json.loads(path.read_text(encoding="utf-8")).get("settings", {}) == settings

@@ -11,16 +11,14 @@ lesson and the README quote to `data/results/01.json`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 from collections.abc import Sequence
 from typing import Any
 
-from keeping import figures, kept, write_summary
+from keeping import figures, kept, kept_data, write_summary
 
 import course_lib as cl
-from course_lib.settings import data_dir
 from course_lib.tickets import Ticket
 
 RECIPES: tuple[dict[str, Any], ...] = (
@@ -38,6 +36,10 @@ SCRATCH_STEPS, SCRATCH_BATCH, SCRATCH_RATE = 48, 8, 1e-4
 
 def examples(tickets: Sequence[Ticket]) -> list[dict]:
     return [ticket.as_example() for ticket in tickets]
+
+
+def rounded(curve: Sequence[tuple[int, float]]) -> list[list[float]]:
+    return [[step, round(loss, 4)] for step, loss in curve]
 
 
 def sorted_after(
@@ -84,37 +86,41 @@ def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
 
 def overfitting(gp: cl.ChatModel) -> dict[str, Any]:
     """The loss on a few studied letters and on held-out ones, step by step."""
-    path = data_dir() / "results" / "01" / "overfitting.json"
-    wanted = {**RECIPE, "n": DRILLED}
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8"))["settings"] != wanted:
+
+    def curves() -> dict[str, Any]:
         drilled = examples(cl.few(cl.load_tickets("train"), DRILLED))
         watch = examples(cl.load_tickets("validation"))
         tuned = cl.finetune(gp, drilled, epochs=LETTERS_READ / DRILLED, seed=0, held_out=watch, every=12, **RECIPE)
-        curves = {"studied": tuned.training.losses, "held_out": tuned.training.held_out}
-        rounded = {name: [[step, round(loss, 4)] for step, loss in curve] for name, curve in curves.items()}
-        path.write_text(json.dumps({"n": DRILLED, **rounded, "settings": wanted}) + "\n", encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
+        return {"studied": rounded(tuned.training.losses), "held_out": rounded(tuned.training.held_out), "n": DRILLED}
+
+    return kept_data("01", "overfitting", curves, {**RECIPE, "n": DRILLED})
 
 
 def from_two_beginnings(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
-    """The lesson's own loop from pretrained and from random weights, at equal steps."""
+    """Full fine-tuning from pretrained and from random weights, at equal steps: the curve, and the mark after it."""
     test = cl.ticket_exam(cl.load_tickets("test"))
+    settings = {"steps": SCRATCH_STEPS, "batch_size": SCRATCH_BATCH, "learning_rate": SCRATCH_RATE}
     found: dict[str, Any] = {"pretrained": [], "from scratch": []}
     for seed in seeds:
         for name, runs in found.items():
+            trained: list[cl.ChatModel] = []
 
-            def sit(name: str = name, seed: int = seed) -> cl.Report:
-                start = gp if name == "pretrained" else cl.untrained(gp, seed)
-                return cl.evaluate(by_hand(start, seed), test)
+            def model(name: str = name, seed: int = seed, trained: list = trained) -> cl.ChatModel:
+                if not trained:
+                    trained.append(full(gp if name == "pretrained" else cl.untrained(gp, seed), seed))
+                return trained[0]
 
-            settings = {"steps": SCRATCH_STEPS, "batch_size": SCRATCH_BATCH, "learning_rate": SCRATCH_RATE}
-            report = kept("01", f"{name.replace(' ', '-')}-seed-{seed}", sit, settings)
-            runs.append({"seed": seed, **figures(report)})
+            stem = f"{name.replace(' ', '-')}-seed-{seed}"
+            mark = kept("01", stem, lambda model=model: cl.evaluate(model(), test), settings)
+            curve = kept_data(
+                "01", f"{stem}-losses", lambda model=model: {"losses": rounded(model().training.losses)}, settings
+            )
+            runs.append({"seed": seed, **figures(mark), "losses": curve["losses"]})
     return found
 
 
-def by_hand(start: cl.ChatModel, seed: int) -> cl.ChatModel:
-    """Full fine-tuning by `cl.finetune`, in the steps of the comparison; no weights are kept."""
+def full(start: cl.ChatModel, seed: int) -> cl.ChatModel:
+    """Full fine-tuning in the steps of the comparison; no weights are kept."""
     letters = examples(cl.load_tickets("train"))
     random.Random(seed).shuffle(letters)
     rows = letters[: SCRATCH_STEPS * SCRATCH_BATCH]
