@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import numbers
 import os
 import random
@@ -176,10 +177,12 @@ def _be_quiet() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("WANDB_MODE", "disabled")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from transformers.utils import logging
+    # On a CPU with AVX512-BF16 it warns that it cannot fetch a faster kernel from the hub, which nobody here asked for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from transformers.utils import logging as of_transformers
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    of_transformers.set_verbosity_error()
+    of_transformers.disable_progress_bar()
 
 
 def _seed_everything(seed: int) -> None:

@@ -1,6 +1,7 @@
 """Which device and number format a machine gets, what the environment may say, and what an import costs."""
 
 import json
+import logging
 import os
 import random
 import subprocess
@@ -268,6 +269,13 @@ def test_start_turns_telemetry_off(on, capsys, keep_environment):
     assert os.environ["ANONYMIZED_TELEMETRY"] == "False"
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["WANDB_MODE"] == "disabled"
+
+
+def test_a_session_hears_no_advice_about_kernels_from_the_hub(on, capsys, keep_environment, caplog):
+    logging.getLogger("bitsandbytes").setLevel(logging.NOTSET)
+    start()
+    logging.getLogger("bitsandbytes.backends.cpu.ops").warning("Failed to load CPU gemm_4bit_forward")
+    assert not caplog.records
 
 
 def test_start_keeps_what_the_learner_has_set(on, capsys, keep_environment, monkeypatch):
