@@ -11,7 +11,8 @@ from typing import Any
 _HOME = {
     "errors": ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError"],
     "settings": ["Settings", "cache_dir", "data_dir", "start"],
-    "models": ["Answer", "ChatModel", "load_embedder", "load_model", "untrained"],
+    "models": ["Answer", "ChatModel"],
+    "loading": ["load_embedder", "load_model", "untrained"],
     "datasets": [
         "Exam",
         "Fact",

@@ -155,7 +155,7 @@ def quantize(model: ChatModel) -> ChatModel:
     import bitsandbytes as bnb
     from transformers.quantizers import AutoHfQuantizer
 
-    from course_lib.models import nf4_config
+    from course_lib.loading import nf4_config
 
     _check_plain(model)
     if is_quantized(model.model):

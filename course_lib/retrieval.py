@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.documents import Document, Passage, find_folder, read_documents, split_into_passages
 from course_lib.errors import CourseError, DataError
-from course_lib.models import load_embedder
+from course_lib.loading import load_embedder
 from course_lib.progress import Progress
 from course_lib.settings import cache_dir
 

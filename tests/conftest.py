@@ -65,6 +65,19 @@ def tiny_model(tiny_tokenizer: Any) -> Any:
     return ChatModel(model, tiny_tokenizer, "tiny", "tiny@0")
 
 
+@pytest.fixture
+def talker(tiny_model):
+    """The tiny model with weights so large that what it babbles depends on the prompt."""
+    import torch
+
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for weights in tiny_model.model.parameters():
+            if weights.dim() > 1:
+                weights.normal_(0, 0.4)
+    return tiny_model
+
+
 class BagOfWordsEmbedder:
     """Embeds by hashed words: texts that share words are near. Stands in for sentence-transformers."""
 
