@@ -28,6 +28,8 @@ INSTRUCTION = "Write one SQLite query."
 # The longest right query has 66 tokens.
 SQL_TOKENS = 96
 
+SHOP_EXAMS = ("values", "wordings", "combinations")
+
 # What a row of the data may lack.
 OPTIONAL = {"pattern": "", "wording": "", "needs_date": False, "features": [], "planted": ""}
 
@@ -80,6 +82,8 @@ class SqlTask:
         Clean pairs, and pairs as colleagues sent them, faults included.
     values, wordings, combinations
         Exams about the shop: values that the pattern was not trained with, wordings and whole patterns not trained on.
+    dated
+        Those of their questions that cannot be answered without knowing the day ("last month").
     second_schema
         An exam about other tables, `other_schema`.
     validation
@@ -91,6 +95,7 @@ class SqlTask:
     values: Exam
     wordings: Exam
     combinations: Exam
+    dated: Exam
     second_schema: Exam
     schema: Schema
     other_schema: Schema
@@ -130,17 +135,21 @@ def load_sql() -> SqlTask:
     shop, library = load_schema("shop"), load_schema("library")
     databases, other = Databases(shop), Databases(library)
 
-    def exam(name: str, on: Databases) -> Exam:
-        questions = tuple(pair.as_question() for pair in _read(name))
-        return Exam(f"sql {name.replace('_', ' ')}", questions, grader=ExecutionGrader(on))
+    grader = ExecutionGrader(databases)
+
+    def exam(name: str, grader: ExecutionGrader = grader) -> Exam:
+        return Exam(f"sql {name.replace('_', ' ')}", tuple(pair.as_question() for pair in _read(name)), grader=grader)
+
+    dated = (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)
 
     return SqlTask(
         train=_read("train"),
-        validation=exam("validation", databases),
-        values=exam("values", databases),
-        wordings=exam("wordings", databases),
-        combinations=exam("combinations", databases),
-        second_schema=exam("second_schema", other),
+        validation=exam("validation"),
+        values=exam("values"),
+        wordings=exam("wordings"),
+        combinations=exam("combinations"),
+        dated=Exam("sql dated", tuple(pair.as_question() for pair in dated), grader=grader),
+        second_schema=exam("second_schema", ExecutionGrader(other)),
         schema=shop,
         other_schema=library,
         databases=databases,

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from course_lib import sql, sql_cleaning
-from course_lib.datasets import Exam, Question, check_examples
+from course_lib.datasets import Exam, Question, check_examples, read_jsonl
 from course_lib.errors import ChoiceError, CourseError, DataError
 from course_lib.evaluation import evaluate
 from course_lib.models import Answer
@@ -93,6 +93,13 @@ def test_a_small_training_set_is_spread_over_patterns_and_lies_within_a_larger_o
 def test_a_training_set_of_an_impossible_size_is_refused(task, n):
     with pytest.raises(CourseError, match="training pairs, take 1 to that many"):
         task.train_examples(n)
+
+
+def test_the_dated_exam_asks_every_question_of_the_shop_that_needs_the_day_and_no_other(task):
+    folder = ROOT / "data" / "sql"
+    rows = [row for name in ("values", "wordings", "combinations") for row in read_jsonl(folder / f"{name}.jsonl")]
+    assert [q.id for q in task.dated] == [row["id"] for row in rows if row["needs_date"]]
+    assert task.dated.grader == task.values.grader
 
 
 def test_an_exam_question_carries_its_day_its_wording_and_its_pattern(task):
