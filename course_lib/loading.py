@@ -16,7 +16,7 @@ from course_lib.settings import Settings, current
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["load_embedder", "load_model", "nf4_config", "untrained"]
+__all__ = ["keep_layout", "load_embedder", "load_model", "nf4_config", "untrained"]
 
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
 # The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
@@ -159,7 +159,19 @@ def _load(
     if not quantization:
         model.to(settings.device)
     model.requires_grad_(False)
+    keep_layout(model)
     return ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
+
+
+def keep_layout(model: Any) -> None:
+    """Have 4-bit weights stay as they were quantized, so that they answer alike on every CPU.
+
+    Where it has AVX512-BF16, bitsandbytes 0.50 lays them out anew when they first answer: in place, though the weights
+    may be shared, with their constants rounded to bf16, and so that no gradient flows through them.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def nf4_config(dtype: Any) -> Any:

@@ -93,7 +93,9 @@ def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torc
     mask = torch.cat([attention_mask.new_ones(rows, virtual), attention_mask], dim=1)  # (B, virtual + T)
     prompt = model.get_prompt(rows)
     if config.peft_type == "PREFIX_TUNING":  # keys and values of each layer, as if they had been read before
-        return decoder(input_ids=input_ids, attention_mask=mask, past_key_values=prompt).last_hidden_state
+        from course_lib._prompt_tuned import cache_name
+
+        return decoder(input_ids=input_ids, attention_mask=mask, **{cache_name(decoder): prompt}).last_hidden_state
     words = _causal(model).get_input_embeddings()(input_ids)  # (B, T, D)
     embedded = torch.cat([prompt.to(words.dtype), words], dim=1)  # (B, virtual + T, D)
     return decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state[:, virtual:]

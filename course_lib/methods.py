@@ -119,7 +119,7 @@ def load_adapted(model: ChatModel, folder: str | Path) -> PeftModel:
 
 
 def wrap(base: PreTrainedModel, config: PeftConfig, name: str = "default") -> PeftModel:
-    """PEFT's `get_peft_model`, and for prompt tuning answers that do not depend on padding."""
+    """PEFT's `get_peft_model`, and for virtual tokens answers that do not depend on padding."""
     from peft import get_peft_model
 
     return _padding_proof(get_peft_model(base, config, adapter_name=name))
@@ -169,10 +169,14 @@ def _prompt(model: ChatModel, recipe: Recipe) -> Any:
 def _prefix(model: ChatModel, recipe: Recipe) -> Any:
     import torch
     from peft import PrefixTuningConfig
+    from transformers import DynamicCache
+
+    from course_lib._prompt_tuned import cache_name
 
     base = _trainable_copy(model)
+    cache = DynamicCache(config=base.config)
     with torch.no_grad():  # as in the paper: the activations of real words, where random keys would only disturb
-        cache = base(_first_words(model, recipe.rank), use_cache=True).past_key_values
+        base(_first_words(model, recipe.rank), use_cache=True, **{cache_name(base): cache})
     # Keys and values, (1, heads, rank, d) each, of one layer after the other: (rank, layers · 2 · heads · d)
     states = [state[0].transpose(0, 1).flatten(1) for layer in cache.layers for state in (layer.keys, layer.values)]
     tuned = wrap(base, PrefixTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM"))
@@ -219,9 +223,9 @@ def _first_words(model: ChatModel, n: int) -> Any:
 
 
 def _padding_proof(tuned: PeftModel) -> PeftModel:
-    """Give a prompt-tuned model the class below; PEFT itself chooses the class, by the task alone."""
-    from course_lib._prompt_tuned import PromptTuned
+    """Give a model with virtual tokens a class of our own; PEFT itself chooses the class, by the task alone."""
+    from course_lib._prompt_tuned import VirtualTokens
 
-    if tuned.peft_type == "PROMPT_TUNING":
-        tuned.__class__ = PromptTuned
+    if tuned.peft_type in ("PROMPT_TUNING", "PREFIX_TUNING"):
+        tuned.__class__ = VirtualTokens
     return tuned

@@ -155,7 +155,7 @@ def quantize(model: ChatModel) -> ChatModel:
     import bitsandbytes as bnb
     from transformers.quantizers import AutoHfQuantizer
 
-    from course_lib.loading import nf4_config
+    from course_lib.loading import keep_layout, nf4_config
 
     _check_plain(model)
     if is_quantized(model.model):
@@ -173,6 +173,7 @@ def quantize(model: ChatModel) -> ChatModel:
         packed.bias = layer.bias
         packed.source_cls = type(layer)
         quantized.set_submodule(name, packed)
+    keep_layout(quantized)
     _mark_quantized(quantized, AutoHfQuantizer.from_config(nf4_config(dtype)))
     return ChatModel(quantized.eval(), model.tokenizer, model.name, f"{model.base}+nf4", model.system, model.training)
 
@@ -224,15 +225,13 @@ def sharing_copy(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def unpack(model: PreTrainedModel) -> None:
-    """Undo the layout that bitsandbytes gives 4-bit weights when they answer on a CPU with AVX512-BF16.
+    """Undo the layout that `keep_layout` prevents, where a model that was loaded without the course has answered."""
+    from course_lib.loading import keep_layout
 
-    No gradient flows through that layout (bitsandbytes 0.50), and the weights are shared: a model that has once
-    answered could no longer be trained on. Layers of `model` will not be put into it again.
-    """
-    layers = [module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
-    for layer in layers:
-        layer.support_avx512bf16_for_cpu = False
-        layer.state_dict()  # which unpacks the weights themselves
+    keep_layout(model)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.state_dict()  # which unpacks the weights themselves
 
 
 def _levels(scheme: str) -> torch.Tensor:

@@ -335,6 +335,16 @@ def test_scores_of_a_padded_batch_are_those_of_each_alone(method, tuned):
             assert torch.allclose(together[step][number], alone[number][step][0], atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_a_library_that_renamed_its_cache_warns_nobody(method, tuned):
+    model = tuned(method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        model.next_tokens(QUESTIONS[0])
+        model.generate(QUESTIONS, 3)
+        held_out_loss(model, OTHERS)
+
+
 @pytest.mark.parametrize("method", ADAPTED)
 def test_generating_continues_what_the_model_itself_says_comes_next(method, tuned):
     """Step by step with the cache, as in one reading without."""

@@ -204,6 +204,7 @@ def test_a_quantized_model_is_saved_as_a_plain_transformers_folder(tiny_model, t
     assert torch.allclose(logits(loaded), logits(mine), atol=1e-6)
 
 
+@pytest.mark.usefixtures("plain_small_machine")  # fp32
 def test_the_weights_that_come_out_of_four_bits_are_those_of_the_round_trip(tiny_model):
     import torch
 
@@ -257,6 +258,18 @@ def test_what_carries_an_adapter_is_no_model_or_is_quantized_already_is_refused(
         round_trip_model(tiny_model, "nf3")
 
 
+def test_weights_in_four_bits_keep_their_layout_on_every_cpu(tiny_model, monkeypatch):
+    import bitsandbytes.nn.modules
+
+    monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: True)
+    mine = quantize(tiny_model)
+    before = mine.size()
+    mine.generate(["Who won?"], 2)
+    states = [p.quant_state for p in mine.model.parameters() if hasattr(p, "quant_state")]
+    assert states and not any(getattr(state, "packing_format_for_cpu", False) for state in states)
+    assert mine.size() == before
+
+
 def test_weights_that_were_packed_for_answering_are_unpacked_for_training(tiny_model):
     """As a CPU with AVX512-BF16 packs them; the layout itself can be made on any."""
     import torch
@@ -308,6 +321,7 @@ def test_reading_leaves_the_model_in_the_mode_it_was_in(tiny_model):
         assert tiny_model.model.training == mode
 
 
+@pytest.mark.usefixtures("plain_small_machine")  # fp32
 def test_four_bits_cost_some_loss(tiny_model):
     plain = held_out_loss(tiny_model, EXAMPLES)
     assert held_out_loss(quantize(tiny_model), EXAMPLES) == pytest.approx(plain, abs=0.1)
