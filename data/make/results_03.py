@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keeping
-from keeping import kept, write_summary
+from keeping import kept, kept_data, write_summary
 
 import course_lib as cl
 from course_lib.datasets import Exam
@@ -68,40 +68,49 @@ def writer(model: cl.ChatModel, task: cl.SqlTask, exam: Exam, **options: Any) ->
 
 
 class Student:
-    """One training run, made when a report of it is wanted and none is kept."""
+    """One training run, made when a report of it is wanted and none is kept.
 
-    def __init__(self, gp: cl.ChatModel, task: cl.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping):
-        self.gp, self.task, self.n, self.seed, self.recipe = gp, task, n, seed, dict(recipe)
-        self.name = f"{name}-seed-{seed}"
+    Attributes
+    ----------
+    shelf
+        Name under which its adapter is stored, or taken from the shelf if it is there; None for neither.
+    """
+
+    def __init__(
+        self, gp: cl.ChatModel, task: cl.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping,
+        shelf: str | None = None,
+    ):  # fmt: skip
+        self.gp, self.task, self.n, self.seed, self.shelf = gp, task, n, seed, shelf
+        self.name, self.recipe = f"{name}-seed-{seed}", dict(recipe)
+        self.settings = {**self.recipe, "pairs": n or len(task.train), "seed": seed}
         self._model: cl.ChatModel | None = None
 
-    def model(self, shelf: str | None = None) -> cl.ChatModel:
-        """The trained model; an adapter with a name for the shelf is stored there, or taken from it if it is there."""
+    def model(self) -> cl.ChatModel:
+        """The trained model."""
         if self._model is None:
-            os.environ["COURSE_RECORD"] = "1" if shelf else ""
+            os.environ["COURSE_RECORD"] = "1" if self.shelf else ""
             study = self.task.train_examples(self.n, seed=self.seed)
-            options = {"name": shelf, "seed": self.seed, "from_shelf": shelf is not None}
+            options = {"name": self.shelf, "seed": self.seed, "from_shelf": self.shelf is not None}
             self._model = cl.finetune(self.gp, study, **self.recipe, **options)
-            training = self._model.training
-            noted = {"seconds": round(training.seconds), "tokens": training.tokens, "trainable": training.trainable}
-            path = data_dir() / "results" / "03" / f"{self.name}-training.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(noted) + "\n", encoding="utf-8")
         return self._model
 
     def training(self) -> dict[str, Any]:
         """Seconds, tokens and trained parameters of the run."""
-        path = data_dir() / "results" / "03" / f"{self.name}-training.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def sits(self, name: str, exam: Exam, shelf: str | None = None, **options: Any) -> cl.Report:
+        def note() -> dict[str, Any]:
+            done = self.model().training
+            return {"seconds": round(done.seconds), "tokens": done.tokens, "trainable": done.trainable}
+
+        noted = kept_data("03", f"{self.name}-training", note, self.settings)
+        return {key: value for key, value in noted.items() if key != "settings"}
+
+    def sits(self, name: str, exam: Exam, **options: Any) -> cl.Report:
         """The report of one exam."""
 
         def sit() -> cl.Report:
-            return cl.evaluate(writer(self.model(shelf), self.task, exam, **options), exam)
+            return cl.evaluate(writer(self.model(), self.task, exam, **options), exam)
 
-        settings = {**self.recipe, "pairs": self.n or len(self.task.train), "seed": self.seed}
-        return kept("03", f"{self.name}-{name}", sit, settings)
+        return kept("03", f"{self.name}-{name}", sit, self.settings)
 
 
 def search(gp: cl.ChatModel, task: cl.SqlTask, recipes: Sequence[Mapping], name: str) -> list[dict[str, Any]]:
@@ -109,11 +118,12 @@ def search(gp: cl.ChatModel, task: cl.SqlTask, recipes: Sequence[Mapping], name:
     found = []
     for number, recipe in enumerate(recipes):
         student = Student(gp, task, f"validation-{name}-{number}", PAIRS, 0, recipe)
-        found.append({**recipe, **figures(student.sits("validation", task.validation)), "training": student.training()})
+        training = student.training()
+        found.append({**recipe, **figures(student.sits("validation", task.validation)), "training": training})
     return found
 
 
-def chosen(recipes: Sequence[Mapping], name: str, task: cl.SqlTask) -> dict[str, Any]:
+def chosen(recipes: Sequence[Mapping], name: str) -> dict[str, Any]:
     """Of the recipes that come within 0.03 of the best on validation, the one that trained in the least time.
 
     Raises
@@ -122,14 +132,13 @@ def chosen(recipes: Sequence[Mapping], name: str, task: cl.SqlTask) -> dict[str,
         If one of them has no report yet.
     """
     folder = data_dir() / "results" / "03"
-    paths = [folder / f"validation-{name}-{number}-seed-0-validation.json" for number in range(len(recipes))]
-    if missing := [path.stem for path in paths if not path.exists()]:
-        raise SystemExit(f"not chosen yet: {', '.join(missing)} (run --only search and --only search-full first)")
-    marks = [cl.Report.load(path).accuracy for path in paths]
-    seconds = [Student(None, task, f"validation-{name}-{i}", PAIRS, 0, r).training()["seconds"]
-               for i, r in enumerate(recipes)]  # fmt: skip
+    stems = [f"validation-{name}-{number}-seed-0" for number in range(len(recipes))]
+    if missing := [stem for stem in stems if not (folder / f"{stem}-validation.json").exists()]:
+        raise SystemExit(f"not tried yet: {', '.join(missing)}. Run --only search search-full first.")
+    marks = [cl.Report.load(folder / f"{stem}-validation.json").accuracy for stem in stems]
+    notes = [json.loads((folder / f"{stem}-training.json").read_text(encoding="utf-8")) for stem in stems]
     good = [number for number, mark in enumerate(marks) if mark >= max(marks) - 0.03]
-    return dict(recipes[min(good, key=seconds.__getitem__)])
+    return dict(recipes[min(good, key=lambda number: notes[number]["seconds"])])
 
 
 def baselines(gp: cl.ChatModel, task: cl.SqlTask) -> dict[str, dict[str, cl.Report]]:
@@ -157,13 +166,13 @@ def specialists(
     """
     found = []
     for seed in seeds:
-        student = Student(gp, task, name, n, seed, recipe)
-        stored = shelf if seed == 0 else None
-        reports = {exam: student.sits(exam, on, stored) for exam, on in exams(task).items() if exam in (asked or exam)}
+        student = Student(gp, task, name, n, seed, recipe, shelf if seed == 0 else None)
+        training = student.training()
+        reports = {exam: student.sits(exam, on) for exam, on in exams(task).items() if not asked or exam in asked}
         if name == "whole":  # what the day in the prompt is worth
-            reports["with_the_day"] = student.sits("with-the-day", task.dated, stored)
-            reports["without_the_day"] = student.sits("without-the-day", task.dated, stored, dates=None)
-        found.append({"seed": seed, "training": student.training(), "reports": reports})
+            reports["with_the_day"] = student.sits("with-the-day", task.dated)
+            reports["without_the_day"] = student.sits("without-the-day", task.dated, dates=None)
+        found.append({"seed": seed, "training": training, "reports": reports})
     return found
 
 
@@ -198,8 +207,8 @@ def measure(part: str, gp: cl.ChatModel, task: cl.SqlTask, seeds: Sequence[int])
     if part == "baselines":
         return baselines(gp, task)
     if part == "full":
-        return specialists(gp, task, "full", PAIRS, chosen(FULL_RECIPES, "full", task), seeds)
-    recipe = chosen(RECIPES, "lora", task)
+        return specialists(gp, task, "full", PAIRS, chosen(FULL_RECIPES, "full"), seeds)
+    recipe = chosen(RECIPES, "lora")
     if part == "live":
         return specialists(gp, task, "live", PAIRS, recipe, seeds, shelf="03-300-pairs")
     if part == "whole":
@@ -231,8 +240,8 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask, seeds: Sequence[int]) ->
     before, shown = (parts["baselines"][arm]["values"].accuracy for arm in ("before", "examples"))
     n = len(task.values)
     return {
-        "recipe": chosen(RECIPES, "lora", task),
-        "full_recipe": chosen(FULL_RECIPES, "full", task),
+        "recipe": chosen(RECIPES, "lora"),
+        "full_recipe": chosen(FULL_RECIPES, "full"),
         "validation": {"lora": parts["search"], "full": parts["search-full"]},
         "pairs": {"live": PAIRS, "whole": len(task.train), "full": PAIRS},
         "untrained": {
