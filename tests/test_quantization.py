@@ -38,6 +38,20 @@ def weights():
     return torch.randn(48, 100) * 0.1
 
 
+@pytest.fixture
+def wide_model(tiny_model):
+    """Rows of at least a block: bitsandbytes 0.50 unpacks shorter ones wrongly on a CPU with AVX512."""
+    import copy
+
+    import torch
+
+    config = copy.deepcopy(tiny_model.model.config)
+    config.update({"hidden_size": 64, "intermediate_size": 128, "head_dim": 16})
+    torch.manual_seed(0)
+    model = type(tiny_model.model)(config).eval().requires_grad_(False)
+    return ChatModel(model, tiny_model.tokenizer, "wide", "wide@0")
+
+
 def theirs(weights, scheme, block, double):
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
@@ -204,14 +218,13 @@ def test_a_quantized_model_is_saved_as_a_plain_transformers_folder(tiny_model, t
     assert torch.allclose(logits(loaded), logits(mine), atol=1e-6)
 
 
-@pytest.mark.usefixtures("plain_small_machine")  # fp32
-def test_the_weights_that_come_out_of_four_bits_are_those_of_the_round_trip(tiny_model):
+def test_the_weights_that_come_out_of_four_bits_are_those_of_the_round_trip(wide_model):
     import torch
 
-    mine = quantize(tiny_model)
+    mine = quantize(wide_model)
     plain = dequantized(mine.model)
     assert is_quantized(mine.model) and not is_quantized(plain)
-    rounded = round_trip_model(tiny_model, "nf4", double=True)
+    rounded = round_trip_model(wide_model, "nf4", double=True)
     assert all(
         torch.allclose(a, b, atol=1e-6)
         for a, b in zip(plain.state_dict().values(), rounded.model.state_dict().values())
@@ -321,12 +334,11 @@ def test_reading_leaves_the_model_in_the_mode_it_was_in(tiny_model):
         assert tiny_model.model.training == mode
 
 
-@pytest.mark.usefixtures("plain_small_machine")  # fp32
-def test_four_bits_cost_some_loss(tiny_model):
-    plain = held_out_loss(tiny_model, EXAMPLES)
-    assert held_out_loss(quantize(tiny_model), EXAMPLES) == pytest.approx(plain, abs=0.1)
-    assert held_out_loss(quantize(tiny_model), EXAMPLES) == pytest.approx(
-        held_out_loss(round_trip_model(tiny_model, double=True), EXAMPLES), abs=1e-5
+def test_four_bits_cost_some_loss(wide_model):
+    plain = held_out_loss(wide_model, EXAMPLES)
+    assert held_out_loss(quantize(wide_model), EXAMPLES) == pytest.approx(plain, abs=0.1)
+    assert held_out_loss(quantize(wide_model), EXAMPLES) == pytest.approx(
+        held_out_loss(round_trip_model(wide_model, double=True), EXAMPLES), abs=1e-5
     )
 
 
