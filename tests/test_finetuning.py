@@ -8,6 +8,7 @@ import warnings
 import pytest
 
 import course_lib as cl
+from course_lib import _training, methods
 from course_lib.datasets import example
 from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
 from course_lib.finetuning import finetune
@@ -187,21 +188,20 @@ def trainers(tiny_model, tmp_path):
     import torch
     from trl import SFTTrainer
 
-    from course_lib import finetuning
     from course_lib._trainer import CompletionTrainer
 
-    recipe = finetuning.Recipe("lora", 1, 1e-3, len(EXAMPLES), 4, "all", 0)
+    recipe = methods.Recipe("lora", 1, 1e-3, len(EXAMPLES), 4, "all", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        model = finetuning.adapted(tiny_model, recipe)
+        model = methods.adapted(tiny_model, recipe)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.3)
         options = {
             "model": model,
-            "args": finetuning._arguments(recipe, tmp_path / "run", 0, -1),
-            "train_dataset": finetuning._dataset(EXAMPLES),
-            "processing_class": finetuning._for_training(tiny_model.tokenizer),
+            "args": _training.trainer_arguments(recipe, tmp_path / "run", 0, -1),
+            "train_dataset": _training.dataset_of(EXAMPLES),
+            "processing_class": _training.for_training(tiny_model.tokenizer),
         }
         ours, theirs = CompletionTrainer(**options), SFTTrainer(**options)
     return ours, theirs, next(iter(ours.get_train_dataloader()))
@@ -235,9 +235,7 @@ def test_the_loss_is_the_cross_entropy_of_completion_tokens_and_no_others(traine
     labels = batch["labels"]
     learned = sorted(tiny_tokenizer.decode(row[row != -100]).strip() for row in labels)
     assert learned == [f"{winner}<|im_end|>" for winner in WINNERS]
-    from course_lib.finetuning import _restore_forward
-
-    _restore_forward(ours.model)
+    _training.restore_forward(ours.model)
     with torch.no_grad():
         scores = ours.model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
     by_hand = [
@@ -328,12 +326,11 @@ def test_another_call_does_not_go_on_from_this_ones_checkpoint(tiny_model, at_st
 def test_four_checkpoints_a_run_are_kept_of_lora_and_of_full_none_unless_asked(
     method, settings, every, tiny_model, monkeypatch
 ):
-    from course_lib import finetuning
 
     def no_further(recipe, folder, save_every, max_steps):
         raise Killed(save_every)
 
-    monkeypatch.setattr(finetuning, "_arguments", no_further)
+    monkeypatch.setattr(_training, "trainer_arguments", no_further)
     with pytest.raises(Killed) as raised:
         finetune(tiny_model, EXAMPLES, method, **settings)
     assert raised.value.args == (every,)

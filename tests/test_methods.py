@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import course_lib as cl
-from course_lib import settings
+from course_lib import _training, settings
 from course_lib.adapters import adapter_key
 from course_lib.datasets import example
 from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
@@ -243,7 +243,6 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
     import torch
     from trl import SFTTrainer
 
-    from course_lib import finetuning
     from course_lib._trainer import CompletionTrainer
 
     recipe = Recipe(method, 1, 1e-3, len(EXAMPLES), 4, "all", 0)
@@ -253,9 +252,9 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
             torch.nn.init.normal_(parameter, std=0.3)
     options = {
         "model": model,
-        "args": finetuning._arguments(recipe, tmp_path / "run", 0, -1),
-        "train_dataset": finetuning._dataset(EXAMPLES),
-        "processing_class": finetuning._for_training(tiny_model.tokenizer),
+        "args": _training.trainer_arguments(recipe, tmp_path / "run", 0, -1),
+        "train_dataset": _training.dataset_of(EXAMPLES),
+        "processing_class": _training.for_training(tiny_model.tokenizer),
     }
     trainer = CompletionTrainer(**options)
     batch = next(iter(trainer.get_train_dataloader()))
@@ -268,7 +267,7 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
 
     mine = of(trainer.compute_loss(model, dict(batch)))
     # TRL's shortcut for the loss is a patch of the model's forward, which it removes: as the model itself reckons it
-    finetuning._restore_forward(model)
+    _training.restore_forward(model)
     labels = batch["labels"]
     scores = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, -labels.shape[1] :]
     theirs = of(torch.nn.functional.cross_entropy(scores[:, :-1].flatten(0, 1), labels[:, 1:].flatten()))

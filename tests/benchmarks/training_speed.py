@@ -20,20 +20,21 @@ from transformers import PrinterCallback, set_seed
 from trl import SFTTrainer
 
 import course_lib as cl
-from course_lib import finetuning as ft
+from course_lib import _training
 from course_lib._trainer import CompletionTrainer
+from course_lib.methods import Recipe, adapted
 
-RECIPE = ft.Recipe("lora", 1, 2e-3, 16, 8, "all", 0)
+RECIPE = Recipe("lora", 1, 2e-3, 16, 8, "all", 0)
 
 
 def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     set_seed(0)
-    arguments = ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
+    arguments = _training.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
     trainer = kind(
-        model=ft.adapted(model, RECIPE),
+        model=adapted(model, RECIPE),
         args=arguments,
-        train_dataset=ft._dataset(rows),
-        processing_class=ft._for_training(model.tokenizer),
+        train_dataset=_training.dataset_of(rows),
+        processing_class=_training.for_training(model.tokenizer),
     )
     trainer.remove_callback(PrinterCallback)
     started = time.perf_counter()
@@ -46,10 +47,10 @@ def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     """As little as there can be, in the trainer's batches: forward, loss on completion tokens, backward, step."""
     set_seed(0)
     probe = CompletionTrainer(
-        model=ft.adapted(model, RECIPE),
-        args=ft._arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
-        train_dataset=ft._dataset(rows),
-        processing_class=ft._for_training(model.tokenizer),
+        model=adapted(model, RECIPE),
+        args=_training.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
+        train_dataset=_training.dataset_of(rows),
+        processing_class=_training.for_training(model.tokenizer),
     )
     batches = list(probe.get_train_dataloader())
     net = probe.model
