@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from course_lib._drawing import (
     INK,
     LOOKS,
     VERMILLION,
-    count_text,
     draw_bar,
     draw_cells,
     draw_lines,
@@ -23,6 +21,18 @@ from course_lib._drawing import (
     name_points,
     value_text,
     wrap,
+)
+from course_lib._plot_data import (
+    checked_band,
+    checked_bar,
+    filled,
+    named,
+    numbers,
+    pairs,
+    starred,
+    tell,
+    tell_lines,
+    tell_part,
 )
 from course_lib.errors import CourseError
 
@@ -93,7 +103,7 @@ def architecture(models: Mapping[str, Sequence[Any]], title: str, *, alt: str | 
     CourseError
         For no models, more than four, or one without parts.
     """
-    stacks = {name: _filled(parts, f"architecture: {name}", "parts") for name, parts in _named(models, "architecture")}
+    stacks = {name: filled(stack, f"architecture: {name}", "parts") for name, stack in named(models, "architecture")}
     if len(stacks) > 4:
         raise CourseError(f"architecture: {len(stacks)} models do not fit side by side: draw at most 4.")
     floors = max(map(len, stacks.values()))
@@ -107,7 +117,7 @@ def architecture(models: Mapping[str, Sequence[Any]], title: str, *, alt: str | 
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        told = "; ".join(f"{name}: {', '.join(map(_tell_part, parts))}" for name, parts in stacks.items())
+        told = "; ".join(f"{name}: {', '.join(map(tell_part, parts))}" for name, parts in stacks.items())
         return Picture(figure, alt or f"Parts of models. {told}. Title: {title}")
 
 
@@ -137,9 +147,9 @@ def bars(
     CourseError
         For no rows, a value that is not a finite number, or one outside its interval; the row is named.
     """
-    items = [_bar(row) for row in _filled(rows, "bars", "rows")]
+    items = [checked_bar(row) for row in filled(rows, "bars", "rows")]
     if reference is not None:
-        _numbers([reference], "bars: reference")
+        numbers([reference], "bars: reference")
     both = any("exact" in item for item in items)
     with drawing(title, 1.3 + (0.95 if both else 0.62) * len(items) + 0.4 * both) as (figure, axes):
         for y, item in enumerate(items):
@@ -161,7 +171,7 @@ def bars(
             handles, names = axes.get_legend_handles_labels()
             key = dict(zip(names, handles))  # one of each name
             figure.legend(key.values(), key.keys(), loc="outside lower right", ncols=2, fontsize=13)
-        told = ", ".join(_tell(item) for item in items)
+        told = ", ".join(tell(item) for item in items)
         line = f" Reference {value_text(reference)}." if reference is not None else ""
         return Picture(figure, alt or f"Bars: {told}.{line} Title: {title}")
 
@@ -194,11 +204,11 @@ def curve(
         For no xs or series, unequal lengths, a value that is not a finite number, a band with low above high or of no
         series.
     """
-    xs = _numbers(_filled(xs, "curve", "xs"), "curve: xs")
-    lines = {name: (xs, _numbers(ys, f"curve: {name}", len(xs))) for name, ys in _named(series, "curve")}
+    xs = numbers(filled(xs, "curve", "xs"), "curve: xs")
+    lines = {name: (xs, numbers(ys, f"curve: {name}", len(xs))) for name, ys in named(series, "curve")}
     if logx and min(xs) <= 0:
         raise CourseError(f"curve: a logarithmic axis needs xs above 0, not {min(xs):g}.")
-    edges = {name: _band(name, band, lines) for name, band in (bands or {}).items()}
+    edges = {name: checked_band(name, band, lines) for name, band in (bands or {}).items()}
     with drawing(title, 4.8) as (figure, axes):
         if logx:
             axes.set_xscale("log")
@@ -206,7 +216,7 @@ def curve(
         if len(set(xs)) <= 10:
             axes.set_xticks(sorted(set(xs)), [f"{x:,.10g}" for x in sorted(set(xs))])
         draw_lines(figure, axes, lines, edges, xlabel, ylabel)
-        return Picture(figure, alt or f"Lines: {_tell_lines(lines)}. Title: {title}")
+        return Picture(figure, alt or f"Lines: {tell_lines(lines)}. Title: {title}")
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str, *, alt: str | None = None) -> Picture:
@@ -223,12 +233,12 @@ def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str, *, 
         For no runs, an empty one, or a loss that is not a finite number (training diverged).
     """
     lines = {}
-    for name, pairs in _named(histories, "losses"):
-        steps, values = zip(*_pairs(pairs, f"losses: {name}"))
+    for name, run in named(histories, "losses"):
+        steps, values = zip(*pairs(run, f"losses: {name}"))
         lines[name] = (steps, values)
     with drawing(title, 4.8) as (figure, axes):
         draw_lines(figure, axes, lines, {}, "training step", "loss")
-        return Picture(figure, alt or f"Training loss: {_tell_lines(lines)}. Title: {title}")
+        return Picture(figure, alt or f"Training loss: {tell_lines(lines)}. Title: {title}")
 
 
 def heatmap(
@@ -257,8 +267,7 @@ def heatmap(
         For an empty or ragged matrix, a value that is not a finite number, or labels of another number.
     """
     rows = [
-        _numbers(row, f"heatmap: row {i}", len(column_labels))
-        for i, row in enumerate(_filled(matrix, "heatmap", "rows"))
+        numbers(row, f"heatmap: row {i}", len(column_labels)) for i, row in enumerate(filled(matrix, "heatmap", "rows"))
     ]
     if len(rows) != len(row_labels) or not len(column_labels):
         raise CourseError(
@@ -299,10 +308,10 @@ def points(
     CourseError
         For no points, a coordinate that is not a finite number, labels of another number, or an unknown highlight.
     """
-    spots = _pairs(xy, "points: xy")
+    spots = pairs(xy, "points: xy")
     if len(labels) != len(spots):
         raise CourseError(f"points: {len(labels)} labels for {len(spots)} points.")
-    stars = _starred(labels, highlight)
+    stars = starred(labels, highlight)
     groups = list(dict.fromkeys(labels))
     grouped = len(groups) < len(spots)
     with drawing(title, 6.2) as (figure, axes):
@@ -323,95 +332,6 @@ def points(
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", **look)
         name_points(figure, axes, spots, {i: labels[i] for i in (stars if grouped else range(len(spots)))}, stars)
         told = ", ".join(groups[:12]) + (", ..." if len(groups) > 12 else "")
-        starred = f" Highlighted: {', '.join(labels[i] for i in stars)}." if stars else ""
+        large = f" Highlighted: {', '.join(labels[i] for i in stars)}." if stars else ""
         kind = f" in {len(groups)} groups" if grouped else ""
-        return Picture(figure, alt or f"Map of {len(spots)} points{kind}: {told}.{starred} Title: {title}")
-
-
-def _starred(labels: Sequence[str], highlight: Sequence[int | str] | None) -> list[int]:
-    stars: list[int] = []
-    for wanted in [highlight] if isinstance(highlight, (str, int)) else highlight or ():
-        found = [i for i, label in enumerate(labels) if wanted in (i, label)]
-        if not found:
-            raise CourseError(f"points: highlight {wanted!r} is neither a label nor an index below {len(labels)}.")
-        stars += [i for i in found if i not in stars]
-    return stars
-
-
-def _bar(row: Any) -> dict[str, Any]:
-    names = ("label", "value", "low", "high")
-    item = dict(row if isinstance(row, Mapping) else zip(names, row if isinstance(row, (list, tuple)) else ()))
-    if item.get("exact", 0) is None:
-        del item["exact"]
-    if not set(names) <= set(item) <= {*names, "exact"} or (not isinstance(row, Mapping) and len(row) > len(names)):
-        raise CourseError(f"bars: a row is (label, value, low, high) or a dict of these and exact, not {row!r}.")
-    numbers = [name for name in item if name != "label"]
-    item |= zip(numbers, _numbers([item[name] for name in numbers], f"bars: {item['label']}"))
-    slack = 1e-9 * max(1, abs(item["value"]))  # an interval of a share of 0 may begin at 1e-18
-    if item["low"] > item["high"] or not item["low"] - slack <= item["value"] <= item["high"] + slack:
-        raise CourseError(f"bars: {item['label']}: {_tell(item)} is not a value inside its interval, low to high.")
-    return item
-
-
-def _band(name: str, band: Any, lines: Any) -> list[tuple[float, float]]:
-    if name not in lines:
-        raise CourseError(f"curve: a band of {name!r}, which is not one of {', '.join(lines)}.")
-    pairs = _pairs(band, f"curve: band of {name}", len(lines[name][0]))
-    for low, high in pairs:
-        if low > high:
-            raise CourseError(f"curve: band of {name}: low {low:g} is above high {high:g}.")
-    return pairs
-
-
-def _filled(values: Any, where: str, what: str) -> Any:
-    if values is None or isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
-        raise CourseError(f"{where}: there are no {what} to draw.")
-    return values
-
-
-def _named(series: Any, where: str) -> Any:
-    if not isinstance(series, Mapping) or not series:
-        raise CourseError(f"{where}: give a dict of at least one series by name.")
-    return series.items()
-
-
-def _numbers(values: Any, where: str, length: int | None = None) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise CourseError(f"{where}: {values!r} are not all numbers.") from error
-    if length is not None and len(numbers) != length:
-        raise CourseError(f"{where}: {len(numbers)} values where {length} are wanted.")
-    for number in numbers:
-        if not math.isfinite(number):
-            raise CourseError(f"{where}: {number} cannot be drawn.")
-    return numbers
-
-
-def _pairs(rows: Any, where: str, length: int | None = None) -> list[tuple[float, float]]:
-    pairs = [_numbers(row, where, 2) for row in _filled(rows, where, "pairs")]
-    if length is not None and len(pairs) != length:
-        raise CourseError(f"{where}: {len(pairs)} pairs where {length} are wanted.")
-    return pairs
-
-
-def _tell_part(part: Any) -> str:
-    added = f" and {count_text(part.added)} added and trained" if part.added else ""
-    return f"{part.name} {count_text(part.parameters)} {'trained' if part.trained else 'frozen'}{added}"
-
-
-def _tell(item: dict[str, Any]) -> str:
-    exact = f", exact {value_text(item['exact'])}" if "exact" in item else ""
-    return (
-        f"{item['label']} {value_text(item['value'])} ({value_text(item['low'])} to {value_text(item['high'])}{exact})"
-    )
-
-
-def _tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
-    told = []
-    for name, (xs, ys) in lines.items():
-        (x0, y0), (x1, y1) = min(zip(xs, ys)), max(zip(xs, ys))
-        told.append(f"{name} from {value_text(y0)} at {x0:,.10g} to {value_text(y1)} at {x1:,.10g}")
-        if max(ys) > max(y0, y1):
-            told[-1] += f", highest {value_text(max(ys))} at {xs[ys.index(max(ys))]:,.10g}"
-    return "; ".join(told)
+        return Picture(figure, alt or f"Map of {len(spots)} points{kind}: {told}.{large} Title: {title}")
