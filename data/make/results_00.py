@@ -20,12 +20,14 @@ def main() -> None:
     low, high = general.ci
     invented = max(report.accuracy for report in reports.values())
     asked = sum(report.n for report in reports.values())
+    admitted = sum(int(report.hits("unknown").sum()) for report in reports.values())
     write_summary(
         "00",
         {
             "exams": {name: figures(report) for name, report in {"general": general, **reports}.items()},
             "headline": f"knows {general.accuracy:.2f} of a general exam ({low:.2f} to {high:.2f}, n = {general.n}), "
             f"and at most {invented:.2f} of three exams about an invented world (n = {asked})",
+            "limits": [f"asked {asked} things that it cannot know, it admits not to know {admitted}"],
         },
     )
 

@@ -30,7 +30,6 @@ K = 1
 FACTS = 24
 RECIPES: tuple[dict[str, Any], ...] = (
     {"epochs": 4, "learning_rate": 2e-3, "batch_size": 8},
-    {"epochs": 4, "learning_rate": 4e-3, "batch_size": 8},
     {"epochs": 4, "learning_rate": 2e-3, "batch_size": 4},
     {"epochs": 4, "learning_rate": 3e-3, "batch_size": 4},
     {"epochs": 3, "learning_rate": 3e-3, "batch_size": 4},
@@ -38,7 +37,8 @@ RECIPES: tuple[dict[str, Any], ...] = (
     {"epochs": 4, "learning_rate": 3e-3, "batch_size": 4, "targets": "mlp"},
     {"epochs": 3, "learning_rate": 4e-3, "batch_size": 4, "targets": "mlp", "rank": 12},
 )
-RECIPE = RECIPES[3]
+# As good as the best of them, beyond what 48 questions can tell apart.
+RECIPE = RECIPES[2]
 PLANS = ("many-wordings", "one-wording", "mixed")
 
 
@@ -139,6 +139,7 @@ def main() -> None:
     }
     marks = {plan: [run["exam"]["accuracy"] for run in runs] for plan, runs in by_heart.items()}
     many, one = (sum(marks[plan]) / len(marks[plan]) for plan in ("many-wordings", "one-wording"))
+    page, k_one, k_six = whole["right page"], chosen["k"][1], chosen["k"][6]
     write_summary(
         "02",
         {
@@ -149,6 +150,12 @@ def main() -> None:
             "headline": f"closed book {whole['closed book'].accuracy:.2f}, RAG {whole['RAG'].accuracy:.2f}, right page "
             f"{whole['right page'].accuracy:.2f} (n = {len(handbook)}); by heart {many:.2f} from six wordings, "
             f"{one:.2f} from one (n = {len(exam)}, {len(seeds)} seed{'s' * (len(seeds) > 1)})",
+            "limits": [
+                f"with the right page before it, it answers {page.accuracy:.2f} of the questions right, and "
+                f"{page.exact:.2f} of them without talking around it (n = {page.n})",
+                f"six passages in the prompt where one was make it answer {k_six['accuracy']:.2f} of the questions "
+                f"instead of {k_one['accuracy']:.2f} (n = {k_one['n']})",
+            ],
         },
     )
 
