@@ -26,7 +26,8 @@ SYSTEM = "You are a helpful AI assistant."
 
 # Longer prompts would keep a laptop busy for minutes; nothing in the course comes near it.
 MAX_PROMPT_TOKENS = 2048
-CPU_BATCH, GPU_BATCH = 32, 64
+# Prompts answered at once, and their tokens: keys and values of a token take 46 KB in fp32, of a batch at most 1 GB.
+BATCH, BATCH_TOKENS = 64, 20_000
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class ChatModel:
         max_new_tokens
             Where to stop a reply that does not end by itself.
         batch_size
-            Prompts completed at once; 32 on a CPU and 64 on a GPU unless said otherwise.
+            Prompts completed at once; unless said otherwise 64, and fewer of very long ones.
         temperature
             0 is greedy, the default; above 0 samples with torch's seed.
 
@@ -142,7 +143,7 @@ class ChatModel:
 
         if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
             raise CourseError("generate takes a list of prompts: write generate([prompt]).")
-        size = batch_size if batch_size is not None else GPU_BATCH if self.model.device.type == "cuda" else CPU_BATCH
+        size = BATCH if batch_size is None else batch_size
         least = {"max_new_tokens": (max_new_tokens, 1), "batch_size": (size, 1), "temperature": (temperature, 0)}
         for what, (value, bound) in least.items():
             if not value >= bound:
@@ -151,7 +152,7 @@ class ChatModel:
         answers: list[Answer] = [Answer("")] * len(encoded)
         self.model.eval()
         with torch.inference_mode(), Progress("Answering", len(encoded)) as progress:
-            for batch in _batches_by_length(encoded, size):
+            for batch in _batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
                 completed = self._complete([encoded[i] for i in batch], max_new_tokens, temperature)
                 for index, answer in zip(batch, completed):
                     answers[index] = answer
@@ -238,11 +239,13 @@ def _constant_bytes(parameter: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
-def _batches_by_length(encoded: list[list[int]], size: int) -> Iterator[list[int]]:
+def _batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | None = None) -> Iterator[list[int]]:
     """Indices of prompts in batches of like length, longest first, so that little is padded."""
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    while order:
+        room = size if most_tokens is None else max(1, min(size, most_tokens // len(encoded[order[0]])))
+        yield order[:room]
+        order = order[room:]
 
 
 def _pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:

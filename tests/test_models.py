@@ -131,6 +131,18 @@ def test_like_lengths_are_answered_together(tiny_tokenizer):
     assert padded == [1, 1]
 
 
+def test_fewer_of_very_long_prompts_are_answered_at_once_unless_a_size_is_given(tiny_tokenizer, monkeypatch):
+    script = ScriptedModel(*[[5]] * 5)
+    model = ChatModel(script, tiny_tokenizer, "script", "script")
+    long, short = len(model.encode("b" * 100)), len(model.encode("a"))
+    monkeypatch.setattr(models, "BATCH_TOKENS", 2 * long)
+    model.generate(["a", "b" * 100, "a", "b" * 100, "b" * 100], 4)
+    assert [tuple(mask.shape) for _, mask, _ in script.calls] == [(2, long), (2, long), (1, short)]
+    script.calls.clear()
+    model.generate(["a", "b" * 100, "a", "b" * 100, "b" * 100], 4, batch_size=5)
+    assert [tuple(mask.shape) for _, mask, _ in script.calls] == [(5, long)]
+
+
 def test_an_answer_ends_at_the_stop_token_and_counts_it(tiny_tokenizer):
     said = tiny_tokenizer("Quillhaven")["input_ids"]
     script = ScriptedModel([*said, 2], [*said, 2, *said, 2], said)
