@@ -104,6 +104,16 @@ def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, 
         _label_ends(figure, axes, ends)
 
 
+def draw_stars(axes: Axes, stars: dict[str, tuple[float, ...]]) -> None:
+    """Single measurements over lines: a star each, its name below it to the right; above, where it lies low."""
+    low, high = axes.get_ylim()
+    for name, (x, y) in stars.items():
+        dy, va = (12, "bottom") if y < low + (high - low) / 5 else (-8, "top")
+        axes.scatter(x, y, s=330, color=VERMILLION, marker="*", edgecolor=INK, linewidth=0.9, zorder=4, clip_on=False)
+        look = {"va": va, "fontsize": 13, "fontweight": "bold", "color": INK, "zorder": 5}
+        axes.annotate(wrap(name), (x, y), (9, dy), textcoords="offset points", **look)
+
+
 def _label_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     """Write each line's name where it ends, and push names apart that would overlap."""
     right = max(x for _, x, _, _ in ends)

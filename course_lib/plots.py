@@ -17,6 +17,7 @@ from course_lib._drawing import (
     draw_cells,
     draw_lines,
     draw_parts,
+    draw_stars,
     drawing,
     name_points,
     value_text,
@@ -185,6 +186,7 @@ def curve(
     bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     logx: bool = False,
     *,
+    live: Mapping[str, tuple[float, float]] | None = None,
     alt: str | None = None,
 ) -> Picture:
     """Lines over common xs, labelled where they end (five or more: in a legend).
@@ -197,6 +199,8 @@ def curve(
         Name -> one y for each x.
     bands
         Name of a series -> one (low, high) for each x.
+    live
+        Name -> (x, y), drawn as a star with its name: what was measured here, over lines that were stored.
 
     Raises
     ------
@@ -209,6 +213,7 @@ def curve(
     if logx and min(xs) <= 0:
         raise CourseError(f"curve: a logarithmic axis needs xs above 0, not {min(xs):g}.")
     edges = {name: checked_band(name, band, lines) for name, band in (bands or {}).items()}
+    stars = {name: numbers(spot, f"curve: live {name}", 2) for name, spot in (live or {}).items()}
     with drawing(title, 4.8) as (figure, axes):
         if logx:
             axes.set_xscale("log")
@@ -216,7 +221,9 @@ def curve(
         if len(set(xs)) <= 10:
             axes.set_xticks(sorted(set(xs)), [f"{x:,.10g}" for x in sorted(set(xs))])
         draw_lines(figure, axes, lines, edges, xlabel, ylabel)
-        return Picture(figure, alt or f"Lines: {tell_lines(lines)}. Title: {title}")
+        draw_stars(axes, stars)
+        told = "".join(f" Star: {name} {value_text(y)} at {x:,.10g}." for name, (x, y) in stars.items())
+        return Picture(figure, alt or f"Lines: {tell_lines(lines)}.{told} Title: {title}")
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str, *, alt: str | None = None) -> Picture:

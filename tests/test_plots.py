@@ -37,6 +37,7 @@ def draw_all():
         "differences": plots.bars([(LONG, -0.5, -0.6, -0.4), ("b", 0.5, 0.4, 0.6)], "d"),
         "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e"),
         "curve": plots.curve([1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True),
+        "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
         "losses": plots.losses({LONG: [(1, 3.0), (2, 1.0)], "b": [(1, 2.5), (9, 1.0)]}, "l"),
         "heatmap": plots.heatmap(grid, [LONG, "b"], ["c" * 30, LONG], "h", "similarity"),
@@ -79,6 +80,7 @@ def test_every_other_picture_tells_its_data_too(pictures):
         "Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."
     )
     assert "b from 2.50 at 1 to 1.00 at 9" in pictures["losses"].alt
+    assert "Star: here 0.50 at 3." in pictures["star"].alt
     assert "highest 0.90" in pictures["heatmap"].alt and "lowest −0.20 (b, " in pictures["heatmap"].alt
     assert "Map of 3 points" in pictures["points"].alt and "Highlighted: b" in pictures["points"].alt
 
@@ -219,6 +221,7 @@ NAN = float("nan")
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"b": [(0, 1)]}), "'b'"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(2, 1)]}), "low 2 is above high 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(0, 1)] * 2}), "2 pairs where 1"),
+        (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", live={"b": (1, NAN)}), "live b: nan"),
         (lambda: plots.losses({}, "t"), "at least one series"),
         (lambda: plots.losses({"lora": []}, "t"), "lora"),
         (lambda: plots.losses({"lora": [(1, NAN)]}, "t"), "lora: nan"),
