@@ -8,8 +8,8 @@ several seeds. Every report goes to `data/results/03/`, what the lesson and the 
 the adapters of seed 0 go on the shelf, where the lesson finds them.
 
 With --only the reports of some parts are made and nothing is summed up: two processes may work on different parts. The
-parts, in order of importance: search and search-full (which all but baselines wait for), baselines, live, whole, curve,
-full.
+parts, in order of importance: search and search-full (which all but baselines wait for), baselines, live, whole,
+confidence (which takes the adapter that whole has stored), curve, full.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import course_lib as cl
 from course_lib.datasets import Exam
 from course_lib.settings import data_dir
 
-PARTS = ("search", "search-full", "baselines", "live", "whole", "curve", "full")
+PARTS = ("search", "search-full", "baselines", "live", "whole", "confidence", "curve", "full")
 # Chosen between, on validation questions, after one pass over the pairs that the lesson trains on live.
 PAIRS = 300
 RECIPES: tuple[dict[str, Any], ...] = (
@@ -176,6 +176,39 @@ def specialists(
     return found
 
 
+def confidence(gp: cl.ChatModel, task: cl.SqlTask, recipe: Mapping) -> list[list[float]]:
+    """For requests in new wordings and new combinations: how sure the first student of all pairs was, and was it right.
+
+    Returns
+    -------
+    For each request: the confidence (`SqlAnswer.confidence`), and 1 or 0.
+    """
+    student = Student(gp, task, "whole", None, 0, recipe, "03-whole")
+
+    def ask() -> dict[str, Any]:
+        answers = []
+        for exam in (task.wordings, task.combinations):
+            for question in exam:
+                answer = writer(student.model(), task, exam).ask(question.question, question.source)
+                right = exam.grader(question, answer.sql) in ("exact", "right")
+                answers.append([round(answer.confidence, 3), int(right)])
+        return {"answers": answers}
+
+    return kept_data("03", "confidence", ask, student.settings)["answers"]
+
+
+def differences(better: Sequence[Mapping], worse: Sequence[Mapping]) -> dict[str, list[dict[str, Any]]]:
+    """Paired differences of two kinds of students, by exam, one a seed."""
+    return {
+        exam: [
+            {"seed": a["seed"], "value": round(d.value, 4), "low": round(d.low, 4), "high": round(d.high, 4)}
+            for a, b in zip(better, worse)
+            for d in [cl.paired_difference(a["reports"][exam], b["reports"][exam])]
+        ]
+        for exam in better[0]["reports"]
+    }
+
+
 def by_pattern(runs: Sequence[Mapping]) -> dict[str, dict[str, list[int]]]:
     """For each exam and each pattern: queries that were right, and questions, over all seeds."""
     found: dict[str, dict[str, list[int]]] = {}
@@ -213,6 +246,8 @@ def measure(part: str, gp: cl.ChatModel, task: cl.SqlTask, seeds: Sequence[int])
         return specialists(gp, task, "live", PAIRS, recipe, seeds, shelf="03-300-pairs")
     if part == "whole":
         return specialists(gp, task, "whole", None, recipe, seeds, shelf="03-whole")
+    if part == "confidence":
+        return confidence(gp, task, recipe)
     asked = ("values", "wordings")
     by_seed = [
         {n: specialists(gp, task, f"curve-{n}", n, recipe, [seed], asked=asked)[0] for n in SIZES} for seed in seeds
@@ -251,6 +286,8 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask, seeds: Sequence[int]) ->
         **trained,
         "patterns": {name: by_pattern(parts[name]) for name in ("live", "whole")},
         "curve": learning_curve(parts, task),
+        "lora_minus_full": differences(parts["live"], parts["full"]),
+        "confidence": parts["confidence"],
         "headline": f"right queries before {before:.2f}, with {SHOTS} examples in the prompt {shown:.2f}; from {PAIRS} "
         f"pairs {mean('live', 'values')} on new values and {mean('live', 'wordings')} on new wordings, from "
         f"{len(task.train):,} {mean('whole', 'values')} and {mean('whole', 'wordings')}; new combinations "
