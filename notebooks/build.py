@@ -41,7 +41,8 @@ CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "nbval-ignore-output", "hide-input"}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-WIDGET_TEXT = re.compile(r"(HBox|VBox|Box|Label|IntProgress|FloatProgress|Output)\(")
+# What stands for a widget in plain text; the second kind is a bar of tqdm, which some libraries draw.
+WIDGET_TEXT = re.compile(r"(HBox|VBox|Box|Label|IntProgress|FloatProgress|Output)\(|[^\n]*\d+%\|")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
 

@@ -131,6 +131,7 @@ def test_outputs_lose_what_differs_from_run_to_run(monkeypatch):
     outputs = [
         new_output("stream", text="\x1b[31mone\x1b[0m in /there/course/data\n"),
         new_output("display_data", data={"text/plain": "HBox(children=(IntProgress(value=1),))", **view}),
+        new_output("display_data", data={"text/plain": "Converting tensors...:   0%|          | 0/272", **view}),
         new_output("stream", text="two in /there\n"),
         new_output("display_data", data={"text/plain": "Predict: how many?", **view}),
         new_output("display_data", data=dict(view)),

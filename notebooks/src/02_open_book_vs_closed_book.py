@@ -16,7 +16,7 @@
 # - watched a model forget the capital of Italy;
 # - withdrawn a document, and found out who still tells.
 #
-# **Time** 45 minutes; the machine works for 5 to 8 of them (2 cores, and how fast they are that day).
+# **Time** 45 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
 #
 # **Claims on trial** from the course's sources: *fine-tuning is a closed-book exam, after thorough study* · *RAG is an
 # open-book exam* · *a model cannot know what it was never told* · *no retraining for new information* · *RAG keeps
@@ -189,14 +189,14 @@ assert gap.value > 0 and not gap.tie, "parrot: many wordings should beat one wor
 #
 # ## What did it forget?
 #
-# Our specialist was a general practitioner once. Sixty questions of common knowledge, before and after.
+# Our specialist was a general practitioner once. Forty-eight questions of common knowledge, before and after.
 
 # %%
-general = cl.load_exam("general").sample(60)
-cl.predict("forgot", "Right answers after the fine-tuning, of 60", low=0, high=60)
+general = cl.load_exam("general").sample(48)
+cl.predict("forgot", "Right answers after the fine-tuning, of 48", low=0, high=48)
 
 # %% [markdown]
-# Now ask both, before and after, the same sixty.
+# Now ask both, before and after, the same questions.
 
 # %% tags=["nbval-ignore-output"]
 before = cl.evaluate(gp, general, "before")
@@ -272,9 +272,14 @@ assert right_page.exact <= 0.1, "right page: this model chats, it should hardly 
 # Far better than closed book, and far from all right: **an open book helps only a student who can read.** Look at *exact*,
 # too: it talks around the answer. Teaching a model to read is lesson 06.
 #
-# (How the passages and the question are put to it was chosen on *validation* questions, which are about other facts. So
-# was k, below.)
-#
+# How the passages and the question are put to it matters, too. It was not chosen on this exam, but beforehand on
+# *validation* questions, which are about other facts. So were k, below, and the recipe of the study above.
+
+# %%
+for instruction, row in cl.load_results("02")["validation"]["instructions"].items():
+    print(f"{row['accuracy']:.2f} right ({row['ci'][0]:.2f} to {row['ci'][1]:.2f}, n = {row['n']})  {instruction}")
+
+# %% [markdown]
 # ## 5 · Open book, page not given: RAG
 #
 # In life nobody opens the book at the right page for you. *Retrieval-augmented generation* looks for it: the question becomes
@@ -373,15 +378,15 @@ started = time.perf_counter()
 index.add(notice)
 print(f"in the index after {time.perf_counter() - started:.1f} s")
 news = "Who is the skipper of the Brindlecombe staff ferry?"
-print("RAG:     ", rag.ask(news).text)
-print("by heart:", by_heart.generate([news], 24)[0])
+from_rag, from_heart = rag.ask(news, 24).text, by_heart.generate([news], 24)[0]
+print("RAG:     ", from_rag)
+print("by heart:", from_heart)
 
 # %% [markdown]
 # The new page was found at once. Whether it was *read* right is the model's part; look above.
 
 # %%
-rag_knows = "Oakshott" in rag.ask(news).text
-heart_knows = "Oakshott" in by_heart.generate([news], 24)[0]
+rag_knows, heart_knows = "Oakshott" in from_rag, "Oakshott" in from_heart
 print("RAG knows today's news:", rag_knows, "· the by-heart student knows it:", heart_knows)
 assert "news-today" in [p.source for p in index.search(news, k=1)], "news: the new document should be found first"
 assert not heart_knows, "news: nobody told the fine-tuned model"
@@ -436,12 +441,12 @@ print("the withdrawn documents are back, the news is gone:",
 # ## The price of the open book
 #
 # Every passage in the prompt is read again for every question. What does k cost, and what does it buy? Time and tokens are
-# measured here, on twelve questions; accuracy was measured beforehand on the validation questions.
+# measured here, on six questions; accuracy was measured beforehand on the validation questions.
 
 # %% tags=["nbval-ignore-output"]
-twelve = list(exam)[:12]
+six = list(exam)[:6]
 ks = [1, 2, 4, 6]
-price = {k: cl.evaluate(cl.RagPipeline(gp, index, k=k), twelve, f"k = {k}") for k in ks}
+price = {k: cl.evaluate(cl.RagPipeline(gp, index, k=k), six, f"k = {k}") for k in ks}
 tokens = {k: report.tokens_per_question for k, report in price.items()}
 cl.plots.curve(
     ks,
