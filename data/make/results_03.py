@@ -288,6 +288,11 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask, seeds: Sequence[int]) ->
         "curve": learning_curve(parts, task),
         "lora_minus_full": differences(parts["live"], parts["full"]),
         "confidence": parts["confidence"],
+        "limits": [
+            f"Trained on {len(task.train):,} pairs about a shop, it wrote {mean('whole', 'second_schema')} of the "
+            f"queries about a library rightly (n = {len(task.second_schema)}), and {mean('whole', 'combinations')} of "
+            f"those that put together what it had studied apart (n = {len(task.combinations)})"
+        ],
         "headline": f"right queries before {before:.2f}, with {SHOTS} examples in the prompt {shown:.2f}; from {PAIRS} "
         f"pairs {mean('live', 'values')} on new values and {mean('live', 'wordings')} on new wordings, from "
         f"{len(task.train):,} {mean('whole', 'values')} and {mean('whole', 'wordings')}; new combinations "
