@@ -58,6 +58,8 @@ _HOME = {
     "plots": ["Picture"],
     "widgets": ["predict", "predict_choice", "quiz", "reveal"],
     "chatbox": ["sql_chat"],
+    "sliders": ["lora_slider"],
+    "costs": ["SHAPES", "Memory", "Shape", "memory_table", "model_shape", "trained_parameters", "training_memory"],
     "exercises": ["check", "progress_report"],
     "checkup": ["check_machine"],
     "results": ["load_results"],

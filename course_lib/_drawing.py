@@ -114,6 +114,24 @@ def draw_stars(axes: Axes, stars: dict[str, tuple[float, ...]]) -> None:
         axes.annotate(wrap(name), (x, y), (9, dy), textcoords="offset points", **look)
 
 
+def draw_histogram(axes: Axes, values: Sequence[float], levels: dict[str, tuple[float, ...]], bins: int) -> None:
+    """Bars of how many numbers lie where; each format's levels in a row of marks below, the first also as lines."""
+    counts, _, _ = axes.hist(values, bins, color=SKY, edgecolor="white", linewidth=0.3)
+    high, right = max(counts), max(max(values), *(max(marks) for marks in levels.values() or [values]))
+    for row, (name, marks) in enumerate(levels.items()):
+        colour, marker, _ = LOOKS[(row + 1) % len(LOOKS)]
+        y = -0.11 * (row + 1) * high
+        axes.plot(marks, [y] * len(marks), marker, color=colour, markersize=8, clip_on=False)
+        look = {"textcoords": "offset points", "va": "center", "fontsize": 13, "fontweight": "bold"}
+        axes.annotate(wrap(name), (right, y), (14, 0), color=_darker(colour), annotation_clip=False, **look)
+        if row == 0:
+            axes.vlines(marks, y, high, color=colour, linewidth=1, alpha=0.6)
+    axes.set_ylim(bottom=-0.11 * (len(levels) + 0.6) * high)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+
+
 def _label_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     """Write each line's name where it ends, and push names apart that would overlap."""
     right = max(x for _, x, _, _ in ends)

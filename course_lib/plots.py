@@ -15,6 +15,7 @@ from course_lib._drawing import (
     VERMILLION,
     draw_bar,
     draw_cells,
+    draw_histogram,
     draw_lines,
     draw_parts,
     draw_stars,
@@ -40,7 +41,7 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "architecture", "bars", "curve", "heatmap", "losses", "points"]
+__all__ = ["Picture", "architecture", "bars", "curve", "heatmap", "histogram", "losses", "points"]
 
 
 class Picture:
@@ -294,6 +295,46 @@ def heatmap(
         told = f"highest {value_text(high)} ({where_high}), lowest {value_text(low)} ({where_low})"
         shape = f"{len(rows)} rows, {len(column_labels)} columns"
         return Picture(figure, alt or f"Heatmap of {colour_label}, {shape}: {told}. Title: {title}")
+
+
+def histogram(
+    values: Sequence[float],
+    title: str,
+    xlabel: str,
+    levels: Mapping[str, Sequence[float]] | None = None,
+    bins: int = 80,
+    *,
+    alt: str | None = None,
+) -> Picture:
+    """How numbers are spread, and below them where the levels lie that they could be rounded to.
+
+    Parameters
+    ----------
+    values
+        At least two different ones.
+    levels
+        Name -> the levels of a format; those of the first are drawn through the bars too.
+
+    Raises
+    ------
+    CourseError
+        For fewer than two different values, or a value or level that is not a finite number.
+    """
+    spread = numbers(filled(values, "histogram", "values"), "histogram: values")
+    if min(spread) == max(spread):
+        raise CourseError(f"histogram: all {len(spread)} values are {spread[0]:g}: there is no spread to draw.")
+    marks = {
+        name: numbers(filled(row, f"histogram: {name}", "levels"), f"histogram: {name}")
+        for name, row in (levels or {}).items()
+    }
+    with drawing(title, 4.4 + 0.3 * len(marks)) as (figure, axes):
+        draw_histogram(axes, spread, marks, bins)
+        axes.set_xlabel(xlabel)
+        ordered = sorted(spread)
+        middle = [value_text(ordered[len(ordered) * share // 4]) for share in (1, 3)]
+        told = "".join(f" Levels of {name}: {', '.join(map(value_text, row))}." for name, row in marks.items())
+        ends = f"from {value_text(ordered[0])} to {value_text(ordered[-1])}, half of them from {' to '.join(middle)}"
+        return Picture(figure, alt or f"Histogram of {len(spread):,} numbers {ends}.{told} Title: {title}")
 
 
 def points(

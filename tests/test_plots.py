@@ -41,6 +41,7 @@ def draw_all():
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
         "losses": plots.losses({LONG: [(1, 3.0), (2, 1.0)], "b": [(1, 2.5), (9, 1.0)]}, "l"),
         "heatmap": plots.heatmap(grid, [LONG, "b"], ["c" * 30, LONG], "h", "similarity"),
+        "histogram": plots.histogram([-1, 0, 0, 0.5, 1], "h", "weight", {LONG: [-1, 0, 1], "b": [-1, 1]}),
         "points": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, "b", "c"], "p", highlight=["b"]),
         "groups": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, LONG, "c"], "p"),
     }
@@ -255,3 +256,16 @@ def test_the_alt_text_of_an_architecture_tells_what_is_frozen_trained_and_added(
 def test_an_architecture_that_cannot_be_drawn_says_why(models, said):
     with pytest.raises(CourseError, match=said):
         plots.architecture(models, "No model")
+
+
+def test_a_histogram_says_its_spread_and_its_levels():
+    picture = plots.histogram([-1, -0.5, 0, 0.5, 1], "Weights", "weight", {"three": [-1, 0, 1]})
+    assert picture.alt == (
+        "Histogram of 5 numbers from −1.00 to 1.00, half of them from −0.50 to 0.50. Levels of three: −1.00, 0.00, "
+        "1.00. Title: Weights"
+    )
+    for wrong in ([], [1.0, 1.0], [1.0, float("nan")]):
+        with pytest.raises(CourseError, match="histogram"):
+            plots.histogram(wrong, "t", "x")
+    with pytest.raises(CourseError, match="histogram: none: there are no levels"):
+        plots.histogram([0, 1], "t", "x", {"none": []})

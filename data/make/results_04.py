@@ -1,0 +1,306 @@
+"""The full-size measurements behind lesson 04. Resumable, about an hour and a half on two cores, one thread each.
+
+    OMP_NUM_THREADS=1 python data/make/results_04.py [--seeds 0 1 2] [--only PART ...]
+
+Every method of fine-tuning learns to sort the same letters, in the same number of steps, at each of several learning
+rates; the rate that does best on validation letters is run with every seed. The other parts ask where LoRA should go,
+how large it should be, in how many directions full fine-tuning moves, what four bits cost, and what a step costs in
+time and memory. Two processes may share the work, each with parts of its own:
+
+    OMP_NUM_THREADS=1 python data/make/results_04.py --only lora place rank quantization
+    OMP_NUM_THREADS=1 python data/make/results_04.py --only full qlora adapter prefix prompt directions
+
+A last run without --only measures the steps, alone on the machine, and writes `data/results/04.json`; single runs are
+kept in `data/results/04/`. All is computed in fp32, so that memory compares like with like, as it is on most laptops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+# Before torch is loaded: oneDNN then multiplies no bf16, and the session computes in fp32.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
+
+import four_bits
+import low_rank
+import stepping
+from keeping import kept_data, write_summary
+
+import course_lib as cl
+from course_lib.reports import Row
+
+LETTERS, EPOCHS, BATCH, GENERAL = 144, 2, 4, 100
+# What a rank counts differs (see `cl.finetune`): LoRA's and the bottleneck's give about as many parameters.
+RANK = {"full": 8, "lora": 8, "qlora": 8, "adapter": 32, "prompt": 16, "prefix": 16}
+# Half a decade apart. Of LoRA and full it is also asked which of them wants the higher rate.
+RATES: dict[str, tuple[float, ...]] = {
+    "lora": (1e-3, 3e-3, 3e-4, 1e-2, 1e-4),
+    "full": (1e-4, 3e-4, 3e-5, 1e-3, 1e-5),
+    "qlora": (1e-3, 3e-3, 3e-4),
+    "adapter": (1e-3, 3e-3, 3e-4),
+    "prefix": (1e-2, 3e-2, 3e-3),
+    "prompt": (3e-2, 1e-1, 1e-2),
+}
+# Where LoRA goes instead. "equal" trains as many parameters as rank 8 does on all matrices, within 2%.
+PLACES: dict[str, dict[str, Any]] = {
+    "upper": {"layers": "upper"},
+    "attention-equal": {"targets": "attention", "rank": 21},
+    "mlp-equal": {"targets": "mlp", "rank": 13},
+    "upper-equal": {"layers": "upper", "rank": 16},
+    "attention": {"targets": "attention"},
+}
+EVERY_SEED = ("upper", "attention-equal")
+RANKS = (1, 64, 4, 16)
+VERDICTS = {"exact": "e", "right": "r", "unknown": "u", "wrong": "w"}
+
+
+class Bench:
+    """What all runs share: the model, the letters, the exams."""
+
+    def __init__(self) -> None:
+        cl.start(seed=0)
+        self.gp = cl.load_model()
+        self.study = [letter.as_example() for letter in cl.few(cl.load_tickets("train"), LETTERS)]
+        self.exams = {
+            "validation": cl.ticket_exam(cl.load_tickets("validation"), "validation"),
+            "test": cl.ticket_exam(cl.load_tickets("test")),
+            "general": cl.load_exam("general").sample(GENERAL),
+        }
+
+    def run(self, name: str, method: str, learning_rate: float, seed: int, **place: Any) -> dict[str, Any]:
+        """Train once, sit the three exams, and keep what was measured under a name."""
+        call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK[method], "seed": seed} | place
+        call["learning_rate"] = learning_rate
+
+        def make() -> dict[str, Any]:
+            tuned = cl.finetune(self.gp, self.study, method, **call)
+            return {
+                "training": figures_of(tuned),
+                **{exam: marks(cl.evaluate(tuned, asked)) for exam, asked in self.exams.items()},
+                **where_and_when(),
+            }
+
+        return kept_data("04", name, make, {"letters": LETTERS, "method": method, **call})
+
+    def lora_rate(self) -> float:
+        return self.search("lora")[0]
+
+    def search(self, method: str) -> tuple[float, dict[float, dict[str, Any]]]:
+        """The rate that does best on validation letters (of equals the lowest), and the runs at all of them."""
+        runs = {rate: self.run(f"{method}-{rate:g}-seed-0", method, rate, 0) for rate in RATES[method]}
+        return max(sorted(runs), key=lambda rate: runs[rate]["validation"]["accuracy"]), runs
+
+    def report(self, name: str, exam: str, runs: Mapping[int, dict[str, Any]]) -> cl.Report:
+        """The runs of several seeds as one report, in which a letter's three verdicts belong to one issue."""
+        rows = [
+            Row(f"{asked.id}/{seed}", asked.question, asked.answer, "", verdict, 0.0, asked.fact or asked.id)
+            for seed, run in sorted(runs.items())
+            for asked, verdict in zip(self.exams[exam], verdicts(run[exam]))
+        ]  # fmt: skip
+        return cl.Report(name, exam, tuple(rows))
+
+
+def marks(report: cl.Report) -> dict[str, Any]:
+    """What is kept of a report: its figures, and a letter for each verdict, in the order of the questions."""
+    return {
+        "accuracy": round(report.accuracy, 4),
+        "ci": [round(end, 4) for end in report.ci],
+        "n": report.n,
+        "verdicts": "".join(VERDICTS[row.verdict] for row in report.rows),
+    }
+
+
+def verdicts(kept: dict[str, Any]) -> list[str]:
+    words = {letter: word for word, letter in VERDICTS.items()}
+    return [words[letter] for letter in kept["verdicts"]]
+
+
+def figures_of(tuned: cl.ChatModel) -> dict[str, Any]:
+    """What a training run cost, and what it leaves on disk."""
+    training = tuned.training
+    with tempfile.TemporaryDirectory() as folder:
+        written = sum(path.stat().st_size for path in tuned.save(folder).glob("*.safetensors"))
+    last = [loss for _, loss in training.losses[-8:]]
+    return {
+        "trainable": training.trainable,
+        "parameters": training.parameters,
+        "optimizer_bytes": training.optimizer_bytes,
+        "file_bytes": written,
+        "steps": len(training.losses),
+        "tokens": training.tokens,
+        "seconds": round(training.seconds, 1),
+        "loss": round(sum(last) / len(last), 4),
+    }
+
+
+def where_and_when() -> dict[str, str]:
+    import torch
+
+    machine = f"{torch.get_num_threads()} thread, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}"
+    return {"machine": machine, "date": date.today().isoformat()}
+
+
+def one_method(bench: Bench, method: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Search, then every seed at the rate that was found."""
+    rate, found = bench.search(method)
+    runs = {seed: bench.run(f"{method}-{rate:g}-seed-{seed}", method, rate, seed) for seed in seeds}
+    return {"learning_rate": rate, "rank": RANK[method], "search": found, "runs": runs}
+
+
+def places(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """LoRA in other places, at the rate that it has everywhere."""
+    rate = bench.lora_rate()
+    return {
+        name: {
+            seed: bench.run(f"{name}-seed-{seed}", "lora", rate, seed, **place)
+            for seed in (seeds if name in EVERY_SEED else seeds[:1])
+        }
+        for name, place in PLACES.items()
+    }
+
+
+def ranks(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """LoRA of other ranks, at the rate that it has with rank 8."""
+    rate, seed = bench.lora_rate(), seeds[0]
+    return {rank: {seed: bench.run(f"rank-{rank}-seed-{seed}", "lora", rate, seed, rank=rank)} for rank in RANKS}
+
+
+def quantization(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """What each format of four bits costs: the generalist, and a specialist that is rounded after its training."""
+    rate, made = bench.lora_rate(), []
+
+    def specialist() -> cl.ChatModel:
+        if not made:
+            call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK["lora"], "seed": 0, "learning_rate": rate}
+            made.append(cl.merged(cl.finetune(bench.gp, bench.study, "lora", **call)))
+        return made[0]
+
+    def of(name: str) -> dict[str, Any]:
+        def make() -> dict[str, Any]:
+            general, letters = cl.load_exam("general"), bench.exams["test"]
+            rounded = four_bits.FORMATS[name](bench.gp)
+            return {
+                **four_bits.error(bench.gp, rounded),
+                "loss": round(cl.held_out_loss(rounded, cl.general_study()), 4),
+                "general": marks(cl.evaluate(rounded, general)),
+                "letters": marks(cl.evaluate(four_bits.FORMATS[name](specialist()), letters)),
+                **where_and_when(),
+            }
+
+        return kept_data("04", f"format-{name}", make, {"letters": LETTERS, "learning_rate": rate})
+
+    once_before = kept_data("04", "once-before", lambda: four_bits.once_before(bench.gp))
+    return {"formats": {name: of(name) for name in four_bits.FORMATS}, "once_before": once_before}
+
+
+def directions(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """How many directions full fine-tuning moves in, and what is left of its skill if it may keep only a few."""
+    rate = bench.search("full")[0]
+
+    def make() -> dict[str, Any]:
+        call = {"epochs": EPOCHS, "batch_size": BATCH, "seed": 0, "learning_rate": rate}
+        tuned = cl.finetune(bench.gp, bench.study, "full", **call)
+        found, cut = low_rank.look(bench.gp, tuned)
+        kept = {rank: marks(cl.evaluate(cut(rank), bench.exams["test"])) for rank in low_rank.CUTS}
+        return {**found, "kept": kept, **where_and_when()}
+
+    return kept_data("04", "directions", make, {"letters": LETTERS, "learning_rate": rate})
+
+
+PARTS = {
+    **{method: lambda bench, seeds, method=method: one_method(bench, method, seeds) for method in RATES},
+    "place": places,
+    "rank": ranks,
+    "quantization": quantization,
+    "directions": directions,
+}
+
+
+def steps() -> dict[str, Any]:
+    """Seconds and memory of a step; only meaningful when nothing else runs."""
+    return {
+        name: kept_data("04", f"step-{name}", lambda name=name: {**stepping.measure(name), **where_and_when()}, variant)
+        for name, variant in stepping.VARIANTS.items()
+    }
+
+
+def differences(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Everything against LoRA of the same seeds, in both exams, paired; intervals resample issues."""
+    lora, found = arms["lora"], {}
+    for name, runs in arms.items():
+        if name == "lora":
+            continue
+        alike = {seed: lora[seed] for seed in runs}
+        for exam in ("test", "general"):
+            difference = cl.paired_difference(bench.report(name, exam, runs), bench.report("lora", exam, alike))
+            value, low, high = (round(end, 4) for end in (difference.value, difference.low, difference.high))
+            found.setdefault(name, {})[exam] = {"value": value, "low": low, "high": high, "seeds": len(runs)}
+    return found
+
+
+def pooled(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Both exams of each arm over its seeds, with the interval that its issues give."""
+
+    def figures(name: str, exam: str, runs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+        kept = marks(bench.report(name, exam, runs))
+        return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": kept["n"], "seeds": len(runs)}
+
+    return {name: {exam: figures(name, exam, runs) for exam in ("test", "general")} for name, runs in arms.items()}
+
+
+def short(found: Any) -> Any:
+    """What a lesson quotes: figures, without each verdict and what is the same for all."""
+    if not isinstance(found, Mapping):
+        return found
+    return {str(key): short(value) for key, value in found.items() if key not in ("verdicts", "settings", "machine")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"one or more of {', '.join(PARTS)}")
+    options = parser.parse_args()
+    os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
+    bench = Bench()
+    if options.only:
+        for part in options.only:
+            PARTS[part](bench, options.seeds)
+        return
+    found = {part: make(bench, options.seeds) for part, make in PARTS.items()}
+    methods = {method: found[method] for method in RATES}
+    for name, format in found["quantization"]["formats"].items():
+        format["bytes"] = four_bits.size(name, bench.gp)
+    before = kept_data("04", "before", lambda: {
+        exam: marks(cl.evaluate(bench.gp, asked)) for exam, asked in bench.exams.items()
+    })  # fmt: skip
+    arms = {method: methods[method]["runs"] for method in RATES} | found["place"]
+    arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
+    marked = pooled(bench, arms)
+    lora, full = (marked[method]["test"]["accuracy"] for method in ("lora", "full"))
+    trained = next(iter(methods["lora"]["runs"].values()))["training"]
+    share = trained["trainable"] / trained["parameters"]
+    write_summary(
+        "04",
+        {
+            "letters": LETTERS, "epochs": EPOCHS, "batch_size": BATCH,
+            "machine": where_and_when(),
+            "before": short(before),
+            "methods": short(methods),
+            **{part: short(found[part]) for part in ("place", "rank", "quantization", "directions")},
+            "steps": short(steps()),
+            "pooled": marked,
+            "against_lora": differences(bench, arms),
+            "headline": f"letters sorted: {lora:.2f} by LoRA with {share:.1%} of the parameters, {full:.2f} by full "
+            f"fine-tuning (n = {len(bench.exams['test'])}, {len(options.seeds)} seed{'s' * (len(options.seeds) > 1)})",
+        },
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What a step of training costs by each method: seconds and peak memory, each measured in a process of its own.
+
+Memory is the process's highest, less what it had when the libraries and the model were loaded and had trained once,
+plus the model's own weights: so it holds weights, gradients, optimizer and activations, and no libraries. The untouched
+original that `cl.finetune` leaves beside a fully tuned copy is not counted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "full": {"method": "full"},
+    "lora": {"method": "lora"},
+    "qlora": {"method": "qlora"},
+    "adapter": {"method": "adapter", "rank": 32},
+    "prefix": {"method": "prefix", "rank": 16},
+    "prompt": {"method": "prompt", "rank": 16},
+    "upper": {"method": "lora", "layers": "upper"},
+    "attention-equal": {"method": "lora", "targets": "attention", "rank": 21},
+}
+BATCH, FEW, MANY = 4, 4, 20
+# Above this glibc gives memory back as soon as it is freed: what a process holds is then what is in use.
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
+def measure(name: str) -> dict[str, float]:
+    """Seconds of a step and bytes at the peak, of one variant."""
+    found = {}
+    for what, environment in ((_seconds, {}), (_peak, GIVE_BACK)):
+        os.environ.update(environment)  # the new process inherits it
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+            found |= alone.submit(what, VARIANTS[name]).result()
+        for variable in environment:
+            del os.environ[variable]
+    return found
+
+
+def _seconds(variant: dict[str, Any]) -> dict[str, float]:
+    """A step's seconds: of a longer run less a shorter one, so that how they start does not count."""
+    gp, letters = _ready(variant)
+    _train(gp, letters[: BATCH * 2], variant)
+    taken = [_train(gp, letters[: BATCH * steps], variant)[0] for steps in (FEW, MANY)]
+    return {"step_seconds": round((taken[1] - taken[0]) / (MANY - FEW), 3)}
+
+
+def _peak(variant: dict[str, Any]) -> dict[str, float]:
+    import torch
+
+    gp, letters = _ready(variant)
+    longest = sorted(letters, key=lambda row: -len(row["prompt"][-1]["content"]))[: 3 * BATCH]
+    _train(gp, longest[:BATCH], {"method": "prompt", "rank": 1})
+    _train(gp, longest[:BATCH], variant)
+    gc.collect()
+    with suppress(OSError, AttributeError):  # where the C library is another
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    before = torch.cuda.memory_allocated() if torch.cuda.is_available() else psutil.Process().memory_info().rss
+    _forget_peak()
+    _, training = _train(gp, longest, variant)
+    spared = gp.size() if variant["method"] == "full" else 0
+    return {
+        "peak_bytes": _highest() - before + gp.size() - spared,
+        "weights_bytes": gp.size(),
+        "tokens_a_step": round(training.tokens / len(training.losses)),
+    }
+
+
+def _ready(variant: dict[str, Any]) -> tuple[Any, list[Any]]:
+    import course_lib as cl
+
+    cl.start(seed=0)
+    gp = cl.load_model(quantization="nf4" if variant["method"] == "qlora" else None)
+    return gp, [letter.as_example() for letter in cl.few(cl.load_tickets("train"), BATCH * MANY)]
+
+
+def _train(gp: Any, rows: list[Any], variant: dict[str, Any]) -> tuple[float, Any]:
+    """Seconds that one pass took, and how it went; the model that it made is let go."""
+    import course_lib as cl
+
+    started = time.perf_counter()
+    training = cl.finetune(gp, rows, **variant, epochs=1, batch_size=BATCH).training
+    return time.perf_counter() - started, training
+
+
+def _forget_peak() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # Linux: VmHWM begins anew
+
+
+def _highest() -> int:
+    """Bytes at the highest since `_forget_peak`."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
