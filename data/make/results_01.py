@@ -2,7 +2,7 @@
 
     python data/make/results_01.py [--seeds 0 1 2]
 
-Letters are sorted to desks after training on few or many of them, on wrong labels, and on a leaky split: every arm
+Letters are sorted to desks after training on few or many of them, on wrong labels, and on leaky splits: every arm
 takes as many steps as reading 576 letters once, so that only the data differ. The same loop is run from the pretrained
 and from random weights. The recipe was chosen on validation letters. Every report goes to `data/results/01/`, what the
 lesson and the README quote to `data/results/01.json`.
@@ -14,8 +14,10 @@ import argparse
 import os
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from keeping import figures, kept, kept_data, write_summary
 
 import course_lib as cl
@@ -56,32 +58,72 @@ def sorted_after(
 
 
 def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
-    """Few examples, wrong labels and a leak, for each seed; the whole honest study is an arm of each."""
+    """Few examples, wrong labels and two leaks, for each seed; the whole honest study is an arm of each.
+
+    One leak is hidden: stories that the exam asks for were studied in other words. The other is the exam itself.
+    """
     study, test = cl.load_tickets("train"), cl.load_tickets("test")
-    found: dict[str, Any] = {
-        "few": {str(n): [] for n in SIZES},
-        "noise": {str(share): [] for share in NOISE},
-        "leak": {"honest": [], "leaky": []},
-    }
-
-    def note(runs: list[dict[str, Any]], report: cl.Report, seed: int) -> None:
-        runs.append({"seed": seed, **figures(report)})
-
+    few: dict[int, list[cl.Report]] = {n: [] for n in SIZES}
+    noise: dict[float, list[cl.Report]] = {share: [] for share in NOISE}
+    leak: dict[str, list[cl.Report]] = {"honest": [], "leaky": [], "copied": []}
     for seed in seeds:
+
+        def studied(name: str, letters: Sequence[Ticket], asked: Sequence[Ticket], seed: int = seed) -> cl.Report:
+            return sorted_after(gp, f"{name}-seed-{seed}", letters, asked, seed)
+
         for n in SIZES:
-            name = f"few-{n}-seed-{seed}"
-            note(found["few"][str(n)], sorted_after(gp, name, cl.few(study, n, seed), test, seed), seed)
-        whole = found["few"][str(len(study))][-1]
-        found["noise"]["0.0"].append(whole)
-        found["leak"]["honest"].append(whole)
+            few[n].append(studied(f"few-{n}", cl.few(study, n, seed), test))
+        noise[0.0].append(few[len(study)][-1])
+        leak["honest"].append(few[len(study)][-1])
         for share in NOISE[1:]:
             wrong = cl.with_wrong_labels(study, share, seed)
-            report = sorted_after(gp, f"noise-{share}-seed-{seed}", cl.few(wrong, len(wrong), seed), test, seed)
-            note(found["noise"][str(share)], report, seed)
+            noise[share].append(studied(f"noise-{share}", cl.few(wrong, len(wrong), seed), test))
         leaky, leaky_test = cl.leaky_split(seed)
-        report = sorted_after(gp, f"leaky-seed-{seed}", cl.few(leaky, len(leaky), seed), leaky_test, seed)
-        note(found["leak"]["leaky"], report, seed)
-    return found
+        leak["leaky"].append(studied("leaky", cl.few(leaky, len(leaky), seed), leaky_test))
+        leak["copied"].append(studied("copied", cl.few(test, len(test), seed), test))
+    found = {"few": few, "noise": noise, "leak": leak}
+    figured = {
+        arm: {str(key): [{"seed": s, **figures(r)} for s, r in zip(seeds, reports)] for key, reports in kinds.items()}
+        for arm, kinds in found.items()
+    }
+    differences = {
+        **{f"{kind} minus honest": apart(leak[kind], leak["honest"]) for kind in ("leaky", "copied")},
+        **{f"{share} wrong minus none": paired(noise[share], noise[0.0]) for share in NOISE[1:]},
+        "576 minus 100": paired(few[576], few[100]),
+    }
+    return {**figured, "differences": differences}
+
+
+def paired(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, float]:
+    """Difference in accuracy on the same letters, seed by seed, with a 95% interval."""
+
+    def pooled(reports: Sequence[cl.Report]) -> cl.Report:
+        rows = [replace(row, id=f"{row.id}/{i}") for i, report in enumerate(reports) for row in report.rows]
+        return cl.Report("all seeds", "tickets", tuple(rows))
+
+    found = cl.paired_difference(pooled(some), pooled(others))
+    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
+
+
+def apart(some: Sequence[cl.Report], others: Sequence[cl.Report], rounds: int = 2000) -> dict[str, float]:
+    """Difference in accuracy between runs on different letters, with a 95% interval.
+
+    By the bootstrap, in which whole issues are drawn: letters on one issue, and seeds, are no independent evidence.
+    """
+    rng = np.random.default_rng(0)
+
+    def means(reports: Sequence[cl.Report]) -> tuple[float, np.ndarray]:
+        issues: dict[str, list[float]] = {}
+        for report in reports:
+            for row, hit in zip(report.rows, report.hits()):
+                issues.setdefault(row.fact, []).append(float(hit))
+        right, asked = (np.array([f(hits) for hits in issues.values()]) for f in (sum, len))
+        drawn = rng.integers(len(issues), size=(rounds, len(issues)))
+        return right.sum() / asked.sum(), right[drawn].sum(1) / asked[drawn].sum(1)
+
+    (a, many_a), (b, many_b) = means(some), means(others)
+    low, high = np.percentile(many_a - many_b, (2.5, 97.5))
+    return {"value": round(float(a - b), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
 def overfitting(gp: cl.ChatModel) -> dict[str, Any]:
@@ -163,7 +205,7 @@ def main() -> None:
             "scratch": scratch,
             "scratch_steps": SCRATCH_STEPS,
             "headline": f"letters to the right one of eight desks: {mean(few['10']):.2f} from 10 examples, "
-            f"{mean(few['576']):.2f} from 576; a leaky split claims {mean(leak['leaky']):.2f} "
+            f"{mean(few['576']):.2f} from 576; studying the exam itself claims {mean(leak['copied']):.2f} "
             f"(n = {n}, {len(seeds)} seed{'s' * (len(seeds) > 1)})",
         },
     )
