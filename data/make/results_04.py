@@ -7,8 +7,8 @@ rates; the rate that does best on validation letters is run with every seed. The
 how large it should be, in how many directions full fine-tuning moves, what four bits cost, and what a step costs in
 time and memory. Two processes may share the work, each with parts of its own:
 
-    OMP_NUM_THREADS=1 python data/make/results_04.py --only lora place rank quantization
-    OMP_NUM_THREADS=1 python data/make/results_04.py --only full qlora adapter prefix prompt directions
+    OMP_NUM_THREADS=1 python data/make/results_04.py --only lora adapter place rank quantization
+    OMP_NUM_THREADS=1 python data/make/results_04.py --only full qlora prefix prompt directions
 
 A last run without --only measures the steps, alone on the machine, and writes `data/results/04.json`; single runs are
 kept in `data/results/04/`. All is computed in fp32, so that memory compares like with like, as it is on most laptops.
@@ -23,9 +23,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-
-# Before torch is loaded: oneDNN then multiplies no bf16, and the session computes in fp32.
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
 
 import four_bits
 import low_rank
@@ -267,6 +264,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"one or more of {', '.join(PARTS)}")
     options = parser.parse_args()
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # multiplies no bf16, so that the session takes fp32
     bench = Bench()
     if options.only:
         for part in options.only:
