@@ -32,7 +32,7 @@ from keeping import kept_data, write_summary
 import course_lib as cl
 from course_lib.reports import Row
 
-LETTERS, EPOCHS, BATCH, GENERAL = 144, 2, 4, 100
+LETTERS, EPOCHS, BATCH, GENERAL = 192, 2, 4, 100
 # What a rank counts differs (see `cl.finetune`): LoRA's and the bottleneck's give about as many parameters.
 RANK = {"full": 8, "lora": 8, "qlora": 8, "adapter": 32, "prompt": 16, "prefix": 16}
 # Half a decade apart. Of LoRA and full it is also asked which of them wants the higher rate.
