@@ -126,7 +126,7 @@ class Precision:
 PRECISIONS = {
     "fp32": Precision(4, 4, 8),  # the course, on most CPUs
     "mixed": Precision(2, 2, 12),  # Rajbhandari et al. 2020, ZeRO (arXiv 1910.02054), section 3.1: 16 bytes
-    "16-bit": Precision(2, 2, 8),  # the 12 bytes behind QLoRA's "more than 780 GB" (arXiv 2305.14314, section 1)
+    "16-bit": Precision(2, 2, 8),  # 12 bytes, which "more than 780 GB" for 65B come to (arXiv 2305.14314, section 1)
     "16-bit states": Precision(2, 0, 4),  # weights and Adam alone, which LoRA's "up to 2/3" compares (2106.09685, 4.2)
 }
 

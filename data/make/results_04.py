@@ -271,13 +271,13 @@ def main() -> None:
             PARTS[part](bench, options.seeds)
         return
     found = {part: make(bench, options.seeds) for part, make in PARTS.items()}
-    methods = {method: found[method] for method in RATES}
+    methods = {method: found[method] for method in RANK}
     for name, format in found["quantization"]["formats"].items():
         format["bytes"] = four_bits.size(name, bench.gp)
     before = kept_data("04", "before", lambda: {
         exam: marks(cl.evaluate(bench.gp, asked)) for exam, asked in bench.exams.items()
     })  # fmt: skip
-    arms = {method: methods[method]["runs"] for method in RATES} | found["place"]
+    arms = {method: row["runs"] for method, row in methods.items()} | found["place"]
     arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
     marked = pooled(bench, arms)
     lora, full = (marked[method]["test"]["accuracy"] for method in ("lora", "full"))
