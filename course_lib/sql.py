@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from course_lib.datasets import Exam, Example, Question, numbered_rows
-from course_lib.errors import CourseError, DataError
+from course_lib.errors import CourseError, DataError, choose
 from course_lib.models import Answer, ChatModel, Messages
 from course_lib.sampling import in_turns, shuffled
 from course_lib.settings import data_dir
@@ -106,6 +106,23 @@ class SqlTask:
     def __repr__(self) -> str:
         exams = (self.validation, self.values, self.wordings, self.combinations, self.second_schema)
         return f"SqlTask({len(self.train):,} training pairs; {', '.join(f'{exam.name} {len(exam)}' for exam in exams)})"
+
+    def about(self, patterns: Iterable[str]) -> SqlTask:
+        """A smaller task: only these patterns are trained and examined; new combinations and other tables stay whole.
+
+        Raises
+        ------
+        ChoiceError
+            If nothing is trained of a pattern.
+        """
+        known = {pair.pattern for pair in self.train}
+        wanted = {choose("pattern", pattern, sorted(known)) for pattern in patterns}
+
+        def examined(exam: Exam) -> Exam:
+            return replace(exam, test=tuple(question for question in exam if question.kind in wanted))
+
+        kept = {name: examined(getattr(self, name)) for name in ("validation", "values", "wordings", "dated")}
+        return replace(self, train=[pair for pair in self.train if pair.pattern in wanted], **kept)
 
     def train_pairs(self, n: int | None = None, seed: int = 0) -> list[SqlPair]:
         """`n` training pairs, spread evenly over patterns and wordings; all if None. The first 100 are in the 300.

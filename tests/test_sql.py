@@ -96,6 +96,19 @@ def test_a_training_set_of_an_impossible_size_is_refused(task, n):
         task.train_examples(n)
 
 
+def test_a_task_about_some_patterns_trains_and_examines_no_others(task):
+    wanted = {"orders-last-month", "users-in-state"}
+    small = task.about(wanted)
+    assert {pair.pattern for pair in small.train} == wanted
+    for exam in (small.validation, small.values, small.wordings, small.dated):
+        assert len(exam) and {question.kind for question in exam} <= wanted and exam.grader
+    assert [q.id for q in small.wordings] == [q.id for q in task.wordings if q.kind in wanted]
+    assert small.combinations == task.combinations and small.second_schema == task.second_schema
+    assert len(task.about(pair.pattern for pair in task.train).values) == len(task.values)
+    with pytest.raises(ChoiceError, match="Did you mean 'users-in-state'"):
+        task.about(["users-in-stat"])
+
+
 def test_the_dated_exam_asks_every_question_of_the_shop_that_needs_the_day_and_no_other(task):
     folder = ROOT / "data" / "sql"
     rows = [row for name in ("values", "wordings", "combinations") for row in read_jsonl(folder / f"{name}.jsonl")]
