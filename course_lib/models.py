@@ -196,7 +196,9 @@ class ChatModel:
             folder.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
             try:
-                self.model.save_pretrained(draft)
+                # Embeddings are never trained here; asked to find out, PEFT would look the base up on the hub.
+                known = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
+                self.model.save_pretrained(draft, **known)
                 self.tokenizer.save_pretrained(draft)
                 for path in draft.iterdir():
                     path.replace(folder / path.name)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -71,6 +72,17 @@ def test_a_saved_adapter_is_a_plain_peft_folder_that_loads_and_says_the_same(sav
     folder = tuned.save(saved.parent / "adapter")
     assert {"adapter_config.json", "adapter_model.safetensors"} <= {p.name for p in folder.iterdir()}
     assert load_model(folder).generate(QUESTIONS, 12) == tuned.generate(QUESTIONS, 12) != before
+
+
+def test_saving_an_adapter_asks_nobody_about_its_base(saved):
+    from peft import LoraConfig, get_peft_model
+
+    plain = load_model(saved)
+    plain.model.config.name_or_path = "nobody/here"  # what PEFT would look up on the hub, and warn that it cannot
+    adapted = get_peft_model(plain.model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        ChatModel(adapted, plain.tokenizer, "tuned", "tuned").save(saved.parent / "adapter")
 
 
 def test_two_models_in_folders_of_one_name_are_told_apart(talker, saved, tmp_path):

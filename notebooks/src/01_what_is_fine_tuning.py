@@ -127,7 +127,7 @@ print("learned:", [gp.tokenizer.decode([label]) for label in labels if label != 
 # Next, the *loss*: how surprised the model is by the right answer, averaged over its tokens. A loss of 0 would mean that it was
 # certain. Each 0.69 more means half the probability.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import copy
 
 student = copy.deepcopy(gp.model).float().requires_grad_(True)
@@ -139,13 +139,13 @@ def surprise():
 
 
 loss = surprise()
-print(f"loss {loss.item():.1f}: on the average it gave each right token a probability of {torch.exp(-loss).item():.5f}")
+print(f"loss {loss.item():.1f}: on the average it gave each right token one chance in {torch.exp(loss).item():,.0f}")
 
 # %% [markdown]
 # `loss.backward()` works out for each weight which way to nudge it, and how strongly it pulls, to make the loss smaller: the
 # *gradient*. There are more than a hundred million of them. Let us follow one.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 loss.backward()
 weights = student.model.layers[20].mlp.up_proj.weight
 spot = divmod(int(weights.grad.abs().argmax()), weights.shape[1])  # where the pull is strongest
@@ -573,14 +573,15 @@ for kind in ("adapter", "merged"):
     print(f"{kind:8} {size / 1e6:6.1f} MB")
 
 # %% [markdown]
-# Loaded again, as anybody would load it, does it say the same?
+# Loaded again, as anybody would load it, does the merged one say the same? (Where weights are kept in 16 bits, a small change that is
+# added to a large weight is rounded: there a doubtful letter may now go to another desk.)
 
 # %%
-letters = [question.question for question in twenty[:8]]
+letters = [question.question for question in twenty]
 again = cl.load_model(home / "merged")
-same = again.generate(letters, 8) == specialist.generate(letters, 8)
-print("the merged file says the same as the specialist:", same)
-assert same, "file: a merged model should answer as the adapter does"
+same = sum(a == b for a, b in zip(again.generate(letters, 8), specialist.generate(letters, 8)))
+print("the merged file says the same as the specialist, to at least 18 of 20 letters:", same >= 18)
+assert same >= 18, "file: a merged model should answer as the adapter does"
 
 # %% [markdown]
 # ### Exercise 1 · What does the loss look at?
