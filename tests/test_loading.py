@@ -78,8 +78,9 @@ def test_saving_an_adapter_asks_nobody_about_its_base(saved):
     from peft import LoraConfig, get_peft_model
 
     plain = load_model(saved)
-    plain.model.config.name_or_path = "nobody/here"  # what PEFT would look up on the hub, and warn that it cannot
     adapted = get_peft_model(plain.model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    # What PEFT would look up on the hub, and warn that it cannot.
+    adapted.active_peft_config.base_model_name_or_path = "nobody/here"
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         ChatModel(adapted, plain.tokenizer, "tuned", "tuned").save(saved.parent / "adapter")
