@@ -646,7 +646,7 @@ cl.quiz(
 # ## What was measured
 
 # %% tags=["nbval-ignore-output"]
-cl.compare({"told the rules": prompted, "specialist": sorts}, exam).table()
+result.table()
 
 # %% [markdown]
 # And how far you have come:
