@@ -439,14 +439,15 @@ def test_vectors_that_were_lost_are_noticed_though_chroma_finds_the_rest(tmp_pat
     # Above a thousand passages Chroma keeps vectors in a folder of their own, and does not miss it.
     library = tmp_path / "library"
     library.mkdir()
-    (library / "wells.md").write_text("\n\n".join(f"Town {i} has {i} wells." for i in range(1010)))
+    (library / "wells.md").write_text("\n\n".join(f"Town {i} has {7 * i} wells." for i in range(1010)))
     place = tmp_path / "index"
     build_index(library, place, passage_tokens=5)
     restarted()
     (folder,) = (path for path in place.iterdir() if path.is_dir())
     shutil.rmtree(folder)
     index = build_index(library, place, passage_tokens=5)
-    assert len(index.search("wells", 1010)) > 900, "all but what HNSW misses among vectors so alike"
+    # Of vectors so alike HNSW itself misses some; of an index that lost them no more than the last ten would be found.
+    assert len(index.search("wells", 1010)) > 1010 * 2 / 3
 
 
 def test_building_one_index_anew_leaves_another_that_is_open_in_order(library, tmp_path, small_embedder):
