@@ -64,6 +64,19 @@ def test_the_summary_of_lesson_02_says_what_its_reports_say():
             assert run["exam"]["accuracy"] == round(report.accuracy, 4)
 
 
-@pytest.mark.parametrize("lesson", ["00", "02"])
+def test_the_summary_of_lesson_01_says_what_its_reports_say():
+    summary = load_results("01")
+    stems = {"few": "few-{}", "noise": "noise-{}", "leak": "{}"}
+    for arm, stem in stems.items():
+        for kind, runs in summary[arm].items():
+            if kind in ("0.0", "honest"):  # the whole of the honest study, which is an arm of each
+                assert runs == summary["few"]["576"]
+                continue
+            for run in runs:
+                report = Report.load(RESULTS / "01" / f"{stem.format(kind)}-seed-{run['seed']}.json")
+                assert (run["accuracy"], run["n"]) == (round(report.accuracy, 4), report.n)
+
+
+@pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))
 def test_a_lesson_with_results_has_a_headline(lesson: str):
     assert json.loads((RESULTS / f"{lesson}.json").read_text(encoding="utf-8"))["headline"]
