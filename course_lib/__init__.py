@@ -35,7 +35,7 @@ _HOME = {
     ],
     "sql_text": ["standard_style"],
     "sql_running": ["SqlError", "run_sql", "same_results"],
-    "sql": ["SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"],
+    "sql": ["FRONT_DESK", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"],
     "sql_cleaning": ["clean"],
     "documents": ["Document", "Passage", "read_documents"],
     "retrieval": ["ChromaStore", "Index", "build_index"],

@@ -22,13 +22,21 @@ from course_lib.sql_databases import Databases, Schema, load_schema
 from course_lib.sql_running import SqlError, run_sql, same_results
 from course_lib.sql_text import extract_sql, normal_form
 
-__all__ = ["ExecutionGrader", "SqlAnswer", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"]
+__all__ = [
+    "FRONT_DESK", "ExecutionGrader", "SqlAnswer", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt",
+]  # fmt: skip
 
 INSTRUCTION = "Write one SQLite query."
 # The longest right query has 66 tokens.
 SQL_TOKENS = 96
 
 SHOP_EXAMS = ("values", "wordings", "combinations")
+# What is asked at the front desk every day: few enough patterns to learn in minutes.
+FRONT_DESK = (
+    "users-in-state", "user-names-in-city", "user-count-in-state", "products-in-category", "products-under-price",
+    "average-price-of-category", "dearest-products", "orders-with-status", "status-count-since", "orders-last-month",
+    "orders-of-person", "users-with-status",
+)  # fmt: skip
 
 # What a row of the data may lack.
 OPTIONAL = {"pattern": "", "wording": "", "needs_date": False, "features": [], "planted": ""}

@@ -17,7 +17,7 @@ from course_lib.errors import ChoiceError, CourseError, DataError
 from course_lib.evaluation import evaluate
 from course_lib.models import Answer
 from course_lib.settings import ROOT
-from course_lib.sql import ExecutionGrader, SqlPair, SqlWriter, load_sql, sql_prompt
+from course_lib.sql import FRONT_DESK, ExecutionGrader, SqlPair, SqlWriter, load_sql, sql_prompt
 from course_lib.sql_cleaning import clean
 from course_lib.sql_databases import Databases, load_schema
 from course_lib.sql_running import SqlError, run_sql, same_results
@@ -107,6 +107,13 @@ def test_a_task_about_some_patterns_trains_and_examines_no_others(task):
     assert len(task.about(pair.pattern for pair in task.train).values) == len(task.values)
     with pytest.raises(ChoiceError, match="Did you mean 'users-in-state'"):
         task.about(["users-in-stat"])
+
+
+def test_the_front_desk_has_the_patterns_of_the_sources_and_enough_to_train_and_to_examine(task):
+    desk = task.about(FRONT_DESK)
+    assert {CALIFORNIA, LAST_MONTH} <= {(pair.request, pair.sql) for pair in desk.train}
+    assert len(desk.train) > 500 and len(desk.values) >= 40 and len(desk.wordings) == 3 * len(FRONT_DESK)
+    assert {"join", "day", "distinct", "count", "avg", "limit"} <= {f for pair in desk.train for f in pair.features}
 
 
 def test_the_dated_exam_asks_every_question_of_the_shop_that_needs_the_day_and_no_other(task):
