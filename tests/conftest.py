@@ -126,6 +126,34 @@ def recording_model() -> RecordingModel:
     return RecordingModel()
 
 
+@pytest.fixture
+def a_learner_who_begins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No exercise is solved yet; what a test registers besides is taken out again."""
+    from course_lib import exercises
+
+    monkeypatch.setattr(exercises, "_solved", {})
+    registered = dict(exercises.CHECKS)
+    yield
+    exercises.CHECKS.clear()
+    exercises.CHECKS.update(registered)
+
+
+@pytest.fixture
+def said(a_learner_who_begins: None, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Any:
+    """What `check` says to an attempt, in one line; a module's CONTEXT is what its notebook passes along."""
+    from course_lib.exercises import check
+
+    usual = getattr(request.module, "CONTEXT", {})
+
+    def say(key: str, attempt: Any, **context: Any) -> str:
+        assert check(key, attempt, **(context or usual.get(key, {}))) is None
+        out = capsys.readouterr().out
+        assert out.count("\n") == 1, "one line"
+        return out.strip()
+
+    return say
+
+
 @pytest.fixture(scope="module")
 def quick_collector() -> Iterator[None]:
     """The trainer collects garbage once a run: among all that torch imports, that takes longer than the training."""

@@ -4,28 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_lib import exercises
 from course_lib.costs import SHAPES, Shape, trained_parameters
-from course_lib.exercises import check
 
 SHAPE = Shape("small", 30, 576, 1536, 49152, 9, 3, tied=True)
 NEEDS = {"full": 160.0, "lora": 27.5, "qlora": 8.9}
-
-
-@pytest.fixture(autouse=True)
-def a_learner_who_begins(monkeypatch):
-    monkeypatch.setattr(exercises, "_solved", {})
-
-
-@pytest.fixture
-def said(capsys):
-    def say(key, attempt, **context):
-        assert check(key, attempt, **context) is None
-        out = capsys.readouterr().out
-        assert out.count("\n") == 1, "one line"
-        return out.strip()
-
-    return say
 
 
 @pytest.fixture

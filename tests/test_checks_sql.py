@@ -2,7 +2,6 @@
 
 import pytest
 
-from course_lib import exercises
 from course_lib.exercises import check
 from course_lib.sql import load_sql
 
@@ -19,22 +18,6 @@ MINE = [
     ("Which orders are for over five pieces? Show everything.", "SELECT * FROM orders WHERE quantity > 5;"),
     ("orders, quantity above 12", "SELECT * FROM orders WHERE quantity > 12;"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def a_learner_who_begins(monkeypatch):
-    monkeypatch.setattr(exercises, "_solved", {})
-
-
-@pytest.fixture
-def said(capsys):
-    def say(key, attempt, **context):
-        assert check(key, attempt, **(context or CONTEXT[key])) is None
-        out = capsys.readouterr().out
-        assert out.count("\n") == 1, "one line"
-        return out.strip()
-
-    return say
 
 
 @pytest.mark.parametrize(("key", "name"), [("03-caught", "lucky"), ("03-teach", "mine"), ("03-weakest", "weakest")])

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from course_lib import exercises
-from course_lib._checking import CHECKS, Verdict, register
+from course_lib._checking import Verdict, register
 from course_lib.datasets import Exam, Fact, Question, example
 from course_lib.errors import ChoiceError, CourseError
 from course_lib.exercises import check, progress_report
@@ -63,24 +62,7 @@ CONTEXT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def a_learner_who_begins(monkeypatch):
-    monkeypatch.setattr(exercises, "_solved", {})
-    registered = dict(CHECKS)
-    yield
-    CHECKS.clear()  # what a test registered besides is taken out again
-    CHECKS.update(registered)
-
-
-@pytest.fixture
-def said(capsys):
-    def say(key, attempt, **context):
-        assert check(key, attempt, **(context or CONTEXT.get(key, {}))) is None
-        out = capsys.readouterr().out
-        assert out.count("\n") == 1, "one line"
-        return out.strip()
-
-    return say
+pytestmark = pytest.mark.usefixtures("a_learner_who_begins")
 
 
 @pytest.mark.parametrize(
