@@ -95,7 +95,7 @@ prompted.show(4)
 print(f"\n{prompted}")
 
 # %% [markdown]
-# One desk in eight would be right by chance. A large model would do better than this one; ours cannot hold eight rules in
+# One desk in eight would be right by chance. A larger model may do better (try one); ours cannot hold eight rules in
 # mind at once. So it goes back to school.
 #
 # ## What training is, on one letter
@@ -492,7 +492,7 @@ gains.loc[["copied minus honest", "leaky minus honest"]]
 # %% [markdown]
 # The gross leak is worth nearly as much as all honest study, and it is a lie. The hidden one cannot be told from luck here: our clerk
 # reads each letter once, and remembers little of any single story. That is a property of this model and this much study, not a
-# permission: whoever remembers more, a larger model or a longer study, has more to gain from it.
+# permission: whoever remembers more, a larger model or a longer study, may have more to gain from it.
 #
 # Not to leak is easier than to find a leak. One call refuses the hidden kind:
 
