@@ -14,7 +14,7 @@ from typing import Any
 from course_lib.datasets import Example
 from course_lib.errors import TrainingError
 from course_lib.losses import held_out_loss
-from course_lib.methods import Recipe, adapted
+from course_lib.methods import ORDERS, Recipe, adapted
 from course_lib.models import ChatModel
 from course_lib.settings import cache_dir, current
 
@@ -155,7 +155,7 @@ def trainer_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: 
         seed=recipe.seed,
         completion_only_loss=True,
         max_length=None,
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy=ORDERS[recipe.order],
         # TRL turns bf16 and checkpointing on by itself: the first is a trap on most CPUs, the second costs a third.
         bf16=settings.dtype == "bfloat16",
         fp16=settings.dtype == "float16",

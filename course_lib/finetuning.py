@@ -41,6 +41,7 @@ def finetune(
     rank: int = 8,
     layers: str = "all",
     targets: str = "all",
+    order: str = "length",
     seed: int | None = None,
     checkpoint_every: int | None = None,
     from_shelf: bool = False,
@@ -49,7 +50,7 @@ def finetune(
 ) -> ChatModel:
     """Train a copy of a model on prompt-completion examples; the model itself stays as it was.
 
-    The loss is the mean cross entropy of completion tokens; batches are grouped by length; AdamW, linear decay. A run
+    The loss is the mean cross entropy of completion tokens; AdamW, linear decay. A run
     that is interrupted or killed goes on from its last checkpoint, to the same loss, when the same call is made again.
     With `COURSE_REPLAY=1` the adapter that the repository ships for exactly this call is taken instead, after three
     real steps.
@@ -86,6 +87,10 @@ def finetune(
         "lora", "qlora" and "adapter".
     targets
         Which linear layers get LoRA, or an adapter behind the last of them: "all", "attention" or "mlp".
+    order
+        "length" puts examples of about one length into a batch, which saves padding; "random" puts together what chance
+        does. By length, each stretch of up to fifty batches runs from its longest examples to its shortest: a short run
+        that ends so may have forgotten the long ones.
     seed
         Of initialization and order; the session's unless said otherwise.
     checkpoint_every
@@ -101,7 +106,7 @@ def finetune(
     Raises
     ------
     ChoiceError
-        For an unknown method, layers or targets.
+        For an unknown method, layers, targets or order.
     CourseError
         For a rank, batch size, number of epochs or steps, or learning rate that is not a number above 0; for a rank
         above the model's width; for layers or targets of a method that has none; for a model in 4 bits with "full" or
@@ -117,7 +122,7 @@ def finetune(
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
     _check_numbers(rank=rank, batch_size=batch_size, epochs=epochs, learning_rate=rate, every=every)
     chosen = current().seed if seed is None else seed
-    recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets)
+    recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets, order)
     model = merged(model)
     check_method(model, recipe)
     rows = check_examples(examples)

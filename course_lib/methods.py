@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
-__all__ = ["LAYERS", "METHODS", "TARGETS", "Method", "Recipe", "adapted", "check_method", "load_adapted", "wrap"]
+__all__ = [
+    "LAYERS",
+    "METHODS",
+    "ORDERS",
+    "TARGETS",
+    "Method",
+    "Recipe",
+    "adapted",
+    "check_method",
+    "load_adapted",
+    "wrap",
+]
 
 LAYERS = ("all", "upper")
 TARGETS = ("all", "attention", "mlp")
+# How examples are put into batches, by the names that transformers gives to its samplers.
+ORDERS = {"length": "group_by_length", "random": "random"}
 # Where a linear layer stands in a block, by the names that transformers' models give.
 PLACES = {"attention": r"\.(self_attn|attn|attention)\.", "mlp": r"\.(mlp|feed_forward|ffn)\."}
 # The last linear layer of attention and of the MLP: what the bottleneck adapters of Houlsby et al. stand behind.
@@ -40,6 +53,7 @@ class Recipe:
     layers: str
     seed: int
     targets: str = "all"
+    order: str = "length"
 
     def hashed(self) -> dict[str, Any]:
         """What is part of the key.
@@ -82,13 +96,14 @@ def check_method(model: ChatModel, recipe: Recipe) -> None:
     Raises
     ------
     ChoiceError
-        For unknown layers or targets.
+        For unknown layers, targets or order.
     CourseError
         Says what to do instead.
     """
     method = METHODS[recipe.method]
     choose("layers", recipe.layers, LAYERS)
     choose("targets", recipe.targets, TARGETS)
+    choose("order", recipe.order, ORDERS)
     for what in ("layers", "targets"):
         if (value := getattr(recipe, what)) != "all" and not method.placed:
             why = (

@@ -419,17 +419,39 @@ def test_a_saved_full_model_is_a_plain_transformers_folder(tuned, tmp_path):
 # Bad input
 
 
+def test_grouped_by_length_batches_are_read_with_less_padding_than_at_random(tiny_model, monkeypatch):
+    from course_lib import _trainer
+
+    in_vain, loss = [], _trainer.completion_loss
+
+    def looked_at(model, ids, mask, labels):
+        in_vain.append((mask == 0).sum().item())
+        return loss(model, ids, mask, labels)
+
+    monkeypatch.setattr(_trainer, "completion_loss", looked_at)
+    lengthy = [example("Who? " * (1 + 9 * (number % 2)), winner) for number, winner in enumerate(WINNERS * 4)]
+    waste = {}
+    for order in ("length", "random"):
+        in_vain.clear()
+        finetune(tiny_model, lengthy, epochs=1, batch_size=2, rank=4, order=order)
+        assert len(in_vain) == len(lengthy) / 2
+        waste[order] = sum(in_vain)
+    assert waste["length"] < waste["random"] / 2
+
+
 @pytest.mark.parametrize(("method", "hint"), [("lorra", "'lora'"), ("LoRA", "'lora'"), ("ful", "'full'")])
 def test_an_unknown_method_is_refused_with_the_nearest(method, hint, tiny_model):
     with pytest.raises(ChoiceError, match=f"method '{method}' is not one of .* Did you mean {hint}"):
         finetune(tiny_model, EXAMPLES, method)
 
 
-def test_unknown_layers_and_layers_for_full_fine_tuning_are_refused(tiny_model):
+def test_unknown_layers_or_order_and_layers_for_full_fine_tuning_are_refused(tiny_model):
     with pytest.raises(ChoiceError, match="layers 'uper' is not one of all, upper"):
         finetune(tiny_model, EXAMPLES, layers="uper")
     with pytest.raises(CourseError, match="full fine-tuning trains all layers"):
         finetune(tiny_model, EXAMPLES, "full", layers="upper")
+    with pytest.raises(ChoiceError, match="order 'chance' is not one of length, random"):
+        finetune(tiny_model, EXAMPLES, order="chance")
 
 
 @pytest.mark.parametrize("what", ["rank", "batch_size", "epochs", "learning_rate"])
