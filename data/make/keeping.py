@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def figures(report: cl.Report) -> dict[str, Any]:
         "n": report.n,
         "tokens": round(report.tokens_per_question, 1),
     }
+
+
+def pooled(reports: Sequence[cl.Report]) -> cl.Report:
+    """The reports of one exam by several seeds as one: its intervals draw facts, each with the answers of all seeds."""
+    rows = tuple(replace(row, id=f"{row.id}/{seed}") for seed, report in enumerate(reports) for row in report.rows)
+    return cl.Report(reports[0].name, reports[0].exam, rows)
 
 
 def write_summary(lesson: str, summary: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The full-size measurements behind lesson 03. Resumable, some five hours on one AVX2 core.
+"""The full-size measurements behind lesson 03. Resumable, some four hours on one core.
 
     python data/make/results_03.py [--only PART ...] [--seeds 0 1 2]
 
@@ -47,7 +47,7 @@ FULL_RECIPES: tuple[dict[str, Any], ...] = (
 RECIPE, FULL_RECIPE = RECIPES[1], FULL_RECIPES[0]
 SHOTS = 3
 DESK_SIZES = (25, 50, 100, 200)  # of the desk's learning curve, beside the 300 pairs
-HOUSE_SIZES = (300, 600, 1200)  # of that over all patterns, beside all pairs
+HOUSE_SIZES = (300, 900)  # of that over all patterns, beside all pairs
 ASKED = ("values", "wordings")
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import four_bits
 import low_rank
+import numpy as np
 import stepping
 from keeping import kept_data, write_summary
 
@@ -77,13 +78,21 @@ class Bench:
 
         def make() -> dict[str, Any]:
             tuned = cl.finetune(self.gp, self.study, method, **call)
-            return {
-                "training": figures_of(tuned),
-                **{exam: marks(cl.evaluate(tuned, asked)) for exam, asked in self.exams.items()},
-                **where_and_when(),
-            }
+            return {"training": figures_of(tuned), **self.examined(tuned), **where_and_when()}
 
         return kept_data("04", name, make, {"letters": LETTERS, "method": method, **call})
+
+    def examined(self, model: cl.ChatModel) -> dict[str, Any]:
+        """The marks in the three exams, and how surprised the model is by each right answer of the general one.
+
+        Who has sorted nothing but letters answers everything with a desk: of general knowledge nothing is *said* any
+        more, by any method. The loss tells how far it has gone.
+        """
+        general = [cl.example(asked.question, asked.answer) for asked in self.exams["general"]]
+        return {
+            **{exam: marks(cl.evaluate(model, asked)) for exam, asked in self.exams.items()},
+            "surprise": [round(cl.held_out_loss(model, [answer]), 3) for answer in general],
+        }
 
     def lora_rate(self) -> float:
         return self.search("lora")[0]
@@ -238,24 +247,43 @@ def differences(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) 
             difference = cl.paired_difference(bench.report(name, exam, runs), bench.report("lora", exam, alike))
             value, low, high = (round(end, 4) for end in (difference.value, difference.low, difference.high))
             found.setdefault(name, {})[exam] = {"value": value, "low": low, "high": high, "seeds": len(runs)}
+        found[name]["surprise"] = mean(surprise(runs) - surprise(alike)) | {"seeds": len(runs)}
     return found
 
 
+def surprise(runs: Mapping[int, dict[str, Any]]) -> np.ndarray:
+    """Loss on each right answer to a general question, in nats a token, mean over seeds: (questions,)."""
+    return np.mean([run["surprise"] for run in runs.values()], axis=0)
+
+
+def mean(values: np.ndarray) -> dict[str, float]:
+    """A mean with the 95% interval that drawing questions gives."""
+    from scipy.stats import bootstrap
+
+    rng = np.random.default_rng(0)
+    low, high = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=rng).confidence_interval
+    return {"value": round(float(values.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
 def pooled(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, Any]:
-    """Both exams of each arm over its seeds, with the interval that its issues give."""
+    """Both exams of each arm over its seeds, with the interval that its issues give, and its surprise."""
 
     def figures(name: str, exam: str, runs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         kept = marks(bench.report(name, exam, runs))
         return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": kept["n"], "seeds": len(runs)}
 
-    return {name: {exam: figures(name, exam, runs) for exam in ("test", "general")} for name, runs in arms.items()}
+    return {
+        name: {exam: figures(name, exam, runs) for exam in ("test", "general")} | {"surprise": mean(surprise(runs))}
+        for name, runs in arms.items()
+    }
 
 
 def short(found: Any) -> Any:
-    """What a lesson quotes: figures, without each verdict and what is the same for all."""
+    """What a lesson quotes: figures, of surprise the mean, without each verdict and what is the same for all."""
     if not isinstance(found, Mapping):
         return found
-    return {str(key): short(value) for key, value in found.items() if key not in ("verdicts", "settings", "machine")}
+    kept = {str(key): short(value) for key, value in found.items() if key not in ("verdicts", "settings", "machine")}
+    return kept | ({"surprise": round(float(np.mean(found["surprise"])), 4)} if "surprise" in found else {})
 
 
 def main() -> None:
@@ -274,9 +302,7 @@ def main() -> None:
     methods = {method: found[method] for method in RANK}
     for name, format in found["quantization"]["formats"].items():
         format["bytes"] = four_bits.size(name, bench.gp)
-    before = kept_data("04", "before", lambda: {
-        exam: marks(cl.evaluate(bench.gp, asked)) for exam, asked in bench.exams.items()
-    })  # fmt: skip
+    before = kept_data("04", "before", lambda: bench.examined(bench.gp))
     arms = {method: row["runs"] for method, row in methods.items()} | found["place"]
     arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
     marked = pooled(bench, arms)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from keeping import pooled
 from results_03 import ASKED, FULL_RECIPE, PAIRS, RECIPE, SHOTS, exams, figures
 
 import course_lib as cl
 
 Reports = Mapping[str, cl.Report]
+Runs = Sequence[Mapping[str, Any]]
 
 
 def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
     """
     untrained = {arm: [{"reports": reports}] for arm, reports in parts["baselines"].items()}
     house = {**untrained, "house": parts["house"][PAIRS], "whole": parts["whole"]}
-    desk = {arm: [{**run, "reports": at_the_desk(run["reports"])} for run in runs] for arm, runs in house.items()}
+    desk = {arm: [{"reports": at_the_desk(run["reports"])} for run in runs] for arm, runs in house.items()}
     desk |= {"desk": parts["desk"], "full": parts["full"]}
     n_whole, seeds = len(task.train), len(parts["whole"])
     sizes = ", ".join(str(len(exam)) for exam in exams(task).values())
@@ -31,36 +33,40 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
         "full_recipe": FULL_RECIPE,
         "validation": {"lora": parts["search"], "full": parts["search-full"]},
         "pairs": {"desk": PAIRS, "full": PAIRS, "house": PAIRS, "whole": n_whole},
-        # Candidate -> exam -> figures, one run a seed. The desk's exams ask about its patterns alone.
+        # Candidate -> exam -> figures, all seeds pooled. The desk's exams ask about its patterns alone.
         "house": {arm: by_exam(runs, exams(task)) for arm, runs in house.items()},
         "desk": {arm: by_exam(runs, ASKED) for arm, runs in desk.items()},
         "training": {arm: [run["training"] for run in parts[arm]] for arm in ("desk", "full", "whole")},
-        "lora_minus_full": [paired(a["reports"], b["reports"]) for a, b in zip(parts["desk"], parts["full"])],
+        "lora_minus_full": {exam: paired(parts["desk"], parts["full"], exam) for exam in ASKED},
         "patterns": {arm: by_pattern(house[arm]) for arm in ("house", "whole")},
         "desk_curve": learning_curve({**parts["desk-curve"], PAIRS: parts["desk"]}),
         "house_curve": learning_curve({**parts["house"], n_whole: parts["whole"]}),
         "day": by_exam(parts["whole"], ("with_the_day", "without_the_day")),
         "confidence": parts["confidence"],
         "limits": [
-            f"Trained on {n_whole:,} pairs about a shop, it wrote {mean(house['whole'], 'second_schema')} of the "
+            f"Trained on {n_whole:,} pairs about a shop, it wrote {share(house['whole'], 'second_schema')} of the "
             f"queries about a library rightly (n = {len(task.second_schema)}), and "
-            f"{mean(house['whole'], 'combinations')} of those that put together what it had studied apart "
+            f"{share(house['whole'], 'combinations')} of those that put together what it had studied apart "
             f"(n = {len(task.combinations)})"
         ],
-        "headline": f"right queries for the front desk: before {mean(desk['before'], 'values')}, with {SHOTS} examples "
-        f"{mean(desk['examples'], 'values')}, after {PAIRS} pairs {mean(desk['desk'], 'values')} and in new wordings "
-        f"{mean(desk['desk'], 'wordings')} (n = {desk['desk'][0]['reports']['values'].n}, "
+        "headline": f"right queries for the front desk: before {share(desk['before'], 'values')}, with {SHOTS} "
+        f"examples {share(desk['examples'], 'values')}, after {PAIRS} pairs {share(desk['desk'], 'values')} and in new "
+        f"wordings {share(desk['desk'], 'wordings')} (n = {desk['desk'][0]['reports']['values'].n}, "
         f"{desk['desk'][0]['reports']['wordings'].n}); for the house after {n_whole:,} pairs: new values "
-        f"{mean(house['whole'], 'values')}, wordings {mean(house['whole'], 'wordings')}, combinations "
-        f"{mean(house['whole'], 'combinations')}, another schema {mean(house['whole'], 'second_schema')} "
+        f"{share(house['whole'], 'values')}, wordings {share(house['whole'], 'wordings')}, combinations "
+        f"{share(house['whole'], 'combinations')}, another schema {share(house['whole'], 'second_schema')} "
         f"(n = {sizes}; {seeds} seed{'s' * (seeds > 1)})",
     }
 
 
-def mean(runs: Sequence[Mapping], exam: str) -> str:
+def sat(runs: Runs, exam: str) -> cl.Report:
+    """What some runs, one a seed, did in one exam."""
+    return pooled([run["reports"][exam] for run in runs])
+
+
+def share(runs: Runs, exam: str) -> str:
     """Mean accuracy over seeds, as a sentence says it."""
-    marks = [run["reports"][exam].accuracy for run in runs]
-    return f"{sum(marks) / len(marks):.2f}"
+    return f"{sat(runs, exam).accuracy:.2f}"
 
 
 def at_the_desk(reports: Reports) -> dict[str, cl.Report]:
@@ -72,19 +78,21 @@ def at_the_desk(reports: Reports) -> dict[str, cl.Report]:
     }
 
 
-def by_exam(runs: Sequence[Mapping], names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """The figures of some runs, exam by exam."""
-    return {name: [figures(run["reports"][name]) for run in runs] for name in names}
+def by_exam(runs: Runs, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The figures of some runs, exam by exam; `seeds` has the accuracy of each by itself."""
+    return {
+        name: figures(sat(runs, name)) | {"seeds": [round(run["reports"][name].accuracy, 4) for run in runs]}
+        for name in names
+    }
 
 
-def paired(better: Reports, worse: Reports) -> dict[str, float]:
-    """The paired difference of two students on the desk's two exams together."""
-    both = [cl.Report("both", "desk", tuple(row for name in ASKED for row in r[name].rows)) for r in (better, worse)]
-    found = cl.paired_difference(*both)
+def paired(better: Runs, worse: Runs, exam: str) -> dict[str, float]:
+    """The paired difference of two kinds of student in one exam, seed by seed and question by question."""
+    found = cl.paired_difference(sat(better, exam), sat(worse, exam))
     return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4), "n": found.n}
 
 
-def by_pattern(runs: Sequence[Mapping]) -> dict[str, dict[str, list[int]]]:
+def by_pattern(runs: Runs) -> dict[str, dict[str, list[int]]]:
     """For each exam and each pattern: queries that were right, and questions, over all seeds."""
     found: dict[str, dict[str, list[int]]] = {}
     for run in runs:
@@ -99,10 +107,10 @@ def by_pattern(runs: Sequence[Mapping]) -> dict[str, dict[str, list[int]]]:
 
 def pattern(row: Any) -> str:
     """The pattern of a question, which its id begins with."""
-    return row.id.rpartition(".")[0]
+    return row.id.partition(".")[0]
 
 
-def learning_curve(runs: Mapping[int, Sequence[Mapping]]) -> dict[str, dict[str, list[float]]]:
+def learning_curve(runs: Mapping[int, Runs]) -> dict[str, dict[str, list[float]]]:
     """Accuracy on values and wordings by number of pairs, one figure a seed."""
     return {
         str(n): {exam: [round(run["reports"][exam].accuracy, 4) for run in runs[n]] for exam in ASKED}
