@@ -102,13 +102,17 @@ def test_several_seeds_of_one_question_are_one_draw(bench):
 def test_arms_are_compared_with_lora_of_the_same_seeds(bench):
     exams = {"general": bench.exams["test"], "test": bench.exams["test"]}
     bench.exams = exams
-    right, wrong = ({exam: kept(letters) for exam in exams} for letters in ("eeee", "wwww"))
+    right = {exam: kept("eeee") for exam in exams} | {"surprise": [1.0, 2.0, 3.0, 4.0]}
+    wrong = {exam: kept("wwww") for exam in exams} | {"surprise": [3.0, 4.0, 5.0, 6.0]}
     arms = {"lora": {0: right, 1: wrong}, "full": {0: right, 1: right}, "rank-1": {0: right}}
     found = results_04.differences(bench, arms)
     assert (found["full"]["test"]["value"], found["full"]["test"]["seeds"]) == (0.5, 2)
     assert (found["rank-1"]["general"]["value"], found["rank-1"]["general"]["seeds"]) == (0.0, 1)
+    assert found["full"]["surprise"] == {"value": -1.0, "low": -1.0, "high": -1.0, "seeds": 2}, "1 to 4, against 2 to 5"
     assert "lora" not in found
-    assert results_04.pooled(bench, arms)["lora"]["test"]["accuracy"] == 0.5
+    pooled = results_04.pooled(bench, arms)["lora"]
+    assert pooled["test"]["accuracy"] == 0.5
+    assert pooled["surprise"]["value"] == 3.5 and pooled["surprise"]["low"] < 3.5 < pooled["surprise"]["high"]
 
 
 def test_of_equal_rates_the_lowest_is_chosen():
@@ -123,7 +127,8 @@ def test_of_equal_rates_the_lowest_is_chosen():
 
 def test_what_a_lesson_quotes_has_no_letters_for_single_verdicts():
     run = {"test": {"accuracy": 0.5, "verdicts": "ew"}, "settings": {"rank": 8}, "machine": "m", "date": "d"}
-    assert results_04.short({0: run}) == {"0": {"test": {"accuracy": 0.5}, "date": "d"}}
+    run["surprise"] = [1.0, 2.0]
+    assert results_04.short({0: run}) == {"0": {"test": {"accuracy": 0.5}, "date": "d", "surprise": 1.5}}
     assert json.dumps(results_04.short({0: run}))
 
 
