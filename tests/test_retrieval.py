@@ -8,7 +8,7 @@ import pytest
 from course_lib import cache_dir
 from course_lib.documents import Document, read_document, read_documents, split_into_passages
 from course_lib.errors import CourseError, DataError
-from course_lib.retrieval import Index, build_index
+from course_lib.retrieval import PROBE, Index, build_index
 
 GUIDE = """---
 id: wren-guide
@@ -51,9 +51,14 @@ def restarted():
 
 @pytest.fixture
 def embedded(small_embedder, monkeypatch):
-    """Every text that was embedded, in order."""
+    """Every text that was embedded, in order, but for the sentence that tells embedding models apart."""
     seen, encode = [], small_embedder.encode
-    monkeypatch.setattr(small_embedder, "encode", lambda texts, **_: seen.extend(texts) or encode(texts))
+
+    def watched(texts, **_):
+        seen.extend(text for text in texts if text != PROBE)
+        return encode(texts)
+
+    monkeypatch.setattr(small_embedder, "encode", watched)
     return seen
 
 
@@ -140,7 +145,7 @@ def test_a_folder_is_looked_for_here_and_then_in_the_repository(tmp_path, monkey
 def test_a_missing_folder_and_an_empty_one_say_what_to_do(tmp_path):
     with pytest.raises(DataError, match="no folder libary: give the path"):
         read_documents("libary")
-    with pytest.raises(DataError, match=r"no document in .*: put \.md or \.txt files there"):
+    with pytest.raises(DataError, match=r"no document in .*: put \.md, \.txt or \.pdf files there"):
         read_documents(tmp_path)
 
 
@@ -343,7 +348,7 @@ def test_an_interrupted_build_is_finished_by_the_next_with_every_document_whole(
 
     def interrupted(texts, **options):
         calls.append(len(texts))
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise KeyboardInterrupt
         return encode(texts, **options)
 

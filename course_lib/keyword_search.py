@@ -1,0 +1,65 @@
+"""Search by words: BM25, by the library bm25s. What search by meaning is held against, and joined with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from course_lib.datasets import normalise
+from course_lib.documents import Passage
+from course_lib.filters import matches
+from course_lib.retrieval import Retriever
+
+__all__ = ["KeywordIndex"]
+
+
+class KeywordIndex(Retriever):
+    """Finds passages that share words with the question, rare words counting most.
+
+    A passage that shares none is not found at all, so that fewer than `k` may come back. Follows the index that it was
+    made from: what is added or deleted there is added or deleted here.
+
+    Robertson & Zaragoza 2009, *The Probabilistic Relevance Framework: BM25 and Beyond*.
+
+    Attributes
+    ----------
+    index
+        Where the passages come from; any retriever.
+    k1, b
+        How soon a repeated word counts no more, and how much long passages are held back.
+    """
+
+    def __init__(self, index: Retriever, k1: float = 1.5, b: float = 0.75) -> None:
+        self.index, self.k1, self.b = index, k1, b
+        self._held: list[Passage] = []
+        self._bm25: Any = None
+
+    def passages(self) -> list[Passage]:
+        """Every passage that can be found."""
+        return self.index.passages()
+
+    def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
+        self._follow()
+        allowed = [i for i, passage in enumerate(self._held) if matches(passage, where)]
+        return [self._best(query, k, allowed) for query in queries] if allowed else [[] for _ in queries]
+
+    def _follow(self) -> None:
+        """Index the words anew if the passages are others than before: a deleted one must not be found here."""
+        import bm25s
+
+        held = self.passages()
+        if held == self._held:
+            return
+        self._held, self._bm25 = held, bm25s.BM25(k1=self.k1, b=self.b)
+        if held:
+            words = [list(normalise(f"{passage.title}\n{passage.text}")) for passage in held]
+            self._bm25.index(words, show_progress=False)
+
+    def _best(self, query: str, k: int, allowed: list[int]) -> list[Passage]:
+        known = [word for word in normalise(query) if word in self._bm25.vocab_dict]
+        if not known:
+            return []
+        scores = self._bm25.get_scores(known)  # (N,)
+        ranked = sorted((i for i in allowed if scores[i] > 0), key=lambda i: -scores[i])
+        return [replace(self._held[i], score=float(scores[i])) for i in ranked[:k]]
