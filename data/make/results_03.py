@@ -47,7 +47,7 @@ FULL_RECIPES: tuple[dict[str, Any], ...] = (
 RECIPE, FULL_RECIPE = RECIPES[1], FULL_RECIPES[0]
 SHOTS = 3
 DESK_SIZES = (25, 50, 100, 200)  # of the desk's learning curve, beside the 300 pairs
-HOUSE_SIZES = (300, 900)  # of that over all patterns, beside all pairs
+HOUSE_SIZES = (300,)  # of that over all patterns, beside all pairs
 ASKED = ("values", "wordings")
 
 
