@@ -69,6 +69,11 @@ class Passage:
     kind: str = ""
     audience: str = ""
 
+    @property
+    def searched(self) -> str:
+        """What searches look at: the title too, so that a passage that says "it" is still found by its subject."""
+        return f"{self.title}\n{self.text}"
+
 
 def read_documents(folder: str | Path) -> list[Document]:
     """Every document below a folder, in order of path; see `build_index` for what is raised."""

@@ -53,7 +53,7 @@ class KeywordIndex(Retriever):
             return
         self._held, self._bm25 = held, bm25s.BM25(k1=self.k1, b=self.b)
         if held:
-            words = [list(normalise(f"{passage.title}\n{passage.text}")) for passage in held]
+            words = [list(normalise(passage.searched)) for passage in held]
             self._bm25.index(words, show_progress=False)
 
     def _best(self, query: str, k: int, allowed: list[int]) -> list[Passage]:

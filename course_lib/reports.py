@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["Difference", "Report", "Row", "paired_difference", "report_table", "span"]
+__all__ = ["Difference", "Report", "Row", "interval", "paired_difference", "report_table", "span"]
 
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
@@ -97,12 +97,12 @@ class Report:
     @property
     def ci(self) -> tuple[float, float]:
         """95% interval of the accuracy."""
-        return _interval(self.hits(), self._facts())
+        return interval(self.hits(), self._facts())
 
     @property
     def exact_ci(self) -> tuple[float, float]:
         """95% interval of the exact share."""
-        return _interval(self.hits("exact"), self._facts())
+        return interval(self.hits("exact"), self._facts())
 
     @property
     def seconds_per_question(self) -> float:
@@ -224,7 +224,7 @@ def paired_difference(better: Report, worse: Report) -> Difference:
             f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired."
         )
     deltas = better.hits() - worse.hits()
-    low, high = _interval(deltas, better._facts(), low=-1.0)
+    low, high = interval(deltas, better._facts(), low=-1.0)
     return Difference(better.name, worse.name, float(deltas.mean()), low, high, better.n)
 
 
@@ -242,7 +242,7 @@ def span(low: float, high: float, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def _interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
+def interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
     """95% percentile bootstrap interval of a mean, resampling whole clusters.
 
     Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval

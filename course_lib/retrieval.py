@@ -120,8 +120,7 @@ class Index(Retriever):
         with Progress("Reading the library", total) as progress:
             for batch in _batches(pieces):
                 passages = [p for document in batch for p in pieces[document]]
-                # The title is embedded with the text: a passage that says "it" is still found by its subject.
-                vectors = self.embed([f"{p.title}\n{p.text}" for p in passages])
+                vectors = self.embed([p.searched for p in passages])
                 self.store.delete([document.id for document in batch])
                 self.store.add(passages, vectors, [self._digest(d) for d in batch for _ in pieces[d]])
                 progress.advance(len(passages))
@@ -159,7 +158,7 @@ class Index(Retriever):
         return f"{document.digest}/{self.passage_tokens}/{self.overlap}"
 
     def _split(self, document: Document) -> list[Passage]:
-        return split_into_passages(document, self.passage_tokens, self._count_tokens, self.overlap)
+        return split_into_passages(document, self.passage_tokens, self.count_tokens, self.overlap)
 
     def _delete(self, sources: Sequence[str]) -> None:
         self.store.delete(sources)
@@ -169,7 +168,8 @@ class Index(Retriever):
         if hasattr(self.store, "erase"):  # a store in memory has nothing to wipe
             self.store.erase()
 
-    def _count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, as the embedding model counts them."""
         return len(self.embedder.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 

@@ -613,4 +613,4 @@ def test_the_real_embedder_finds_by_meaning_and_fits_its_passages(library):
     index = build_index(library)
     assert index.search("Who repairs pots?", 1)[0].source == "larkspit"
     assert index.embed(["geese"]).shape == (1, 384)
-    assert all(index._count_tokens(p.text) <= index.passage_tokens for p in index.passages())
+    assert all(index.count_tokens(p.text) <= index.passage_tokens for p in index.passages())
