@@ -106,11 +106,13 @@ def finetune_embedder(
 
     from course_lib._trainer import ProgressCallback
 
+    class PlainTrainer(SentenceTransformerTrainer):
+        def add_model_card_callback(self, *_: object) -> None:
+            """No model card is wanted: making its examples draws a bar."""
+
     datasets.disable_progress_bars()
     set_seed(seed)
     tuned = copy.deepcopy(embedder if embedder is not None else load_embedder())
-    # No model card is wanted: making its examples draws a bar, and looks things up on the hub.
-    tuned.model_card_data.generate_widget_examples, tuned.model_card_data.local_files_only = False, True
     rows = datasets.Dataset.from_list(
         [{"anchor": t.question, "positive": t.positive, "negative": t.negative} for t in triples]
     )
@@ -118,7 +120,7 @@ def finetune_embedder(
     with tempfile.TemporaryDirectory() as folder:
         arguments = _arguments(folder, epochs, learning_rate, batch_size, seed)
         try:
-            trainer = SentenceTransformerTrainer(
+            trainer = PlainTrainer(
                 model=tuned, args=arguments, train_dataset=rows, loss=MultipleNegativesRankingLoss(tuned)
             )
             trainer.remove_callback(PrinterCallback)
