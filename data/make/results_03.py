@@ -37,17 +37,18 @@ RECIPES: tuple[dict[str, Any], ...] = (
     {**ONCE, "learning_rate": 1e-3, "batch_size": 4, "layers": "all"},
     {**ONCE, "learning_rate": 2e-3, "batch_size": 8, "layers": "all"},
     {**ONCE, "learning_rate": 4e-3, "batch_size": 4, "layers": "all"},
+    {**ONCE, "learning_rate": 2e-3, "batch_size": 2, "layers": "all"},
+    {**ONCE, "learning_rate": 1e-3, "batch_size": 2, "layers": "all"},
 )
 FULL_RECIPES: tuple[dict[str, Any], ...] = (
     {**ONCE, "method": "full", "learning_rate": 1e-4, "batch_size": 4},
     {**ONCE, "method": "full", "learning_rate": 2e-4, "batch_size": 4},
-    {**ONCE, "method": "full", "learning_rate": 5e-5, "batch_size": 4},
+    {**ONCE, "method": "full", "learning_rate": 1e-4, "batch_size": 2},
 )
 # The lesson makes the same calls: were they to differ, its adapters would not be found (COURSE_REPLAY=strict).
-RECIPE, FULL_RECIPE = RECIPES[1], FULL_RECIPES[0]
+RECIPE, FULL_RECIPE = RECIPES[6], FULL_RECIPES[0]
 SHOTS = 3
 DESK_SIZES = (25, 50, 100, 200)  # of the desk's learning curve, beside the 300 pairs
-HOUSE_SIZES = (300,)  # of that over all patterns, beside all pairs
 ASKED = ("values", "wordings")
 
 
@@ -203,12 +204,12 @@ def measure(part: str, gp: cl.ChatModel, task: cl.SqlTask, seeds: Sequence[int])
         return specialists(gp, task, "whole", None, RECIPE, seeds, tuple(exams(task)), "03-whole")
     if part == "confidence":
         return confidence(gp, task)
-    on, name, sizes = (desk, "desk", DESK_SIZES) if part == "desk-curve" else (task, "house", HOUSE_SIZES)
-    found: dict[int, list[Any]] = {n: [] for n in sizes}
+    if part == "house":
+        return specialists(gp, task, "house", PAIRS, RECIPE, seeds, tuple(exams(task)))
+    found: dict[int, list[Any]] = {n: [] for n in DESK_SIZES}
     for seed in seeds:  # every size once before any size twice
         for n, runs in found.items():
-            asked = tuple(exams(task)) if part == "house" and n == PAIRS else ASKED
-            runs += specialists(gp, on, f"{name}-{n}", n, RECIPE, [seed], asked)
+            runs += specialists(gp, desk, f"desk-{n}", n, RECIPE, [seed], ASKED)
     return found
 
 

@@ -23,7 +23,7 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
         All parts of `results_03.measure`, by name.
     """
     untrained = {arm: [{"reports": reports}] for arm, reports in parts["baselines"].items()}
-    house = {**untrained, "house": parts["house"][PAIRS], "whole": parts["whole"]}
+    house = {**untrained, "house": parts["house"], "whole": parts["whole"]}
     desk = {arm: [{"reports": at_the_desk(run["reports"])} for run in runs] for arm, runs in house.items()}
     desk |= {"desk": parts["desk"], "full": parts["full"]}
     n_whole, seeds = len(task.train), len(parts["whole"])
@@ -40,7 +40,6 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
         "lora_minus_full": {exam: paired(parts["desk"], parts["full"], exam) for exam in ASKED},
         "patterns": {arm: by_pattern(house[arm]) for arm in ("house", "whole")},
         "desk_curve": learning_curve({**parts["desk-curve"], PAIRS: parts["desk"]}),
-        "house_curve": learning_curve({**parts["house"], n_whole: parts["whole"]}),
         "day": by_exam(parts["whole"], ("with_the_day", "without_the_day")),
         "confidence": parts["confidence"],
         "limits": [
