@@ -49,6 +49,7 @@ _HOME = {
     "embedder_tuning": ["finetune_embedder", "hard_negatives"],
     "maps": ["library_map"],
     "chunking": ["chunk_slider"],
+    "adversity": [],
     "adapters": ["stored_adapters"],
     "finetuning": ["finetune"],
     "losses": ["held_out_loss"],

@@ -33,6 +33,7 @@ class KeywordIndex(Retriever):
     def __init__(self, index: Retriever, k1: float = 1.5, b: float = 0.75) -> None:
         self.index, self.k1, self.b = index, k1, b
         self._held: list[Passage] = []
+        self._version: Any = None
         self._bm25: Any = None
 
     def passages(self) -> list[Passage]:
@@ -48,7 +49,10 @@ class KeywordIndex(Retriever):
         """Index the words anew if the passages are others than before: a deleted one must not be found here."""
         import bm25s
 
-        held = self.passages()
+        version = self.index.version()
+        if version is not None and version == self._version:
+            return
+        held, self._version = self.passages(), version
         if held == self._held:
             return
         self._held, self._bm25 = held, bm25s.BM25(k1=self.k1, b=self.b)

@@ -74,6 +74,10 @@ class Retriever:
         """Every passage that can be found."""
         raise NotImplementedError
 
+    def version(self) -> Any:
+        """Another value once the passages may have changed; None if that cannot be told without reading them."""
+        return None
+
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
         raise NotImplementedError
 
@@ -110,11 +114,16 @@ class Index(Retriever):
         """Every passage in the index."""
         return self.store.passages()
 
+    def version(self) -> Any:
+        """Another value once the passages may have changed; None if the store does not say."""
+        return self.store.version() if hasattr(self.store, "version") else None
+
     def add(self, *documents: Document) -> int:
         """Add documents, or replace those of the same id. Returns the number of passages added.
 
         A document is in the index whole or not at all, so that a run which is interrupted can be made again.
         """
+        replaces = self._holds_any(documents)
         pieces = {document: self._split(document) for document in documents}
         total = sum(map(len, pieces.values()))
         with Progress("Reading the library", total) as progress:
@@ -124,6 +133,8 @@ class Index(Retriever):
                 self.store.delete([document.id for document in batch])
                 self.store.add(passages, vectors, [self._digest(d) for d in batch for _ in pieces[d]])
                 progress.advance(len(passages))
+        if replaces:
+            self._erase()
         return total
 
     def remove(self, *document_ids: str) -> None:
@@ -150,7 +161,7 @@ class Index(Retriever):
         self.store.delete(deleted)
         if added or changed:
             self.add(*added, *changed)
-        if deleted or changed:
+        if deleted and not changed:  # else `add` has done it
             self._erase()
         return {"added": len(added), "changed": len(changed), "deleted": len(deleted)}
 
@@ -163,6 +174,9 @@ class Index(Retriever):
     def _delete(self, sources: Sequence[str]) -> None:
         self.store.delete(sources)
         self._erase()
+
+    def _holds_any(self, documents: Sequence[Document]) -> bool:
+        return hasattr(self.store, "erase") and not self.store.digests().keys().isdisjoint(d.id for d in documents)
 
     def _erase(self) -> None:
         if hasattr(self.store, "erase"):  # a store in memory has nothing to wipe

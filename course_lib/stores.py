@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import sqlite3
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,7 @@ class ChromaStore:
     def __init__(self, path: str | Path, ef_search: int = 200) -> None:
         import chromadb
 
-        self.path = Path(path)
+        self.path, self._watch = Path(path), None
         self.path.mkdir(parents=True, exist_ok=True)
         self._configuration = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": ef_search}}
         try:
@@ -126,7 +127,8 @@ class ChromaStore:
 
         Databases do not wipe: they mark as free. Chroma keeps a deleted text in its log, in its word index and in free
         pages, and a deleted vector in its graph. So everything that is left is written into a new collection, the old
-        one dropped, and the database packed. Stopped at any point, a later opening finds one of the two whole.
+        one dropped, the database packed, and what HNSW reserved but does not use overwritten with zeros. Stopped at any
+        point, a later opening finds one of the two whole.
         """
         old = self._passages
         kept = old.get(include=["embeddings", "documents", "metadatas"])
@@ -145,6 +147,13 @@ class ChromaStore:
     @probe.setter
     def probe(self, vector: Sequence[float]) -> None:
         self._passages.modify(metadata={"probe": json.dumps([round(float(x), 4) for x in vector])})
+
+    def version(self) -> int:
+        """A number that is another one as soon as anybody, in any process, has written to the store."""
+        if self._watch is None:
+            place = f"{(self.path / 'chroma.sqlite3').absolute().as_uri()}?mode=ro"
+            self._watch = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
+        return self._watch.execute("PRAGMA data_version").fetchone()[0]
 
     def check(self) -> None:
         """Raise if the files are damaged.
@@ -193,8 +202,11 @@ class ChromaStore:
         finally:
             connection.close()
         for part in self.path.iterdir():
-            if part.is_dir() and SEGMENT.fullmatch(part.name) and part.name not in current:
-                shutil.rmtree(part, ignore_errors=True)
+            if part.is_dir() and SEGMENT.fullmatch(part.name):
+                if part.name in current:
+                    _wipe_unused(part)
+                else:
+                    shutil.rmtree(part, ignore_errors=True)
 
 
 class FaissStore:
@@ -207,16 +219,21 @@ class FaissStore:
     def __init__(self) -> None:
         self._rows: dict[str, tuple[Passage, np.ndarray, str]] = {}
         self._index: Any = None
+        self._written = 0
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
         """Add passages; `vectors` (N, D)."""
         self._rows |= {p.id: (p, vector, digest) for p, vector, digest in zip(passages, vectors, digests)}
-        self._index = None
+        self._index, self._written = None, self._written + 1
 
     def delete(self, sources: Sequence[str]) -> None:
         """Delete every passage of these documents."""
         self._rows = {id: row for id, row in self._rows.items() if row[0].source not in set(sources)}
-        self._index = None
+        self._index, self._written = None, self._written + 1
+
+    def version(self) -> int:
+        """A number that is another one after each change."""
+        return self._written
 
     def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
         """The k nearest passages to a vector (D,), best first."""
@@ -289,6 +306,23 @@ def begin_anew(path: Path, error: BaseException) -> ChromaStore:
         elif SEGMENT.fullmatch(part.name):
             shutil.rmtree(part, ignore_errors=True)
     return ChromaStore(path)
+
+
+def _wipe_unused(segment: Path) -> None:
+    """Overwrite the unused ends of HNSW's files with zeros.
+
+    hnswlib asks for memory for more vectors than it has and writes all of it to disk as it finds it, with whatever this
+    program had there before: pieces of a text that was deleted, for one.
+    """
+    header = segment / "header.bin"
+    if not header.exists():
+        return
+    _, _, _, used, vector_bytes = struct.unpack_from("<i4Q", header.read_bytes())
+    for name, each in (("data_level0.bin", vector_bytes), ("length.bin", 4)):
+        with (segment / name).open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(start := min(used * each, size))
+            file.write(bytes(size - start))
 
 
 def _forget_clients() -> None:

@@ -8,7 +8,7 @@ from course_lib.filters import matches
 from course_lib.fusion import HybridIndex
 from course_lib.keyword_search import KeywordIndex
 from course_lib.retrieval import Index, Retriever
-from course_lib.stores import FaissStore
+from course_lib.stores import ChromaStore, FaissStore
 
 TOWNS = [
     Document("tern-2", "The Tern 2", "The part number of the kettle is BK-3168.", audience="staff"),
@@ -78,6 +78,25 @@ def test_words_follow_the_index(index, keywords):
     assert found(keywords, "penguin") == [], "what was deleted is found in no way"
     index.remove("tern-2", "tern-3", "geese")
     assert found(keywords, "geese") == []
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_words_follow_what_somebody_else_writes_to_the_same_place(blind, tmp_path, small_embedder, monkeypatch):
+    if blind:  # a store that does not say whether it changed
+        monkeypatch.delattr(ChromaStore, "version")
+    mine, theirs = (Index(small_embedder, ChromaStore(tmp_path)) for _ in range(2))
+    mine.add(*TOWNS)
+    keywords = KeywordIndex(mine)
+    assert found(keywords, "geese") == ["geese"]
+    theirs.remove("geese")
+    theirs.add(Document("new", "New", "A penguin."))
+    assert (found(keywords, "geese"), found(keywords, "penguin")) == ([], ["new"])
+
+
+def test_words_are_indexed_once_while_nothing_changes(index, keywords, monkeypatch):
+    found(keywords, "geese")
+    monkeypatch.setattr(index.store, "passages", lambda: pytest.fail("read again"))
+    assert found(keywords, "geese") == ["geese"]
 
 
 # Joined

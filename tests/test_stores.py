@@ -137,6 +137,24 @@ def test_a_removed_document_is_in_none_of_the_files_bytes(others, tmp_path, smal
     assert index.search("Corrin keeps eleven geese", 1)[0].source == "corrin"
 
 
+def test_memory_that_hnsw_writes_but_does_not_use_is_wiped(tmp_path, small_embedder):
+    index = Index(small_embedder, on_disk(tmp_path))
+    index.add(*TOWNS)
+    index.remove("corrin")
+    (segment,) = (path for path in tmp_path.glob("index/*") if path.is_dir())
+    for name in ("data_level0.bin", "length.bin"):  # of so few vectors none is in the file yet: all of it is unused
+        assert set((segment / name).read_bytes()) == {0}
+    _forget_clients()
+    assert found(Index(small_embedder, on_disk(tmp_path)), "geese") == {"quillhaven", "kelmarsh", "larkspit"}
+
+
+def test_a_document_that_is_replaced_by_hand_leaves_nothing_behind(tmp_path, small_embedder):
+    index = Index(small_embedder, on_disk(tmp_path))
+    index.add(*TOWNS)
+    index.add(Document("kelmarsh", "The town", "There is no secret."))
+    assert bytes_with(tmp_path, "MARMALADE", "Kelmarsh") == 0
+
+
 def test_a_store_that_only_deletes_leaves_the_text_in_its_files(tmp_path, small_embedder):
     """Why `erase` is there: were Chroma to wipe what it deletes, it could go."""
     index = Index(small_embedder, on_disk(tmp_path))

@@ -1,0 +1,100 @@
+"""What breaks RAG, measured for lesson 05: each case's pages are read by the same model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keeping import figures, kept
+
+import course_lib as cl
+from course_lib import adversity
+from course_lib.retrieval import Index
+
+HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
+
+
+def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
+    """Orders in a page, a page that is gone, pages that look alike, two editions, two documents."""
+    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    golden = cl.golden_passages(exam, index)
+    asked, n = list(exam), {"n": len(exam)}
+    measured: dict[str, Any] = {}
+
+    def read(name: str, pages: Any, instruction: str | None = None) -> cl.Report:
+        options = {"instruction": instruction} if instruction else {}
+        return kept("05", f"breaks-{name}", lambda: cl.evaluate(cl.OpenBook(gp, pages, **options), exam), n)
+
+    alone = {q.question: golden[q.question][:1] for q in asked}
+    hit = read("page", alone)
+    orders = {
+        "plain": read("order", adversity.poisoned(alone)),
+        "fenced": read("order-fenced", adversity.fenced(adversity.poisoned(alone)), adversity.FENCED),
+    }
+    four = adversity.look_alikes(asked, search, golden)
+    orders["plain, among four"] = read("order-four", adversity.poisoned(four))
+    orders["fenced, among four"] = read(
+        "order-four-fenced", adversity.fenced(adversity.poisoned(four)), adversity.FENCED
+    )
+    measured["orders"] = {
+        name: {"obeyed": figures(adversity.said(report, "PELICAN")), "right": figures(report)}
+        for name, report in orders.items()
+    }
+    gone = adversity.without_the_page(asked, search, golden)
+    measured["missing"] = {
+        name: figures(report) | {"unknown": round(report.unknown, 4)}
+        for name, report in {
+            "page gone": read("missing", gone),
+            "page gone, told to say so": read("missing-honest", gone, HONEST),
+            "page there, told to say so": read("present-honest", alone, HONEST),
+            "page there": hit,
+        }.items()
+    }
+    far = adversity.strangers(asked, index.passages(), golden)
+    reports = {"alone": hit, "three strangers": read("strangers", far), "three look-alikes": read("look-alikes", four)}
+    gap = cl.paired_difference(reports["three strangers"], reports["three look-alikes"])
+    measured["distractors"] = {name: figures(report) for name, report in reports.items()}
+    measured["distractors"]["strangers minus look-alikes"] = [round(x, 4) for x in (gap.value, gap.low, gap.high)]
+    return measured | {"stale": stale(gp, index), "two documents": two_documents(gp, index)}
+
+
+def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
+    """Two editions, and a question that names no year: which comes first, and what is said; then with a date filter."""
+    questions, old = adversity.undated_questions(cl.load_facts())
+    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    measured: dict[str, Any] = {"n": len(questions)}
+    for name, where in {"all dates": None, "since 2042": cl.only(since="2042-01-01")}.items():
+        found = search.search_many([q.question for q in questions], 1, where)
+        first = [passages[0].source if passages else "" for passages in found]
+        stems = [q.source.rsplit("-", 1)[0] for q in questions]
+        rag = cl.RagPipeline(gp, search, k=1, where=where)
+        slug = name.replace(" ", "-")
+        report = kept("05", f"stale-{slug}", lambda rag=rag: cl.evaluate(rag, questions), {"n": len(questions)})
+        measured[name] = {
+            "new first": sum(a == q.source for a, q in zip(first, questions)) / len(questions),
+            "old first": sum(a != q.source and a.startswith(f"{s}-") for a, q, s in zip(first, questions, stems))
+            / len(questions),
+            "right": figures(report),
+            "says the old": figures(adversity.said(report, old)),
+        }
+    return measured
+
+
+def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
+    """A question that needs a page of each of two documents."""
+    questions = adversity.two_document_questions(cl.load_facts())
+    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    halves = {q.id: q.answer.split(" and ") for q in questions}
+    measured: dict[str, Any] = {"n": len(questions)}
+    n = {"n": len(questions)}
+    for k in (2, 4, 8):
+        found = search.search_many([q.question for q in questions], k)
+        both = [set(q.source.split()) <= {p.source for p in passages} for q, passages in zip(questions, found)]
+        rag = cl.RagPipeline(gp, search, k=k)
+        report = kept("05", f"two-documents-k-{k}", lambda rag=rag: cl.evaluate(rag, questions), n)
+        first, second = (adversity.said(report, {id: [pair[i]] for id, pair in halves.items()}).hits() for i in (0, 1))
+        measured[f"k = {k}"] = {
+            "both found": sum(both) / len(both),
+            "one said": float(((first + second) >= 1).mean()),
+            "both said": float((first * second).mean()),
+        }
+    return measured
