@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from course_lib import _checks_exams, _checks_memory, _checks_sql, _checks_training  # noqa: F401  (they register their checks)
+# They register their checks.
+from course_lib import _checks_exams, _checks_memory, _checks_rag, _checks_sql, _checks_training  # noqa: F401
 from course_lib._checking import CHECKS, Verdict
 from course_lib.errors import CourseError, choose
 

@@ -10,7 +10,7 @@ from course_lib.documents import Passage
 from course_lib.errors import CourseError
 from course_lib.retrieval import Retriever
 
-__all__ = ["HybridIndex"]
+__all__ = ["HybridIndex", "fuse"]
 
 # The paper's constant: how little the first rank counts above the second.
 RRF = 60
@@ -46,12 +46,16 @@ class HybridIndex(Retriever):
         return [_fused(found)[:k] for found in zip(*rankings)]
 
 
-def _fused(rankings: Sequence[Sequence[Passage]]) -> list[Passage]:
+def fuse(rankings: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Reciprocal rank fusion of rankings of ids: for each id the sum of 1 / (60 + rank), the first rank being 1."""
     scores: dict[str, float] = {}
-    held: dict[str, Passage] = {}
     for ranking in rankings:
-        for rank, passage in enumerate(ranking, 1):
-            scores[passage.id] = scores.get(passage.id, 0.0) + 1 / (RRF + rank)
-            held[passage.id] = passage
-    ranked = sorted(scores, key=lambda id: -scores[id])
-    return [replace(held[id], score=scores[id]) for id in ranked]
+        for rank, id in enumerate(ranking, 1):
+            scores[id] = scores.get(id, 0.0) + 1 / (RRF + rank)
+    return scores
+
+
+def _fused(rankings: Sequence[Sequence[Passage]]) -> list[Passage]:
+    held = {passage.id: passage for ranking in rankings for passage in ranking}
+    scores = fuse([[passage.id for passage in ranking] for ranking in rankings])
+    return [replace(held[id], score=scores[id]) for id in sorted(scores, key=lambda id: -scores[id])]
