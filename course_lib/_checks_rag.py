@@ -8,8 +8,11 @@ from typing import Any
 
 from course_lib._checking import Verdict, register
 from course_lib.documents import Passage
-from course_lib.filters import matches
+from course_lib.filters import matches, only
 from course_lib.fusion import fuse
+
+# As the exercise puts it: for the public or for staff, and of 2042.
+WHAT_SHE_MAY_READ = only(audience=["public", "staff"], since="2042-01-01")
 
 
 @register("05-fuse", names="order")
@@ -82,9 +85,9 @@ def _store(attempt: Any, *, passages: Sequence[Passage], vectors: Any, asked: An
 
 
 @register("05-filter", names="where")
-def _filter(attempt: Any, *, passages: Sequence[Passage], wanted: dict[str, Any]) -> Verdict:
+def _filter(attempt: Any, *, passages: Sequence[Passage]) -> Verdict:
     let = [passage for passage in passages if matches(passage, attempt)]
-    right = [passage for passage in passages if matches(passage, wanted)]
+    right = [passage for passage in passages if matches(passage, WHAT_SHE_MAY_READ)]
     if not isinstance(attempt, dict):
         return Verdict(False, "A filter is a dict: `cl.only(...)` makes one.")
     too_many = [p for p in let if p not in right]

@@ -25,7 +25,7 @@ WANTED = only(audience=["public", "staff"], since="2042-01-01")
 CONTEXT = {
     "05-fuse": {"rankings": RANKINGS},
     "05-store": {"passages": PASSAGES, "vectors": VECTORS, "asked": ASKED},
-    "05-filter": {"passages": PASSAGES, "wanted": WANTED},
+    "05-filter": {"passages": PASSAGES},
 }
 
 

@@ -168,8 +168,11 @@ def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
                     "way": way,
                     **one_answer(gp, index, retriever, exam, golden, k, way),
                 }
+    ranking = cl.grade_retrieval(retrievers(index)["hybrid"], exam, golden)
+    found = {k: round(ranking.recall(k), 4) for k in sorted(KS)}
     page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(gp, golden), exam), {"n": len(exam)})
-    return {"rag": measured, "right page": figures(page), "search_ms": search_milliseconds(index, exam)}
+    speed = search_milliseconds(index, exam)
+    return {"rag": measured, "found": found, "right page": figures(page), "search_ms": speed}
 
 
 def one_answer(
