@@ -79,9 +79,10 @@ def library_map(index: Index, questions: Sequence[str] = (), title: str = "The l
     spots = flat.place(vectors).tolist()
     if questions:
         spots += flat.place(index.embed(list(questions))).tolist()
-        labels += list(questions)
+        labels += ["your question"] if len(questions) == 1 else [f"question {i}" for i in range(1, len(questions) + 1)]
     stars = list(range(len(passages), len(spots)))
-    told = f" Two dimensions keep {flat.kept:.0%} of the spread."
+    told = "".join(f" {label}: {text}" for label, text in zip(labels[len(passages) :], questions))
+    told += f" Two dimensions keep {flat.kept:.0%} of the spread."
     drawn = plots.points(spots, labels, title, highlight=stars)
     drawn.alt += told
     return drawn

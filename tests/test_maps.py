@@ -37,7 +37,9 @@ def index(small_embedder):
 def test_a_map_stars_the_question_and_says_how_much_is_left(index):
     picture = library_map(index, ["How many wells?"])
     assert picture.png.startswith(b"\x89PNG")
-    assert "Map of 31 points" in picture.alt and "Highlighted: How many wells?" in picture.alt
+    assert "Map of 31 points" in picture.alt and "Highlighted: your question." in picture.alt
+    assert "your question: How many wells?" in picture.alt
+    assert "Highlighted: question 1, question 2." in library_map(index, ["How many wells?", "Which town?"]).alt
     assert "Two dimensions keep" in picture.alt and "other kinds" in picture.alt
 
 
