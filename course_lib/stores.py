@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import struct
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,8 @@ class ChromaStore:
     def __init__(self, path: str | Path, ef_search: int = 200) -> None:
         import chromadb
 
-        self.path, self._watch = Path(path), None
+        self.path = Path(path)
+        self._watch: sqlite3.Connection | None = None
         self.path.mkdir(parents=True, exist_ok=True)
         self._configuration = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": ef_search}}
         try:
@@ -153,6 +155,7 @@ class ChromaStore:
         if self._watch is None:
             place = f"{(self.path / 'chroma.sqlite3').absolute().as_uri()}?mode=ro"
             self._watch = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
+            weakref.finalize(self, self._watch.close)
         return self._watch.execute("PRAGMA data_version").fetchone()[0]
 
     def check(self) -> None:
