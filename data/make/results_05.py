@@ -110,28 +110,28 @@ def triples(index: Index) -> list[Triple]:
     return cl.hard_negatives(questions, index, golden)
 
 
+def trained(study: Sequence[Triple], recipe: Mapping[str, Any], seed: int) -> tuple[Index, float, list[Any]]:
+    """The library embedded by a model that was trained on it; the training's seconds and losses."""
+    started = time.perf_counter()
+    model = cl.finetune_embedder(study, seed=seed, **recipe)
+    seconds = time.perf_counter() - started
+    tuned = Index(model, FaissStore())
+    tuned.add(*read_documents("data/library"))
+    return tuned, seconds, list(model.losses)
+
+
 def embedder(index: Index, seeds: Sequence[int]) -> dict[str, Any]:
     """Before and after training: a recipe chosen on validation questions, then seeds on documents held out."""
     study = triples(index)
-    documents = read_documents("data/library")
-
-    def trained(recipe: Mapping[str, Any], seed: int) -> tuple[Index, float, list[Any]]:
-        started = time.perf_counter()
-        model = cl.finetune_embedder(study, seed=seed, **recipe)
-        seconds = time.perf_counter() - started
-        tuned = Index(model, FaissStore())
-        tuned.add(*documents)
-        return tuned, seconds, list(model.losses)
-
     validation = cl.load_exam("library").on_validation()
     pages = cl.golden_passages(validation, index)
 
     def tried(recipe: Mapping[str, Any]) -> dict[str, Any]:
-        tuned, seconds, _ = trained(recipe, 0)
+        tuned, seconds, _ = trained(study, recipe, 0)
         return {**recipe, **of_ranking(cl.grade_retrieval(tuned, validation, pages)), "seconds": round(seconds, 1)}
 
     def after(seed: int) -> dict[str, Any]:
-        tuned, seconds, losses = trained(EMBEDDER_RECIPE, seed)
+        tuned, seconds, losses = trained(study, EMBEDDER_RECIPE, seed)
         row: dict[str, Any] = {"seed": seed, "seconds": round(seconds, 1), "losses": losses}
         for name in EXAMS:
             exam = cl.load_exam(name)
@@ -157,30 +157,37 @@ def embedder(index: Index, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
-    """RAG at each k with hybrid search, and with the other two at k = 1 and 4."""
+    """RAG at each k with hybrid search, at k = 1 and 4 with the other two, at k = 1 with a trained embedding model."""
     golden = cl.golden_passages(exam, index)
-    measured: dict[str, Any] = {}
+    n = {"n": len(exam)}
+    reports: dict[tuple[str, int], cl.Report] = {}
     for k in KS:
         for way, retriever in retrievers(index).items():
             if way == "hybrid" or k in (1, 4):
-                measured[f"{way}, k = {k}"] = {
-                    "k": k,
-                    "way": way,
-                    **one_answer(gp, index, retriever, exam, golden, k, way),
-                }
+                rag = cl.RagPipeline(gp, retriever, k=k)
+                reports[way, k] = kept("05", f"answers-{way}-k-{k}", lambda rag=rag: cl.evaluate(rag, exam), n)
+
+    def after_training() -> cl.Report:
+        tuned, _, _ = trained(triples(index), EMBEDDER_RECIPE, seed=0)
+        return cl.evaluate(cl.RagPipeline(gp, tuned, k=1), exam)
+
+    reports["trained", 1] = kept("05", "answers-trained-k-1", after_training, EMBEDDER_RECIPE | n)
+    measured: dict[str, Any] = {
+        f"{way}, k = {k}": {"k": k, "way": way, **read_off(report, index, golden)}
+        for (way, k), report in reports.items()
+    }
+    for way in ("dense", "hybrid"):
+        gap = cl.paired_difference(reports["trained", 1], reports[way, 1])
+        measured["trained, k = 1"][f"minus {way}"] = of_difference(gap)
     ranking = cl.grade_retrieval(retrievers(index)["hybrid"], exam, golden)
     found = {k: round(ranking.recall(k), 4) for k in sorted(KS)}
-    page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(gp, golden), exam), {"n": len(exam)})
+    page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(gp, golden), exam), n)
     speed = search_milliseconds(index, exam)
     return {"rag": measured, "found": found, "right page": figures(page), "search_ms": speed}
 
 
-def one_answer(
-    gp: cl.ChatModel, index: Index, retriever: Any, exam: cl.Exam, golden: Any, k: int, way: str
-) -> dict[str, Any]:
-    """One RAG pipeline in the exam, and what can be read off its answers."""
-    rag = cl.RagPipeline(gp, retriever, k=k)
-    report = kept("05", f"answers-{way}-k-{k}", lambda: cl.evaluate(rag, exam), {"n": len(exam)})
+def read_off(report: cl.Report, index: Index, golden: Any) -> dict[str, Any]:
+    """Accuracy given hit and miss, faithfulness, citations, tokens, seconds."""
     grounding = cl.ground(report, index.passages(), golden)
     row = figures(report) | {"seconds": round(report.seconds_per_question, 3)}
     row |= {"prompt_tokens": round(sum(r.prompt_tokens for r in report.rows) / report.n, 1)}
