@@ -45,10 +45,14 @@ def claims(reply: str) -> tuple[str, ...]:
 def is_faithful(reply: str, passages: Sequence[Passage], question: str = "") -> bool:
     """Whether every claim of a reply stands in the passages that were shown, or in the question.
 
-    A reply that claims nothing ("I don't know") is faithful.
+    A reply that claims nothing ("I don't know") is faithful. A longer one that ends without a stop was cut off, and its
+    last word counts for one that it begins.
     """
     shown = {word for text in (question, *(p.searched for p in passages)) for word in normalise(text)}
-    return all(word in shown for word in claims(reply))
+    *whole, last = claims(reply) or ("",)
+    cut_off = reply[-1:].isalnum() and len(reply.split()) > SHORT and normalise(reply)[-1] == last
+    begun = cut_off and any(word.startswith(last) for word in shown)
+    return all(word in shown for word in whole) and (not last or last in shown or begun)
 
 
 def cite(reply: str, passages: Sequence[Passage], question: str = "") -> Passage | None:

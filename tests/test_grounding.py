@@ -40,6 +40,11 @@ def test_claims_are_numbers_and_names_and_of_a_short_reply_everything(reply, cla
         ("38", False),
         ("I don't know.", True),
         ("Kettles", True),
+        ("The doctor who is to be asked about it is Marigold Eddy", True),
+        ("The doctor who is to be asked about it is Marigold Eddy.", False),
+        ("The doctor who is to be asked about it is Marigold Bed", False),
+        ("Marigold Eddy", False),
+        ("", True),
     ],
 )
 def test_an_answer_is_faithful_if_all_it_claims_was_shown(reply, faithful):
