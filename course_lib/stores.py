@@ -130,7 +130,8 @@ class ChromaStore:
         Databases do not wipe: they mark as free. Chroma keeps a deleted text in its log, in its word index and in free
         pages, and a deleted vector in its graph. So everything that is left is written into a new collection, the old
         one dropped, the database packed, and what HNSW reserved but does not use overwritten with zeros. Stopped at any
-        point, a later opening finds one of the two whole.
+        point, a later opening finds one of the two whole. As the graph grows later, HNSW may write such memory again:
+        erase once more before a folder is given away.
         """
         old = self._passages
         kept = old.get(include=["embeddings", "documents", "metadatas"])
