@@ -76,6 +76,8 @@ _HOME = {
     "results": ["load_results"],
     "prompting": ["FewShot", "Instructed"],
     "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
+    "shelves": ["editions_exam", "exam_shelf", "plain_exam", "reading_questions", "shelf", "study_shelf"],
+    "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
