@@ -1,0 +1,73 @@
+"""Pages that contradict the right one, and the right one in any place."""
+
+import pytest
+
+from course_lib.datasets import Exam, Fact, Question
+from course_lib.disturbances import contradicted, placed, rivals
+from course_lib.documents import Passage
+from course_lib.errors import CourseError
+from course_lib.shelves import editions_exam
+
+ANSWERS = ["12 days", "17 days", "340 crowns", "Maud Everspring", "Tobin Hallowell"]
+FACTS = tuple(
+    Fact(f"d{i}.1", "test", f"d{i}", "notice", f"It is {a}, I say.", a, (), (), (), ()) for i, a in enumerate(ANSWERS)
+)
+EXAM = Exam(
+    "five",
+    tuple(Question(f"q{i}", f"Question {i}?", a, (), f"d{i}", f"d{i}.1") for i, a in enumerate(ANSWERS)),
+    facts=FACTS,
+)
+GOLDEN = {q.question: [Passage(f"{q.source}/0", f"Hear, hear. It is {q.answer}, I say.", q.source)] for q in EXAM}
+
+
+def test_a_rival_is_like_the_answer_and_is_not_the_answer():
+    found = rivals(EXAM)
+    assert found["q0"] == "17 days" and found["q1"] == "12 days"
+    assert found["q3"] == "Tobin Hallowell" and found["q4"] == "Maud Everspring"
+    assert found["q2"] in ("12 days", "17 days"), "the only sum of money: another figure"
+    assert rivals(EXAM) == found
+
+
+def test_an_exam_of_one_fact_has_no_rivals():
+    alone = Exam("one", EXAM.test[3:4], facts=FACTS[:4])
+    with pytest.raises(CourseError, match="no other answer is like 'Maud Everspring'"):
+        rivals(alone)
+
+
+@pytest.mark.parametrize("right_first", [True, False])
+def test_the_two_passages_differ_in_the_answer_alone(right_first):
+    pages = contradicted(EXAM, GOLDEN, rivals(EXAM), right_first)
+    shown = pages["Question 0?"] if right_first else pages["Question 0?"][::-1]
+    assert [p.text for p in shown] == ["Hear, hear. It is 12 days, I say.", "Hear, hear. It is 17 days, I say."]
+    assert len({p.id for p in shown}) == 2
+
+
+def test_an_answer_that_does_not_stand_in_its_passage_cannot_be_contradicted():
+    elsewhere = GOLDEN | {"Question 1?": [Passage("d1/0", "Silence.", "d1")]}
+    with pytest.raises(CourseError, match="'17 days' does not stand in passage d1/0"):
+        contradicted(EXAM, elsewhere, rivals(EXAM))
+
+
+def test_every_question_of_the_exam_has_a_rival():
+    exam = editions_exam()
+    found = rivals(exam)
+    for question in exam:
+        assert found[question.id] not in (question.answer, *question.accepted)
+
+
+OTHERS = [Passage(f"o{i}/0", f"Other {i}.", f"o{i}") for i in range(3)]
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_the_right_passage_is_moved_and_the_others_keep_their_order(place):
+    right = GOLDEN["Question 0?"][0]
+    pages = {"Question 0?": [OTHERS[0], right, *OTHERS[1:]]}
+    (shown,) = placed(EXAM.test[:1], pages, GOLDEN, place).values()
+    assert shown[place] == right
+    assert [p for p in shown if p != right] == OTHERS
+
+
+@pytest.mark.parametrize(("shown", "place"), [(OTHERS, 0), ([*OTHERS, GOLDEN["Question 0?"][0]], 4)])
+def test_a_place_that_there_is_not_is_refused(shown, place):
+    with pytest.raises(CourseError, match=f"cannot be put at place {place}"):
+        placed(EXAM.test[:1], {"Question 0?": shown}, GOLDEN, place)
