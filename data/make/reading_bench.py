@@ -1,0 +1,177 @@
+"""What `results_06.py` measures with: students of reading, each trained when first needed, and the exams they sit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from keeping import figures, kept, kept_data, pooled
+
+import course_lib as cl
+from course_lib.datasets import Example
+
+LESSON = "06"
+# Chosen on validation questions (see the recipes of results_06.py).
+RECIPE: dict[str, Any] = {
+    "epochs": 1, "learning_rate": 2e-3, "batch_size": 4, "layers": "upper", "order": "random",
+}  # fmt: skip
+EXAMPLES, DISTRACTORS, P_ORACLE, K = 400, 3, 0.8, 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one student is trained; what is kept of it is made anew when any of this changes.
+
+    Attributes
+    ----------
+    n
+        Examples, each of another question.
+    closed
+        Whether it sees no passage at all (DSF, domain-specific fine-tuning); then only `n` and `recipe` count.
+    recipe
+        What `cl.finetune` is told beside the defaults of this lesson.
+    """
+
+    name: str
+    n: int = EXAMPLES
+    distractors: int = DISTRACTORS
+    p_oracle: float = P_ORACLE
+    reasoning: bool = False
+    absent: str = "answer"
+    hard: bool = True
+    closed: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    seed: int = 0
+
+    @property
+    def slug(self) -> str:
+        """As in the names of files."""
+        return f"{self.name}-seed-{self.seed}".replace(" ", "-").replace(",", "")
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides what the student learns."""
+        return {**asdict(self), "recipe": {**RECIPE, **self.recipe}}
+
+
+class Bench:
+    """What all measurements share: the model, both shelves, the exams; and the students, in the order of need."""
+
+    def __init__(self, most_students: int = 4) -> None:
+        cl.start(seed=0)
+        self.most_students = most_students
+        self.index = cl.build_index("data/library")
+        self.study, self.shelf = cl.study_shelf(self.index), cl.exam_shelf(self.index)
+        self.exam = cl.editions_exam()
+        self.students: dict[str, cl.ChatModel] = {}
+
+    @cached_property
+    def gp(self) -> cl.ChatModel:
+        """The untrained model, loaded when something has to be measured."""
+        return cl.load_model()
+
+    @cached_property
+    def short(self) -> cl.Exam:
+        """Every fact in one wording: for the sweeps. Intervals draw facts, so that little is lost."""
+        return self.exam.about(len(self.exam.facts), wordings=1)
+
+    def examples(self, plan: Plan) -> list[Example]:
+        """What a student is trained on; no exam's question, fact or document is among it."""
+        questions = cl.reading_questions(plan.n, plan.seed)
+        if plan.closed:
+            rows = [question.as_example() for question in questions]
+        else:
+            rows = cl.build_raft_examples(
+                questions, self.study, plan.distractors, plan.p_oracle,
+                reasoning=plan.reasoning, absent=plan.absent, hard=plan.hard, seed=plan.seed,
+            )  # fmt: skip
+        sources = [question.source for question in questions]
+        cl.check_no_leak(rows, self.exam, cl.plain_exam(), reading=True, sources=sources)
+        return rows
+
+    def student(self, plan: Plan | None) -> cl.ChatModel | cl.RaftReader:
+        """A student, trained now unless it is still here; None is the model as it was."""
+        if plan is None:
+            return self.gp
+        if plan.slug not in self.students:
+            while len(self.students) >= self.most_students:
+                del self.students[next(iter(self.students))]
+            tuned = cl.finetune(
+                self.gp, self.examples(plan), name=plan.slug, seed=plan.seed, **{**RECIPE, **plan.recipe}
+            )
+            self.students[plan.slug] = tuned
+            training = tuned.training
+            kept_data(LESSON, f"{plan.slug}-training", lambda: _trained(training), plan.settings())
+        tuned = self.students[plan.slug]
+        return cl.RaftReader(tuned) if plan.reasoning else tuned
+
+    def training(self, plan: Plan) -> dict[str, Any]:
+        """Seconds, tokens and losses of a student's training."""
+
+        def make() -> dict[str, Any]:
+            tuned = self.student(plan)
+            return _trained((tuned.model if isinstance(tuned, cl.RaftReader) else tuned).training)
+
+        return kept_data(LESSON, f"{plan.slug}-training", make, plan.settings())
+
+    def sits(
+        self, plan: Plan | None, how: str, candidate: Callable[[Any], Any], exam: cl.Exam, **settings: Any
+    ) -> cl.Report:
+        """The report of a student in an exam, made now unless it is kept.
+
+        Parameters
+        ----------
+        how
+            What the student is given, as in the names of files: "rag-k-4".
+        candidate
+            From the student to what sits the exam.
+        settings
+            What else decides the result.
+        """
+        name = f"{plan.slug if plan else 'base'}-{how}"
+        wanted = {"plan": plan.settings() if plan else None, "n": len(exam), **settings}
+        return kept(LESSON, name, lambda: cl.evaluate(candidate(self.student(plan)), exam, name), wanted)
+
+    def rag(self, plan: Plan | None, k: int = K, exam: cl.Exam | None = None, label: str = "") -> cl.Report:
+        """With the k passages that are found on the exam's shelf."""
+        asked = exam or self.exam
+        how = f"rag-k-{k}{label and f'-{label}'}{'' if asked is self.exam or label else '-short'}"
+        return self.sits(plan, how, lambda student: cl.RagPipeline(student, self.shelf, k=k), asked)
+
+    def page(self, plan: Plan | None, exam: cl.Exam | None = None) -> cl.Report:
+        """With the right passage alone: what reading is worth when finding is solved."""
+        asked = exam or self.exam
+        how = "page" if asked is self.exam else "page-short"
+        golden = cl.golden_passages(asked, self.shelf)
+        return self.sits(plan, how, lambda student: cl.OpenBook(student, golden), asked)
+
+    def closed(self, plan: Plan | None) -> cl.Report:
+        """With nothing but the question."""
+        return self.sits(plan, "closed", lambda student: student, self.exam)
+
+
+def _trained(training: Any) -> dict[str, Any]:
+    return {
+        "seconds": round(training.seconds, 1),
+        "tokens": training.tokens,
+        "losses": [[step, round(loss, 4)] for step, loss in training.losses],
+    }
+
+
+def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
+    """What a lesson quotes of one arm: the pooled figures, and each seed's."""
+    joined = pooled(reports)
+    seeds = [round(report.accuracy, 4) for report in reports]
+    return figures(joined) | {"exact_ci": [round(end, 4) for end in joined.exact_ci], "seeds": seeds}
+
+
+def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
+    """Accuracy of some minus that of others on the same questions, seed by seed, with a 95% interval.
+
+    An arm without seeds (the untrained model) is paired with each seed of the other.
+    """
+    n = max(len(some), len(others))
+    a, b = ([*reports] * (n if len(reports) == 1 else 1) for reports in (some, others))
+    found = cl.paired_difference(pooled(a), pooled(b))
+    return [round(x, 4) for x in (found.value, found.low, found.high)]

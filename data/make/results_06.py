@@ -1,0 +1,324 @@
+"""The full-size measurements behind lesson 06. Resumable, about five hours on one core.
+
+    OMP_NUM_THREADS=1 python data/make/results_06.py [--seeds 0 1 2] [--only PART ...]
+
+In order of importance:
+
+arms        every student on the questions about editions, three seeds: closed book, RAG, and what was studied for it
+k           RAFT, the arm that learned form only, and no training, at k from 1 to 6
+robust      the right passage missing, contradicted, moved about, and orders in a passage
+examples    50 to 800 examples, with distractors and without
+plain       where nothing is alike one passage is enough; where the page is not found, nobody can read it
+p           the share of examples that have their golden passage
+distractors none to four of them in training, against k at the exam
+hard        distractors out of the retriever, or drawn at random
+hybrid      a specialist in the form of an answer that reads: form and facts, alone and together
+recipes     learning rates, layers and forms on validation questions; what the others use was chosen so
+
+Every report goes to `data/results/06/`, what the lesson and the README quote to `data/results/06.json`. Seconds of
+training are compared with one another: let nothing else run beside `examples`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from keeping import figures, kept, write_summary
+from reading_bench import LESSON, Bench, K, Plan, difference, of_seeds
+
+import course_lib as cl
+from course_lib import adversity, agreements, disturbances
+
+ORDER = ("arms", "k", "robust", "examples", "plain", "p", "distractors", "hard", "hybrid", "recipes")
+# The lesson's words: RAFT reasons, as in the paper; what differs from it is named.
+RAFT = Plan("RAFT", reasoning=True)
+DIRECT = Plan("RAFT without reasoning")
+FORM = Plan("form only", distractors=0, p_oracle=1.0, reasoning=True)
+FORM_DIRECT = Plan("form only without reasoning", distractors=0, p_oracle=1.0)
+DSF = Plan("DSF", closed=True)
+HONEST = Plan("RAFT that may not know", absent="unknown")
+KS = (1, 2, 3, 4, 6)
+SIZES = (50, 100, 200, 400, 800)
+SHARES = (0.0, 0.4, 0.6, 0.8, 1.0)
+# Names to what each changes of the lesson's own recipe; with and without reasoning, the first four.
+RECIPES: dict[str, Plan] = {
+    "upper half, 2e-3": DIRECT,
+    "upper half, 2e-3, reasoning": RAFT,
+    "all layers, 2e-3": replace(DIRECT, recipe={"layers": "all"}),
+    "all layers, 2e-3, reasoning": replace(RAFT, recipe={"layers": "all"}),
+    "upper half, 1e-3": replace(DIRECT, recipe={"learning_rate": 1e-3}),
+    "upper half, 4e-3": replace(DIRECT, recipe={"learning_rate": 4e-3}),
+    "upper half, 2e-3, every golden passage": replace(DIRECT, p_oracle=1.0),
+    "all layers, 2e-3, every golden passage": replace(DIRECT, p_oracle=1.0, recipe={"layers": "all"}),
+}
+SUMMARY_RECIPE = {"epochs": 2, "learning_rate": 2e-3, "batch_size": 4, "order": "random"}
+
+
+def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """The table of the lesson: every arm on the same questions, and paired differences."""
+    found: dict[str, list[cl.Report]] = {"base": [bench.closed(None)], "base + RAG": [bench.rag(None)]}
+    found["base, right page"] = [bench.page(None)]
+    for seed in seeds:
+
+        def of(plan: Plan, seed: int = seed) -> Plan:
+            return replace(plan, seed=seed)
+
+        for name, plan in {
+            "RAFT without reasoning + RAG": DIRECT, "form only without reasoning + RAG": FORM_DIRECT,
+            "RAFT + RAG": RAFT, "form only + RAG": FORM,
+        }.items():  # fmt: skip
+            found.setdefault(name, []).append(bench.rag(of(plan)))
+            found.setdefault(name.replace(" + RAG", ", right page"), []).append(bench.page(of(plan)))
+        found.setdefault("DSF", []).append(bench.closed(of(DSF)))
+        found.setdefault("DSF + RAG", []).append(bench.rag(of(DSF)))
+    pairs = [
+        ("RAFT + RAG", "base + RAG"), ("RAFT + RAG", "form only + RAG"), ("RAFT + RAG", "DSF + RAG"),
+        ("RAFT without reasoning + RAG", "base + RAG"), ("RAFT without reasoning + RAG", "DSF + RAG"),
+        ("RAFT without reasoning + RAG", "form only without reasoning + RAG"),
+        ("RAFT without reasoning + RAG", "RAFT + RAG"), ("form only without reasoning + RAG", "base + RAG"),
+    ]  # fmt: skip
+    return {
+        "arms": {name: of_seeds(reports) for name, reports in found.items()},
+        "differences": {f"{a} minus {b}": difference(found[a], found[b]) for a, b in pairs},
+        "found": {k: round(_ranking(bench, bench.exam).recall(k), 4) for k in (1, 2, 3, 4, 6)},
+        "seeds": list(seeds),
+    }
+
+
+def _ranking(bench: Bench, exam: cl.Exam) -> cl.Ranking:
+    return cl.grade_retrieval(bench.shelf, exam, cl.golden_passages(exam, bench.shelf))
+
+
+def over_k(bench: Bench) -> dict[str, Any]:
+    """Accuracy at each k, one wording of each fact, seed 0."""
+    students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT, "RAFT, reasoning": RAFT}
+    reports = {name: {k: bench.rag(plan, k, bench.short) for k in KS} for name, plan in students.items()}
+    ranking = _ranking(bench, bench.short)
+    return {name: {str(k): figures(report) for k, report in rows.items()} for name, rows in reports.items()} | {
+        "found": {str(k): round(ranking.recall(k), 4) for k in KS},
+    }
+
+
+def robust(bench: Bench) -> dict[str, Any]:
+    """What the passages are made to do to four readers."""
+    exam, asked = bench.short, list(bench.short)
+    golden = cl.golden_passages(exam, bench.shelf)
+    four = adversity.look_alikes(asked, bench.shelf, golden, K)
+    rival = disturbances.rivals(exam)
+    desks: dict[str, adversity.Pages] = {
+        "missing": adversity.without_the_page(asked, bench.shelf, golden, K),
+        "present": four,
+        "contradicted, right first": disturbances.contradicted(exam, golden, rival, right_first=True),
+        "contradicted, right last": disturbances.contradicted(exam, golden, rival, right_first=False),
+        "order in it": adversity.poisoned(four),
+        "order in it, right page alone": adversity.poisoned({q.question: golden[q.question][:1] for q in asked}),
+        **{f"right at {place + 1} of {K}": disturbances.placed(asked, four, golden, place) for place in range(K)},
+    }
+    wrong = {q.id: [rival[q.id]] for q in asked}
+    measured: dict[str, Any] = {"n": len(exam)}
+    for name, plan in {
+        "RAFT": DIRECT,
+        "base": None,
+        "form only": FORM_DIRECT,
+        "RAFT that may not know": HONEST,
+    }.items():
+        measured[name] = {}
+        for desk, pages in desks.items():
+            how = f"desk-{desk.replace(' ', '-').replace(',', '')}"
+            report = bench.sits(plan, how, lambda student, pages=pages: cl.OpenBook(student, pages), exam)
+            row = figures(report) | {"unknown": round(report.unknown, 4), "wrong": round(report.wrong, 4)}
+            if desk.startswith("contradicted"):
+                row["says the false"] = figures(adversity.said(report, wrong))
+            if desk.startswith("order"):
+                row["obeyed"] = figures(adversity.said(report, "PELICAN"))
+            measured[name][desk] = row
+    return measured
+
+
+def examples(bench: Bench) -> dict[str, Any]:
+    """More and more examples, with distractors and without, and what their training took."""
+    measured: dict[str, Any] = {}
+    for name, plan in {"RAFT": DIRECT, "form only": FORM_DIRECT}.items():
+        measured[name] = {}
+        for n in sorted(SIZES, key=lambda n: abs(n - plan.n)):
+            sized = plan if n == plan.n else replace(plan, name=f"{plan.name}, {n} examples", n=n)
+            training = bench.training(sized)
+            report = bench.rag(sized, K, bench.short)
+            measured[name][str(n)] = figures(report) | {key: training[key] for key in ("seconds", "tokens")}
+        measured[name] = {str(n): measured[name][str(n)] for n in SIZES}
+    return measured
+
+
+def plain(bench: Bench) -> dict[str, Any]:
+    """Documents that nothing is like, where one passage is enough; and finals, whose page is hardly ever found."""
+    measured = {}
+    for exam in (cl.plain_exam(), cl.load_exam("cup").sample(80)):
+        label = exam.name.replace(" ", "-")
+        row: dict[str, Any] = {"n": len(exam)}
+        row |= {f"found among {k}": round(_ranking(bench, exam).recall(k), 4) for k in (1, K)}
+        for name, plan in {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}.items():
+            row[name] = {str(k): figures(bench.rag(plan, k, exam, label)) for k in (1, K)}
+        measured[exam.name] = row
+    return measured
+
+
+def shares(bench: Bench) -> dict[str, Any]:
+    """Each P, read at k = 4 and with the right page missing."""
+    asked = list(bench.short)
+    golden = cl.golden_passages(bench.short, bench.shelf)
+    missing = adversity.without_the_page(asked, bench.shelf, golden, K)
+    measured = {}
+    for p in sorted(SHARES, key=lambda p: abs(p - DIRECT.p_oracle)):
+        plan = DIRECT if p == DIRECT.p_oracle else replace(DIRECT, name=f"P {p}", p_oracle=p)
+        gone = bench.sits(plan, "desk-missing", lambda student: cl.OpenBook(student, missing), bench.short)
+        measured[str(p)] = figures(bench.rag(plan, K, bench.short)) | {"page missing": figures(gone)}
+    return {str(p): measured[str(p)] for p in SHARES}
+
+
+def distractors(bench: Bench) -> dict[str, Any]:
+    """Each number of distractors in training, at each k. Every example has its golden passage."""
+    measured = {}
+    for n in (3, 0, 1, 4, 2):
+        plan = FORM_DIRECT if n == 0 else replace(DIRECT, name=f"{n} distractors", distractors=n, p_oracle=1.0)
+        measured[str(n)] = {str(k): figures(bench.rag(plan, k, bench.short)) for k in KS}
+    return {str(n): measured[str(n)] for n in range(5)}
+
+
+def hard(bench: Bench) -> dict[str, Any]:
+    """The same study with distractors drawn at random."""
+    drawn = replace(DIRECT, name="random distractors", hard=False)
+    reports = {name: bench.rag(plan, K, bench.exam) for name, plan in {"hard": DIRECT, "random": drawn}.items()}
+    measured: dict[str, Any] = {name: figures(report) for name, report in reports.items()}
+    return measured | {"hard minus random": difference([reports["hard"]], [reports["random"]])}
+
+
+def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """Summaries of agreements: the specialist alone, RAG alone, both; graded on form and on facts."""
+    study, asked = agreements.load_agreements("train"), agreements.load_agreements("test")
+    exam = cl.Exam("summaries", tuple(a.as_question() for a in asked))
+    library, training = (agreements.agreement_shelf(rows, bench.index.embedder) for rows in (asked, study))
+    instruction = agreements.SUMMARY_INSTRUCTION
+    k = 2
+
+    def read(model: cl.ChatModel) -> Callable[[Sequence[str]], list[Any]]:
+        rag = cl.RagPipeline(model, library, k=k, instruction=instruction)
+        return lambda questions: rag.answer(questions, agreements.SUMMARY_TOKENS)
+
+    def alone(model: cl.ChatModel) -> Callable[[Sequence[str]], list[Any]]:
+        return lambda questions: model.reply(list(questions), agreements.SUMMARY_TOKENS)
+
+    def summaries(name: str, sit: Callable[[], cl.Report], settings: dict[str, Any]) -> dict[str, cl.Report]:
+        report = kept(LESSON, f"summaries-{name}", sit, settings)
+        return agreements.grade_summaries(report, asked)
+
+    found = {"RAG alone": [summaries("rag", lambda: cl.evaluate(read(bench.gp), exam, "RAG alone"), {"k": k})]}
+    for seed in seeds:
+        settings = {**SUMMARY_RECIPE, "seed": seed}
+
+        def both(settings: dict[str, Any] = settings) -> cl.Report:
+            model = cl.finetune(bench.gp, agreements.summary_examples(study, training, k), **settings)
+            return cl.evaluate(read(model), exam, "both")
+
+        def by_heart(settings: dict[str, Any] = settings) -> cl.Report:
+            model = cl.finetune(bench.gp, agreements.summary_examples(study), **settings)
+            return cl.evaluate(alone(model), exam, "specialist alone")
+
+        found.setdefault("both", []).append(summaries(f"both-seed-{seed}", both, settings | {"k": k}))
+        found.setdefault("specialist alone", []).append(summaries(f"alone-seed-{seed}", by_heart, settings))
+    measured: dict[str, Any] = {
+        name: {what: of_seeds([r[what] for r in reports]) for what in ("form", "facts")}
+        for name, reports in found.items()
+    }
+    for other in ("RAG alone", "specialist alone"):
+        measured[f"both minus {other}"] = {
+            what: difference([r[what] for r in found["both"]], [r[what] for r in found[other]])
+            for what in ("form", "facts")
+        }
+    return measured
+
+
+def recipes(bench: Bench) -> dict[str, Any]:
+    """Each recipe on validation questions, read at k = 4, with what its training took."""
+    exam = bench.exam.on_validation()
+    measured = {"base": figures(bench.rag(None, K, exam, "validation"))}
+    for name, plan in RECIPES.items():
+        named = plan if plan in (DIRECT, RAFT) else replace(plan, name=f"recipe {name}")
+        training = bench.training(named)
+        measured[name] = figures(bench.rag(named, K, exam, "validation")) | {
+            key: training[key] for key in ("seconds", "tokens")
+        }
+    return measured
+
+
+def summary(parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts, and what the README says of them; nothing of it before the arms are measured."""
+    if "arms" not in parts:
+        return parts
+    arms, apart = parts["arms"]["arms"], parts["arms"]["differences"]
+    names = [name for name in arms if name.startswith("RAFT") and name.endswith("+ RAG")]
+    best = max(names, key=lambda name: arms[name]["accuracy"])
+    form = best.replace("RAFT", "form only")
+    seeds = len(parts["arms"]["seeds"])
+    low, high = apart[f"{best} minus {form}"][1:]
+    shown = best.removesuffix(" + RAG")
+    headline = (
+        f"four passages, nearly alike: untrained {arms['base + RAG']['accuracy']:.2f}, trained "
+        f"on the answer's form {arms[form]['accuracy']:.2f}, {shown} {arms[best]['accuracy']:.2f} "
+        f"(RAFT minus form {low:+.2f} to {high:+.2f}; n = {arms['base + RAG']['n']}, "
+        f"{seeds} seed{'s' * (seeds > 1)})"
+    )
+    limits = [
+        f"RAFT that quotes its passage before it answers is right in {arms['RAFT + RAG']['accuracy']:.2f}, RAFT that "
+        f"answers at once in {arms['RAFT without reasoning + RAG']['accuracy']:.2f} of the questions",
+        f"with the right passage alone before it, a reader trained by RAFT is right in "
+        f"{arms[best.replace(' + RAG', ', right page')]['accuracy']:.2f} of them",
+    ]
+    if "robust" in parts:
+        gone = parts["robust"]["RAFT"]["missing"]
+        limits.append(f"with the right passage missing it still answers something in {1 - gone['unknown']:.2f} of them")
+    return {**parts, "headline": headline, "limits": limits}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER, help="parts to measure")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    os.environ["COURSE_RECORD"] = ""  # none of these adapters is the lesson's
+    bench = Bench()
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "arms": lambda: arms(bench, options.seeds),
+        "k": lambda: over_k(bench),
+        "robust": lambda: robust(bench),
+        "examples": lambda: examples(bench),
+        "plain": lambda: plain(bench),
+        "p": lambda: shares(bench),
+        "distractors": lambda: distractors(bench),
+        "hard": lambda: hard(bench),
+        "hybrid": lambda: hybrid(bench, options.seeds),
+        "recipes": lambda: recipes(bench),
+    }
+    parts = before()
+    for name in ORDER:
+        if name in options.only:
+            started = time.perf_counter()
+            parts[name] = measure[name]()
+            print(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
+            write_summary(LESSON, summary({part: parts[part] for part in ORDER if part in parts}))
+
+
+def before() -> dict[str, Any]:
+    """The parts that were measured at another time."""
+    try:
+        return {name: part for name, part in cl.load_results(LESSON).items() if isinstance(part, dict)}
+    except cl.DataError:
+        return {}
+
+
+if __name__ == "__main__":
+    main()
