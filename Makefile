@@ -41,6 +41,7 @@ data: $(STAMP)  ## library, exams, tickets and SQL again, byte for byte (seconds
 	$(BIN)/python data/make/exams.py
 	$(BIN)/python data/make/tickets.py
 	$(BIN)/python data/make/sql.py
+	$(BIN)/python data/make/agreements.py
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record

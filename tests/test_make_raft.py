@@ -119,6 +119,10 @@ def test_the_shelves_of_the_lesson_cannot_leak(bench, monkeypatch):
     assert called[0]["reading"] and set(called[0]["sources"]) == set(TOWNS)
 
 
+def test_a_student_who_may_not_know_has_been_shown_that_a_page_can_be_missing():
+    assert results_06.HONEST.absent == "unknown" and 0 < results_06.HONEST.p_oracle < 1
+
+
 def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_each():
     asked = list(exam_of(FACTS))
     right = evaluate(lambda _: [q.answer for q in asked], asked, "right")
@@ -177,6 +181,6 @@ def test_the_readme_is_told_of_the_better_raft_and_of_the_other_and_nothing_befo
     assert told["limits"][2] == "with the right passage missing it still answers something in 0.75 of them"
 
 
-def test_every_part_has_a_name_and_the_most_important_come_first():
-    assert results_06.ORDER[0] == "arms" and len(set(results_06.ORDER)) == len(results_06.ORDER)
+def test_every_part_has_a_name_and_what_the_others_need_comes_first():
+    assert results_06.ORDER[:2] == ("recipes", "arms") and len(set(results_06.ORDER)) == len(results_06.ORDER)
     assert all(f"\n{name}" in results_06.__doc__ for name in results_06.ORDER)

@@ -17,7 +17,8 @@ LESSON = "06"
 RECIPE: dict[str, Any] = {
     "epochs": 1, "learning_rate": 2e-3, "batch_size": 4, "layers": "upper", "order": "random",
 }  # fmt: skip
-EXAMPLES, DISTRACTORS, P_ORACLE, K = 400, 3, 0.8, 4
+# The paper's P is 0.8; on documents that were not trained on, what is learned without a page is to guess.
+EXAMPLES, DISTRACTORS, P_ORACLE, K = 400, 3, 1.0, 4
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,9 @@ def files(root: Path) -> str:
     tickets = Counter(row["split"] for row in _rows(root / "data" / "tickets" / "tickets.jsonl"))
     shares = ", ".join(f"{tickets[split]} {split}" for split in ("train", "validation", "test"))
     rows.append(f"| `tickets/tickets.jsonl` | {sum(tickets.values())} tickets: {shares} |")
+    agreements = Counter(row["split"] for row in _rows(root / "data" / "agreements" / "agreements.jsonl"))
+    shares = ", ".join(f"{agreements[split]} {split}" for split in ("train", "validation", "test"))
+    rows.append(f"| `agreements/agreements.jsonl` | {sum(agreements.values())} agreements: {shares} |")
     pairs = sorted((root / "data" / "sql").glob("*.jsonl"))
     rows += [f"| `sql/{path.name}` | {len(_rows(path)):,} pairs |" for path in pairs]
     return "\n".join(rows)
