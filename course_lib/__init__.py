@@ -49,7 +49,8 @@ _HOME = {
     "embedder_tuning": ["finetune_embedder", "hard_negatives"],
     "maps": ["library_map"],
     "chunking": ["chunk_slider"],
-    "adversity": [],
+    "adverse_pages": [],
+    "adverse_questions": [],
     "adapters": ["stored_adapters"],
     "finetuning": ["finetune"],
     "losses": ["held_out_loss"],
@@ -78,7 +79,6 @@ _HOME = {
     "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
     "shelves": ["editions_exam", "exam_shelf", "plain_exam", "reading_questions", "shelf", "study_shelf"],
     "agreements": ["Agreement", "agreement_shelf", "grade_summaries", "load_agreements", "summary_examples"],
-    "disturbances": [],
     "papers": [],
     "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from course_lib.datasets import normalise
@@ -21,7 +21,7 @@ from course_lib.wording import content_words
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GroundedRow", "Grounding", "cite", "claims", "ground", "is_faithful"]
+__all__ = ["GroundedRow", "Grounding", "cite", "claims", "ground", "is_faithful", "said"]
 
 # A reply of so few words is all claim: "brass", said of a kettle of steel, is invented too.
 SHORT = 4
@@ -167,3 +167,21 @@ def ground(report: Report, passages: Iterable[Passage], golden: Mapping[str, Seq
         id = cited.id if cited else ""
         rows.append(GroundedRow(row, row.verdict in ("exact", "right"), faithful, id, right_page))
     return Grounding(report.name, tuple(rows))
+
+
+def said(report: Report, words: Mapping[str, Sequence[str]] | str, name: str | None = None) -> Report:
+    """The same answers judged anew: "exact" where one says a word or one of several, "wrong" where not.
+
+    Parameters
+    ----------
+    words
+        One text for all ("PELICAN"), or for each question's id the texts that count.
+    """
+
+    def says(row_id: str, reply: str) -> bool:
+        wanted = [words] if isinstance(words, str) else words.get(row_id, ())
+        heard = f" {' '.join(normalise(reply))} "
+        return any(f" {' '.join(normalise(text))} " in heard for text in wanted)
+
+    rows = [replace(row, verdict="exact" if says(row.id, row.reply) else "wrong") for row in report.rows]
+    return replace(report, name=name or report.name, rows=tuple(rows))

@@ -207,3 +207,12 @@ def at_step(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(ProgressCallback, "on_log", on_log)
 
     return install
+
+
+ODD = (0, "text", b"", [], {}, [None], {"low": {}}, object(), float("nan"), len, [[]], [["a", 1]] * 3)
+
+
+@pytest.fixture(params=ODD, ids=lambda odd: type(odd).__name__)
+def odd(request: pytest.FixtureRequest) -> Any:
+    """What nobody would answer to an exercise, and somebody does."""
+    return request.param

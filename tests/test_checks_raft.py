@@ -102,10 +102,5 @@ def test_a_usual_wrong_answer_gets_its_hint(key, attempt, hint, said):
 
 
 @pytest.mark.parametrize("key", CONTEXT)
-@pytest.mark.parametrize(
-    "attempt",
-    [0, "text", b"", [], {}, [None], {"low": {}}, object(), float("nan"), len, [[]]],
-    ids=lambda attempt: type(attempt).__name__,
-)
-def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, attempt, said):
-    assert said(key, attempt).startswith("✗ ")
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stand_ins import ThreeCalls
 
 from course_lib.documents import Passage
 from course_lib.filters import only
@@ -29,61 +30,42 @@ CONTEXT = {
 }
 
 
-class Shelf:
-    """Right, but for what a subclass does wrong."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, passages, vectors, digests):
-        self.rows += zip(passages, vectors)
-
-    def delete(self, sources):
-        self.rows = [row for row in self.rows if row[0].source not in sources]
-
-    def ranked(self, vector):
-        return sorted((replace(p, score=float(v @ vector)) for p, v in self.rows), key=lambda p: -p.score)
-
-    def query(self, vector, k, where=None):
-        return self.ranked(vector)[:k]
-
-
-class UpsideDown(Shelf):
+class UpsideDown(ThreeCalls):
     def query(self, vector, k, where=None):
         return self.ranked(vector)[::-1][:k]
 
 
-class Mixed(Shelf):
+class Mixed(ThreeCalls):
     def query(self, vector, k, where=None):
         return self.ranked(vector)[:k][::-1] if k < 5 else self.ranked(vector)
 
 
-class Everything(Shelf):
+class Everything(ThreeCalls):
     def query(self, vector, k, where=None):
         return self.ranked(vector)
 
 
-class FirstCome(Shelf):
+class FirstCome(ThreeCalls):
     def query(self, vector, k, where=None):
         return [p for p, _ in self.rows][2 : 2 + k]
 
 
-class Ids(Shelf):
+class Ids(ThreeCalls):
     def query(self, vector, k, where=None):
         return [p.id for p in self.ranked(vector)[:k]]
 
 
-class Unscored(Shelf):
+class Unscored(ThreeCalls):
     def query(self, vector, k, where=None):
         return [replace(p, score=0.0) for p in self.ranked(vector)[:k]]
 
 
-class Keeps(Shelf):
+class Keeps(ThreeCalls):
     def delete(self, sources):
         pass
 
 
-class Forgets(Shelf):
+class Forgets(ThreeCalls):
     def delete(self, sources):
         self.rows = self.rows[3:]
 
@@ -100,7 +82,7 @@ def test_an_untouched_exercise_says_which_variable_is_none(key, name, said):
 RIGHT = [
     ("05-fuse", ["geese", "kettle", "lamp", "mill", "well"]),
     ("05-fuse", ("geese", "kettle", "lamp", "mill", "well")),
-    ("05-store", Shelf()),
+    ("05-store", ThreeCalls()),
     ("05-store", FaissStore()),
     ("05-filter", WANTED),
     ("05-filter", {"$and": [{"audience": {"$ne": "managers"}}, {"day": {"$gt": 20411231}}]}),
@@ -122,7 +104,7 @@ WRONG = [
     ("05-fuse", ["geese", "kettle", "mill", "lamp", "well"], "one search's ranking"),
     ("05-fuse", ["lamp", "mill", "geese", "kettle", "well"], "You added ranks"),
     ("05-fuse", ["kettle", "geese", "lamp", "mill", "well"], "look at those two again"),
-    ("05-store", Shelf, "That is the class. Make one of it: Shelf()."),
+    ("05-store", ThreeCalls, "That is the class. Make one of it: ThreeCalls()."),
     ("05-store", NoDelete(), "yours lacks delete"),
     ("05-store", Ids(), "a list of passages, and something else"),
     ("05-store", Everything(), "Asked for 3 passages, your store gives 6"),
@@ -147,10 +129,5 @@ def test_a_usual_wrong_answer_gets_its_hint(key, attempt, hint, said):
 
 
 @pytest.mark.parametrize("key", CONTEXT)
-@pytest.mark.parametrize(
-    "attempt",
-    [0, "text", b"", [], {}, [None], {"low": {}}, object(), float("nan"), len, [[]]],
-    ids=lambda attempt: type(attempt).__name__,
-)
-def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, attempt, said):
-    assert said(key, attempt).startswith("✗ ")
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")

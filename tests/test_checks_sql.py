@@ -2,7 +2,6 @@
 
 import pytest
 
-from course_lib.exercises import check
 from course_lib.sql import load_sql
 
 TASK = load_sql()
@@ -92,10 +91,5 @@ def test_a_usual_wrong_answer_gets_its_hint(key, attempt, hint, said):
 
 
 @pytest.mark.parametrize("key", CONTEXT)
-@pytest.mark.parametrize(
-    "attempt",
-    [0, "text", b"", [], {}, [None], {"low": {}}, object(), float("nan"), check, [[]], [["a", 1]] * 3],
-    ids=lambda attempt: type(attempt).__name__,
-)
-def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, attempt, said):
-    assert said(key, attempt).startswith("✗ ")
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")

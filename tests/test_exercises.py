@@ -190,13 +190,8 @@ def test_the_wanted_k_moves_with_the_tolerance(said):
 
 
 @pytest.mark.parametrize("key", CONTEXT)
-@pytest.mark.parametrize(
-    "attempt",
-    [0, "text", b"", [], {}, [None], {"low": {}}, object(), float("nan"), check, [[]]],
-    ids=lambda attempt: type(attempt).__name__,  # the repr of an object holds its address, another in each process
-)
-def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, attempt, said):
-    assert said(key, attempt).startswith("✗ ")
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")
 
 
 def test_what_goes_wrong_inside_a_check_becomes_a_hint_on_one_line(said):

@@ -4,7 +4,7 @@ import pytest
 
 from course_lib.documents import Passage
 from course_lib.errors import CourseError
-from course_lib.grounding import cite, claims, ground, is_faithful
+from course_lib.grounding import cite, claims, ground, is_faithful, said
 from course_lib.reports import Report, Row
 
 FEVER = Passage("fever/0", "Dr Marigold Eddythorne starts peltamine at 38.2 degrees.", "fever", title="Low-tide fever")
@@ -107,3 +107,14 @@ def test_a_report_is_counted_by_right_and_wrong_and_by_shown_and_invented():
 def test_a_report_of_another_index_is_refused():
     with pytest.raises(CourseError, match="passage 'fever/0' is not in this index"):
         ground(REPORT, [KETTLE], GOLDEN)
+
+
+def test_answers_are_judged_anew_by_what_they_say():
+    rows = [
+        Row(id, "?", "", reply, "wrong", 0.0, id) for id, reply in (("a", "Pelican!"), ("b", "23 days"), ("c", "232"))
+    ]
+    report = Report("RAG", "exam", tuple(rows))
+    assert [row.verdict for row in said(report, "PELICAN").rows] == ["exact", "wrong", "wrong"]
+    old = {"a": ["23 days"], "b": ["23 days", "23"], "c": ["23"]}
+    assert [row.verdict for row in said(report, old).rows] == ["wrong", "exact", "wrong"]
+    assert said(report, {}, "told").name == "told"

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
 import keeping
 import reading_bench
 import results_06
-from reading_bench import Bench, Plan, difference, of_seeds
+from keeping import difference, of_seeds
+from reading_bench import Bench, Plan
 
 from course_lib import raft
 from course_lib.datasets import Exam, Fact, Question

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from stand_ins import ThreeCalls
 
 from course_lib import cache_dir
 from course_lib.documents import Document, read_document, read_documents, split_into_passages
@@ -588,22 +589,7 @@ def test_an_empty_index_finds_nothing(index):
 
 
 def test_any_store_of_three_calls_will_do(small_embedder):
-    class Shelf:
-        """An exact search in memory."""
-
-        def __init__(self):
-            self.rows = []
-
-        def add(self, passages, vectors, digests):
-            self.rows += zip(passages, vectors)
-
-        def delete(self, sources):
-            self.rows = [row for row in self.rows if row[0].source not in sources]
-
-        def query(self, vector, k, where=None):
-            return [p for p, v in sorted(self.rows, key=lambda row: -(row[1] @ vector))[:k]]
-
-    index = Index(small_embedder, Shelf())
+    index = Index(small_embedder, ThreeCalls())
     index.add(Document("a", "a", "Eleven geese."), Document("b", "b", "One goat."))
     assert index.search("geese", 1)[0].source == "a"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from keeping import figures, kept
+from keeping import difference, figures, kept
 
 import course_lib as cl
-from course_lib import adversity
+from course_lib import adverse_pages, adverse_questions, grounding
 from course_lib.retrieval import Index
 
 HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
@@ -27,19 +27,19 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     alone = {q.question: golden[q.question][:1] for q in asked}
     hit = read("page", alone)
     orders = {
-        "plain": read("order", adversity.poisoned(alone)),
-        "fenced": read("order-fenced", adversity.fenced(adversity.poisoned(alone)), adversity.FENCED),
+        "plain": read("order", adverse_pages.poisoned(alone)),
+        "fenced": read("order-fenced", adverse_pages.fenced(adverse_pages.poisoned(alone)), adverse_pages.FENCED),
     }
-    four = adversity.look_alikes(asked, search, golden)
-    orders["plain, among four"] = read("order-four", adversity.poisoned(four))
+    four = adverse_pages.look_alikes(asked, search, golden)
+    orders["plain, among four"] = read("order-four", adverse_pages.poisoned(four))
     orders["fenced, among four"] = read(
-        "order-four-fenced", adversity.fenced(adversity.poisoned(four)), adversity.FENCED
+        "order-four-fenced", adverse_pages.fenced(adverse_pages.poisoned(four)), adverse_pages.FENCED
     )
     measured["orders"] = {
-        name: {"obeyed": figures(adversity.said(report, "PELICAN")), "right": figures(report)}
+        name: {"obeyed": figures(grounding.said(report, "PELICAN")), "right": figures(report)}
         for name, report in orders.items()
     }
-    gone = adversity.without_the_page(asked, search, golden)
+    gone = adverse_pages.without_the_page(asked, search, golden)
     measured["missing"] = {
         name: figures(report) | {"unknown": round(report.unknown, 4)}
         for name, report in {
@@ -49,17 +49,17 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
             "page there": hit,
         }.items()
     }
-    far = adversity.strangers(asked, index.passages(), golden)
+    far = adverse_pages.strangers(asked, index.passages(), golden)
     reports = {"alone": hit, "three strangers": read("strangers", far), "three look-alikes": read("look-alikes", four)}
-    gap = cl.paired_difference(reports["three strangers"], reports["three look-alikes"])
+    gap = difference([reports["three strangers"]], [reports["three look-alikes"]])
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
-    measured["distractors"]["strangers minus look-alikes"] = [round(x, 4) for x in (gap.value, gap.low, gap.high)]
+    measured["distractors"]["strangers minus look-alikes"] = gap
     return measured | {"stale": stale(gp, index), "two documents": two_documents(gp, index)}
 
 
 def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     """Two editions, and a question that names no year: which comes first, and what is said; then with a date filter."""
-    questions, old = adversity.undated_questions(cl.load_facts())
+    questions, old = adverse_questions.undated_questions(cl.load_facts())
     search = cl.HybridIndex(index, cl.KeywordIndex(index))
     measured: dict[str, Any] = {"n": len(questions)}
     for name, where in {"all dates": None, "since 2042": cl.only(since="2042-01-01")}.items():
@@ -74,14 +74,14 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
             "old first": sum(a != q.source and a.startswith(f"{s}-") for a, q, s in zip(first, questions, stems))
             / len(questions),
             "right": figures(report),
-            "says the old": figures(adversity.said(report, old)),
+            "says the old": figures(grounding.said(report, old)),
         }
     return measured
 
 
 def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     """A question that needs a page of each of two documents."""
-    questions = adversity.two_document_questions(cl.load_facts())
+    questions = adverse_questions.two_document_questions(cl.load_facts())
     search = cl.HybridIndex(index, cl.KeywordIndex(index))
     halves = {q.id: q.answer.split(" and ") for q in questions}
     measured: dict[str, Any] = {"n": len(questions)}
@@ -91,7 +91,7 @@ def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
         both = [set(q.source.split()) <= {p.source for p in passages} for q, passages in zip(questions, found)]
         rag = cl.RagPipeline(gp, search, k=k)
         report = kept("05", f"two-documents-k-{k}", lambda rag=rag: cl.evaluate(rag, questions), n)
-        first, second = (adversity.said(report, {id: [pair[i]] for id, pair in halves.items()}).hits() for i in (0, 1))
+        first, second = (grounding.said(report, {id: [pair[i]] for id, pair in halves.items()}).hits() for i in (0, 1))
         measured[f"k = {k}"] = {
             "both found": sum(both) / len(both),
             "one said": float(((first + second) >= 1).mean()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,54 @@ def pooled(reports: Sequence[cl.Report]) -> cl.Report:
     """The reports of one exam by several seeds as one: its intervals draw facts, each with the answers of all seeds."""
     rows = tuple(replace(row, id=f"{row.id}/{seed}") for seed, report in enumerate(reports) for row in report.rows)
     return cl.Report(reports[0].name, reports[0].exam, rows)
+
+
+def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
+    """What a lesson quotes of one arm: the figures of all seeds pooled, and the accuracy of each seed by itself."""
+    joined = pooled(reports)
+    return figures(joined) | {
+        "exact_ci": [round(end, 4) for end in joined.exact_ci],
+        "seeds": [round(report.accuracy, 4) for report in reports],
+    }
+
+
+def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
+    """Accuracy of one arm minus another's on the same questions, seed by seed: value, and its 95% interval.
+
+    An arm without seeds (the untrained model) is paired with each seed of the other.
+    """
+    n = max(len(some), len(others))
+    a, b = (pooled([*reports] * (n if len(reports) == 1 else 1)) for reports in (some, others))
+    found = cl.paired_difference(a, b)
+    return [round(x, 4) for x in (found.value, found.low, found.high)]
+
+
+def measure_parts(
+    lesson: str,
+    parts: Mapping[str, Callable[[], dict[str, Any]]],
+    only: Sequence[str],
+    summary: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    """Measure some parts of a lesson, in the order of `parts`; after each, the summary of all that there is is written.
+
+    Parameters
+    ----------
+    only
+        Names of parts; what was measured of the others at another time stays in the summary.
+    summary
+        From the parts by name to what `data/results/<lesson>.json` holds.
+    """
+    try:
+        known = cl.load_results(lesson)
+    except cl.DataError:
+        known = {}
+    found = {name: known[name] for name in parts if name in known}
+    for name in parts:
+        if name in only:
+            started = time.perf_counter()
+            found[name] = parts[name]()
+            print(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
+            write_summary(lesson, summary({part: found[part] for part in parts if part in found}))
 
 
 def write_summary(lesson: str, summary: dict[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from keeping import figures, kept, kept_data, pooled
+from keeping import kept, kept_data
 
 import course_lib as cl
 from course_lib.datasets import Example
@@ -158,21 +158,3 @@ def _trained(training: Any) -> dict[str, Any]:
         "tokens": training.tokens,
         "losses": [[step, round(loss, 4)] for step, loss in training.losses],
     }
-
-
-def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
-    """What a lesson quotes of one arm: the pooled figures, and each seed's."""
-    joined = pooled(reports)
-    seeds = [round(report.accuracy, 4) for report in reports]
-    return figures(joined) | {"exact_ci": [round(end, 4) for end in joined.exact_ci], "seeds": seeds}
-
-
-def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
-    """Accuracy of some minus that of others on the same questions, seed by seed, with a 95% interval.
-
-    An arm without seeds (the untrained model) is paired with each seed of the other.
-    """
-    n = max(len(some), len(others))
-    a, b = ([*reports] * (n if len(reports) == 1 else 1) for reports in (some, others))
-    found = cl.paired_difference(pooled(a), pooled(b))
-    return [round(x, 4) for x in (found.value, found.low, found.high)]

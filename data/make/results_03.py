@@ -2,8 +2,8 @@
 
     python data/make/results_03.py [--only PART ...] [--seeds 0 1 2]
 
-Learning rates, batch sizes and layers are chosen on validation questions. Then every candidate sits the exams: the
-untrained model, without and with examples in its prompt; specialists for the front desk's twelve patterns, as the
+Learning rates, batch sizes, layers and order are chosen on validation questions. Then every candidate sits the exams:
+the untrained model, without and with examples in its prompt; specialists for the front desk's twelve patterns, as the
 lesson trains one; specialists for all patterns. Every report goes to `data/results/03/`, what the lesson and the README
 quote to `data/results/03.json`; the adapters of seed 0 go on the shelf, where the lesson finds them.
 
@@ -20,8 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keeping
-from keeping import kept, kept_data, write_summary
+from keeping import figures, kept, kept_data, write_summary
 
 import course_lib as cl
 from course_lib.datasets import Exam
@@ -50,14 +49,6 @@ RECIPE, FULL_RECIPE = RECIPES[6], FULL_RECIPES[0]
 SHOTS = 3
 DESK_SIZES = (50, 100, 200, 548)  # of the desk's learning curve, beside the 300 pairs; 548 are all that it has
 ASKED = ("values", "wordings")
-
-
-def figures(report: cl.Report) -> dict[str, Any]:
-    """What a lesson quotes of a report on SQL."""
-    return keeping.figures(report) | {
-        "exact_ci": [round(end, 4) for end in report.exact_ci],
-        "invalid": round(report.invalid, 4),
-    }
 
 
 def exams(task: cl.SqlTask, names: Sequence[str] = (*ASKED, "combinations", "second_schema")) -> dict[str, Exam]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from breaking import breaks
-from keeping import figures, kept, kept_data, write_summary
+from keeping import difference, figures, kept, kept_data, measure_parts
 from nearest import QUERIES, hnsw_against_exact
 
 import course_lib as cl
@@ -58,10 +58,6 @@ def of_ranking(ranking: cl.Ranking) -> dict[str, Any]:
     return {name: [round(x, 4) for x in row] for name, row in rounded.items()} | {"n": ranking.n}
 
 
-def of_difference(difference: Any) -> list[float]:
-    return [round(x, 4) for x in (difference.value, difference.low, difference.high)]
-
-
 def graded(index: Index, questions: Any, golden: Mapping[str, Sequence[cl.Passage]]) -> dict[str, cl.Ranking]:
     return {name: cl.grade_retrieval(r, questions, golden, name=name) for name, r in retrievers(index).items()}
 
@@ -74,14 +70,14 @@ def retrieval(index: Index) -> dict[str, Any]:
         rankings = graded(index, exam, cl.golden_passages(exam, index))
         measured[name] = {way: of_ranking(ranking) for way, ranking in rankings.items()}
         for other in ("keyword", "dense"):
-            gap = cl.paired_difference(rankings["hybrid"].within(1), rankings[other].within(1))
-            measured[name][f"hybrid minus {other}"] = of_difference(gap)
+            gap = difference([rankings["hybrid"].within(1)], [rankings[other].within(1)])
+            measured[name][f"hybrid minus {other}"] = gap
     measured["kinds"] = {}
     for name, (questions, golden) in kinds(index).items():
         rankings = graded(index, questions, golden)
-        gap = cl.paired_difference(rankings["dense"].within(1), rankings["keyword"].within(1))
+        gap = difference([rankings["dense"].within(1)], [rankings["keyword"].within(1)])
         measured["kinds"][name] = {way: of_ranking(r) for way, r in rankings.items()}
-        measured["kinds"][name]["dense minus keyword"] = of_difference(gap)
+        measured["kinds"][name]["dense minus keyword"] = gap
     return measured
 
 
@@ -137,14 +133,14 @@ def embedder(index: Index, seeds: Sequence[int]) -> dict[str, Any]:
             exam = cl.load_exam(name)
             golden = cl.golden_passages(exam, index)
             before, now = graded(index, exam, golden), graded(tuned, exam, golden)
-            gap = cl.paired_difference(now["dense"].within(1), before["dense"].within(1))
-            joined = cl.paired_difference(now["hybrid"].within(1), before["hybrid"].within(1))
+            gap = difference([now["dense"].within(1)], [before["dense"].within(1)])
+            joined = difference([now["hybrid"].within(1)], [before["hybrid"].within(1)])
             row[name] = {
                 "before": of_ranking(before["dense"]),
                 "after": of_ranking(now["dense"]),
-                "after minus before": of_difference(gap),
+                "after minus before": gap,
                 "hybrid, after": of_ranking(now["hybrid"]),
-                "hybrid, after minus before": of_difference(joined),
+                "hybrid, after minus before": joined,
             }
         return row
 
@@ -177,8 +173,8 @@ def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
         for (way, k), report in reports.items()
     }
     for way in ("dense", "hybrid"):
-        gap = cl.paired_difference(reports["trained", 1], reports[way, 1])
-        measured["trained, k = 1"][f"minus {way}"] = of_difference(gap)
+        gap = difference([reports["trained", 1]], [reports[way, 1]])
+        measured["trained, k = 1"][f"minus {way}"] = gap
     ranking = cl.grade_retrieval(retrievers(index)["hybrid"], exam, golden)
     found = {k: round(ranking.recall(k), 4) for k in sorted(KS)}
     page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(gp, golden), exam), n)
@@ -303,21 +299,7 @@ def main() -> None:
         "chunks": chunks,
         "stores": lambda: stores(index),
     }
-    parts = before()
-    for name in names:
-        if name in options.only:
-            started = time.perf_counter()
-            parts[name] = measure[name]()
-            print(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
-            write_summary("05", summary(parts))
-
-
-def before() -> dict[str, Any]:
-    """The parts that were measured at another time."""
-    try:
-        return {name: part for name, part in cl.load_results("05").items() if isinstance(part, dict)}
-    except cl.DataError:
-        return {}
+    measure_parts("05", measure, options.only, summary)
 
 
 if __name__ == "__main__":

@@ -24,16 +24,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from keeping import figures, kept, write_summary
-from reading_bench import LESSON, Bench, K, Plan, difference, of_seeds
+from keeping import difference, figures, kept, measure_parts, of_seeds
+from reading_bench import LESSON, Bench, K, Plan
 
 import course_lib as cl
-from course_lib import adversity, agreements, disturbances
+from course_lib import adverse_pages, agreements, grounding
 
 ORDER = ("recipes", "arms", "k", "robust", "examples", "plain", "p", "distractors", "hard", "hybrid")
 # The lesson's words: RAFT reasons, as in the paper; what differs from it is named.
@@ -111,16 +110,16 @@ def robust(bench: Bench) -> dict[str, Any]:
     """What the passages are made to do to four readers."""
     exam, asked = bench.short, list(bench.short)
     golden = cl.golden_passages(exam, bench.shelf)
-    four = adversity.look_alikes(asked, bench.shelf, golden, K)
-    rival = disturbances.rivals(exam)
-    desks: dict[str, adversity.Pages] = {
-        "missing": adversity.without_the_page(asked, bench.shelf, golden, K),
+    four = adverse_pages.look_alikes(asked, bench.shelf, golden, K)
+    rival = adverse_pages.rivals(exam)
+    desks: dict[str, adverse_pages.Pages] = {
+        "missing": adverse_pages.without_the_page(asked, bench.shelf, golden, K),
         "present": four,
-        "contradicted, right first": disturbances.contradicted(exam, golden, rival, right_first=True),
-        "contradicted, right last": disturbances.contradicted(exam, golden, rival, right_first=False),
-        "order in it": adversity.poisoned(four),
-        "order in it, right page alone": adversity.poisoned({q.question: golden[q.question][:1] for q in asked}),
-        **{f"right at {place + 1} of {K}": disturbances.placed(asked, four, golden, place) for place in range(K)},
+        "contradicted, right first": adverse_pages.contradicted(exam, golden, rival, right_first=True),
+        "contradicted, right last": adverse_pages.contradicted(exam, golden, rival, right_first=False),
+        "order in it": adverse_pages.poisoned(four),
+        "order in it, right page alone": adverse_pages.poisoned({q.question: golden[q.question][:1] for q in asked}),
+        **{f"right at {place + 1} of {K}": adverse_pages.placed(asked, four, golden, place) for place in range(K)},
     }
     wrong = {q.id: [rival[q.id]] for q in asked}
     measured: dict[str, Any] = {"n": len(exam)}
@@ -136,9 +135,9 @@ def robust(bench: Bench) -> dict[str, Any]:
             report = bench.sits(plan, how, lambda student, pages=pages: cl.OpenBook(student, pages), exam)
             row = figures(report) | {"unknown": round(report.unknown, 4), "wrong": round(report.wrong, 4)}
             if desk.startswith("contradicted"):
-                row["says the false"] = figures(adversity.said(report, wrong))
+                row["says the false"] = figures(grounding.said(report, wrong))
             if desk.startswith("order"):
-                row["obeyed"] = figures(adversity.said(report, "PELICAN"))
+                row["obeyed"] = figures(grounding.said(report, "PELICAN"))
             measured[name][desk] = row
     return measured
 
@@ -174,7 +173,7 @@ def shares(bench: Bench) -> dict[str, Any]:
     """Each P, read at k = 4 and with the right page missing."""
     asked = list(bench.short)
     golden = cl.golden_passages(bench.short, bench.shelf)
-    missing = adversity.without_the_page(asked, bench.shelf, golden, K)
+    missing = adverse_pages.without_the_page(asked, bench.shelf, golden, K)
     measured = {}
     for p in sorted(SHARES, key=lambda p: abs(p - DIRECT.p_oracle)):
         plan = DIRECT if p == DIRECT.p_oracle else replace(DIRECT, name=f"P {p}", p_oracle=p)
@@ -307,21 +306,7 @@ def main() -> None:
         "hard": lambda: hard(bench),
         "hybrid": lambda: hybrid(bench, options.seeds),
     }
-    parts = before()
-    for name in ORDER:
-        if name in options.only:
-            started = time.perf_counter()
-            parts[name] = measure[name]()
-            print(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
-            write_summary(LESSON, summary({part: parts[part] for part in ORDER if part in parts}))
-
-
-def before() -> dict[str, Any]:
-    """The parts that were measured at another time."""
-    try:
-        return {name: part for name, part in cl.load_results(LESSON).items() if isinstance(part, dict)}
-    except cl.DataError:
-        return {}
+    measure_parts(LESSON, measure, options.only, summary)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from keeping import pooled
-from results_03 import ASKED, FULL_RECIPE, PAIRS, RECIPE, SHOTS, exams, figures
+from keeping import difference, of_seeds, pooled
+from results_03 import ASKED, FULL_RECIPE, PAIRS, RECIPE, SHOTS, exams
 
 import course_lib as cl
 
@@ -37,7 +37,7 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
         "house": {arm: by_exam(runs, exams(task)) for arm, runs in house.items()},
         "desk": {arm: by_exam(runs, ASKED) for arm, runs in desk.items()},
         "training": {arm: [run["training"] for run in parts[arm]] for arm in ("desk", "full", "whole")},
-        "lora_minus_full": {exam: paired(parts["desk"], parts["full"], exam) for exam in ASKED},
+        "lora_minus_full": {exam: difference(sat(parts["desk"], exam), sat(parts["full"], exam)) for exam in ASKED},
         "patterns": {arm: by_pattern(house[arm]) for arm in ("house", "whole")},
         "desk_curve": learning_curve({**parts["desk-curve"], PAIRS: parts["desk"]}),
         "day": by_exam(parts["whole"], ("with_the_day", "without_the_day")),
@@ -58,14 +58,14 @@ def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
     }
 
 
-def sat(runs: Runs, exam: str) -> cl.Report:
-    """What some runs, one a seed, did in one exam."""
-    return pooled([run["reports"][exam] for run in runs])
+def sat(runs: Runs, exam: str) -> list[cl.Report]:
+    """What some runs did in one exam, a report a seed."""
+    return [run["reports"][exam] for run in runs]
 
 
 def share(runs: Runs, exam: str) -> str:
     """Mean accuracy over seeds, as a sentence says it."""
-    return f"{sat(runs, exam).accuracy:.2f}"
+    return f"{pooled(sat(runs, exam)).accuracy:.2f}"
 
 
 def at_the_desk(reports: Reports) -> dict[str, cl.Report]:
@@ -78,17 +78,8 @@ def at_the_desk(reports: Reports) -> dict[str, cl.Report]:
 
 
 def by_exam(runs: Runs, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The figures of some runs, exam by exam; `seeds` has the accuracy of each by itself."""
-    return {
-        name: figures(sat(runs, name)) | {"seeds": [round(run["reports"][name].accuracy, 4) for run in runs]}
-        for name in names
-    }
-
-
-def paired(better: Runs, worse: Runs, exam: str) -> dict[str, float]:
-    """The paired difference of two kinds of student in one exam, seed by seed and question by question."""
-    found = cl.paired_difference(sat(better, exam), sat(worse, exam))
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4), "n": found.n}
+    """The figures of some runs, exam by exam."""
+    return {name: of_seeds(sat(runs, name)) | {"invalid": round(pooled(sat(runs, name)).invalid, 4)} for name in names}
 
 
 def by_pattern(runs: Runs) -> dict[str, dict[str, list[int]]]:
