@@ -16,13 +16,13 @@ from course_lib.errors import CourseError
 from course_lib.loading import load_embedder
 from course_lib.progress import Progress
 from course_lib.settings import cache_dir
-from course_lib.stores import ChromaStore, VectorStore, _forget_clients, begin_anew, open_store, says_damaged
+from course_lib.stores import begin_anew, open_store, says_damaged
 
 if TYPE_CHECKING:
     import numpy as np
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["ChromaStore", "Index", "Retriever", "VectorStore", "_forget_clients", "build_index"]
+__all__ = ["Index", "Retriever", "build_index"]
 
 # Tokens of the embedding model. Short passages, because a small model on a laptop reads every one of them.
 PASSAGE_TOKENS = 80

@@ -24,7 +24,7 @@ from course_lib.filters import FIELDS, day_number, matches, not_a_filter
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ChromaStore", "FaissStore", "VectorStore", "begin_anew", "open_store", "says_damaged"]
+__all__ = ["ChromaStore", "FaissStore", "VectorStore", "begin_anew", "forget_clients", "open_store", "says_damaged"]
 
 # Chroma takes at most some thousands at once.
 AT_ONCE = 2000
@@ -68,7 +68,7 @@ class ChromaStore:
             )
             self._mend()
         except BaseException:
-            _forget_clients()
+            forget_clients()
             raise
 
     @property
@@ -303,7 +303,7 @@ def says_damaged(error: BaseException, path: Path) -> bool:
 
 def begin_anew(path: Path, error: BaseException) -> ChromaStore:
     print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
-    _forget_clients()
+    forget_clients()
     for part in path.iterdir():  # only what is Chroma's: the folder may hold a learner's own files
         if part.name.startswith("chroma.sqlite3"):
             part.unlink()
@@ -329,7 +329,7 @@ def _wipe_unused(segment: Path) -> None:
             file.write(bytes(size - start))
 
 
-def _forget_clients() -> None:
+def forget_clients() -> None:
     """Chroma keeps one client a path for the whole process: a new one would see the old, broken files."""
     from chromadb.api.shared_system_client import SharedSystemClient
 

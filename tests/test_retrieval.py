@@ -45,9 +45,9 @@ def library(tmp_path):
 @pytest.fixture
 def restarted():
     """As after a new start of Python: Chroma holds no file open."""
-    from course_lib.retrieval import _forget_clients
+    from course_lib.stores import forget_clients
 
-    return _forget_clients
+    return forget_clients
 
 
 @pytest.fixture

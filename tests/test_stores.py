@@ -12,7 +12,7 @@ from course_lib.documents import Document, Passage
 from course_lib.errors import CourseError
 from course_lib.filters import day_number, matches, only
 from course_lib.retrieval import Index, build_index
-from course_lib.stores import ChromaStore, FaissStore, _forget_clients
+from course_lib.stores import ChromaStore, FaissStore, forget_clients
 
 TOWNS = [
     Document("quillhaven", "Quillhaven", "Quillhaven bakes rye bread.", "2042-03-01", "notices", "staff"),
@@ -144,7 +144,7 @@ def test_memory_that_hnsw_writes_but_does_not_use_is_wiped(tmp_path, small_embed
     (segment,) = (path for path in tmp_path.glob("index/*") if path.is_dir())
     for name in ("data_level0.bin", "length.bin"):  # of so few vectors none is in the file yet: all of it is unused
         assert set((segment / name).read_bytes()) == {0}
-    _forget_clients()
+    forget_clients()
     assert found(Index(small_embedder, on_disk(tmp_path)), "geese") == {"quillhaven", "kelmarsh", "larkspit"}
 
 
@@ -186,7 +186,7 @@ def test_an_erasing_that_is_stopped_loses_nothing(stop, tmp_path, small_embedder
     with pytest.raises(KeyboardInterrupt):
         index.remove("kelmarsh")
     monkeypatch.undo()
-    _forget_clients()
+    forget_clients()
     again = Index(small_embedder, on_disk(tmp_path))
     assert {p.source for p in again.passages()} == {"quillhaven", "corrin", "larkspit"}
     again.remove("corrin")
