@@ -77,6 +77,16 @@ def test_the_summary_of_lesson_01_says_what_its_reports_say():
                 assert (run["accuracy"], run["n"]) == (round(report.accuracy, 4), report.n)
 
 
+@pytest.mark.parametrize(
+    ("asked_at", "arm"), [("desk", "desk"), ("desk", "full"), ("house", "house"), ("house", "whole")]
+)
+def test_the_summary_of_lesson_03_says_what_its_reports_say(asked_at: str, arm: str):
+    for exam, figures in load_results("03")[asked_at][arm].items():
+        for seed, accuracy in enumerate(figures["seeds"]):
+            report = Report.load(RESULTS / "03" / f"{arm}-seed-{seed}-{exam}.json")
+            assert (accuracy, figures["n"]) == (round(report.accuracy, 4), report.n * len(figures["seeds"]))
+
+
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))
 def test_a_lesson_with_results_has_a_headline(lesson: str):
     assert json.loads((RESULTS / f"{lesson}.json").read_text(encoding="utf-8"))["headline"]
