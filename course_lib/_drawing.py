@@ -105,13 +105,19 @@ def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, 
 
 
 def draw_stars(axes: Axes, stars: dict[str, tuple[float, ...]]) -> None:
-    """Single measurements over lines: a star each, its name below it to the right; above, where it lies low."""
+    """Single measurements over lines: a star each, its name below it to the right; above, where it lies low.
+
+    Where stars crowd at one x, their names stand one below the other.
+    """
     low, high = axes.get_ylim()
-    for name, (x, y) in stars.items():
+    drawn: list[tuple[float, float]] = []
+    for name, (x, y) in sorted(stars.items(), key=lambda star: -star[1][1]):
+        crowd = sum(there == x and above - y < (high - low) / 12 for there, above in drawn)
         dy, va = (12, "bottom") if y < low + (high - low) / 5 else (-8, "top")
         axes.scatter(x, y, s=330, color=VERMILLION, marker="*", edgecolor=INK, linewidth=0.9, zorder=4, clip_on=False)
         look = {"va": va, "fontsize": 13, "fontweight": "bold", "color": INK, "zorder": 5}
-        axes.annotate(wrap(name), (x, y), (9, dy), textcoords="offset points", **look)
+        axes.annotate(wrap(name), (x, y), (9, dy - 18 * crowd), textcoords="offset points", **look)
+        drawn.append((x, y))
 
 
 def draw_histogram(axes: Axes, values: Sequence[float], levels: dict[str, tuple[float, ...]], bins: int) -> None:

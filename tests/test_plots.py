@@ -98,6 +98,15 @@ def test_the_same_data_give_the_same_bytes_without_a_date_or_a_version():
     assert set(Image.open(io.BytesIO(first.png)).info) <= {"dpi"}
 
 
+def test_the_names_of_stars_that_crowd_do_not_lie_upon_one_another():
+    figure = Figure(figsize=(8, 5))
+    axes = figure.add_subplot(xlim=(0, 4), ylim=(0, 1))
+    _drawing.draw_stars(axes, {"a": (2, 0.8), "b": (2, 0.82), "c": (2, 0.8)})
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+
+
 def test_a_value_is_written_clear_of_its_bar_and_its_interval():
     for value, low, high in ((0.5, 0.3, 0.9), (1.0, 0.9, 1.0), (-0.5, -0.9, -0.1), (-0.02, -0.1, 0.4)):
         figure = Figure(figsize=(8, 3))

@@ -171,7 +171,7 @@ print("no leak")
 # %% [markdown]
 # ## How to grade a query
 #
-# By its text? Many texts are right. By reading it? Not a hundred and forty. We *run* it, beside the right one, and compare what
+# By its text? Many texts are right. By reading it? Not hundreds. We *run* it, beside the right one, and compare what
 # comes back. On *one* database, though, a wrong query can be lucky:
 
 # %%
@@ -326,7 +326,8 @@ on_wordings.show(3, "wrong")
 pd.Series(kinds, name="answers", dtype=int).to_frame()
 
 # %% [markdown]
-# Where the shape is wrong, the *request* was misunderstood: words that it never studied. Where it is right, it miscopied.
+# Where the shape is wrong, the *request* was misunderstood. Where it is right, the value is: a state abbreviated wrongly, a name or a date
+# that was not copied out of the request letter by letter.
 #
 # ## How many pairs?
 #
@@ -485,16 +486,17 @@ bars = [(label, stored["desk"][arm][on_exam]["accuracy"], *stored["desk"][arm][o
 cl.plots.bars(bars, f"The front desk, new {on_exam}: right queries (stored)")
 
 # %% [markdown]
-# The expected text, what does not run, and what it cost. Minutes are those of one core.
+# *Exact*: the expected text, word for word. *Fails*: does not run. And what the study cost, in minutes of one core and in millions of trained numbers.
 
 # %%
-rows = {label: {f"{what}, {exam}": round(stored["desk"][arm][exam][key], 2) for exam in ("values", "wordings")
-                for what, key in (("right", "accuracy"), ("exact", "exact"), ("does not run", "invalid"))} for arm, label in arms.items()}
+counted = {"accuracy": "right", "exact": "exact", "invalid": "fails"}
+rows = {label: {(f"new {exam}", name): f"{stored['desk'][arm][exam][key]:.2f}" for exam in ("values", "wordings")
+                for key, name in counted.items()} for arm, label in arms.items()}
 for arm in ("desk", "full", "whole"):
-    training = stored["training"][arm]
-    rows[arms[arm]] |= {"minutes": round(mean([run["processor_seconds"] / 60 for run in training]), 1),
-                        "trained, M": round(training[0]["trainable"] / 1e6, 1)}
-pd.DataFrame(rows).T.rename_axis("candidate").fillna("")
+    runs = stored["training"][arm]
+    rows[arms[arm]] |= {("study", "minutes"): f"{mean([run['processor_seconds'] / 60 for run in runs]):.1f}",
+                        ("study", "trained, M"): f"{runs[0]['trainable'] / 1e6:.1f}"}
+pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # *Right* and *exact* lie close together: a specialist writes the query in the house's own style, or it writes another.
@@ -517,18 +519,20 @@ for exam, (value, low, high) in stored["lora_minus_full"].items():
 # %% tags=["nbval-ignore-output"]
 dated = cl.SqlWriter(whole, task.schema)
 request = "Count the number of orders placed last month."
-queries = {day: dated.ask(request, day).sql for day in ("2022-08-15", "2023-03-02", "2024-01-10")}
+last_month = {"2022-08-15": "2022-07", "2023-03-02": "2023-02", "2024-01-10": "2023-12"}
+queries = {day: dated.ask(request, day).sql for day in last_month}
 for day, sql in queries.items():
-    print(f"{day}: {sql}")
+    print(f"{day} (last month: {last_month[day]})\n    {sql}")
 
 # %% [markdown]
-# Three days, three queries: January is the hard one, and the end of February. Without the day in the prompt, what is left to it?
+# The query follows the day. January is the hard one, as the month before lies in another year: did it get that right? A wrong month
+# runs as well as a right one, and gives a number that nobody doubts. Now without the day in the prompt. What is left to it?
 
 # %% tags=["nbval-ignore-output"]
 print("no day: ", dated.ask(request).sql)
 
 # %% [markdown]
-# It does not say that it cannot know. It names *a* month. Over all questions that need the day, with it and without
+# It does not say that it cannot know. It names *some* time, as sure of it as ever. Over all questions that need the day, with it and without
 # (questions of three seeds):
 
 # %%
