@@ -74,12 +74,17 @@ def read_counts(report: Path) -> Counter[str]:
     return counts
 
 
-def unit(fast: bool, options: list[str]) -> Stage:
-    """The unit tests, two at a time, each module in one process."""
-    chosen = ["-m", "not model and not gpu and not notebook"] if fast else []
+def two_at_a_time(name: str, arguments: list[str], cwd: Path, environment: dict[str, str]) -> Stage:
+    """A stage in two processes, each file of tests in one of them."""
     # Two processes with all threads each would get in each other's way.
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) // 2))}
-    return pytest_stage("unit tests", ["tests", "-n", "2", "--dist", "loadscope", *chosen, *options], ROOT, threads)
+    return pytest_stage(name, ["-n", "2", "--dist", "loadfile", *arguments], cwd, threads | environment)
+
+
+def unit(fast: bool, options: list[str]) -> Stage:
+    """The unit tests."""
+    chosen = ["-m", "not model and not gpu and not notebook"] if fast else []
+    return two_at_a_time("unit tests", ["tests", *chosen, *options], ROOT, {})
 
 
 def notebooks(live: bool, options: list[str]) -> Stage:
@@ -88,12 +93,8 @@ def notebooks(live: bool, options: list[str]) -> Stage:
     paths = sorted(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         return Stage("notebooks", None)
-    return pytest_stage(
-        "notebooks",
-        [*NBVAL, *paths, *options],
-        folder,
-        {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": ""},
-    )
+    environment = {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": ""}
+    return two_at_a_time("notebooks", [*NBVAL, *paths, *options], folder, environment)
 
 
 def summary(stages: list[Stage]) -> str:
