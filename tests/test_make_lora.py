@@ -13,6 +13,7 @@ from course_lib.settings import ROOT
 sys.path.insert(0, str(ROOT / "data" / "make"))
 import four_bits
 import low_rank
+import method_bench
 import results_04
 
 pytestmark = pytest.mark.usefixtures("plain_small_machine")
@@ -81,7 +82,7 @@ def kept(verdicts):
 @pytest.fixture
 def bench():
     exam = [cl.load_exam("general")[i] for i in range(4)]
-    made = results_04.Bench.__new__(results_04.Bench)
+    made = method_bench.Bench.__new__(method_bench.Bench)
     made.exams = {"test": exam}
     return made
 
@@ -89,7 +90,7 @@ def bench():
 def test_a_report_that_was_kept_as_letters_is_read_back(bench):
     report = bench.report("lora", "test", {0: {"test": kept("erww")}, 1: {"test": kept("eeuw")}})
     assert report.n == 8 and report.accuracy == 0.5 and report.unknown == 0.125
-    assert results_04.marks(report) | {"ci": None} == {"accuracy": 0.5, "ci": None, "n": 8, "verdicts": "erwweeuw"}
+    assert method_bench.marks(report) | {"ci": None} == {"accuracy": 0.5, "ci": None, "n": 8, "verdicts": "erwweeuw"}
 
 
 def test_several_seeds_of_one_question_are_one_draw(bench):
@@ -115,14 +116,25 @@ def test_arms_are_compared_with_lora_of_the_same_seeds(bench):
     assert pooled["surprise"]["value"] == 3.5 and pooled["surprise"]["low"] < 3.5 < pooled["surprise"]["high"]
 
 
+def test_how_far_arms_lie_apart_is_told_with_an_interval(bench, monkeypatch):
+    monkeypatch.setattr(results_04, "PLACES", {"mlp-equal": {}, "attention": {}})
+    monkeypatch.setattr(results_04, "RANKS", (1,))
+    arms = {"lora": "eeew", "rank-1": "ewww", "mlp-equal": "eeee", "attention": "wwww"}
+    found = results_04.spread(bench, {name: {0: {"test": kept(verdicts)}} for name, verdicts in arms.items()})
+    assert {name: values[0] for name, values in found.items()} == {
+        "ranks": 0.5, "places": 0.25, "places minus ranks": -0.25,
+    }  # fmt: skip
+    assert all(low <= value <= high for value, low, high in found.values())
+
+
 def test_of_equal_rates_the_lowest_is_chosen():
     marks = {0.1: 0.5, 0.01: 0.7, 0.03: 0.7}
     bench = SimpleNamespace(run=lambda name, method, rate, seed: {"validation": {"accuracy": marks[rate]}})
-    rates, results_04.RATES = results_04.RATES, {"lora": tuple(marks)}
+    rates, method_bench.RATES = method_bench.RATES, {"lora": tuple(marks)}
     try:
-        assert results_04.Bench.search(bench, "lora")[0] == 0.01
+        assert method_bench.Bench.search(bench, "lora")[0] == 0.01
     finally:
-        results_04.RATES = rates
+        method_bench.RATES = rates
 
 
 def test_what_a_lesson_quotes_has_no_letters_for_single_verdicts():
@@ -134,7 +146,7 @@ def test_what_a_lesson_quotes_has_no_letters_for_single_verdicts():
 
 def test_places_that_are_called_equal_train_as_many_parameters():
     shape = cl.Shape("SmolLM2", 30, 576, 1536, 49152, 9, 3, tied=True)
-    wanted = cl.trained_parameters(shape, "lora", results_04.RANK["lora"])
+    wanted = cl.trained_parameters(shape, "lora", method_bench.RANK["lora"])
     for name, place in results_04.PLACES.items():
-        trained = cl.trained_parameters(shape, "lora", **({"rank": results_04.RANK["lora"]} | place))
+        trained = cl.trained_parameters(shape, "lora", **({"rank": method_bench.RANK["lora"]} | place))
         assert (abs(trained / wanted - 1) < 0.02) == name.endswith("equal"), name

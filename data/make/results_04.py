@@ -18,10 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import four_bits
@@ -29,22 +26,10 @@ import low_rank
 import numpy as np
 import stepping
 from keeping import kept_data, write_summary
+from method_bench import BATCH, EPOCHS, LETTERS, RANK, RATES, Bench, marks, where_and_when
 
 import course_lib as cl
-from course_lib.reports import Row
 
-LETTERS, EPOCHS, BATCH, GENERAL = 192, 2, 4, 100
-# What a rank counts differs (see `cl.finetune`): LoRA's and the bottleneck's give about as many parameters.
-RANK = {"full": 8, "lora": 8, "qlora": 8, "adapter": 32, "prompt": 16, "prefix": 16}
-# Half a decade apart. Of LoRA and full it is also asked which of them wants the higher rate.
-RATES: dict[str, tuple[float, ...]] = {
-    "lora": (1e-3, 3e-3, 3e-4, 1e-2, 1e-4),
-    "full": (1e-4, 3e-4, 3e-5, 1e-3, 1e-5),
-    "qlora": (1e-3, 3e-3, 3e-4),
-    "adapter": (1e-3, 3e-3, 3e-4),
-    "prefix": (1e-2, 3e-2, 3e-3),
-    "prompt": (3e-2, 1e-1, 1e-2),
-}
 # Where LoRA goes instead. "equal" trains as many parameters as rank 8 does on all matrices, within 2%.
 PLACES: dict[str, dict[str, Any]] = {
     "upper": {"layers": "upper"},
@@ -55,101 +40,6 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 EVERY_SEED = ("upper", "attention-equal")
 RANKS = (1, 64, 4, 16)
-VERDICTS = {"exact": "e", "right": "r", "unknown": "u", "wrong": "w"}
-
-
-class Bench:
-    """What all runs share: the model, the letters, the exams."""
-
-    def __init__(self) -> None:
-        cl.start(seed=0)
-        self.gp = cl.load_model()
-        self.study = [letter.as_example() for letter in cl.few(cl.load_tickets("train"), LETTERS)]
-        self.exams = {
-            "validation": cl.ticket_exam(cl.load_tickets("validation"), "validation"),
-            "test": cl.ticket_exam(cl.load_tickets("test")),
-            "general": cl.load_exam("general").sample(GENERAL),
-        }
-
-    def run(self, name: str, method: str, learning_rate: float, seed: int, **place: Any) -> dict[str, Any]:
-        """Train once, sit the three exams, and keep what was measured under a name."""
-        call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK[method], "seed": seed} | place
-        call["learning_rate"] = learning_rate
-
-        def make() -> dict[str, Any]:
-            tuned = cl.finetune(self.gp, self.study, method, **call)
-            return {"training": figures_of(tuned), **self.examined(tuned), **where_and_when()}
-
-        return kept_data("04", name, make, {"letters": LETTERS, "method": method, **call})
-
-    def examined(self, model: cl.ChatModel) -> dict[str, Any]:
-        """The marks in the three exams, and how surprised the model is by each right answer of the general one.
-
-        Who has sorted nothing but letters answers everything with a desk: of general knowledge nothing is *said* any
-        more, by any method. The loss tells how far it has gone.
-        """
-        general = [cl.example(asked.question, asked.answer) for asked in self.exams["general"]]
-        return {
-            **{exam: marks(cl.evaluate(model, asked)) for exam, asked in self.exams.items()},
-            "surprise": [round(cl.held_out_loss(model, [answer]), 3) for answer in general],
-        }
-
-    def lora_rate(self) -> float:
-        return self.search("lora")[0]
-
-    def search(self, method: str) -> tuple[float, dict[float, dict[str, Any]]]:
-        """The rate that does best on validation letters (of equals the lowest), and the runs at all of them."""
-        runs = {rate: self.run(f"{method}-{rate:g}-seed-0", method, rate, 0) for rate in RATES[method]}
-        return max(sorted(runs), key=lambda rate: runs[rate]["validation"]["accuracy"]), runs
-
-    def report(self, name: str, exam: str, runs: Mapping[int, dict[str, Any]]) -> cl.Report:
-        """The runs of several seeds as one report, in which a letter's three verdicts belong to one issue."""
-        rows = [
-            Row(f"{asked.id}/{seed}", asked.question, asked.answer, "", verdict, 0.0, asked.fact or asked.id)
-            for seed, run in sorted(runs.items())
-            for asked, verdict in zip(self.exams[exam], verdicts(run[exam]))
-        ]  # fmt: skip
-        return cl.Report(name, exam, tuple(rows))
-
-
-def marks(report: cl.Report) -> dict[str, Any]:
-    """What is kept of a report: its figures, and a letter for each verdict, in the order of the questions."""
-    return {
-        "accuracy": round(report.accuracy, 4),
-        "ci": [round(end, 4) for end in report.ci],
-        "n": report.n,
-        "verdicts": "".join(VERDICTS[row.verdict] for row in report.rows),
-    }
-
-
-def verdicts(kept: dict[str, Any]) -> list[str]:
-    words = {letter: word for word, letter in VERDICTS.items()}
-    return [words[letter] for letter in kept["verdicts"]]
-
-
-def figures_of(tuned: cl.ChatModel) -> dict[str, Any]:
-    """What a training run cost, and what it leaves on disk."""
-    training = tuned.training
-    with tempfile.TemporaryDirectory() as folder:
-        written = sum(path.stat().st_size for path in tuned.save(folder).glob("*.safetensors"))
-    last = [loss for _, loss in training.losses[-8:]]
-    return {
-        "trainable": training.trainable,
-        "parameters": training.parameters,
-        "optimizer_bytes": training.optimizer_bytes,
-        "file_bytes": written,
-        "steps": len(training.losses),
-        "tokens": training.tokens,
-        "seconds": round(training.seconds, 1),
-        "loss": round(sum(last) / len(last), 4),
-    }
-
-
-def where_and_when() -> dict[str, str]:
-    import torch
-
-    machine = f"{torch.get_num_threads()} thread, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}"
-    return {"machine": machine, "date": date.today().isoformat()}
 
 
 def one_method(bench: Bench, method: str, seeds: Sequence[int]) -> dict[str, Any]:
@@ -251,6 +141,36 @@ def differences(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) 
     return found
 
 
+def spread(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, list[float]]:
+    """How far the best of some arms is from the worst, on the test letters of seed 0: ranks, and places of equal size.
+
+    Returns
+    -------
+    Value, and the 95% interval that drawing issues gives, of "ranks", "places" and "places minus ranks".
+    """
+    groups = {"ranks": ["lora", *(f"rank-{rank}" for rank in RANKS)],
+              "places": ["lora", *(name for name in PLACES if name.endswith("equal"))]}  # fmt: skip
+    reports = {name: bench.report(name, "test", {0: arms[name][0]}) for group in groups.values() for name in group}
+    issues = [row.fact for row in next(iter(reports.values())).rows]
+    number = {issue: i for i, issue in enumerate(dict.fromkeys(issues))}
+    of_issue = np.array([number[issue] for issue in issues])  # (letters,)
+    hits = {name: np.bincount(of_issue, weights=report.hits()) for name, report in reports.items()}  # (issues,)
+    drawn = np.random.default_rng(0).integers(len(number), size=(2000, len(number)))
+    sizes = np.bincount(of_issue)
+
+    def far(group: Sequence[str], draws: np.ndarray) -> np.ndarray:  # (draws, issues) -> (draws,)
+        shares = [hits[name][draws].sum(1) / sizes[draws].sum(1) for name in group]
+        return np.max(shares, 0) - np.min(shares, 0)
+
+    whole = np.arange(len(number))[None]
+    found = {name: (far(group, whole)[0], far(group, drawn)) for name, group in groups.items()}
+    found["places minus ranks"] = tuple(a - b for a, b in zip(found["places"], found["ranks"]))
+    return {
+        name: [round(float(x), 4) for x in (value, *np.percentile(draws, [2.5, 97.5]))]
+        for name, (value, draws) in found.items()
+    }
+
+
 def surprise(runs: Mapping[int, dict[str, Any]]) -> np.ndarray:
     """Loss on each right answer to a general question, in nats a token, mean over seeds: (questions,)."""
     return np.mean([run["surprise"] for run in runs.values()], axis=0)
@@ -320,6 +240,7 @@ def main() -> None:
             "steps": short(steps()),
             "pooled": marked,
             "against_lora": differences(bench, arms),
+            "spread": spread(bench, arms),
             "headline": f"letters sorted: {lora:.2f} by LoRA with {share:.1%} of the parameters, {full:.2f} by full "
             f"fine-tuning (n = {len(bench.exams['test'])}, {len(options.seeds)} seed{'s' * (len(options.seeds) > 1)})",
         },
