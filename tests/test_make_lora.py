@@ -116,6 +116,21 @@ def test_arms_are_compared_with_lora_of_the_same_seeds(bench):
     assert pooled["surprise"]["value"] == 3.5 and pooled["surprise"]["low"] < 3.5 < pooled["surprise"]["high"]
 
 
+def test_a_question_is_known_if_its_answer_is_the_likeliest_of_four(bench, monkeypatch):
+    asked = [q for q in cl.load_exam("general") if q.kind == "geography"][:6]
+    right = {q.question: q.answer for q in asked}
+    bench.exams = {"general": asked}
+
+    def loss(_, examples):
+        ((prompt, completion),) = ((row["prompt"][-1]["content"], row["completion"][-1]["content"]) for row in examples)
+        return 0.0 if right[prompt] == completion else 1.0
+
+    monkeypatch.setattr(cl, "held_out_loss", loss)
+    assert set(bench.knows(None)["knows"]) == {1}
+    monkeypatch.setattr(cl, "held_out_loss", lambda *given: 1 - loss(*given))
+    assert set(bench.knows(None)["knows"]) == {0}
+
+
 def test_how_far_arms_lie_apart_is_told_with_an_interval(bench, monkeypatch):
     monkeypatch.setattr(results_04, "PLACES", {"mlp-equal": {}, "attention": {}})
     monkeypatch.setattr(results_04, "RANKS", (1,))

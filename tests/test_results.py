@@ -87,6 +87,20 @@ def test_the_summary_of_lesson_03_says_what_its_reports_say(asked_at: str, arm: 
             assert (accuracy, figures["n"]) == (round(report.accuracy, 4), report.n * len(figures["seeds"]))
 
 
+def test_the_summary_of_lesson_04_says_what_its_runs_say():
+    summary = load_results("04")
+    for method, row in summary["methods"].items():
+        validated = {float(rate): run["validation"]["accuracy"] for rate, run in row["search"].items()}
+        assert validated[row["learning_rate"]] == max(validated.values()), f"{method} was run at another rate"
+        for seed, run in row["runs"].items():
+            path = RESULTS / "04" / f"{method}-{row['learning_rate']:g}-seed-{seed}.json"
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            for exam in ("validation", "test", "general"):
+                verdicts = kept[exam]["verdicts"]
+                right = sum(verdict in "er" for verdict in verdicts) / len(verdicts)
+                assert (run[exam]["accuracy"], run[exam]["n"]) == (round(right, 4), len(verdicts))
+
+
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))
 def test_a_lesson_with_results_has_a_headline(lesson: str):
     assert json.loads((RESULTS / f"{lesson}.json").read_text(encoding="utf-8"))["headline"]

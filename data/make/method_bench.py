@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import random
 import tempfile
 from collections.abc import Mapping
 from datetime import date
@@ -13,7 +14,7 @@ from keeping import kept_data
 import course_lib as cl
 from course_lib.reports import Row
 
-LETTERS, EPOCHS, BATCH, GENERAL = 192, 2, 4, 100
+LETTERS, EPOCHS, BATCH, GENERAL, CHOICES = 192, 2, 4, 100, 4
 # What a rank counts differs (see `cl.finetune`): LoRA's and the bottleneck's give about as many parameters.
 RANK = {"full": 8, "lora": 8, "qlora": 8, "adapter": 32, "prompt": 16, "prefix": 16}
 # Half a decade apart. Of LoRA and full it is also asked which of them wants the higher rate.
@@ -43,11 +44,10 @@ class Bench:
 
     def run(self, name: str, method: str, learning_rate: float, seed: int, **place: Any) -> dict[str, Any]:
         """Train once, sit the three exams, and keep what was measured under a name."""
-        call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK[method], "seed": seed} | place
-        call["learning_rate"] = learning_rate
+        call = self.call(method, learning_rate, seed, **place)
 
         def make() -> dict[str, Any]:
-            tuned = cl.finetune(self.gp, self.study, method, **call)
+            tuned = self.trained(method, learning_rate, seed, **place)
             return {"training": figures_of(tuned), **self.examined(tuned), **where_and_when()}
 
         return kept_data("04", name, make, {"letters": LETTERS, "method": method, **call})
@@ -63,6 +63,31 @@ class Bench:
             **{exam: marks(cl.evaluate(model, asked)) for exam, asked in self.exams.items()},
             "surprise": [round(cl.held_out_loss(model, [answer]), 3) for answer in general],
         }
+
+    def knows(self, model: cl.ChatModel) -> dict[str, Any]:
+        """Which general questions a model knows, whatever it would say: is the right answer the likeliest of four?
+
+        The others are answers to other questions of the same kind. The loss is a mean over tokens, so that short ones
+        have no advantage; and a change of form, which makes all short answers likelier, moves all four.
+        """
+        asked = list(self.exams["general"])
+        found = []
+        for question in asked:
+            rng = random.Random(question.id)
+            others = sorted({q.answer for q in asked if q.kind == question.kind} - {question.answer})
+            choices = [question.answer, *rng.sample(others, CHOICES - 1)]
+            losses = [cl.held_out_loss(model, [cl.example(question.question, choice)]) for choice in choices]
+            found.append(int(losses.index(min(losses)) == 0))
+        return {"knows": found}
+
+    def trained(self, method: str, learning_rate: float, seed: int, **place: Any) -> cl.ChatModel:
+        """A model after the study that all methods share."""
+        return cl.finetune(self.gp, self.study, method, **self.call(method, learning_rate, seed, **place))
+
+    def call(self, method: str, learning_rate: float, seed: int, **place: Any) -> dict[str, Any]:
+        """What `cl.finetune` is told, beside the method."""
+        call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK[method], "seed": seed} | place
+        return call | {"learning_rate": learning_rate}
 
     def lora_rate(self) -> float:
         return self.search("lora")[0]

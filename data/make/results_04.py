@@ -26,7 +26,7 @@ import low_rank
 import numpy as np
 import stepping
 from keeping import kept_data, write_summary
-from method_bench import BATCH, EPOCHS, LETTERS, RANK, RATES, Bench, marks, where_and_when
+from method_bench import BATCH, CHOICES, EPOCHS, LETTERS, RANK, RATES, Bench, marks, where_and_when
 
 import course_lib as cl
 
@@ -73,8 +73,7 @@ def quantization(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
     def specialist() -> cl.ChatModel:
         if not made:
-            call = {"epochs": EPOCHS, "batch_size": BATCH, "rank": RANK["lora"], "seed": 0, "learning_rate": rate}
-            made.append(cl.merged(cl.finetune(bench.gp, bench.study, "lora", **call)))
+            made.append(cl.merged(bench.trained("lora", rate, 0)))
         return made[0]
 
     def of(name: str) -> dict[str, Any]:
@@ -100,13 +99,33 @@ def directions(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     rate = bench.search("full")[0]
 
     def make() -> dict[str, Any]:
-        call = {"epochs": EPOCHS, "batch_size": BATCH, "seed": 0, "learning_rate": rate}
-        tuned = cl.finetune(bench.gp, bench.study, "full", **call)
+        tuned = bench.trained("full", rate, 0)
         found, cut = low_rank.look(bench.gp, tuned)
         kept = {rank: marks(cl.evaluate(cut(rank), bench.exams["test"])) for rank in low_rank.CUTS}
         return {**found, "kept": kept, **where_and_when()}
 
     return kept_data("04", "directions", make, {"letters": LETTERS, "learning_rate": rate})
+
+
+def forgetting(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """What full fine-tuning and LoRA still know of common things, told apart from how they now answer."""
+
+    def of(method: str, rate: float, seed: int) -> list[int]:
+        def make() -> dict[str, Any]:
+            return bench.knows(bench.trained(method, rate, seed)) | where_and_when()
+
+        name = f"knows-{method}-{rate:g}-seed-{seed}"
+        return kept_data("04", name, make, {"letters": LETTERS, **bench.call(method, rate, seed)})["knows"]
+
+    before = kept_data("04", "knows-before", lambda: bench.knows(bench.gp))["knows"]
+    after = {}
+    for method in ("lora", "full"):
+        rate = bench.search(method)[0]
+        after[method] = np.mean([of(method, rate, seed) for seed in seeds], axis=0)  # (questions,)
+    found = {"before": np.array(before, dtype=float), **after}
+    apart = {"full minus lora": after["full"] - after["lora"]}
+    apart |= {f"{method} minus before": after[method] - found["before"] for method in after}
+    return {"n": len(before), "choices": CHOICES} | {name: mean(values) for name, values in (found | apart).items()}
 
 
 PARTS = {
@@ -115,6 +134,7 @@ PARTS = {
     "rank": ranks,
     "quantization": quantization,
     "directions": directions,
+    "forgetting": forgetting,
 }
 
 
@@ -236,7 +256,7 @@ def main() -> None:
             "machine": where_and_when(),
             "before": short(before),
             "methods": short(methods),
-            **{part: short(found[part]) for part in ("place", "rank", "quantization", "directions")},
+            **{part: short(found[part]) for part in ("place", "rank", "quantization", "directions", "forgetting")},
             "steps": short(steps()),
             "pooled": marked,
             "against_lora": differences(bench, arms),
