@@ -681,4 +681,4 @@ cl.progress_report("03")
 # - A right query is not a permitted one. What somebody may see belongs into the database's rights, not into a prompt.
 # - A larger model does better with examples alone (`COURSE_PROFILE=gpu`, or `cl.load_model("owner/name")`): try that first.
 #
-# Next: 04 · LoRA, QLoRA and their family, where we find out why a sliver of the weights was enough.
+# Next: [04 · LoRA, QLoRA and their family](04_lora_qlora.ipynb), where we find out why a sliver of the weights was enough.

@@ -258,7 +258,7 @@ pd.Series({"before": before["general"]["accuracy"]} | {name: marks[name]["genera
 
 # %%
 cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low", "high"))) for name in stored["methods"]],
-              f"Surprise at right answers, {before['general']['n']} general questions, three seeds", reference=before["surprise"])
+              f"Surprise at right answers, {before['general']['n']} general questions, three seeds", "nats a token", before["surprise"])
 
 # %% [markdown]
 # All of them *below* the line? Two things move this number. Studying one-word answers made every short answer likelier, the right one too; and what is
@@ -351,6 +351,10 @@ for name in ("lora", "full"):
     print(f"{name} minus before: {lost['value']:+.2f} ({lost['low']:+.2f} to {lost['high']:+.2f})")
 
 # %% [markdown]
+# A surprise: neither knows *less* than before. The untrained model hardly expects a bare word of answer, right or wrong; both students do. What went is the
+# *way* to the knowledge: asked for a capital, they say a desk. So little has to be mixed in to bring it back (lesson 02). And between the two, it is full
+# fine-tuning that kept more here, against the claim.
+#
 # But "at its best rate" hides the price of the rate. The same two methods at five rates each. To lay them over one another,
 # LoRA's rates are divided by ten: **if LoRA wants ten times full's rate, the two hills stand on the same spot.**
 
