@@ -27,6 +27,8 @@ __all__ = ["DEFAULT_LEARNING_RATE", "Recipe", "Training", "finetune"]
 DEFAULT_LEARNING_RATE = {name: method.learning_rate for name, method in METHODS.items()}
 MAX_EXAMPLE_TOKENS = 1024
 REHEARSAL_STEPS, REHEARSAL_BATCH = 3, 4
+# Longer than any lesson may take: what `data/make/` trained, and no test trains anew.
+FULL_SIZE_MINUTES = 10
 
 
 def finetune(
@@ -97,7 +99,8 @@ def finetune(
         Steps between checkpoints. Adapters keep four a run; full runs (1.6 GB each) none unless said otherwise.
     from_shelf
         Take the stored adapter of this call, if there is one, although the session trains live: for the second and
-        third model of a lesson that has five minutes. `COURSE_REPLAY=never` trains it all the same.
+        third model of a lesson that has five minutes. `COURSE_REPLAY=never` trains it all the same, unless that took
+        more than ten minutes.
     held_out, every
         Examples to read while training, and how many steps apart (a tenth of the run unless said otherwise): see
         `Training.held_out`. Training itself and the adapter's key are the same with and without; a stored adapter
@@ -173,10 +176,12 @@ def _replay(
 
 def _on_shelf(key: str, label: str, method: str, from_shelf: bool) -> StoredAdapter | None:
     mode = current().replay
-    if method == "full" or mode == "never" or (mode == "off" and not from_shelf):
+    if method == "full" or (mode in ("off", "never") and not from_shelf):
+        return None
+    stored = find_adapter(key)
+    if mode == "never" and (stored is None or stored.card["minutes"] <= FULL_SIZE_MINUTES):
         return None
     use_counter(key)
-    stored = find_adapter(key)
     if stored is None and mode == "strict":
         raise CourseError(
             f"no stored adapter was made by exactly this call ({label!r}, key {key}): its data or settings have "

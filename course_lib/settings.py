@@ -19,7 +19,7 @@ __all__ = ["Machine", "Settings", "cache_dir", "choose_compute", "current", "dat
 
 PROFILES = ("auto", "laptop", "gpu")
 # COURSE_REPLAY: 1 takes stored adapters where there are any; strict refuses to train where there are none;
-# never trains even what a lesson takes from the shelf.
+# never trains even what a lesson takes from the shelf, unless that would take longer than a lesson may.
 REPLAY_MODES = ("off", "on", "strict", "never")
 # oneDNN's names of instruction sets that multiply no bf16 (its guide, "CPU dispatcher control").
 ISA_WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")

@@ -633,6 +633,18 @@ def test_from_the_shelf_an_adapter_is_taken_in_a_live_session_without_training(
     assert len(steps) == 6
 
 
+def test_what_takes_longer_than_a_lesson_comes_from_the_shelf_even_where_all_is_trained(
+    recorded, tiny_model, session, steps, monkeypatch
+):
+    from course_lib import finetuning
+
+    session(COURSE_REPLAY="never")
+    monkeypatch.setattr(finetuning, "FULL_SIZE_MINUTES", -1)
+    assert again(tiny_model, from_shelf=True).training.replayed
+    assert len(steps) == 3, "three real steps all the same"
+    assert not again(tiny_model).training.replayed, "what a lesson trains is trained"
+
+
 def test_from_an_empty_shelf_the_model_is_trained_and_nothing_is_recorded_unless_asked(tiny_model, session, steps):
     assert not again(tiny_model, from_shelf=True).training.replayed
     assert len(steps) == 6
