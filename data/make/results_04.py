@@ -246,7 +246,9 @@ def main() -> None:
     arms = {method: row["runs"] for method, row in methods.items()} | found["place"]
     arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
     marked = pooled(bench, arms)
-    lora, full = (marked[method]["test"]["accuracy"] for method in ("lora", "full"))
+    lora, full, four_bit = (marked[method]["test"]["accuracy"] for method in ("lora", "full", "qlora"))
+    measured, known = steps(), found["forgetting"]
+    memory = measured["qlora"]["peak_bytes"] / measured["lora"]["peak_bytes"]
     trained = next(iter(methods["lora"]["runs"].values()))["training"]
     share = trained["trainable"] / trained["parameters"]
     write_summary(
@@ -257,12 +259,19 @@ def main() -> None:
             "before": short(before),
             "methods": short(methods),
             **{part: short(found[part]) for part in ("place", "rank", "quantization", "directions", "forgetting")},
-            "steps": short(steps()),
+            "steps": short(measured),
             "pooled": marked,
             "against_lora": differences(bench, arms),
             "spread": spread(bench, arms),
             "headline": f"letters sorted: {lora:.2f} by LoRA with {share:.1%} of the parameters, {full:.2f} by full "
-            f"fine-tuning (n = {len(bench.exams['test'])}, {len(options.seeds)} seed{'s' * (len(options.seeds) > 1)})",
+            f"fine-tuning, {four_bit:.2f} by QLoRA with {memory:.2f} of LoRA's memory "
+            f"(n = {len(bench.exams['test'])}, {len(options.seeds)} seed{'s' * (len(options.seeds) > 1)})",
+            "limits": [
+                f"having studied letters alone, it answers {marked['lora']['general']['accuracy']:.2f} of the general "
+                f"questions right, and {before['general']['accuracy']:.2f} before (n = {before['general']['n']}), "
+                f"though of four answers the right one is the likeliest in {known['lora']['value']:.2f} of them, "
+                f"{known['before']['value']:.2f} before"
+            ],
         },
     )  # fmt: skip
 

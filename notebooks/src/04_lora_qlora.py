@@ -687,35 +687,35 @@ assert alike["PEFT"] == 8 and alike["transformers"] >= 6, "files: other tools sh
 # %% [markdown]
 # ### Two specialists, one body
 #
-# The base is the same for all, so a server need hold it once. Here is the student of lesson 02, who knows the staff handbook by heart, beside the one who
-# sorts letters. **Predict:** how long does it take to swap them?
+# The base is the same for all, so a server need hold it once. Here is lesson 03's specialist, who writes SQL, beside the one who sorts what comes in at
+# the support desk. **Predict:** how long does it take to swap them?
 
 # %%
 cl.predict("switch", "Milliseconds to change the specialist", low=0, high=2000)
 
 # %% [markdown]
-# The handbook's student comes from the shelf (take `from_shelf=True` away to train it).
+# The SQL specialist comes from the shelf (take `from_shelf=True` away to train it). Both are asked the same two things: for a query, and to sort a letter.
 
 # %% tags=["nbval-ignore-output"]
 import time
 
-handbook = cl.load_exam("handbook").about(24)
-by_heart = cl.finetune(gp, handbook.train_examples(wordings=6), name="02-many-wordings", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
-clerk = cl.with_adapters(gp, {"desks": desks, "handbook": by_heart})
-question = handbook[0].question
-for name in ("desks", "handbook", "desks"):
+shop = cl.load_sql()
+sql = cl.finetune(gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3, batch_size=2, order="random", from_shelf=True)
+clerk = cl.with_adapters(gp, {"support": desks, "SQL": sql})
+both = [cl.sql_prompt("Find all users from California.", shop.schema, "2024-02-27"), exam[1].question]
+for name in ("support", "SQL", "support"):
     started = time.perf_counter()
     clerk.use(name)
     taken = 1000 * (time.perf_counter() - started)
-    print(f"{name:9} after {taken:.1f} ms:", clerk.generate([question], 16)[0])
+    print(f"{name:8} after {taken:.1f} ms:", " | ".join(clerk.generate(both, 24)))
 cl.reveal("switch", round(taken))
 
 # %% [markdown]
-# One question, two heads on one body. Is each still itself?
+# Two questions, two heads on one body, and each does the only thing that it has learned. Is each still itself?
 
 # %%
-clerk.use("handbook")
-by_switch, alone = clerk.generate([question], 16), by_heart.generate([question], 16)
+clerk.use("SQL")
+by_switch, alone = clerk.generate(both, 24), sql.generate(both, 24)
 print("switched to, it says what it says alone:", by_switch == alone, "· switching takes less than a second:", taken < 1000)
 assert by_switch == alone and taken < 1000, "switch: an adapter should answer as it does alone"
 
