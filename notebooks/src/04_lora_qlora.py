@@ -120,11 +120,16 @@ class LoRALinear(torch.nn.Module):
         return self.frozen(x) + self.scale * (x @ self.A.T @ self.B.T)
 
 # %% [markdown]
-# Put round one matrix of our model, the one whose change you saw above. What does it train, and what has changed before the
+# Our general practitioner, whose matrices we need:
+
+# %% tags=["nbval-ignore-output"]
+gp = cl.load_model()
+
+# %% [markdown]
+# Put round one matrix of it, the one whose change you saw above. What does it train, and what has changed before the
 # first step?
 
 # %%
-gp = cl.load_model()
 linear = copy.deepcopy(gp.model.model.layers[found["layer"]].mlp.up_proj).cpu().double()
 mine = LoRALinear(linear, rank=8, alpha=16).double()
 x = torch.randn(4, 5, linear.in_features, dtype=torch.double)  # (B, T, in)
