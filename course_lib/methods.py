@@ -137,6 +137,8 @@ def wrap(base: PreTrainedModel, config: PeftConfig, name: str = "default") -> Pe
     """PEFT's `get_peft_model`, and for virtual tokens answers that do not depend on padding."""
     from peft import get_peft_model
 
+    # PEFT fills in the base's own name; of another, such as an adapter of the shelf has, it would warn.
+    config.base_model_name_or_path = None
     return _padding_proof(get_peft_model(base, config, adapter_name=name))
 
 

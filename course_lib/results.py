@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from course_lib.errors import DataError
+from course_lib.reports import span
 from course_lib.settings import data_dir
 
-__all__ = ["load_results"]
+__all__ = ["load_results", "with_interval"]
 
 
 def load_results(lesson: str) -> dict[str, Any]:
@@ -26,3 +28,8 @@ def load_results(lesson: str) -> dict[str, Any]:
         raise DataError(f"there are no stored results for lesson {lesson!r}: run `make results`.") from error
     except ValueError as error:
         raise DataError(f"{path} is damaged ({error}): run `make results`.") from error
+
+
+def with_interval(figures: Mapping[str, Any]) -> str:
+    """What was stored of a report as prose quotes it: "0.88 (0.81 to 0.94)"."""
+    return f"{figures['accuracy']:.2f} ({span(*figures['ci'])})"

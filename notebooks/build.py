@@ -1,15 +1,16 @@
 """Builds the notebooks from their sources.
 
-    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose] [--execute-solutions]
+    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose]
 
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
-the solutions, executed, outputs kept; and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its
-solution, not executed. NAME is the beginning of a name ("02"); without one, all are built.
+the solutions, and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its solution. Both are
+executed and their outputs kept, the solved one with the adapters that are stored (COURSE_REPLAY=1): a solution that its
+own check refuses is not written. NAME is the beginning of a name ("02"); without one, all are built.
 
 --check     only say whether the built notebooks are what their sources would give; runs nothing
 --record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
             when all are built, adapters that nothing needs are deleted
---prose     take new prose and keep the outputs, where no code cell changed: nothing is run
+--prose     take new prose, comments and layout and keep the outputs: nothing runs, no code cell may do anything else
 --replay    take the adapters of data/adapters instead of training (COURSE_REPLAY=1)
 
 A notebook that breaks a rule of the course is not written; the cell is named.
@@ -105,11 +106,6 @@ def derive(source: NotebookNode, topic: str, without: str) -> NotebookNode:
     return notebook
 
 
-def code_lines(text: str) -> int:
-    """Lines that are neither empty nor only a comment."""
-    return sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in text.splitlines())
-
-
 def check_rules(notebook: NotebookNode, path: Path) -> None:
     """The course's rules for a learner's notebook that do not depend on running it.
 
@@ -124,8 +120,8 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
             raise BuildError(f"{where(path, number, cell)}: the cell is empty")
         if cell.cell_type != "code":
             continue
-        if (lines := code_lines(cell.source)) > MAX_CODE_LINES:
-            raise BuildError(f"{where(path, number, cell)}: {lines} lines of code, more than {MAX_CODE_LINES}")
+        if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:
+            raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {MAX_CODE_LINES}")
         try:
             ast.parse(cell.source)
         except SyntaxError as error:
@@ -153,6 +149,21 @@ def check_executed(notebook: NotebookNode, path: Path) -> None:
                 raise BuildError(f"{where(path, number, cell)}: {output.ename}: {output.evalue}")
             if output.get("name") == "stderr":
                 raise BuildError(f"{where(path, number, cell)}: wrote to stderr:\n{output.text.strip()[:2000]}")
+
+
+def check_solved(notebook: NotebookNode, path: Path) -> None:
+    """Every solution is one that its check accepts.
+
+    Raises
+    ------
+    BuildError
+        Names the first that is not.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if "solution" in tags_of(cell) and "cl.check(" in cell.source:
+            said = "".join(output.get("text", "") for output in cell.outputs)
+            if not re.search("^✓", said, re.MULTILINE):
+                raise BuildError(f"{where(path, number, cell)}: its check says {said.strip()!r}")
 
 
 def execute(notebook: NotebookNode, path: Path, folder: Path, environment: dict[str, str]) -> None:
@@ -263,49 +274,71 @@ def strays(notebooks: Path = NOTEBOOKS) -> list[str]:
     return [str(path.relative_to(notebooks)) for path in sorted(built) if path.stem not in known]
 
 
-def build(path: Path, mode: str, execute_solutions: bool) -> list[str]:
-    """Build both notebooks of one source, and return the keys of the adapters that the learner's one needed."""
-    source = read_source(path)
-    learner, solved = derive(source, path.stem, "solution"), derive(source, path.stem, "exercise")
-    check_rules(learner, path)
+def build(path: Path, mode: str) -> tuple[list[str], float]:
+    """Build both notebooks of one source.
+
+    Returns
+    -------
+    The keys of the adapters that the learner's one needed, and the seconds that it ran.
+    """
+    learner, solved = both(path)
     before = shelf()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "adapters_used"
-        environment = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
-        environment |= {"COURSE_ADAPTERS_USED": str(log)}
+        plain = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
+        environment = plain | {"COURSE_ADAPTERS_USED": str(log)}
         environment |= {"record": {"COURSE_RECORD": "1"}, "replay": {"COURSE_REPLAY": "1"}}.get(mode, {})
+        started = time.perf_counter()
         execute(learner, path, NOTEBOOKS, environment)
+        seconds = time.perf_counter() - started
         used = set(log.read_text(encoding="utf-8").split()) if log.exists() else set()
     if mode == "record":
         used |= {key for key, stamp in shelf().items() if before.get(key) != stamp}
     check_executed(clean(learner), path)
-    if execute_solutions:
-        execute(solved, path, NOTEBOOKS, {**os.environ, "COURSE_REPLAY": "1"})
-        check_executed(clean(solved), path)
-    write(learner, NOTEBOOKS / f"{path.stem}.ipynb")
-    write(solved, NOTEBOOKS / "solutions" / f"{path.stem}.ipynb")
-    return sorted(used)
+    execute(solved, path, NOTEBOOKS, plain | {"COURSE_REPLAY": "1"})
+    check_executed(clean(solved), path)
+    check_solved(solved, path)
+    write_both(learner, solved, path)
+    return sorted(used), seconds
 
 
 def reword(path: Path) -> None:
-    """Take new prose from a source, and keep what the code cells printed: for a change of words alone.
+    """Take new prose, comments and layout from a source, and keep what the code cells printed.
 
     Raises
     ------
     BuildError
-        If a code cell or its tags changed: then the notebook has to be run.
+        If a code cell does something else, or its tags changed: then the notebook has to be run.
     """
+    new = both(path)
+    for notebook, folder in zip(new, (NOTEBOOKS, NOTEBOOKS / "solutions")):
+        stored = nbformat.read(folder / f"{path.stem}.ipynb", as_version=4)
+        ran, wanted = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (stored, notebook))
+        if [(does(cell), tags_of(cell)) for cell in ran] != [(does(cell), tags_of(cell)) for cell in wanted]:
+            raise BuildError(f"{path.stem}: a code cell changed, so the notebook must be run: build it without --prose")
+        for cell, old in zip(wanted, ran):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    write_both(*new, path)
+
+
+def both(path: Path) -> tuple[NotebookNode, NotebookNode]:
+    """The learner's notebook of a source and the solved one, not executed; the rules are checked."""
     source = read_source(path)
     learner, solved = derive(source, path.stem, "solution"), derive(source, path.stem, "exercise")
-    check_rules(learner, path)
-    stored = nbformat.read(NOTEBOOKS / f"{path.stem}.ipynb", as_version=4)
-    ran, wanted = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (stored, learner))
-    if [(cell.source, tags_of(cell)) for cell in ran] != [(cell.source, tags_of(cell)) for cell in wanted]:
-        raise BuildError(f"{path.stem}: a code cell changed, so the notebook must be run: build it without --prose")
-    for new, old in zip(wanted, ran):
-        new.outputs, new.execution_count = old.outputs, old.execution_count
+    for notebook in (learner, solved):
+        check_rules(notebook, path)
+    return learner, solved
+
+
+def write_both(learner: NotebookNode, solved: NotebookNode, path: Path) -> None:
+    """Write both notebooks of a source to their places."""
     write(learner, NOTEBOOKS / f"{path.stem}.ipynb")
     write(solved, NOTEBOOKS / "solutions" / f"{path.stem}.ipynb")
+
+
+def does(cell: NotebookNode) -> str:
+    """What a code cell does, whatever its comments and its layout."""
+    return ast.dump(ast.parse(cell.source))
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
@@ -372,7 +405,6 @@ def main(arguments: list[str] | None = None) -> int:
     mode = parser.add_mutually_exclusive_group()
     for name in ("check", "record", "replay", "prose"):
         mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name)
-    parser.add_argument("--execute-solutions", action="store_true", help="run the solved notebooks too")
     chosen = parser.parse_args(arguments)
     try:
         paths = sources(chosen.names)
@@ -382,15 +414,13 @@ def main(arguments: list[str] | None = None) -> int:
             if chosen.mode == "prose":
                 reword(path)
                 continue
-            started = time.perf_counter()
             print(f"{path.stem} ...", flush=True)
-            used = build(path, chosen.mode or "", chosen.execute_solutions)
+            used, seconds = build(path, chosen.mode or "")
             if chosen.mode in ("record", "replay"):
                 write_used(read_used() | {path.stem: used})
-            seconds = time.perf_counter() - started
-            if chosen.mode != "replay" and not chosen.execute_solutions:
+            if chosen.mode != "replay":
                 keep_minutes(path.stem[:2], seconds / 60)
-            print(f"{path.stem} built in {seconds:.0f} s", flush=True)
+            print(f"{path.stem} ran in {seconds:.0f} s, and is built", flush=True)
         if chosen.mode == "record" and not chosen.names:
             delete_unused()
     except BuildError as error:

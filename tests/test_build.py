@@ -92,7 +92,7 @@ def test_a_source_with_wrong_tags_is_refused_by_cell(source, old, new, complaint
 @pytest.mark.parametrize(
     ("new", "complaint"),
     [
-        ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines of code, more than 15"),
+        ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines, more than 15"),
         ("answer ==", "not Python"),
         ("answer = None\n\n# %%\nmore = 1\n\n# %%\nmost = 1", "4 code cells and only 3 markdown cells"),
     ],
@@ -103,8 +103,21 @@ def test_a_notebook_that_breaks_a_rule_is_refused(source, new, complaint):
         build.check_rules(notebook, source)
 
 
-def test_comments_and_empty_lines_are_not_code():
-    assert build.code_lines("# why\n\nx = 1  # here\n    # there\n") == 1
+def test_a_cell_does_the_same_with_other_comments_and_layout():
+    one, same = new_code_cell("# why\n\nx = f(1,\n      2)  # here"), new_code_cell("x = f(1, 2)")
+    assert build.does(one) == build.does(same) != build.does(new_code_cell("x = f(1, 3)"))
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"), [("✓ Right.", True), ("log\n✓ Right.", True), ("✗ Look again.", False), ("", False)]
+)
+def test_a_solution_that_its_check_refuses_is_refused(source, said, fine):
+    output = new_output("stream", text=said)
+    cell = new_code_cell('cl.check("09-x", 1)', outputs=[output], metadata={"tags": ["solution"]})
+    if fine:
+        return build.check_solved(new_notebook(cells=[cell]), source)
+    with pytest.raises(build.BuildError, match="its check says"):
+        build.check_solved(new_notebook(cells=[cell]), source)
 
 
 @pytest.mark.parametrize(

@@ -564,6 +564,16 @@ def test_of_several_adapters_the_one_in_use_is_merged_and_saved(tuned, start, tm
     assert (one / "adapter_model.safetensors").read_bytes() == (alone / "adapter_model.safetensors").read_bytes()
 
 
+def test_an_adapter_off_the_shelf_is_switched_to_in_silence(tuned, start, recwarn):
+    """The shelf names the base "SmolLM2-135M-Instruct", and never a folder of this machine."""
+    taken = copy.deepcopy(tuned("lora"))
+    taken.model.active_peft_config.base_model_name_or_path = "SmolLM2-135M-Instruct"
+    both = with_adapters(start, {"shelf": taken, "support": tuned("lora", OTHERS)})
+    assert both.generate(QUESTIONS[:1], 4) == taken.generate(QUESTIONS[:1], 4)
+    assert not [warning for warning in recwarn if "base_model_name_or_path" in str(warning.message)]
+    assert taken.model.active_peft_config.base_model_name_or_path == "SmolLM2-135M-Instruct", "it stays as it was"
+
+
 @pytest.mark.parametrize("bad", [{}, None, [], "sql"])
 def test_no_adapters_are_refused(bad, tiny_model):
     with pytest.raises(CourseError, match="with_adapters takes a base and its tuned models by name"):

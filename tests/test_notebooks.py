@@ -109,6 +109,13 @@ def test_every_code_cell_was_executed_in_silence(notebook):
     build.check_executed(SimpleNamespace(cells=notebook.cells), notebook.path)
 
 
+def test_the_solved_notebook_was_executed_and_every_solution_is_accepted(source):
+    path = ROOT / "notebooks" / "solutions" / f"{source.stem}.ipynb"
+    solved = nbformat.read(path, as_version=4)
+    build.check_executed(solved, path)
+    build.check_solved(solved, path)
+
+
 def test_a_learner_sees_no_solution(notebook):
     assert not any("solution" in build.tags_of(cell) for cell in notebook.cells)
 

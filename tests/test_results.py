@@ -9,7 +9,7 @@ import pytest
 
 from course_lib.datasets import load_exam, load_facts, questions_of
 from course_lib.reports import Report
-from course_lib.results import load_results
+from course_lib.results import load_results, with_interval
 from course_lib.settings import ROOT
 from course_lib.sql import load_sql
 from course_lib.tickets import load_tickets, ticket_exam
@@ -33,6 +33,10 @@ def asked() -> dict[str, tuple[str, str]]:
 def test_a_stored_report_is_about_the_questions_of_today(path: Path, asked: dict[str, tuple[str, str]]):
     stale = [row.id for row in Report.load(path).rows if asked.get(row.id) != (row.question, row.expected)]
     assert not stale, f"{path.name} was measured on other questions ({stale[:3]}): delete it and run `make results`"
+
+
+def test_figures_are_quoted_with_their_interval():
+    assert with_interval({"accuracy": 0.8788, "ci": [0.8106, 0.94], "n": 44}) == "0.88 (0.81 to 0.94)"
 
 
 def test_the_untrained_model_knows_nothing_of_the_invented_world():

