@@ -74,7 +74,7 @@ _HOME = {
     "costs": ["SHAPES", "Memory", "Shape", "memory_table", "model_shape", "trained_parameters", "training_memory"],
     "exercises": ["check", "progress_report"],
     "checkup": ["check_machine"],
-    "results": ["load_results", "with_interval"],
+    "results": ["load_results", "with_interval", "with_verdict"],
     "prompting": ["FewShot", "Instructed"],
     "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
     "shelves": ["editions_exam", "exam_shelf", "plain_exam", "reading_questions", "shelf", "study_shelf"],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from course_lib.errors import DataError
 from course_lib.reports import span
 from course_lib.settings import data_dir
 
-__all__ = ["load_results", "with_interval"]
+__all__ = ["load_results", "with_interval", "with_verdict"]
 
 
 def load_results(lesson: str) -> dict[str, Any]:
@@ -33,3 +33,10 @@ def load_results(lesson: str) -> dict[str, Any]:
 def with_interval(figures: Mapping[str, Any]) -> str:
     """What was stored of a report as prose quotes it: "0.88 (0.81 to 0.94)"."""
     return f"{figures['accuracy']:.2f} ({span(*figures['ci'])})"
+
+
+def with_verdict(difference: Sequence[float]) -> str:
+    """A stored difference (value, low, high) as prose quotes it: "+0.08 (+0.01 to +0.14), not by chance"."""
+    value, low, high = difference
+    verdict = "a tie" if low <= 0 <= high else "not by chance"
+    return f"{value:+.2f} ({span(low, high, '+.2f')}), {verdict}"
