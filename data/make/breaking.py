@@ -8,6 +8,7 @@ from keeping import difference, figures, kept
 
 import course_lib as cl
 from course_lib import adverse_pages, adverse_questions, grounding
+from course_lib.datasets import questions_of
 from course_lib.retrieval import Index
 
 HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
@@ -51,9 +52,9 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     }
     far = adverse_pages.strangers(asked, index.passages(), golden)
     reports = {"alone": hit, "three strangers": read("strangers", far), "three look-alikes": read("look-alikes", four)}
-    gap = difference([reports["three strangers"]], [reports["three look-alikes"]])
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
-    measured["distractors"]["strangers minus look-alikes"] = gap
+    for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
+        measured["distractors"][f"{one} minus {other}"] = difference([reports[one]], [reports[other]])
     return measured | {"stale": stale(gp, index), "two documents": two_documents(gp, index)}
 
 
@@ -80,8 +81,9 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
 
 
 def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
-    """A question that needs a page of each of two documents."""
-    questions = adverse_questions.two_document_questions(cl.load_facts())
+    """A question that needs a page of each of two documents: asked whole, and each half by itself."""
+    facts = cl.load_facts()
+    questions = adverse_questions.two_document_questions(facts)
     search = cl.HybridIndex(index, cl.KeywordIndex(index))
     halves = {q.id: q.answer.split(" and ") for q in questions}
     measured: dict[str, Any] = {"n": len(questions)}
@@ -97,4 +99,16 @@ def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
             "one said": float(((first + second) >= 1).mean()),
             "both said": float((first * second).mean()),
         }
+    of_fact = {fact.id: questions_of(fact, "study")[0] for fact in facts}
+    halved = list({id: of_fact[id] for q in questions for id in q.id.split("+")}.values())
+    rag = cl.RagPipeline(gp, search, k=1)
+    report = kept("05", "two-documents-halves", lambda: cl.evaluate(rag, halved), {"n": len(halved)})
+    said = {row.fact: hit for row, hit in zip(report.rows, report.hits())}
+    first_found = {q.fact: search.search(q.question, 1)[0].source == q.source for q in halved}
+    pairs = [q.id.split("+") for q in questions]
+    measured["each half by itself, k = 1"] = {
+        "both found": sum(all(first_found[id] for id in pair) for pair in pairs) / len(pairs),
+        "one said": sum(any(said[id] for id in pair) for pair in pairs) / len(pairs),
+        "both said": sum(all(said[id] for id in pair) for pair in pairs) / len(pairs),
+    }
     return measured

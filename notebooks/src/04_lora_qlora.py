@@ -841,4 +841,4 @@ cl.progress_report("04")
 # - Differences of a few hundredths are within what another seed gives: that is why so many verdicts may read "a tie".
 # - Steps were timed on a CPU. On a GPU the optimizer's share, and the price of unpacking four bits, are others. One setting changes (`COURSE_PROFILE=gpu`), and the same cells say which.
 #
-# Next: 05 · RAG taken apart, where what was learned stays in the book.
+# Next: [05 · RAG taken apart](05_rag_taken_apart.ipynb), where what was learned stays in the book.

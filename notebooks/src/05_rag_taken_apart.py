@@ -122,14 +122,14 @@ import pandas as pd
 
 stored = cl.load_results("05")
 cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").drop(columns="settings").rename_axis("size")
-rises = [cuts.loc[f"{size}, overlap 0", "recall@4"] for size in (20, 80, 160)]
-print("recall@4 rises from 20 over 80 to 160 tokens:", rises == sorted(rises))
+rises = [cuts.loc[f"{size}, overlap 0", "recall@4"] for size in (20, 40, 80, 160)]
+paid = [cuts.loc[lapped, "recall@4"] > cuts.loc[plain, "recall@4"] for plain, lapped in (("80, overlap 0", "80, overlap 20"), ("160, overlap 0", "160, overlap 40"))]
+print("recall@4 rises from 20 to 160 tokens:", rises == sorted(rises), "· overlap raised it:", any(paid))
 cuts
 
 # %% [markdown]
-# <!-- NUMBERS: say which sizes tie at recall@4 and what the largest costs; whether overlap paid. -->
-# Recall rises with size, because a longer passage holds more of everything, and so does the bill. The course takes 80 tokens without overlap: our sentences carry
-# their subject's name with them. Prose that says "it" for a page long needs more.
+# Recall rises with size, because a longer passage holds more of everything, and the bill rises faster. Beyond 160 tokens only the bill does. Overlap bought nothing here: our
+# sentences carry their subject's name with them. Prose that says "it" for a page long needs it more. The course takes 80 tokens without overlap.
 #
 # ## The store: add, change, delete, filter
 #
@@ -272,12 +272,13 @@ pd.DataFrame.from_dict(sizes, orient="index")[["recall", "milliseconds", "build_
 # %%
 sooner = {n: min((way for way in ways if way != "settings"), key=lambda way: ways[way]["milliseconds"]) for n, ways in stored["stores"].items()}
 print("the quickest at each size:", sooner)
-assert sooner["1,000"] == "exact", "stores: among a thousand vectors exact search should be the quicker"
+lost = 1 - stored["stores"]["100,000"]["HNSW, ef 10"]["recall"]
+print(f"of what it should find among 100,000, HNSW with ef 10 misses {lost:.2f}, with ef 100 {1 - stored['stores']['100,000']['HNSW, ef 100']['recall']:.3f}")
+assert sooner["1,000"] == sooner["10,000"] == "exact" != sooner["100,000"], "stores: the graph should pay in the largest of these alone"
 
 # %% [markdown]
-# <!-- NUMBERS: at 100,000 name who was quicker and at which recall; "a library of thousands needs no graph" holds if exact wins at 10,000. -->
-# Where exact is the quicker one, it is also the simpler one, and never wrong. A vector database earns its keep with its filters, its files and its many
-# users long before it does so with its speed.
+# Up to ten thousand vectors exact search is the quicker one, and it is also the simpler one, and never wrong. Among a hundred thousand the graph wins, at a price: the building, the memory, and what it misses if it
+# looks at too few. A vector database earns its keep with its filters, its files and its many users long before it does so with its speed.
 #
 # ## The librarian's exam
 #
@@ -407,7 +408,7 @@ cl.predict("trained", "Right passage first, in per cent", low=0, high=100)
 # This is the longest cell of the lesson. The loss is that of choosing the right passage among all passages of a batch.
 
 # %% tags=["nbval-ignore-output"]
-tuned = cl.finetune_embedder(study, index.embedder, epochs=2, learning_rate=5e-5, batch_size=16)
+tuned = cl.finetune_embedder(study, index.embedder, epochs=2, learning_rate=5e-5, batch_size=32)
 trained = cl.Index(tuned, cl.FaissStore())
 trained.add(*documents.values())
 after = cl.grade_retrieval(trained, exam, golden, name="dense, trained")
@@ -615,29 +616,31 @@ missing = stored["breaks"]["missing"]
 pd.DataFrame.from_dict({name: {"says it does not know": row["unknown"], "right": row["accuracy"], "n": row["n"]} for name, row in missing.items()}, orient="index")
 
 # %% [markdown]
-# <!-- NUMBERS: how often "told to say so" works, and what it costs where the page is there. -->
-# Look at the last two rows as well: the instruction may cost right answers where the page *is* there.
+# Without being told it never says so: it makes an answer of what lies before it. And told? Compare the second row with the third.
 
 # %%
-silent = missing["page gone"]["unknown"]
-print("page gone, and it answers all the same in at least nine of ten:", silent <= 0.1)
-assert silent <= 0.1, "missing: this reader should hardly ever say that it does not know"
+untold, gone, there = (missing[name]["unknown"] for name in ("page gone", "page gone, told to say so", "page there, told to say so"))
+print("page gone, and it answers all the same in at least nine of ten: untold", untold <= 0.1, "· told", gone <= 0.1)
+print("told, it says so more often where the page is gone than where it is there:", gone > there)
+assert max(untold, gone) <= 0.1, "missing: this reader should hardly ever say that it does not know"
 
 # %% [markdown]
-# A retriever always finds *something*: the nearest passage, however far. Whoever needs "I don't know" must train for it (lesson 06) or look at the score before the model is asked.
+# It has learned the words "I don't know", and not when they are true. A retriever always finds *something*: the nearest passage, however far. Whoever needs
+# "I don't know" must train for it (lesson 06) or look at the score before the model is asked.
 #
 # ### 3 · Look-alikes
 # The right passage is there, with three others. Does it matter which others? Drawn at random from the library, or the best-ranked beside it:
 
 # %%
 rows = [{"label": name, "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1]}
-        for name, row in stored["breaks"]["distractors"].items() if name != "strangers minus look-alikes"]
-print("strangers minus look-alikes:", cl.with_verdict(stored["breaks"]["distractors"]["strangers minus look-alikes"]))
+        for name, row in stored["breaks"]["distractors"].items() if "minus" not in name]
+for gap in ("alone minus three strangers", "three strangers minus three look-alikes"):
+    print(f"{gap}: {cl.with_verdict(stored['breaks']['distractors'][gap])}")
 cl.plots.bars(rows, "The right passage and three others")
 
 # %% [markdown]
-# <!-- NUMBERS: name the verdict. If a tie: company of any kind costs; which kind has not been shown. -->
-# A real retriever hands out look-alikes only: a benchmark with random distractors is kinder than life. Lesson 06 trains on these.
+# Company of any kind costs this reader. That look-alikes cost more than strangers is what one would expect; a hundred questions have not shown it. A real retriever hands out
+# look-alikes only. Lesson 06 trains on these.
 #
 # ### 4 · A page that gives orders
 # A passage is text, and so is an instruction. What if somebody writes one into a document? This is *prompt injection* (Greshake and others 2023). We put a sentence at the end of the right
@@ -669,12 +672,14 @@ obeyed = {name: row["obeyed"] for name, row in orders.items()}
 for name, row in obeyed.items():
     print(f"{name}: obeyed in {cl.with_interval(row)}, n = {row['n']}; still right in {orders[name]['right']['accuracy']:.2f}")
 cl.reveal("orders", round(100 * obeyed["plain"]["accuracy"]))
-assert obeyed["plain"]["accuracy"] > 0, "orders: a reader that follows instructions should follow some of these"
+right = {name: row["right"]["accuracy"] for name, row in orders.items()}
+assert obeyed["plain"]["accuracy"] > 2 * obeyed["fenced"]["accuracy"] > 0, "orders: marks should more than halve it, and not end it"
+assert right["fenced, among four"] < right["plain, among four"], "orders: among four passages the marks should cost right answers"
 
 # %% [markdown]
-# <!-- NUMBERS: whether the marks halve it; say that no delimiter brings it to zero, if so. -->
-# Even where it does not obey, look at what is left of the right answers. A delimiter asks politely; it is no wall. What a document may *cause* must be limited outside of the model: what it may call, and who reads
-# what it writes. What training does to it is measured in lesson 06.
+# Marks and a warning make it obey far less, and do not stop it. The last row looks like a cure: among four marked passages it obeys none. It hardly answers any more, either; often it only
+# recites the page. A delimiter asks politely; it is no wall. What a document may *cause* must be limited outside of the model: what it may call, and who reads what it writes. What training does to it is
+# measured in lesson 06.
 #
 # ### 5 · Two pages for one answer
 # "What is the reception range of the Wren 5, and the Wren 6?" needs two data sheets.
@@ -684,12 +689,14 @@ two = stored["breaks"]["two documents"]
 pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="index").round(2)
 
 # %% [markdown]
-# The first column is the librarian's: a single vector for two wishes lies between them. The others are the reader's. What helps is to ask twice: split the question, search for
-# each half, read each by itself.
+# The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
+# never says both. What helps is in the last row. Ask twice: split the question, search for each half, read each by itself.
 
 # %%
-print("with four passages, both are said in at most a third:", two["k = 4"]["both said"] <= 1 / 3)
-assert two["k = 4"]["both said"] <= 1 / 3, "two documents: this reader should fail at most of these"
+halves = two["each half by itself, k = 1"]
+print("with up to eight passages both are said in at most a tenth:", max(two[f"k = {k}"]["both said"] for k in (2, 4, 8)) <= 0.1)
+print("asked half by half both are said more often:", halves["both said"] > two["k = 8"]["both said"])
+assert halves["both said"] > two["k = 8"]["both said"], "two documents: asking twice should help"
 
 # %% [markdown]
 # ### 6 · The wrong eyes
@@ -852,4 +859,4 @@ cl.progress_report("05")
 # - A larger reader reads better, and may bear a larger k. `cl.load_model("owner/name")` says by how much.
 # - Vectors in the table of stores are mixtures of real ones. A million real texts would be spread otherwise.
 #
-# Next: [06 · RAFT](06_raft.ipynb), where the reader is trained.
+# Next: 06 · RAFT, where the reader is trained.
