@@ -160,7 +160,7 @@ NUMBER = r"(a|an|one|two|three|four|five|six|seven|ten|twelve|[\d,.–-]+)"
 PROMISE = _any(
     # What is no next step: "will refund", "Trade ships it", "Parts is posting".
     rf"{WILL}(?!{NEXT_STEPS})\w+( \w+)?",
-    rf"(?-i:{NAMES})(?: desk| team| people| colleagues)?+ (?!{NEXT_STEPS})(\w{{2,}}(?<!s)s\b|is (?!{NEXT_STEPS})\w+ing)",
+    rf"(?-i:{NAMES})( desk| team| people| colleagues)?+ (?!{NEXT_STEPS})(\w{{2,}}(?<!s)s\b|is (?!{NEXT_STEPS})\w+ing)",
     # Money.
     r"(issue|offer|process)(ed|ing)? (you )?(a|the|your) [\w ]{0,12}refund", r"(full|whole) refund", r"to refund\b",
     r"have your (money|refund)", r"money back", r"refund in\b", r"entitled to\b", r"free of charge", r"on the house",

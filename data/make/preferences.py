@@ -2,9 +2,9 @@
 
     python data/make/preferences.py
 
-Reads `preferences/<desk>.yaml` and `preferences/any_desk.yaml`: good replies, and flawed ones under what is wrong with
-them. Gives every ticket of data/tickets two of them and a label; writes `data/preferences/preferences.jsonl`, the same
-bytes on every machine, and the counts of its README; reports what breaks the rules, and exits with 1 if anything does.
+Gives every ticket of data/tickets two of the replies that `replies.py` reads, and a label; writes
+`data/preferences/preferences.jsonl`, the same bytes on every machine, and the counts of its README; reports what breaks
+the rules, and exits with 1 if anything does.
 
 Three rules decide, in this order:
 
@@ -22,106 +22,27 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
+from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, unseen, wordings
 
 from course_lib.datasets import normalise, write_jsonl
-from course_lib.house_rule import FAULTS, keeps_the_rule, severity
+from course_lib.house_rule import FAULTS, severity
 from course_lib.preference_data import Preference, check_replies_apart
 from course_lib.tickets import DESKS, SPLITS, Ticket, load_tickets
 
-SOURCE = Path(__file__).resolve().parent / "preferences"
 FOLDER = written.ROOT / "data" / "preferences"
-SEED = 2042
 NOISE = 0.1
-# Shares of the wordings; a desk's 14 good ones become 8, 2 and 4.
-SHARES = {"train": 0.6, "validation": 0.12, "test": 0.28}
 # What a pair is of: a good reply and one with this fault, one that names another desk, one with several faults; or
 # two flawed ones. Each as often as the next, for every desk.
 KINDS = (*FAULTS, "another desk", "several", "both flawed")
-GOOD_PER_DESK = 12
 # One word may point to the better or to the worse reply, but not in more of them than this.
 TELLTALE = 1 / 3
 COUNTS = re.compile(r"(<!-- counts:begin -->\n).*?(<!-- counts:end -->)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Wording:
-    """A reply as written; `{desk}` in it stands for the desk. `home` is the desk whose letters it fits, "" for all."""
-
-    text: str
-    home: str
-    faults: tuple[str, ...] = ()
-
-    def to(self, desk: str) -> str:
-        """The reply to a letter of `desk`."""
-        return self.text.replace("{desk}", desk)
-
-
-def wordings() -> list[Wording]:
-    """Every reply, in the order in which it was written."""
-    found = []
-    for home in (*DESKS, ""):
-        path = SOURCE / f"{home.lower() or 'any_desk'}.yaml"
-        told = written.read_yaml(path.read_text(encoding="utf-8"))
-        found += _of_home(home, {"good": told["good"], **told["flawed"]})
-    return found
-
-
-def unseen() -> list[Wording]:
-    """Replies that the judge was not made for."""
-    told = written.read_yaml((SOURCE / "unseen.yaml").read_text(encoding="utf-8"))
-    return [wording for home, replies in told.items() for wording in _of_home(home, replies)]
-
-
-def _of_home(home: str, replies: dict[str, list[str]]) -> list[Wording]:
-    """Wordings out of lists under what is wrong with them; under "good", nothing is."""
-    return [
-        Wording(text, home, () if faults == "good" else tuple(faults.split(", ")))
-        for faults, texts in replies.items()
-        for text in texts
-    ]
-
-
-def problems(told: Sequence[Wording]) -> list[str]:
-    """What breaks the rules, in what was written."""
-    found, seen = [], set()
-    for wording in told:
-        place = f"{wording.home or 'any desk'}: {wording.text[:60]!r}"
-        if unknown := set(wording.faults) - set(FAULTS):
-            found.append(f"{place}: {', '.join(sorted(unknown))} is none of {', '.join(FAULTS)}")
-        if (words := normalise(wording.text)) in seen:
-            found.append(f"{place} is there twice")
-        seen.add(words)
-        if not wording.home and ("desk" in wording.faults) == ("{desk}" in wording.text):
-            found.append(f"{place}: a reply that fits every desk names it as {{desk}}, unless that is its fault")
-        if not wording.faults and (broken := keeps_the_rule(wording.home or "Parts", wording.to("Parts")).broken):
-            found.append(f"{place} is said to be good, and breaks {', '.join(broken)}")
-    for desk in DESKS:
-        if (count := sum(w.home == desk and not w.faults for w in told)) < GOOD_PER_DESK:
-            found.append(f"{desk}: {count} good replies, not {GOOD_PER_DESK}")
-    return found
-
-
-def dealt(told: Sequence[Wording]) -> dict[str, list[Wording]]:
-    """The wordings of each split: of every desk's good ones and of every fault's its share."""
-    groups: dict[tuple[str, str], list[Wording]] = {}
-    for wording in told:
-        # Flawed ones of a desk are too few to be dealt by themselves.
-        key = (wording.home, "") if not wording.faults else ("", _kind(wording))
-        groups.setdefault(key, []).append(wording)
-    found: dict[str, list[Wording]] = {split: [] for split in SPLITS}
-    for (home, fault), group in groups.items():
-        rng = random.Random(f"{SEED} {home} {fault}")  # of its own: a change to one group moves no other
-        group = rng.sample(group, len(group))
-        ends = [round(len(group) * share) for share in (0, SHARES["train"], 1 - SHARES["test"], 1)]
-        for split, low, high in zip(SPLITS, ends, ends[1:]):
-            found[split] += group[low:high]
-    return found
 
 
 def preferences(told: Sequence[Wording]) -> list[Preference]:
@@ -144,7 +65,7 @@ def _pairs(letters: Sequence[Ticket], shelf: Sequence[Wording]) -> Iterator[Pref
     fitting = [wording for wording in shelf if wording.home in ("", desk)]
     good = _in_rounds([w for w in fitting if not w.faults], rng)
     strange = _in_rounds([w for w in shelf if not w.faults and w.home not in ("", desk)] + _any_desk(shelf), rng)
-    flawed = {kind: _in_rounds([w for w in fitting if _kind(w) == kind], rng) for kind in (*FAULTS, "several")}
+    flawed = {kind: _in_rounds([w for w in fitting if kind_of(w) == kind], rng) for kind in (*FAULTS, "several")}
     kinds = _in_rounds(KINDS, rng)
     for letter in letters:
         kind = next(kinds)
@@ -198,10 +119,6 @@ def _distance(pair: Preference) -> int:
     return abs(severity(pair.rejected_faults) - severity(pair.chosen_faults))
 
 
-def _kind(wording: Wording) -> str:
-    return "several" if len(wording.faults) > 1 else "".join(wording.faults)
-
-
 def _any_desk(shelf: Sequence[Wording]) -> list[Wording]:
     return [wording for wording in shelf if not wording.faults and not wording.home]
 
@@ -213,22 +130,6 @@ def _in_rounds(items: Sequence, rng: random.Random) -> Iterator:
 
 
 # What the datasheet says
-
-
-def agreement(told: Sequence[Wording]) -> tuple[float, dict[str, tuple[float, float]]]:
-    """How often the judge of `house_rule` finds exactly the faults that a reply was written with.
-
-    Returns
-    -------
-    The share of replies, and precision and recall for each fault.
-    """
-    found = [(set(w.faults), set(keeps_the_rule(w.home or "Parts", w.to("Parts")).broken)) for w in told]
-    each = {}
-    for fault in FAULTS:
-        both = sum(fault in meant & said for meant, said in found)
-        said, meant = (sum(fault in faults[side] for faults in found) for side in (1, 0))
-        each[fault] = (both / max(said, 1), both / max(meant, 1))
-    return sum(meant == said for meant, said in found) / len(found), each
 
 
 def telltales(pairs: Sequence[Preference]) -> dict[str, tuple[str, float]]:
@@ -290,8 +191,8 @@ def counts(told: Sequence[Wording], made: Sequence[Preference]) -> str:
         + f"; {sum(pair.noise for pair in made)} labels swapped; in {flawed} pairs the better reply is flawed too. "
         f"{len(told)} wordings; the better replies have {words[0]:.1f} words on average, the worse {words[1]:.1f}.",
         f"The judge finds exactly the faults that the writer meant in {exact:.1%} of these wordings, and in "
-        f"{agreement(unseen())[0]:.1%} of {len(unseen())} that were written when it was finished. What it says is "
-        "broken, is broken; a promise or an excuse in words that it has not met may pass.",
+        f"{agreement(unseen())[0]:.1%} of {len(unseen())} that were written when it was finished: of their faults it "
+        "finds {} and misses {}, and it names {} that are none.".format(*finds(unseen())),
         f'The word that tells a side most often, "{word}", stands in {share:.0%} of that side\'s replies. Of the '
         f"{len(splits['test'])} test pairs, naive Bayes over the words of the replies, trained on the "
         f"{len(splits['train'])}, finds the better reply in {bag_of_words(splits['train'], splits['test']):.0%}; the "
