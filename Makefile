@@ -35,11 +35,12 @@ test-live: $(STAMP)  ## the same, with everything trained here and now
 test-fast: $(STAMP)  ## lint and the unit tests that need no real model
 	$(BIN)/python tests/run_all.py --fast
 
-data: $(STAMP)  ## library, exams, tickets and SQL again, byte for byte (seconds)
+data: $(STAMP)  ## library, exams, tickets, replies and SQL again, byte for byte (seconds)
 	$(BIN)/python data/make/series.py
 	$(BIN)/python data/make/written.py
 	$(BIN)/python data/make/exams.py
 	$(BIN)/python data/make/tickets.py
+	$(BIN)/python data/make/preferences.py
 	$(BIN)/python data/make/sql.py
 	$(BIN)/python data/make/agreements.py
 

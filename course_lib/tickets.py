@@ -241,16 +241,27 @@ def _shuffled(groups: Any, rng: random.Random) -> list[list[Ticket]]:
 
 
 def _ticket(row: dict[str, Any], place: str) -> Ticket:
-    known = Ticket.__dataclass_fields__
+    check_row(row, Ticket, ("id", "desk", "issue", "message", "split"), place, "data/make/tickets.py")
+    if not isinstance(row["border"], bool):
+        raise DataError(f"{place}: border is {row['border']!r}: write true or false.")
+    return Ticket(**row)
+
+
+def check_row(row: dict[str, Any], kind: type, texts: Sequence[str], place: str, script: str) -> None:
+    """Check that a row has the keys of `kind` and no other, that its `texts` are texts, and its desk and split known.
+
+    Raises
+    ------
+    DataError
+        Says what is wrong at `place`, and which `script` makes the file again.
+    """
+    known = kind.__dataclass_fields__
     for what, keys in (("unknown keys", set(row) - set(known)), ("missing keys", set(known) - set(row))):
         if keys:
-            raise DataError(f"{place}: {what} {', '.join(sorted(keys))}: run `python data/make/tickets.py`.")
-    for name, value in row.items():
-        if name == "border" and not isinstance(value, bool):
-            raise DataError(f"{place}: border is {value!r}: write true or false.")
-        if name != "border" and (not isinstance(value, str) or not value.strip()):
+            raise DataError(f"{place}: {what} {', '.join(sorted(keys))}: run `python {script}`.")
+    for name in texts:
+        if not isinstance(row[name], str) or not row[name].strip():
             raise DataError(f"{place}: {name} is empty or not text: put it in quotes.")
     for name, choices in (("desk", DESKS), ("split", SPLITS)):
         if row[name] not in choices:
             raise DataError(f"{place}: {name} {row[name]!r} is not one of {', '.join(choices)}.")
-    return Ticket(**row)

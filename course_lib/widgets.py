@@ -17,7 +17,7 @@ from typing import Any
 from course_lib.errors import CourseError, choose
 from course_lib.progress import in_notebook
 
-__all__ = ["predict", "predict_choice", "quiz", "reveal", "show_widget"]
+__all__ = ["predict", "predict_choice", "quiz", "read_letters", "reveal", "show_widget"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -171,12 +171,28 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers
     if answers is None:
         show_widget(_quiz_widget(items) if in_notebook() else None, _quiz_text(key, items))
         return
-    given = _read_answers(key, items, answers)
+    given = read_letters(f"quiz {key!r}", [len(item["choices"]) for item in items], answers)
     right = [answer == item["answer"] for answer, item in zip(given, items)]
     print(f"{sum(right)} of {len(items)} right.")
     for number, (is_right, item) in enumerate(zip(right, items), 1):
         if not is_right:
             print(f"{number}. ✗ {item['why']}")
+
+
+def read_letters(where: str, choices: Sequence[int], answers: str) -> list[int]:
+    """Answers by letter as indices: "B, a" is [1, 0]. `choices` are how many each question has, `where` is for errors.
+
+    Raises
+    ------
+    CourseError
+        If there is not one letter for each question, or a letter is none of its choices.
+    """
+    letters = re.sub(r"[\s,;.]", "", answers).lower() if isinstance(answers, str) else ""
+    if len(letters) != len(choices):
+        raise CourseError(f"{where} has {len(choices)} questions: answers={answers!r} is not a letter for each.")
+    for number, (letter, count) in enumerate(zip(letters, choices), 1):
+        choose(f"answer {number}", letter, LETTERS[:count])
+    return [LETTERS.index(letter) for letter in letters]
 
 
 def _ask(key: str, prediction: _Prediction, guess: float | str | None, text: str) -> None:
@@ -253,15 +269,6 @@ def _quiz_text(key: str, items: list[dict[str, Any]]) -> str:
         lines += [f"   {letter}) {choice}" for letter, choice in zip(LETTERS, item["choices"])]
     blanks = "?" * len(items)
     return "\n".join([*lines, f'Without widgets: cl.quiz("{key}", answers="{blanks}"), with a letter for each ?.'])
-
-
-def _read_answers(key: str, items: list[dict[str, Any]], answers: str) -> list[int]:
-    letters = re.sub(r"[\s,;.]", "", answers).lower() if isinstance(answers, str) else ""
-    if len(letters) != len(items):
-        raise CourseError(f"quiz {key!r} has {len(items)} questions: answers={answers!r} is not a letter for each.")
-    for number, (letter, item) in enumerate(zip(letters, items), 1):
-        choose(f"answer {number}", letter, LETTERS[: len(item["choices"])])
-    return [LETTERS.index(letter) for letter in letters]
 
 
 def _check_questions(key: str, questions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

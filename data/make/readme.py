@@ -108,12 +108,10 @@ def files(root: Path) -> str:
     rows.append(f"| `exams/facts.jsonl` | {len(facts)} facts: {shares} |")
     rows += [f"| `exams/{name}.jsonl` | {n} test, {m} validation questions |" for name, n, m in _exams(root)]
     rows.append(f"| `exams/general_study.jsonl` | {len(_rows(root / 'data/exams/general_study.jsonl'))} questions |")
-    tickets = Counter(row["split"] for row in _rows(root / "data" / "tickets" / "tickets.jsonl"))
-    shares = ", ".join(f"{tickets[split]} {split}" for split in ("train", "validation", "test"))
-    rows.append(f"| `tickets/tickets.jsonl` | {sum(tickets.values())} tickets: {shares} |")
-    agreements = Counter(row["split"] for row in _rows(root / "data" / "agreements" / "agreements.jsonl"))
-    shares = ", ".join(f"{agreements[split]} {split}" for split in ("train", "validation", "test"))
-    rows.append(f"| `agreements/agreements.jsonl` | {sum(agreements.values())} agreements: {shares} |")
+    for name, what in (("tickets", "tickets"), ("preferences", "pairs of replies"), ("agreements", "agreements")):
+        split = Counter(row["split"] for row in _rows(root / "data" / name / f"{name}.jsonl"))
+        shares = ", ".join(f"{split[part]} {part}" for part in ("train", "validation", "test"))
+        rows.append(f"| `{name}/{name}.jsonl` | {split.total()} {what}: {shares} |")
     pairs = sorted((root / "data" / "sql").glob("*.jsonl"))
     rows += [f"| `sql/{path.name}` | {len(_rows(path)):,} pairs |" for path in pairs]
     return "\n".join(rows)
