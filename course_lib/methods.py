@@ -154,7 +154,7 @@ def _full(model: ChatModel, recipe: Recipe) -> Any:
     return copy.deepcopy(model.model).float().requires_grad_(True)
 
 
-def lora_config(model: ChatModel, recipe: Recipe, task: str = "CAUSAL_LM", **options: Any) -> LoraConfig:
+def lora_config(model: ChatModel, recipe: Recipe, task: str = "CAUSAL_LM") -> LoraConfig:
     """PEFT's configuration of LoRA as a recipe has it; alpha / rank is 2."""
     from peft import LoraConfig
 
@@ -164,7 +164,6 @@ def lora_config(model: ChatModel, recipe: Recipe, task: str = "CAUSAL_LM", **opt
         lora_alpha=2 * recipe.rank,
         target_modules="all-linear" if everywhere else _linear_names(model, recipe),
         task_type=task,
-        **options,
     )
 
 
