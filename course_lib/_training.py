@@ -190,16 +190,16 @@ def run_trainer(
 
 def described(run: Run, trained: Any, recipe: Recipe, tokens: int, curves: Mapping[str, str] | None = None) -> Training:
     """How a run went; `curves` are figures of the trainer's log, by the name they get and the one they have there."""
-    log = run.trainer.state.log_history
+    followed = {
+        name: tuple((row["step"], row[logged]) for row in run.trainer.state.log_history if row.get(logged) is not None)
+        for name, logged in (curves or {}).items()
+    }
     return Training(
         recipe, run.losses, run.seconds, tokens,
         trainable=sum(p.numel() for p in trained.parameters() if p.requires_grad),
         parameters=count_parameters(trained),
         optimizer_bytes=run.trainer.optimizer_bytes(),
-        curves={
-            name: tuple((row["step"], row[logged]) for row in log if row.get(logged) is not None)
-            for name, logged in (curves or {}).items()
-        },
+        curves={name: rows for name, rows in followed.items() if rows},
     )  # fmt: skip
 
 

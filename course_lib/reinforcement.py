@@ -21,16 +21,14 @@ from course_lib.preferences import ObjectiveRecipe, lora_for
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-__all__ = ["ESTIMATORS", "PolicyRecipe", "Reward", "reinforce"]
+__all__ = ["PolicyRecipe", "Reward", "reinforce"]
 
 Reward = Callable[[Sequence[Messages], Sequence[str]], Sequence[float]]
 
-# How KL is estimated from the tokens that were sampled, by the names of Schulman 2020, *Approximating KL Divergence*.
-ESTIMATORS = {"rloo": "k1", "grpo": "k3"}
+METHODS = ("rloo", "grpo")
 # TRL measures KL only where it costs something. This costs nothing that fp32 could hold beside a reward.
 FREE_KL = 1e-30
-LENGTH, KL_OF_A_REPLY = "completions/mean_length", "kl of a reply"
-CURVES = {"reward": "reward", "kl": KL_OF_A_REPLY, "length": LENGTH}
+CURVES = {"reward": "reward", "kl": "kl of a reply", "length": "completions/mean_length"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +97,9 @@ def reinforce(
     Returns
     -------
     A ChatModel. `training.curves` holds means over the replies of each step, before its update: "reward", without the
-    penalty; "kl", nats a reply, estimated from the sampled tokens: as log π/π₀ with "rloo" (k1, may be below 0 by
-    chance), as π₀/π − 1 − log π₀/π with "grpo" (k3); "length", tokens. `training.samples` holds the first reply of each
-    step: {"step", "prompt", "reply", "reward"}.
+    penalty; "kl", nats a reply, estimated as the mean of log π/π₀ of what was sampled (k1 of Schulman 2020, *Approximating
+    KL Divergence*; by chance it may be below 0, and `cl.kl_from` knows better); "length", tokens. `training.samples`
+    holds the first reply of each step: {"step", "prompt", "reply", "reward"}.
 
     Raises
     ------
@@ -113,7 +111,7 @@ def reinforce(
     TrainingError
         If it is interrupted, or the loss is no longer a number.
     """
-    choose("method", method, ESTIMATORS)
+    choose("method", method, METHODS)
     check_above_zero(steps=steps, samples=samples, group=group, max_new_tokens=max_new_tokens)
     if isinstance(kl, bool) or not isinstance(kl, numbers.Real) or not 0 <= kl < math.inf:
         raise CourseError(f"kl is {kl!r}: it must be a number, 0 (no penalty) or above.")
@@ -164,9 +162,6 @@ def _train(
 
     run = run_trainer(build, label, arguments, shows="reward")
     run.trainer.leave(trained)
-    for row in run.trainer.state.log_history:
-        if "kl" in row:  # TRL's is a mean over tokens
-            row[KL_OF_A_REPLY] = row["kl"] * row[LENGTH]
     tuned = _named(model, trained, label, key)
     read = run.trainer.state.num_input_tokens_seen
     tuned.training = replace(described(run, trained, recipe, read, CURVES), samples=tuple(scorer.samples))
