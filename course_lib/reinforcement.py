@@ -76,8 +76,8 @@ def reinforce(
         Questions or chats, at least `samples / group` of them.
     reward
         A `RewardModel`, or any function from n prompts (each a list of messages) and n replies (texts, stripped) to n
-        finite numbers. An adapter on the shelf belongs to the function's own source text, or to the `base` of a reward
-        model: what a function reads besides is not looked at.
+        finite numbers. An adapter on the shelf belongs to the source text of the function (or of its class), or to the
+        `base` of a reward model: what a function reads besides is not looked at.
     method
         - "rloo": a reply's advantage is its reward less the mean of its siblings' (Ahmadian et al. 2024,
           arXiv 2402.14740). KL is taken off the reward.
@@ -97,9 +97,9 @@ def reinforce(
     Returns
     -------
     A ChatModel. `training.curves` holds means over the replies of each step, before its update: "reward", without the
-    penalty; "kl", nats a reply, estimated as the mean of log π/π₀ of what was sampled (k1 of Schulman 2020, *Approximating
-    KL Divergence*; by chance it may be below 0, and `cl.kl_from` knows better); "length", tokens. `training.samples`
-    holds the first reply of each step: {"step", "prompt", "reply", "reward"}.
+    penalty; "kl", nats a reply, estimated as the mean of log π/π₀ of what was sampled (k1 of Schulman 2020,
+    *Approximating KL Divergence*; by chance it may be below 0, and `cl.kl_from` knows better); "length", tokens.
+    `training.samples` holds the first reply of each step: {"step", "prompt", "reply", "reward"}.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class _Scorer:
     ) -> list[float]:
         replies = [completion[-1]["content"].strip() for completion in completions]
         rewards = _numbers(self.reward(prompts, replies), replies)
-        first = {"prompt": prompts[0][-1]["content"], "reply": replies[0], "reward": round(rewards[0], 4)}
+        first = {"prompt": prompts[0][-1]["content"], "reply": replies[0], "reward": round(float(rewards[0]), 4)}
         self.samples.append({"step": trainer_state.global_step + 1, **first})
         return rewards
 
@@ -206,13 +206,13 @@ class _Scorer:
 def _numbers(rewards: Any, replies: list[str]) -> list[float]:
     if isinstance(rewards, (str, dict)) or not isinstance(rewards, Iterable):
         raise CourseError(f"the reward gave {rewards!r:.60}: it must give a list of numbers, one for each reply.")
-    rewards = list(rewards)
+    rewards = [value.item() if hasattr(value, "item") else value for value in rewards]  # NumPy's and torch's numbers
     if len(rewards) != len(replies):
         raise CourseError(f"the reward gave {len(rewards)} numbers for {len(replies)} replies: give one for each.")
     for reply, value in zip(replies, rewards):
         if not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise CourseError(f"the reward of {reply!r:.60} is {value!r}: it must be a finite number.")
-    return [float(value) for value in rewards]
+    return rewards
 
 
 def _asked(model: ChatModel, prompts: Any, samples: int, group: int) -> list[dict[str, Any]]:
@@ -235,10 +235,11 @@ def _identity(reward: Reward) -> str:
     """What tells one reward from another in an adapter's key."""
     if base := getattr(reward, "base", None):
         return str(base)
+    named = reward if inspect.isroutine(reward) else type(reward)
     try:
-        return inspect.getsource(reward)
-    except (TypeError, OSError):  # no function of Python's, or typed in where no source is kept
-        return getattr(reward, "__qualname__", type(reward).__qualname__)
+        return inspect.getsource(named)
+    except (TypeError, OSError):  # not written in Python, or typed in where no source is kept
+        return named.__qualname__
 
 
 def _named(model: ChatModel, tuned: Any, label: str, key: str) -> ChatModel:

@@ -309,9 +309,15 @@ def _classifier(model: ChatModel) -> PreTrainedModel:
     with torch.device("meta"):  # weights that would be thrown away at once
         classifier = AutoModelForSequenceClassification.from_config(config)
     setattr(classifier, classifier.base_model_prefix, body.base_model)
-    classifier.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device, dtype=body.dtype)
+    # fp32 whatever the body computes in: it is trained itself, and fp16's gradients cannot be scaled back
+    classifier.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device)
+    classifier.score.register_forward_pre_hook(_in_fp32)
     torch.nn.init.normal_(classifier.score.weight, std=config.initializer_range)
     return classifier.requires_grad_(False)
+
+
+def _in_fp32(module: Any, hidden: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(states.float() for states in hidden)
 
 
 def _named(model: ChatModel, tuned: Any, label: str, key: str) -> RewardModel:

@@ -124,6 +124,22 @@ def test_no_reply_is_nearer_than_nothing_and_a_model_is_at_its_start(talker, oth
     assert (at_start.kl, at_start.ci) == (0, (0, 0))
 
 
+def test_nothing_is_counted_behind_the_end_of_a_reply(talker, other, monkeypatch):
+    import torch
+
+    end, found = talker.tokenizer.eos_token_id, {}
+    for name, reply in {"as it was written": [65, end], "as a batch pads it": [65, end, end, end]}.items():
+        told = torch.tensor([reply])
+        monkeypatch.setattr(other.model, "generate", lambda input_ids, told=told, **_: torch.cat([input_ids, told], 1))
+        found[name] = kl_from(other, talker, PROMPTS[:1], max_new_tokens=4).kl
+    assert found["as it was written"] == pytest.approx(found["as a batch pads it"])
+    monkeypatch.undo()
+    ids = other.encode(PROMPTS[0])
+    log_p, log_q = (next_log_probs(model, [[*ids, 65]])[0] for model in (other, talker))
+    second = float((log_p.exp() * (log_p - log_q)).sum())
+    assert found["as it was written"] == pytest.approx(exactly(other, talker, PROMPTS[0])[0] + second, abs=1e-4)
+
+
 def test_its_interval_resamples_prompts(talker, other):
     found = kl_from(other, talker, PROMPTS, samples=8, max_new_tokens=4)
     by_prompt = found.per_reply.mean(1)

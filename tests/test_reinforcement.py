@@ -70,9 +70,11 @@ def test_kl_is_followed_also_where_it_costs_nothing(method, policy, talker):
 def test_a_penalty_of_nothing_changes_no_loss(talker, policy, monkeypatch):
     from course_lib import reinforcement
 
+    measured = policy()
     monkeypatch.setattr(reinforcement, "FREE_KL", 0.0)
     bare = reinforce(talker, PROMPTS, small_letters, kl=0, **{**QUICK, "steps": 4})
-    assert curve(bare, "reward") == curve(policy(), "reward")[:4]
+    assert curve(bare, "reward") == curve(measured, "reward")[:4]
+    assert bare.training.losses == measured.training.losses[:4]
     assert "kl" not in bare.training.curves, "TRL itself would not have measured it"
 
 
@@ -156,6 +158,16 @@ def test_replies_are_sampled_from_the_whole_distribution(talker, monkeypatch):
     monkeypatch.setattr(_preference_trainers.RLOOPolicyTrainer, "_generate_single_turn", watch)
     reinforce(talker, PROMPTS, small_letters, **SHORT)
     assert (seen[0].do_sample, seen[0].temperature, seen[0].top_k, seen[0].top_p) == (True, 1.0, 0, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_a_reward_may_give_an_array_or_a_tensor(kind, talker):
+    import numpy as np
+    import torch
+
+    make = {"numpy": np.float32, "torch": torch.tensor}[kind]
+    made = reinforce(talker, PROMPTS, lambda prompts, replies: make([0.5] * len(replies)), **SHORT)
+    assert curve(made, "reward") == [0.5, 0.5]
 
 
 # Recorded, replayed, interrupted

@@ -122,6 +122,16 @@ def test_a_model_in_four_bits_can_be_a_judge(talker):
     assert judge.training.recipe.method == "qlora"
 
 
+def test_over_a_body_in_sixteen_bits_what_is_trained_has_thirty_two(talker):
+    import torch
+
+    talker.model = talker.model.bfloat16()
+    judge = train_reward_model(talker, STUDY, **QUICK)
+    trained = [p for n, p in judge.model.named_parameters() if "lora_" in n or "modules_to_save" in n]
+    assert {p.dtype for p in trained} == {torch.float32}
+    assert judge.grade(HELD_OUT).accuracy == 1
+
+
 def test_nothing_is_printed_beside_the_one_line(talker, capfd):
     capfd.readouterr()
     with warnings.catch_warnings(record=True) as caught:
