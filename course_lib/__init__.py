@@ -56,6 +56,11 @@ _HOME = {
     "adapters": ["stored_adapters"],
     "finetuning": ["finetune"],
     "losses": ["held_out_loss"],
+    "pairs": ["pair"],
+    "likelihoods": ["kl_from", "log_probability"],
+    "preferences": ["dpo_loss", "prefer"],
+    "reward_models": ["train_reward_model"],
+    "reinforcement": ["reinforce"],
     "merging": ["merged", "with_adapters"],
     "quantization": [
         "bits_per_weight",

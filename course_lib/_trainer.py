@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer, with the output layer applied only where the loss looks."""
+"""What the course changes in TRL's trainers, and its SFTTrainer with the output layer only where the loss looks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from course_lib.losses import completion_loss
 from course_lib.progress import Progress
 
 
-class CompletionTrainer(SFTTrainer):
-    """`SFTTrainer` that computes logits for completion tokens alone, whatever the method.
+class KeptSimple:
+    """What the course changes in every trainer of TRL's: precision, the model card, and what a full disk says.
 
-    TRL 1.16 applies the output layer to every position on a device without Triton and masks afterwards; on a CPU that
-    costs half of the training time (see tests/benchmarks).
+    To be put before the trainer among the bases of a class.
     """
 
     def __init__(self, model: Any, **options: Any) -> None:
@@ -32,15 +31,6 @@ class CompletionTrainer(SFTTrainer):
         for parameter, data in trained:
             if parameter.dtype != data.dtype:
                 parameter.data = data.to(parameter.device)
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        if return_outputs or self.label_smoother is not None:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        with self.accelerator.autocast():
-            loss, tokens = completion_loss(model, inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
-        return loss / (tokens if num_items_in_batch is None else num_items_in_batch)
 
     def optimizer_bytes(self) -> int:
         """What the optimizer keeps beside the weights: for AdamW two numbers for each that is trained."""
@@ -63,11 +53,31 @@ class CompletionTrainer(SFTTrainer):
             ) from error
 
 
-class ProgressCallback(TrainerCallback):
-    """The live loss beside one progress bar; stops a run whose loss is no number."""
+class CompletionTrainer(KeptSimple, SFTTrainer):
+    """`SFTTrainer` that computes logits for completion tokens alone, whatever the method.
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    TRL 1.16 applies the output layer to every position on a device without Triton and masks afterwards; on a CPU that
+    costs half of the training time (see tests/benchmarks).
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if return_outputs or self.label_smoother is not None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with self.accelerator.autocast():
+            loss, tokens = completion_loss(model, inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
+        return loss / (tokens if num_items_in_batch is None else num_items_in_batch)
+
+
+class ProgressCallback(TrainerCallback):
+    """One figure of the log, live, beside one progress bar; stops a run whose loss is no number.
+
+    `shows` names the figure: what is learned from rewards has a loss that says nothing.
+    """
+
+    def __init__(self, what: str, shows: str = "loss") -> None:
+        self.what, self.shows = what, shows
         self.losses: list[tuple[int, float]] = []
         self.progress: Progress | None = None
 
@@ -81,7 +91,7 @@ class ProgressCallback(TrainerCallback):
         if loss is None or self.progress is None:
             return
         self.losses.append((state.global_step, loss))
-        self.progress.advance(state.global_step - self.progress.done, f"loss {loss:.3f}")
+        self.progress.advance(state.global_step - self.progress.done, f"{self.shows} {logs[self.shows]:.3f}")
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss} at step {state.global_step}: the learning rate {args.learning_rate:g} is too "

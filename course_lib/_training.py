@@ -7,7 +7,8 @@ import json
 import math
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,18 @@ from course_lib.models import ChatModel
 from course_lib.settings import cache_dir, current
 
 __all__ = [
+    "Run",
     "Training",
+    "at_rest",
+    "checkpoints_apart",
+    "common_arguments",
     "count_parameters",
     "dataset_of",
+    "described",
     "for_training",
     "restore_forward",
     "run_folder",
+    "run_trainer",
     "train",
     "trainer_arguments",
 ]
@@ -39,7 +46,7 @@ class Training:
     Attributes
     ----------
     losses
-        (step, mean loss on completion tokens) at every step.
+        (step, mean loss) at every step: on completion tokens, or of the objective that was trained for.
     seconds, tokens
         Of the training itself; prompt and completion tokens, padding not counted, all epochs.
     trainable, parameters
@@ -50,6 +57,10 @@ class Training:
         What AdamW kept beside the weights when training ended, measured.
     held_out
         (step, mean loss on the held-out examples), from step 0 on; empty where none were given.
+    curves
+        What else was followed, by name, as (step, value) at every step: margins, rewards, KL.
+    samples
+        Of a policy, the first reply of each step: its step, prompt, reply and reward.
     """
 
     recipe: Recipe
@@ -61,14 +72,17 @@ class Training:
     replayed: bool = False
     optimizer_bytes: int = 0
     held_out: tuple[tuple[int, float], ...] = ()
+    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    samples: tuple[Mapping[str, Any], ...] = ()
 
     def __str__(self) -> str:
         share, millions = self.trainable / self.parameters, self.trainable / 1e6
+        followed = {"loss": self.losses} | self.curves
+        shown = ", ".join(f"{name} {rows[0][1]:.2f} → {rows[-1][1]:.2f}" for name, rows in followed.items())
         return (
-            f"{self.recipe.method}: {millions:{'.2f' if millions >= 0.005 else '.2g'}} of {self.parameters / 1e6:.1f} "
-            f"million parameters ({share:{'.1%' if share >= 0.0005 else '.3%'}}), {len(self.losses)} steps, loss "
-            f"{self.losses[0][1]:.2f} → {self.losses[-1][1]:.2f}, "
-            f"{self.tokens:,} tokens in {self.seconds:.0f} s"
+            f"{self.recipe.called}: {millions:{'.2f' if millions >= 0.005 else '.2g'}} of {self.parameters / 1e6:.1f} "
+            f"million parameters ({share:{'.1%' if share >= 0.0005 else '.3%'}}), {len(self.losses)} steps, "
+            f"{shown}, {self.tokens:,} tokens in {self.seconds:.0f} s"
         )
 
 
@@ -76,7 +90,7 @@ def train(
     model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, checkpoint_every: int | None = None,
     watched: tuple[list[Example], int | None] | None = None, max_steps: int = -1,
 ) -> ChatModel:  # fmt: skip
-    """Train an adapted copy of a model; raises as `finetuning.finetune` does.
+    """Train an adapted copy of a model on examples; raises as `finetuning.finetune` does.
 
     Parameters
     ----------
@@ -89,87 +103,155 @@ def train(
     max_steps
         Stop after so many, without checkpoints; -1 is all of them.
     """
-    from transformers import PrinterCallback, set_seed
+    from transformers import set_seed
 
-    from course_lib._trainer import CompletionTrainer, HeldOutWatch, ProgressCallback
+    from course_lib._trainer import CompletionTrainer, HeldOutWatch
 
     set_seed(recipe.seed)
     trained = adapted(model, recipe)
-    folder = run_folder(key)
     steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
-    every = checkpoint_every or (max(10, int(steps / CHECKPOINTS_A_RUN)) if recipe.method != "full" else 0)
-    arguments = trainer_arguments(recipe, folder, every if max_steps < 0 else 0, max_steps)
-    progress = ProgressCallback(f"Training {label}")
+    every = checkpoint_every or (checkpoints_apart(steps) if recipe.method != "full" else 0)
+    arguments = trainer_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps)
     tuned = ChatModel(trained, model.tokenizer, label, f"{model.base}+{key}", model.system)
     examples, apart = watched or ([], None)
     watch = HeldOutWatch(lambda: held_out_loss(tuned, examples), apart or max(1, int(steps / LOOKS_A_RUN)))
-    started = time.perf_counter()
-    try:
-        trainer = CompletionTrainer(
+
+    def build() -> CompletionTrainer:
+        return CompletionTrainer(
             model=trained,
             args=arguments,
             train_dataset=dataset_of(rows),
             processing_class=for_training(model.tokenizer),
         )
+
+    run = run_trainer(build, label, arguments, [watch] if watched else [])
+    tokens = sum(len(ids) for ids in run.trainer.train_dataset["input_ids"])
+    tuned.training = replace(
+        described(run, trained, recipe, int(tokens * recipe.epochs)),
+        seconds=run.seconds - watch.seconds,
+        held_out=tuple(watch.losses),
+    )
+    at_rest(trained)
+    return tuned
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trainer that has trained, what it logged of the loss, and the seconds it took."""
+
+    trainer: Any
+    losses: tuple[tuple[int, float], ...]
+    seconds: float
+
+
+def run_trainer(
+    build: Callable[[], Any], label: str, arguments: Any, callbacks: Sequence[Any] = (), shows: str = "loss"
+) -> Run:
+    """Build a trainer and let it train, from the last checkpoint of the same call if there is one.
+
+    Parameters
+    ----------
+    build
+        Makes the trainer: what that costs is part of the run.
+    arguments
+        What it was given: where its checkpoints lie, if it writes any.
+    shows
+        The figure of the log that stands beside the progress bar.
+
+    Raises
+    ------
+    TrainingError
+        If it is interrupted, or a checkpoint cannot be written.
+    """
+    from transformers import PrinterCallback
+
+    from course_lib._trainer import ProgressCallback
+
+    folder = Path(arguments.output_dir)
+    progress = ProgressCallback(f"Training {label}", shows)
+    started = time.perf_counter()
+    try:
+        trainer = build()
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(progress)
-        if watched:
-            trainer.add_callback(watch)
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if max_steps < 0 else None)
+        for callback in (progress, *callbacks):
+            trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if arguments.max_steps < 0 else None)
     except KeyboardInterrupt:
-        raise TrainingError(
-            f"training {label!r} was interrupted at step {len(progress.losses)}. Run the cell again: it goes on from "
-            "the last checkpoint."
-        ) from None
+        way_out = "Run the cell again" + ("." if arguments.max_steps > 0 else ": it goes on from the last checkpoint.")
+        raise TrainingError(f"training {label!r} was interrupted at step {len(progress.losses)}. {way_out}") from None
     except OSError as error:
         raise TrainingError(
             f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
         ) from error
     finally:
         progress.close()
-    seconds = time.perf_counter() - started - watch.seconds
-    tokens = sum(len(ids) for ids in trainer.train_dataset["input_ids"])
-    trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
-    tuned.training = Training(
-        recipe, tuple(progress.losses), seconds, int(tokens * recipe.epochs), trainable, count_parameters(trained),
-        optimizer_bytes=trainer.optimizer_bytes(), held_out=tuple(watch.losses),
+    return Run(trainer, tuple(progress.losses), time.perf_counter() - started)
+
+
+def described(run: Run, trained: Any, recipe: Recipe, tokens: int, curves: Mapping[str, str] | None = None) -> Training:
+    """How a run went; `curves` are figures of the trainer's log, by the name they get and the one they have there."""
+    followed = {
+        name: tuple((row["step"], row[logged]) for row in run.trainer.state.log_history if row.get(logged) is not None)
+        for name, logged in (curves or {}).items()
+    }
+    return Training(
+        recipe, run.losses, run.seconds, tokens,
+        trainable=sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        parameters=count_parameters(trained),
+        optimizer_bytes=run.trainer.optimizer_bytes(),
+        curves={name: rows for name, rows in followed.items() if rows},
     )  # fmt: skip
+
+
+def at_rest(trained: Any) -> None:
+    """Take off what TRL hung on a model, and let nothing of it be trained any more."""
     restore_forward(trained)
     trained.requires_grad_(False).eval()
-    return tuned
+
+
+def checkpoints_apart(steps: float) -> int:
+    """Steps between two checkpoints, unless said otherwise."""
+    return max(10, int(steps / CHECKPOINTS_A_RUN))
 
 
 def trainer_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: int) -> Any:
     from trl import SFTConfig
 
-    settings = current()
     return SFTConfig(
-        output_dir=str(folder),
+        **common_arguments(recipe, folder, save_every, max_steps),
         num_train_epochs=recipe.epochs,
-        max_steps=max_steps,
-        per_device_train_batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0.05,
-        optim="adamw_torch",
-        seed=recipe.seed,
         completion_only_loss=True,
         max_length=None,
         train_sampling_strategy=ORDERS[recipe.order],
-        # TRL turns bf16 and checkpointing on by itself: the first is a trap on most CPUs, the second costs a third.
-        bf16=settings.dtype == "bfloat16",
-        fp16=settings.dtype == "float16",
-        activation_checkpointing=False,
-        use_cpu=settings.device == "cpu",
-        dataloader_pin_memory=settings.device == "cuda",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="steps" if save_every else "no",
-        save_steps=save_every or 500,
-        save_total_limit=1,
-        report_to="none",
-        disable_tqdm=True,
     )
+
+
+def common_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: int) -> dict[str, Any]:
+    """What every trainer of the course is told."""
+    settings = current()
+    return {
+        "output_dir": str(folder),
+        "max_steps": max_steps,
+        "per_device_train_batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "optim": "adamw_torch",
+        "seed": recipe.seed,
+        # TRL turns bf16 and checkpointing on by itself: the first is a trap on most CPUs, the second costs a third.
+        "bf16": settings.dtype == "bfloat16",
+        "fp16": settings.dtype == "float16",
+        "activation_checkpointing": False,
+        "use_cpu": settings.device == "cpu",
+        "dataloader_pin_memory": settings.device == "cuda",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps" if save_every else "no",
+        "save_steps": save_every or 500,
+        "save_total_limit": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
 
 
 def dataset_of(rows: list[Example]) -> Any:

@@ -28,6 +28,7 @@ __all__ = [
     "Fact",
     "Question",
     "check_examples",
+    "check_length",
     "check_no_leak",
     "example",
     "general_study",
@@ -41,6 +42,7 @@ __all__ = [
 # {"prompt": messages, "completion": messages}: the format that TRL, OpenAI and Azure share.
 Example = dict[str, Messages]
 
+MAX_EXAMPLE_TOKENS = 1024
 EXAMS = ("cup", "handbook", "library", "general")
 SPLITS = ("test", "validation", "reading")
 
@@ -267,6 +269,20 @@ def check_examples(examples: Any) -> list[Example]:
         if not row["completion"] or not row["completion"][-1]["content"].strip():
             raise DataError(f"example {number} has an empty completion: nothing to learn from it.")
     return rows
+
+
+def check_length(tokenizer: Any, what: str, *chats: Messages) -> None:
+    """Refuse an example, of one or several chats, that would keep a laptop busy for minutes.
+
+    Raises
+    ------
+    DataError
+        Names it (`what`) and its tokens.
+    """
+    text = "".join(message["content"] for chat in chats for message in chat)
+    # A token is at least one character: only the few long ones need counting.
+    if len(text) > MAX_EXAMPLE_TOKENS and (n := len(tokenizer(text)["input_ids"])) > MAX_EXAMPLE_TOKENS:
+        raise DataError(f"{what} has {n:,} tokens, more than {MAX_EXAMPLE_TOKENS:,}: shorten it.")
 
 
 def check_no_leak(

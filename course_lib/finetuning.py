@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import os
-import platform
-import re
-import shutil
-import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from course_lib._training import Training, count_parameters, run_folder, train
-from course_lib.adapters import StoredAdapter, adapter_key, find_adapter, store_adapter, use_counter
-from course_lib.datasets import Example, check_examples
-from course_lib.errors import CourseError, DataError, choose
+from course_lib._replaying import Call, fulfil
+from course_lib._training import Training, train
+from course_lib.adapters import adapter_key
+from course_lib.datasets import Example, check_examples, check_length
+from course_lib.errors import CourseError, check_above_zero, choose
 from course_lib.merging import merged
 from course_lib.methods import METHODS, Recipe, check_method, load_adapted
 from course_lib.models import ChatModel
@@ -25,10 +20,7 @@ from course_lib.settings import current
 __all__ = ["DEFAULT_LEARNING_RATE", "Recipe", "Training", "finetune"]
 
 DEFAULT_LEARNING_RATE = {name: method.learning_rate for name, method in METHODS.items()}
-MAX_EXAMPLE_TOKENS = 1024
-REHEARSAL_STEPS, REHEARSAL_BATCH = 3, 4
-# Longer than any lesson may take: what `data/make/` trained, and no test trains anew.
-FULL_SIZE_MINUTES = 10
+FRACTIONS = ("epochs", "learning_rate")
 
 
 def finetune(
@@ -123,7 +115,9 @@ def finetune(
     if not isinstance(model, ChatModel):
         raise CourseError(f"finetune starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
-    _check_numbers(rank=rank, batch_size=batch_size, epochs=epochs, learning_rate=rate, every=every)
+    check_above_zero(FRACTIONS, rank=rank, batch_size=batch_size, epochs=epochs, learning_rate=rate)
+    if every is not None:
+        check_above_zero(every=every)
     chosen = current().seed if seed is None else seed
     recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets, order)
     model = merged(model)
@@ -132,71 +126,19 @@ def finetune(
     _check_lengths(model, rows)
     watched = _watched(model, held_out, every)
     label = name or f"{method} fine-tuned"
-    with warnings.catch_warnings():
-        # PEFT asks transformers for this by its old name, which would be printed under the learner's cell.
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        if METHODS[method].four_bit:
-            model = quantize(model)
-        key = adapter_key(model.base, rows, recipe.hashed())
-        if stored := _on_shelf(key, label, method, from_shelf):
-            return _replay(model, rows, recipe, key, label, stored)
-        tuned = train(model, rows, recipe, key, label, checkpoint_every, watched)
-    print(tuned.training)
-    if os.environ.get("COURSE_RECORD") == "1" and method != "full":
-        shelf = re.sub(r"[^\w.-]+", "-", name or key).strip(".-")
-        store_adapter(tuned.model, shelf, _card(key, tuned, shelf, len(rows)))
-    # Not before: a run that could not be stored goes on from its last checkpoint too.
-    shutil.rmtree(run_folder(key), ignore_errors=True)
-    return tuned
+    if METHODS[method].four_bit:
+        model = quantize(model)
+    key = adapter_key(model.base, rows, recipe.hashed())
 
+    def train_with(recipe: Recipe, max_steps: int = -1) -> ChatModel:
+        watching = watched if max_steps < 0 else None
+        return train(model, rows, recipe, key, label, checkpoint_every, watching, max_steps)
 
-def _replay(
-    model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, stored: StoredAdapter
-) -> ChatModel:
-    """The stored adapter; where the session replays, after three real steps, to see that training works here."""
-    card = stored.card
-    origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
-    measured = 0
-    if current().replay == "off":
-        print(f"From the shelf: {origin}.")
-    else:
-        short = replace(recipe, batch_size=min(REHEARSAL_BATCH, recipe.batch_size))
-        rehearsed = train(model, rows, short, key, label, max_steps=REHEARSAL_STEPS).training
-        measured = rehearsed.optimizer_bytes  # as much in three steps as in three hundred
-        # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
-        print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
-    tuned = load_adapted(model, stored.folder).eval()
-    training = Training(
-        recipe, _pairs(card["losses"]), card["minutes"] * 60, card["tokens"], card["trainable"],
-        count_parameters(tuned), replayed=True, optimizer_bytes=card.get("optimizer_bytes", measured),
-        held_out=_pairs(card.get("held_out", [])),
-    )  # fmt: skip
-    return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system, training)
+    def restore(folder: Path) -> ChatModel:
+        tuned = load_adapted(model, folder).eval()
+        return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)
 
-
-def _on_shelf(key: str, label: str, method: str, from_shelf: bool) -> StoredAdapter | None:
-    mode = current().replay
-    if method == "full" or (mode in ("off", "never") and not from_shelf):
-        return None
-    stored = find_adapter(key)
-    if mode == "never" and (stored is None or stored.card["minutes"] <= FULL_SIZE_MINUTES):
-        return None
-    use_counter(key)
-    if stored is None and mode == "strict":
-        raise CourseError(
-            f"no stored adapter was made by exactly this call ({label!r}, key {key}): its data or settings have "
-            "changed. Run `make adapters`."
-        )
-    return stored
-
-
-def _check_numbers(**values: Any) -> None:
-    for what, value in values.items():
-        kind, meant = ((int, float), "number") if what in ("epochs", "learning_rate") else (int, "whole number")
-        if what == "every" and value is None:
-            continue
-        if not isinstance(value, kind) or not 0 < value < math.inf:
-            raise CourseError(f"{what} is {value!r}: it must be a {meant} above 0.")
+    return fulfil(Call(key, label, name, recipe, len(rows), train_with, restore), from_shelf)
 
 
 def _watched(model: ChatModel, held_out: Any, every: int | None) -> tuple[list[Example], int | None] | None:
@@ -209,32 +151,6 @@ def _watched(model: ChatModel, held_out: Any, every: int | None) -> tuple[list[E
     return rows, every
 
 
-def _pairs(rows: Sequence[Sequence[float]]) -> tuple[tuple[int, float], ...]:
-    return tuple((int(step), loss) for step, loss in rows)
-
-
 def _check_lengths(model: ChatModel, rows: list[Example]) -> None:
     for number, row in enumerate(rows):
-        text = "".join(m["content"] for m in (*row["prompt"], *row["completion"]))
-        # A token is at least one character: only the few long ones need counting.
-        if len(text) > MAX_EXAMPLE_TOKENS and (n := len(model.tokenizer(text)["input_ids"])) > MAX_EXAMPLE_TOKENS:
-            raise DataError(f"example {number} has {n:,} tokens, more than {MAX_EXAMPLE_TOKENS:,}: shorten it.")
-
-
-def _card(key: str, tuned: ChatModel, name: str, n_examples: int) -> dict[str, Any]:
-    import torch
-
-    training = tuned.training
-    return {
-        "name": name,
-        "key": key,
-        "base": tuned.base.split("+")[0],
-        "recipe": asdict(training.recipe),
-        "examples": n_examples,
-        "tokens": training.tokens,
-        "trainable": training.trainable,
-        "machine": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}",
-        "minutes": round(training.seconds / 60, 2),
-        "optimizer_bytes": training.optimizer_bytes,
-        "losses": [[step, round(loss, 4)] for step, loss in training.losses],
-    } | ({"held_out": [[step, round(loss, 4)] for step, loss in training.held_out]} if training.held_out else {})
+        check_length(model.tokenizer, f"example {number}", row["prompt"], row["completion"])

@@ -15,7 +15,7 @@ from course_lib.models import MAX_PROMPT_TOKENS, ChatModel
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["completion_loss", "held_out_loss"]
+__all__ = ["completion_logits", "completion_loss", "encode_example", "held_out_loss", "right_padded"]
 
 IGNORED = -100
 
@@ -45,13 +45,13 @@ def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int
         raise CourseError(f"held_out_loss reads with a ChatModel, such as cl.load_model(), not {model!r:.60}.")
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise CourseError(f"batch_size is {batch_size!r}: it must be a whole number above 0.")
-    encoded = [_encode(model, number, row) for number, row in enumerate(check_examples(examples))]
+    encoded = [encode_example(model, f"example {number}", row) for number, row in enumerate(check_examples(examples))]
     encoded.sort(key=lambda row: -len(row[0]))
     was_training, total, tokens = model.model.training, 0.0, 0
     model.model.eval()
     try:
         with torch.no_grad():  # not inference_mode: a watched training run goes on with the same tensors
-            for batch in _padded(encoded, batch_size, model):
+            for batch in right_padded(encoded, batch_size, model):
                 loss, n = completion_loss(model.model, *batch)
                 total, tokens = total + float(loss), tokens + n
     finally:
@@ -73,11 +73,23 @@ def completion_loss(
     """
     import torch
 
+    logits, targets, _ = completion_logits(model, input_ids, attention_mask, labels)
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum"), len(targets)
+
+
+def completion_logits(
+    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What a model predicts where there is a label; parameters as in `completion_loss`.
+
+    Returns
+    -------
+    Logits in fp32 (N, V), the labels (N,), and the row (N,) of the batch that each of the N tokens stands in.
+    """
     wanted = labels[:, 1:] != IGNORED  # (B, T - 1): position t predicts token t + 1
     hidden = _last_hidden_state(model, input_ids, attention_mask)[:, :-1]  # (B, T - 1, D)
-    logits = _causal(model).get_output_embeddings()(hidden[wanted])  # (tokens, V)
-    loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
-    return loss, int(wanted.sum())
+    logits = _causal(model).get_output_embeddings()(hidden[wanted])  # (N, V)
+    return logits.float(), labels[:, 1:][wanted], wanted.nonzero()[:, 0]
 
 
 def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -105,8 +117,8 @@ def _causal(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _encode(model: ChatModel, number: int, row: Example) -> tuple[list[int], int]:
-    """Token ids of one example, and where its completion begins."""
+def encode_example(model: ChatModel, what: str, row: Example) -> tuple[list[int], int]:
+    """Token ids of one example, and where its completion begins; an error calls it `what`."""
 
     def tokens(messages: list[dict[str, str]], **options: Any) -> list[int]:
         return model.tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True, **options)["input_ids"]
@@ -114,13 +126,15 @@ def _encode(model: ChatModel, number: int, row: Example) -> tuple[list[int], int
     prompt = tokens(row["prompt"], add_generation_prompt=True)
     whole = tokens(row["prompt"] + row["completion"])
     if len(whole) > MAX_PROMPT_TOKENS:
-        raise DataError(f"example {number} has {len(whole):,} tokens, more than {MAX_PROMPT_TOKENS:,}: shorten it.")
+        raise DataError(f"{what} has {len(whole):,} tokens, more than {MAX_PROMPT_TOKENS:,}: shorten it.")
     begins = next((i for i, (a, b) in enumerate(zip(prompt, whole)) if a != b), min(len(prompt), len(whole)))
     return whole, begins
 
 
-def _padded(encoded: list[tuple[list[int], int]], size: int, model: ChatModel) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Token ids, mask and labels, (B, T) each, padded on the right."""
+def right_padded(
+    encoded: list[tuple[list[int], int]], size: int, model: ChatModel
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Batches of up to `size`: token ids, mask and labels, (B, T) each, padded on the right."""
     import torch
 
     pad, device = model.tokenizer.pad_token_id, model.model.device

@@ -14,7 +14,7 @@ from course_lib.models import ChatModel
 from course_lib.quantization import is_quantized, sharing_copy, unpack
 
 if TYPE_CHECKING:
-    from peft import PeftConfig, PeftModel
+    from peft import LoraConfig, PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "adapted",
     "check_method",
     "load_adapted",
+    "lora_config",
+    "trainable_copy",
     "wrap",
 ]
 
@@ -54,6 +56,11 @@ class Recipe:
     seed: int
     targets: str = "all"
     order: str = "length"
+
+    @property
+    def called(self) -> str:
+        """What a line about the run begins with."""
+        return self.method
 
     def hashed(self) -> dict[str, Any]:
         """What is part of the key.
@@ -147,17 +154,28 @@ def _full(model: ChatModel, recipe: Recipe) -> Any:
     return copy.deepcopy(model.model).float().requires_grad_(True)
 
 
-def _lora(model: ChatModel, recipe: Recipe) -> Any:
+def lora_config(model: ChatModel, recipe: Recipe, task: str = "CAUSAL_LM") -> LoraConfig:
+    """PEFT's configuration of LoRA as a recipe has it; alpha / rank is 2."""
     from peft import LoraConfig
 
     everywhere = (recipe.layers, recipe.targets) == ("all", "all")
-    config = LoraConfig(
+    return LoraConfig(
         r=recipe.rank,
         lora_alpha=2 * recipe.rank,
         target_modules="all-linear" if everywhere else _linear_names(model, recipe),
-        task_type="CAUSAL_LM",
+        task_type=task,
     )
-    return wrap(_trainable_copy(model), config)
+
+
+def trainable_copy(model: ChatModel) -> PreTrainedModel:
+    """The modules once more over the same weights, which may be trained on top of."""
+    base = sharing_copy(model.model)
+    unpack(base)
+    return base
+
+
+def _lora(model: ChatModel, recipe: Recipe) -> Any:
+    return wrap(trainable_copy(model), lora_config(model, recipe))
 
 
 def _adapter(model: ChatModel, recipe: Recipe) -> Any:
@@ -167,7 +185,7 @@ def _adapter(model: ChatModel, recipe: Recipe) -> Any:
     if not names:
         raise CourseError(f"{model.name} has no layers named {' or '.join(SUBLAYER_ENDS)}: use method='lora'.")
     return wrap(
-        _trainable_copy(model), BottleneckConfig(r=recipe.rank, target_modules=names, task_type="CAUSAL_LM")
+        trainable_copy(model), BottleneckConfig(r=recipe.rank, target_modules=names, task_type="CAUSAL_LM")
     )  # fmt: skip
 
 
@@ -175,7 +193,7 @@ def _prompt(model: ChatModel, recipe: Recipe) -> Any:
     import torch
     from peft import PromptTuningConfig
 
-    base = _trainable_copy(model)
+    base = trainable_copy(model)
     tuned = wrap(base, PromptTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM"))
     with torch.no_grad():  # random numbers are no words: the paper, too, begins with the embeddings of real ones
         words = base.get_input_embeddings()(_first_words(model, recipe.rank))  # (1, rank, D)
@@ -190,7 +208,7 @@ def _prefix(model: ChatModel, recipe: Recipe) -> Any:
 
     from course_lib._prompt_tuned import cache_name
 
-    base = _trainable_copy(model)
+    base = trainable_copy(model)
     cache = DynamicCache(config=base.config)
     with torch.no_grad():  # as in the paper: the activations of real words, where random keys would only disturb
         base(_first_words(model, recipe.rank), use_cache=True, **{cache_name(base): cache})
@@ -223,12 +241,6 @@ def _linear_names(model: ChatModel, recipe: Recipe) -> list[str]:
     if not chosen:
         raise CourseError(f"{model.name} has no linear layers that are named as {recipe.targets}: use targets='all'.")
     return chosen
-
-
-def _trainable_copy(model: ChatModel) -> PreTrainedModel:
-    base = sharing_copy(model.model)
-    unpack(base)
-    return base
 
 
 def _first_words(model: ChatModel, n: int) -> Any:

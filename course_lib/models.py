@@ -17,7 +17,16 @@ from course_lib.progress import Progress
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["SYSTEM", "Answer", "ChatModel", "Messages", "as_messages"]
+__all__ = [
+    "SYSTEM",
+    "Answer",
+    "ChatModel",
+    "Messages",
+    "as_messages",
+    "batches_by_length",
+    "pad_left",
+    "save_plain",
+]
 
 Messages = list[dict[str, str]]
 
@@ -152,7 +161,7 @@ class ChatModel:
         answers: list[Answer] = [Answer("")] * len(encoded)
         self.model.eval()
         with torch.inference_mode(), Progress("Answering", len(encoded)) as progress:
-            for batch in _batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
+            for batch in batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
                 completed = self._complete([encoded[i] for i in batch], max_new_tokens, temperature)
                 for index, answer in zip(batch, completed):
                     answers[index] = answer
@@ -191,20 +200,7 @@ class ChatModel:
         ModelError
             If the folder cannot be written; what was in it is still there.
         """
-        folder = Path(folder)
-        with disk_explained(folder, "choose another folder"):
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
-            try:
-                # Embeddings are never trained here; asked to find out, PEFT would look the base up on the hub.
-                known = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
-                self.model.save_pretrained(draft, **known)
-                self.tokenizer.save_pretrained(draft)
-                for path in draft.iterdir():
-                    path.replace(folder / path.name)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
-        return folder
+        return save_plain(self.model, self.tokenizer, folder)
 
     def size(self) -> int:
         """Bytes that the weights take in memory, shared ones counted once; in 4 bits, with their blocks' constants."""
@@ -215,7 +211,7 @@ class ChatModel:
         import torch
 
         started = time.perf_counter()
-        ids, mask = _pad_left(batch, self.tokenizer.pad_token_id, self.model.device)  # (B, T), (B, T)
+        ids, mask = pad_left(batch, self.tokenizer.pad_token_id, self.model.device)  # (B, T), (B, T)
         sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         out = self.model.generate(
             input_ids=ids,
@@ -234,6 +230,24 @@ class ChatModel:
             yield Answer(text, len(prompt), length, seconds)
 
 
+def save_plain(model: Any, tokenizer: Any, folder: str | Path) -> Path:
+    """Save a model as a plain PEFT or transformers folder; raises as `ChatModel.save` does."""
+    folder = Path(folder)
+    with disk_explained(folder, "choose another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+        try:
+            # Embeddings are never trained here; asked to find out, PEFT would look the base up on the hub.
+            known = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+            model.save_pretrained(draft, **known)
+            tokenizer.save_pretrained(draft)
+            for path in draft.iterdir():
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
 def _constant_bytes(parameter: Any) -> int:
     """What bitsandbytes keeps beside a packed weight: a constant a block, itself in 8 bits, and theirs."""
     state = getattr(parameter, "quant_state", None)
@@ -241,7 +255,7 @@ def _constant_bytes(parameter: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
-def _batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | None = None) -> Iterator[list[int]]:
+def batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | None = None) -> Iterator[list[int]]:
     """Indices of prompts in batches of like length, longest first, so that little is padded."""
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
     while order:
@@ -250,7 +264,7 @@ def _batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | N
         order = order[room:]
 
 
-def _pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
+def pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
     """Token ids and mask, (B, T) each: padded on the left, because the reply is written on the right."""
     import torch
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["Difference", "Report", "Row", "interval", "paired_difference", "report_table", "span"]
+__all__ = ["Difference", "Report", "Row", "interval", "mean_interval", "paired_difference", "report_table", "span"]
 
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
@@ -243,22 +243,42 @@ def span(low: float, high: float, form: str = ".2f") -> str:
 
 
 def interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
-    """95% percentile bootstrap interval of a mean, resampling whole clusters.
+    """95% percentile bootstrap interval of a share, or of a difference of shares, resampling whole clusters.
 
     Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval
     then reaches 3/n beyond (the rule of three; Hanley & Lippman-Hand 1983), n being the number of clusters.
     """
     import numpy as np
 
-    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    index = np.array([names[name] for name in clusters])
-    totals = np.bincount(index, weights=values)  # (clusters,)
-    sizes = np.bincount(index)  # (clusters,)
+    totals, sizes = _by_cluster(values, clusters)
     mean = float(values.mean())
     if np.ptp(totals / sizes) == 0:
-        margin = min(1.0, 3 / len(names))
+        margin = min(1.0, 3 / len(totals))
         return max(low, mean - margin), min(1.0, mean + margin)
-    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(len(names), size=(RESAMPLES, len(names)))
+    return _bootstrap(totals, sizes)
+
+
+def mean_interval(values: np.ndarray, clusters: Sequence[str]) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean of any numbers, resampling whole clusters.
+
+    A mean has no rule of three: where all clusters are alike, both ends are the mean itself.
+    """
+    return _bootstrap(*_by_cluster(values, clusters))
+
+
+def _by_cluster(values: np.ndarray, clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of the values in each cluster, (clusters,) each."""
+    import numpy as np
+
+    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
+    index = np.array([names[name] for name in clusters])
+    return np.bincount(index, weights=values), np.bincount(index)
+
+
+def _bootstrap(totals: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
+    import numpy as np
+
+    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(len(totals), size=(RESAMPLES, len(totals)))
     means = totals[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     bottom, top = np.percentile(means, [2.5, 97.5])
     return float(bottom), float(top)

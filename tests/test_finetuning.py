@@ -636,10 +636,10 @@ def test_from_the_shelf_an_adapter_is_taken_in_a_live_session_without_training(
 def test_what_takes_longer_than_a_lesson_comes_from_the_shelf_even_where_all_is_trained(
     recorded, tiny_model, session, steps, monkeypatch
 ):
-    from course_lib import finetuning
+    from course_lib import _replaying
 
     session(COURSE_REPLAY="never")
-    monkeypatch.setattr(finetuning, "FULL_SIZE_MINUTES", -1)
+    monkeypatch.setattr(_replaying, "FULL_SIZE_MINUTES", -1)
     assert again(tiny_model, from_shelf=True).training.replayed
     assert len(steps) == 3, "three real steps all the same"
     assert not again(tiny_model).training.replayed, "what a lesson trains is trained"

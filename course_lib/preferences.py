@@ -1,0 +1,233 @@
+"""Learning from pairs of replies, one preferred to the other: direct preference optimization (DPO)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib._replaying import Call, fulfil
+from course_lib._training import (
+    at_rest,
+    checkpoints_apart,
+    common_arguments,
+    dataset_of,
+    described,
+    for_training,
+    run_folder,
+    run_trainer,
+)
+from course_lib.adapters import adapter_key
+from course_lib.errors import CourseError, check_above_zero, choose
+from course_lib.merging import merged
+from course_lib.methods import Recipe, adapted, check_method, load_adapted
+from course_lib.models import ChatModel
+from course_lib.pairs import PARTS, Pair, check_pairs
+from course_lib.quantization import is_quantized
+from course_lib.settings import current
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["OBJECTIVES", "ObjectiveRecipe", "PreferenceRecipe", "dpo_loss", "lora_for", "prefer"]
+
+# What TRL calls each loss.
+OBJECTIVES = {"dpo": "sigmoid", "ipo": "ipo"}
+# The names that TRL's log has for what is followed.
+CURVES = {
+    "margin": "rewards/margins",
+    "accuracy": "rewards/accuracies",
+    "chosen": "rewards/chosen",
+    "rejected": "rewards/rejected",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveRecipe(Recipe):
+    """The settings of a run that learns from preferences or rewards; `objective` says which way."""
+
+    objective: str
+
+    @property
+    def called(self) -> str:
+        return f"{self.objective}, {self.method}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceRecipe(ObjectiveRecipe):
+    """The settings of direct preference optimization."""
+
+    beta: float
+
+
+def dpo_loss(
+    chosen: float, rejected: float, start_chosen: float, start_rejected: float, beta: float = 0.1
+) -> float | np.ndarray:
+    """The loss of direct preference optimization, for one pair or for many.
+
+    −log σ(β · ((log π(chosen) − log π₀(chosen)) − (log π(rejected) − log π₀(rejected)))): how surprised the model is
+    by the preference, if β times the change of a reply's log-probability were its reward.
+
+    Parameters
+    ----------
+    chosen, rejected
+        Log-probabilities of the two replies under the model that is trained, in nats; numbers, or arrays (n,).
+    start_chosen, start_rejected
+        The same under the model that it started from.
+    beta
+        Above 0. The larger, the more a nat counts, and the less far the model goes.
+
+    Returns
+    -------
+    A number, or an array (n,). Before the first step it is log 2.
+
+    Raises
+    ------
+    CourseError
+        If `beta` is not a number above 0.
+
+    Rafailov et al. 2023 (arXiv 2305.18290), equation 7.
+    """
+    import numpy as np
+
+    check_above_zero(["beta"], beta=beta)
+    margin = beta * ((chosen - start_chosen) - (rejected - start_rejected))
+    return np.logaddexp(0, -margin)  # −log σ(margin), also where σ would round to 0
+
+
+def prefer(
+    model: ChatModel,
+    pairs: Sequence[Pair],
+    method: str = "dpo",
+    *,
+    name: str | None = None,
+    beta: float = 0.1,
+    epochs: float = 1,
+    learning_rate: float = 5e-4,
+    batch_size: int = 4,
+    rank: int = 8,
+    layers: str = "all",
+    targets: str = "all",
+    seed: int | None = None,
+    checkpoint_every: int | None = None,
+    from_shelf: bool = False,
+) -> ChatModel:
+    """Train a copy of a model to find preferred replies likelier, without a reward model; the model stays as it was.
+
+    LoRA on the frozen weights, which are shared (a model in 4 bits stays in 4 bits), AdamW, linear decay. Interrupted
+    runs, `COURSE_REPLAY`, `COURSE_RECORD` and the shelf work as with `cl.finetune`.
+
+    Parameters
+    ----------
+    model
+        Where to start, and what not to stray from. An adapter on it is merged first, and is part of the start.
+    pairs
+        Rows of {"prompt": messages, "chosen": messages, "rejected": messages}; `cl.pair` makes one.
+    method
+        - "dpo": the loss of `cl.dpo_loss` (Rafailov et al. 2023, arXiv 2305.18290).
+        - "ipo": a squared error, (difference of the mean change of a token's log-probability − 1 / 2β)², which aims at
+          one margin and no further (Azar et al. 2023, arXiv 2310.12036, by length as TRL has it).
+    beta
+        How strongly the model is held to where it started.
+    epochs, batch_size, learning_rate
+        Passes over the pairs; pairs a step; AdamW's, a tenth of what fine-tuning by LoRA takes or less.
+    rank, layers, targets, checkpoint_every, from_shelf
+        As in `cl.finetune`.
+    seed
+        Of initialization and order; the session's unless said otherwise.
+
+    Returns
+    -------
+    A ChatModel. `training.losses` holds the loss of each step and `training.curves`, of each step's batch: "chosen"
+    and "rejected", β times the change of a reply's log-probability, its implicit reward; "margin", their difference;
+    "accuracy", the share of pairs with a margin above 0.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown method, layers or targets.
+    CourseError
+        For a `beta`, rank, batch size, number of epochs or learning rate that is not a number above 0; for a model
+        that carries an adapter which cannot be merged.
+    DataError
+        For no pairs, or one that lacks a part, prefers a reply to itself or has more than 1,024 tokens; names the row.
+    TrainingError
+        If the loss is no longer a number, or a checkpoint cannot be written.
+    """
+    choose("method", method, OBJECTIVES)
+    check_above_zero(["beta"], beta=beta)
+    common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
+    place = {"layers": layers, "targets": targets, "seed": seed}
+    model, recipe = lora_for("prefer", model, PreferenceRecipe, objective=method, beta=float(beta), **common, **place)
+    rows = check_pairs(pairs, model.tokenizer)
+    key = adapter_key(model.base, rows, recipe.hashed())
+    label = name or f"{method} on {len(rows)} pairs"
+
+    def train(recipe: PreferenceRecipe, max_steps: int = -1) -> ChatModel:
+        return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
+
+    def restore(folder: Path) -> ChatModel:
+        return _named(model, load_adapted(model, folder).eval(), label, key)
+
+    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
+
+
+def lora_for(
+    caller: str, model: Any, kind: Callable[..., ObjectiveRecipe], *, seed: int | None, **settings: Any
+) -> tuple[ChatModel, Any]:
+    """A model to put LoRA on, an adapter of its own merged into it, and the checked recipe; raises as `prefer` does."""
+    if not isinstance(model, ChatModel):
+        raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    numbers = ("epochs", "learning_rate", "batch_size", "rank")
+    check_above_zero(["epochs", "learning_rate"], **{what: settings[what] for what in numbers})
+    model = merged(model)
+    method = "qlora" if is_quantized(model.model) else "lora"
+    chosen = current().seed if seed is None else seed
+    recipe = kind(method=method, order="random", seed=chosen, **settings)
+    check_method(model, recipe)
+    return model, recipe
+
+
+def _train(
+    model: ChatModel, rows: list[Pair], recipe: PreferenceRecipe, key: str, label: str, checkpoint_every: int | None,
+    max_steps: int,
+) -> ChatModel:  # fmt: skip
+    from transformers import set_seed
+    from trl import DPOConfig
+
+    from course_lib._preference_trainers import PairTrainer
+
+    set_seed(recipe.seed)
+    trained = adapted(model, recipe)
+    every = checkpoint_every or checkpoints_apart(math.ceil(len(rows) / recipe.batch_size) * recipe.epochs)
+    arguments = DPOConfig(
+        **common_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps),
+        num_train_epochs=recipe.epochs,
+        lr_scheduler_type="linear",
+        beta=recipe.beta,
+        loss_type=[OBJECTIVES[recipe.objective]],
+        max_length=None,
+    )
+
+    def build() -> PairTrainer:
+        return PairTrainer(
+            model=trained,
+            args=arguments,
+            train_dataset=dataset_of(rows),
+            processing_class=for_training(model.tokenizer),
+        )
+
+    run = run_trainer(build, label, arguments)
+    run.trainer.leave(trained)
+    read = run.trainer.train_dataset
+    once = sum(2 * len(p) + len(c) + len(r) for p, c, r in zip(*(read[f"{part}_ids"] for part in PARTS)))
+    tuned = _named(model, trained, label, key)
+    tuned.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
+    at_rest(trained)
+    return tuned
+
+
+def _named(model: ChatModel, tuned: Any, label: str, key: str) -> ChatModel:
+    return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)
