@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
 import shutil
 import time
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +30,18 @@ __all__ = [
     "run_folder",
     "train",
     "trainer_arguments",
+    "without_old_names",
 ]
 
 CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
+
+
+@contextlib.contextmanager
+def without_old_names() -> Iterator[None]:
+    """PEFT asks transformers for checkpointing by its old name, which would be printed under the learner's cell."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ import os
 import platform
 import re
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from course_lib._training import Training, count_parameters, run_folder, train
+from course_lib._training import Training, count_parameters, run_folder, train, without_old_names
 from course_lib.adapters import StoredAdapter, adapter_key, find_adapter, store_adapter, use_counter
 from course_lib.datasets import Example, check_examples
 from course_lib.errors import CourseError, DataError, choose
@@ -132,9 +131,7 @@ def finetune(
     _check_lengths(model, rows)
     watched = _watched(model, held_out, every)
     label = name or f"{method} fine-tuned"
-    with warnings.catch_warnings():
-        # PEFT asks transformers for this by its old name, which would be printed under the learner's cell.
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+    with without_old_names():
         if METHODS[method].four_bit:
             model = quantize(model)
         key = adapter_key(model.base, rows, recipe.hashed())
