@@ -107,10 +107,10 @@ def test_what_makes_no_sense_is_refused():
         with pytest.raises(ChoiceError):
             training_flops(SMALL, 100, **options)
     for tokens in (0, -1, "many", float("nan"), True):
-        with pytest.raises(CourseError, match="tokens is .*number above 0"):
+        with pytest.raises(CourseError, match=r"tokens is .*number above 0"):
             training_flops(SMALL, tokens)
     for utilisation in (0, 1.2, "all"):
-        with pytest.raises(CourseError, match="utilisation is .*a share"):
+        with pytest.raises(CourseError, match=r"utilisation is .*a share"):
             training_bill(SMALL, CARD, 100, utilisation=utilisation)
     with pytest.raises(CourseError, match="usd_per_hour"):
         training_bill(SMALL, CARD, 100, usd_per_hour=-1)
