@@ -53,7 +53,7 @@ class Finding:
 
     def __str__(self) -> str:
         sign = "+" if self.is_difference else ""
-        small = abs(self.value) <= 1 or (abs(self.value) < 100 and not float(self.value).is_integer())
+        small = abs(self.value) <= 1 or (abs(self.value) < 10 and not float(self.value).is_integer())
         said = f"{self.value:{sign}.2f}" if small else f"{self.value:{sign},.0f}"
         notes = []
         if self.low is not None:

@@ -39,6 +39,7 @@ def stored(tmp_path, monkeypatch):
         ("09/recall/@1", "0.65 (0.59 to 0.71, n = 256)"),
         ("09/bytes", "871,372,032"),
         ("09/seconds", "0.58"),
+        ("09/exam/RAG/n", "154"),
     ],
 )
 def test_a_figure_is_quoted_with_what_was_stored_of_it(place, said):
