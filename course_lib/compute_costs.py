@@ -243,7 +243,8 @@ def seed_figures(
 ) -> pd.DataFrame:
     """The seeds' two prices beside what the arithmetic gives, for token counts that they do not state.
 
-    What the arithmetic holds is one run, on rented cards, with everything ready. `runs for it` is how many such runs
+    What the arithmetic holds is one run, on rented cards, with everything ready, and with checkpointing, which costs a
+    forward pass more and saves memory. `runs for it` is how many such runs
     the seed's (lower) figure buys: the room in it for all else, such as settings that are tried, runs that fail,
     evaluation, storage, cards that wait, the examples themselves, and people.
 

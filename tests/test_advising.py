@@ -2,8 +2,8 @@
 
 import pytest
 
-from course_lib import advisor as module
-from course_lib.advisor import advisor
+from course_lib import advising as module
+from course_lib.advising import advisor
 from course_lib.choosing import Case, advise
 from course_lib.errors import CourseError
 
