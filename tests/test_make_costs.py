@@ -13,6 +13,7 @@ from course_lib.settings import ROOT
 
 sys.path.insert(0, str(ROOT / "data" / "make"))
 import costing
+import results_08
 import stepping
 
 KNOWN = cl.Calibration(flop=1e-9, step=0.5, side=0.0, trained=0.0, packed=0.0, start=2.0)
@@ -90,3 +91,10 @@ def test_a_run_reads_what_its_name_says():
 
 def test_memory_is_told_in_bytes(made):
     assert all(0 < row["peak"] < GB for row in costing.costs()["runs"].values())
+
+
+def test_the_readme_says_how_many_runs_were_foretold(made):
+    made["seconds"] = 1.2
+    headline = results_08.summary({"costs": costing.costs()})["headline"]
+    assert "2 of 2 within 25%" in headline and "20% off in seconds and 0% in memory" in headline
+    assert results_08.summary({}) == {}
