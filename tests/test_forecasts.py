@@ -1,5 +1,7 @@
 """Forecasts: what a run reads is counted, the machine's prices are found, and both make seconds and bytes."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from course_lib import forecasts
@@ -8,6 +10,7 @@ from course_lib.datasets import example
 from course_lib.errors import ChoiceError, CourseError, DataError
 from course_lib.forecasts import CALIBRATION_RUNS, LOGITS_BYTES, Calibration, calibrate, fitted, forecast, work_of
 from course_lib.losses import token_counts
+from course_lib.quantization import is_quantized
 
 EXAMPLES = [example(f"Who won in {year}{'?' * (year % 5)}", "Anna") for year in range(2000, 2012)]
 SHAPE = Shape("SmolLM2", 30, 576, 1536, 49152, 9, 3, tied=True)
@@ -98,6 +101,18 @@ def test_a_calibration_trains_for_a_few_real_steps_and_leaves_the_model_as_it_wa
     found = calibrate(tiny_model, EXAMPLES)
     assert min(vars(found).values()) >= 0 and sum(vars(found).values()) > 0
     assert all((before[name] == weight).all() for name, weight in tiny_model.model.named_parameters())
+
+
+def test_of_the_calibration_runs_qlora_alone_stands_on_four_bits(tiny_model, monkeypatch):
+    seen = {}
+
+    def quick(model, rows, recipe, *_, **options):
+        seen[recipe.method] = is_quantized(model.model)
+        return SimpleNamespace(training=SimpleNamespace(seconds=1.0 + options["max_steps"]))
+
+    monkeypatch.setattr(forecasts, "train", quick)
+    calibrate(tiny_model, EXAMPLES)
+    assert seen == {"adapter": False, "lora": False, "full": False, "qlora": True}
 
 
 def test_a_calibration_trains_even_where_the_session_replays(tiny_model, monkeypatch, session):
