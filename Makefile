@@ -51,6 +51,7 @@ results: $(STAMP)  ## run what is too long for a notebook into data/results (hou
 	@test -n "$(RESULTS)" || echo "No lesson keeps a script data/make/results_*.py yet."
 	@for script in $(RESULTS); do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
 	$(BIN)/python data/make/readme.py
+	$(BIN)/python data/make/ledger.py
 
 notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUILD_ARGS="02 --replay" passes options on)
 	$(BIN)/python notebooks/build.py $(BUILD_ARGS)
@@ -58,8 +59,9 @@ notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUIL
 images: $(STAMP)  ## draw the diagrams again
 	$(BIN)/python images/make_images.py
 
-readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md
+readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md, and make CLAIMS.md
 	$(BIN)/python data/make/readme.py
+	$(BIN)/python data/make/ledger.py
 
 lint: $(STAMP)  ## style: ruff check and ruff format --check
 	$(BIN)/ruff check .

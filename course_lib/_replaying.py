@@ -6,13 +6,12 @@ import os
 import platform
 import re
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from course_lib._training import Training, count_parameters, run_folder
+from course_lib._training import Training, count_parameters, run_folder, without_old_names
 from course_lib.adapters import StoredAdapter, find_adapter, store_adapter, use_counter
 from course_lib.errors import CourseError
 from course_lib.methods import Recipe
@@ -63,9 +62,7 @@ def fulfil(call: Call, from_shelf: bool = False) -> Any:
     TrainingError
         As `_training.run_trainer` does.
     """
-    with warnings.catch_warnings():
-        # PEFT asks transformers for this by its old name, which would be printed under the learner's cell.
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+    with without_old_names():
         if stored := _on_shelf(call, from_shelf):
             return _replay(call, stored)
         made = call.train(call.recipe)

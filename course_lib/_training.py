@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,18 @@ __all__ = [
     "run_trainer",
     "train",
     "trainer_arguments",
+    "without_old_names",
 ]
 
 CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
+
+
+@contextlib.contextmanager
+def without_old_names() -> Iterator[None]:
+    """PEFT asks transformers for checkpointing by its old name, which would be printed under the learner's cell."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from course_lib.models import MAX_PROMPT_TOKENS, ChatModel
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["completion_logits", "completion_loss", "encode_example", "held_out_loss", "right_padded"]
+__all__ = ["completion_logits", "completion_loss", "encode_example", "held_out_loss", "right_padded", "token_counts"]
 
 IGNORED = -100
 
@@ -57,6 +57,18 @@ def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int
     finally:
         model.model.train(was_training)
     return total / tokens
+
+
+def token_counts(model: ChatModel, examples: Sequence[Example]) -> list[tuple[int, int]]:
+    """Tokens of each example in the model's chat template: of its prompt, and of its completion.
+
+    Raises
+    ------
+    DataError
+        For examples of another shape, or more than 2,048 tokens in one.
+    """
+    encoded = [encode_example(model, f"example {number}", row) for number, row in enumerate(check_examples(examples))]
+    return [(begins, len(ids) - begins) for ids, begins in encoded]
 
 
 def completion_loss(

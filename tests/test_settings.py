@@ -326,4 +326,5 @@ def test_a_name_that_is_not_there_says_which_are():
 
     with pytest.raises(AttributeError, match=r"'finetunes'.*finetune,"):
         _ = cl.finetunes
+    assert not set(cl.__all__) & set(cl._HOME), "a module of the same name would hide it"
     assert set(cl.__all__) <= set(dir(cl))

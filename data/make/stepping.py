@@ -11,6 +11,7 @@ import ctypes
 import gc
 import os
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
@@ -36,37 +37,43 @@ GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
 def measure(name: str) -> dict[str, float]:
     """Seconds of a step and bytes at the peak, of one variant."""
-    found = {}
-    for what, environment in ((_seconds, {}), (_peak, GIVE_BACK)):
-        os.environ.update(environment)  # the new process inherits it
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-            found |= alone.submit(what, VARIANTS[name]).result()
-        for variable in environment:
+    return alone(_seconds, VARIANTS[name]) | alone(peak, VARIANTS[name], environment=GIVE_BACK)
+
+
+def alone(function: Callable[..., Any], *arguments: Any, environment: Mapping[str, str] | None = None) -> Any:
+    """What a function returns in a process of its own, which sees more environment variables."""
+    os.environ.update(environment or {})  # the new process inherits it
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            return process.submit(function, *arguments).result()
+    finally:
+        for variable in environment or {}:
             del os.environ[variable]
-    return found
 
 
 def _seconds(variant: dict[str, Any]) -> dict[str, float]:
     """A step's seconds: of a longer run less a shorter one, so that how they start does not count."""
-    gp, letters = _ready(variant)
-    _train(gp, letters[: BATCH * 2], variant)
-    taken = [_train(gp, letters[: BATCH * steps], variant)[0] for steps in (FEW, MANY)]
+    gp, letters = ready(variant)
+    train(gp, letters[: BATCH * 2], variant)
+    taken = [train(gp, letters[: BATCH * steps], variant)[0] for steps in (FEW, MANY)]
     return {"step_seconds": round((taken[1] - taken[0]) / (MANY - FEW), 3)}
 
 
-def _peak(variant: dict[str, Any]) -> dict[str, float]:
+def peak(variant: dict[str, Any], examples: Callable[[], list[Any]] | None = None) -> dict[str, float]:
+    """Bytes at the highest of three steps on the longest examples."""
     import torch
 
-    gp, letters = _ready(variant)
-    longest = sorted(letters, key=lambda row: -len(row["prompt"][-1]["content"]))[: 3 * BATCH]
-    _train(gp, longest[:BATCH], {"method": "prompt", "rank": 1})
-    _train(gp, longest[:BATCH], variant)
+    gp, rows = ready(variant, examples or letters)
+    batch = variant.get("batch_size", BATCH)
+    longest = sorted(rows, key=lambda row: -len(row["prompt"][-1]["content"]))[: 3 * batch]
+    train(gp, longest[:batch], {"method": "prompt", "rank": 1, "batch_size": batch})
+    train(gp, longest[:batch], variant)
     gc.collect()
     with suppress(OSError, AttributeError):  # where the C library is another
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = torch.cuda.memory_allocated() if torch.cuda.is_available() else psutil.Process().memory_info().rss
     _forget_peak()
-    _, training = _train(gp, longest, variant)
+    _, training = train(gp, longest, variant)
     spared = gp.size() if variant["method"] == "full" else 0
     return {
         "peak_bytes": _highest() - before + gp.size() - spared,
@@ -75,20 +82,28 @@ def _peak(variant: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _ready(variant: dict[str, Any]) -> tuple[Any, list[Any]]:
+def letters() -> list[Any]:
+    """Training letters, as evenly as may be over desks."""
+    import course_lib as cl
+
+    return [letter.as_example() for letter in cl.few(cl.load_tickets("train"), BATCH * MANY)]
+
+
+def ready(variant: dict[str, Any], examples: Callable[[], list[Any]] = letters) -> tuple[Any, list[Any]]:
+    """The model that a variant starts from, and what it reads."""
     import course_lib as cl
 
     cl.start(seed=0)
     gp = cl.load_model(quantization="nf4" if variant["method"] == "qlora" else None)
-    return gp, [letter.as_example() for letter in cl.few(cl.load_tickets("train"), BATCH * MANY)]
+    return gp, examples()
 
 
-def _train(gp: Any, rows: list[Any], variant: dict[str, Any]) -> tuple[float, Any]:
+def train(gp: Any, rows: list[Any], variant: dict[str, Any]) -> tuple[float, Any]:
     """Seconds that one pass took, and how it went; the model that it made is let go."""
     import course_lib as cl
 
     started = time.perf_counter()
-    training = cl.finetune(gp, rows, **variant, epochs=1, batch_size=BATCH).training
+    training = cl.finetune(gp, rows, **({"batch_size": BATCH} | variant), epochs=1).training
     return time.perf_counter() - started, training
 
 

@@ -1,0 +1,112 @@
+"""What `results_08.py` holds the forecasts of `cl.forecast` against: real runs, each in processes of its own.
+
+A run's seconds are those of its training, after another one in the same process, which loads what is loaded once. Its
+peak is measured as `stepping.peak` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from keeping import kept_data
+from method_bench import where_and_when
+from stepping import GIVE_BACK, alone, letters, peak, ready, train
+
+STEPS = 24
+# None of them is one of the runs that the calibration makes.
+RUNS: dict[str, dict[str, Any]] = {
+    "lora, 8 letters": {"method": "lora", "batch_size": 8},
+    "lora, upper half": {"method": "lora", "batch_size": 4, "layers": "upper"},
+    "lora, attention, r = 21": {"method": "lora", "batch_size": 4, "targets": "attention", "rank": 21},
+    "full, 8 letters": {"method": "full", "batch_size": 8},
+    "qlora, 8 letters": {"method": "qlora", "batch_size": 8},
+    "prefix, 4 letters": {"method": "prefix", "batch_size": 4, "rank": 16},
+    "lora, 4 queries": {"method": "lora", "batch_size": 4},
+    "lora, 2 readings": {"method": "lora", "batch_size": 2, "rank": 16},
+}
+ALLOWED = 0.25
+
+
+def queries() -> list[Any]:
+    """Requests with their SQL: longer completions."""
+    import course_lib as cl
+
+    return cl.load_sql().train_examples(STEPS * 4)
+
+
+def readings() -> list[Any]:
+    """A document and a question: long prompts."""
+    import course_lib as cl
+
+    documents = cl.read_documents(cl.data_dir() / "library")[: STEPS * 2]
+    return [cl.example(f"{document.text}\n\nWhat is this?", document.title) for document in documents]
+
+
+def read_by(name: str) -> Callable[[], list[Any]]:
+    """What a run reads."""
+    return {"queries": queries, "readings": readings}.get(name.split()[-1], letters)
+
+
+def calibrated() -> dict[str, float]:
+    """The machine's prices."""
+    import course_lib as cl
+
+    gp, rows = ready({"method": "lora"})
+    train(gp, rows[:8], {"method": "lora"})
+    return asdict(cl.calibrate(gp, rows))
+
+
+def seconds(run: dict[str, Any], examples: Callable[[], list[Any]]) -> dict[str, float]:
+    """Of a real run of some steps."""
+    gp, rows = ready(run, examples)
+    batch = run["batch_size"]
+    train(gp, rows[: 2 * batch], run)
+    _, training = train(gp, rows[: STEPS * batch], run)
+    return {"seconds": round(training.seconds, 2), "steps": len(training.losses), "tokens": training.tokens}
+
+
+def costs() -> dict[str, Any]:
+    """Calibrate once, then measure each run and hold it against its forecast."""
+    import course_lib as cl
+
+    calibration = kept_data("08", "calibration", lambda: {**alone(calibrated), **where_and_when()})
+    known = cl.Calibration(**{name: calibration[name] for name in cl.Calibration.__dataclass_fields__})
+    rows = {}
+    for name, run in RUNS.items():
+        examples = read_by(name)
+
+        def make(run=run, examples=examples) -> dict[str, Any]:
+            found = alone(seconds, run, examples) | alone(peak, run, examples, environment=GIVE_BACK)
+            return found | where_and_when()
+
+        slug = "cost-" + "".join(c if c.isalnum() else "-" for c in name).replace("--", "-")
+        measured = kept_data("08", slug, make, {**run, "steps": STEPS})
+        rows[name] = against(name, run, measured, known)
+    worst = {what: max(abs(row[f"{what}_ratio"] - 1) for row in rows.values()) for what in ("seconds", "peak")}
+    within = sum(all(abs(row[f"{what}_ratio"] - 1) <= ALLOWED for what in worst) for row in rows.values())
+    return {
+        "calibration": {name: calibration[name] for name in cl.Calibration.__dataclass_fields__},
+        "flops_a_second": known.flops, "runs": rows, "n": len(rows), "within": within, "allowed": ALLOWED,
+        "worst": {what: round(value, 3) for what, value in worst.items()}, **where_and_when(),
+    }  # fmt: skip
+
+
+def against(name: str, run: dict[str, Any], measured: dict[str, Any], known: Any) -> dict[str, Any]:
+    """A run's forecast beside what was measured; a ratio is measured over forecast."""
+    import course_lib as cl
+
+    gp, rows = ready({"method": "lora"}, read_by(name))
+    batch = run["batch_size"]
+    options = {key: value for key, value in run.items() if key != "batch_size"}
+    seen = cl.forecast(gp, rows[: STEPS * batch], known, **options, epochs=1, batch_size=batch)
+    longest = sorted(rows, key=lambda row: -len(row["prompt"][-1]["content"]))[: 3 * batch]
+    held = cl.forecast(gp, longest, known, **options, epochs=1, batch_size=batch).memory
+    return {
+        "seconds": measured["seconds"], "seconds_forecast": round(seen.seconds, 2),
+        "seconds_ratio": round(measured["seconds"] / seen.seconds, 3),
+        "peak": measured["peak_bytes"], "peak_forecast": round(held.total),
+        "peak_ratio": round(measured["peak_bytes"] / held.total, 3),
+        "steps": measured["steps"], "tokens": measured["tokens"],
+    }  # fmt: skip
