@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_table"]
 
-# Feature -> for RAG and for fine-tuning: the cell of seed 004 in its words, and what was measured of it. A cell without
-# a place says why it has none.
-CELLS: dict[str, tuple[tuple[str, dict[str, str] | str], tuple[str, dict[str, str] | str]]] = {
+# Feature -> for RAG and for fine-tuning: the cell of seed 004 in its words, and what was measured of it, by place. Its
+# sentence on combining them stands below as a last row.
+CELLS: dict[str, tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]] = {
     "Analogy": (
         ("Open-book test", {"at the right page": "02/handbook/right page", "closed book": "02/handbook/closed book"}),
         (
@@ -72,10 +72,6 @@ CELLS: dict[str, tuple[tuple[str, dict[str, str] | str], tuple[str, dict[str, st
             {"the specialist alone": "06/hybrid/specialist alone/facts"},
         ),
     ),
-    "Which is better": (
-        ('"two different tools for two different jobs"', "no exam sets them the same job: each row has its own"),
-        ('"two different tools for two different jobs"', "no exam sets them the same job: each row has its own"),
-    ),
 }
 
 
@@ -85,7 +81,7 @@ def comparison_table() -> pd.DataFrame:
     Returns
     -------
     One row a feature; for RAG and for fine-tuning what the source says, and what was measured of it here, read from the
-    stored results: a cell that was not measured says so, one that cannot be says why.
+    stored results: a cell that was not measured, because its lesson was not, says so.
     """
     import pandas as pd
 
@@ -94,8 +90,6 @@ def comparison_table() -> pd.DataFrame:
         row = {}
         for side, (words, places) in zip(("RAG", "fine-tuning"), cells):
             row[side] = words
-            row[f"{side}, measured"] = places if isinstance(places, str) else "; ".join(
-                quoted(what, place) for what, place in places.items()
-            )  # fmt: skip
+            row[f"{side}, measured"] = "; ".join(quoted(what, place) for what, place in places.items())
         rows[feature] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")
