@@ -83,6 +83,7 @@ _HOME = {
     "hosted": ["check_chat_jsonl", "estimate_price", "submit", "write_chat_jsonl"],
     "serving": ["Endpoint", "latency", "serve"],
     "cards": ["write_model_card"],
+    "regression": ["drift", "gate"],
     "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
