@@ -42,6 +42,7 @@ data: $(STAMP)  ## library, exams, tickets and SQL again, byte for byte (seconds
 	$(BIN)/python data/make/tickets.py
 	$(BIN)/python data/make/sql.py
 	$(BIN)/python data/make/agreements.py
+	$(BIN)/python data/make/style.py
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record

@@ -114,6 +114,10 @@ def files(root: Path) -> str:
     agreements = Counter(row["split"] for row in _rows(root / "data" / "agreements" / "agreements.jsonl"))
     shares = ", ".join(f"{agreements[split]} {split}" for split in ("train", "validation", "test"))
     rows.append(f"| `agreements/agreements.jsonl` | {sum(agreements.values())} agreements: {shares} |")
+    style = Counter(row["split"] for row in _rows(root / "data" / "style" / "pairs.jsonl"))
+    rows.append(f"| `style/pairs.jsonl` | {sum(style.values())} pairs: {style['train']} train, {style['test']} test |")
+    voices = _rows(root / "data" / "style" / "lines.jsonl")
+    rows.append(f"| `style/lines.jsonl` | {len(voices)} lines of {len({row['play'] for row in voices})} plays |")
     pairs = sorted((root / "data" / "sql").glob("*.jsonl"))
     rows += [f"| `sql/{path.name}` | {len(_rows(path)):,} pairs |" for path in pairs]
     return "\n".join(rows)
