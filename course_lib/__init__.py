@@ -84,6 +84,8 @@ _HOME = {
     "serving": ["Endpoint", "latency", "serve"],
     "cards": ["write_model_card"],
     "regression": ["drift", "gate"],
+    "conclusions": ["check_conclusion"],
+    "capstone": ["one_page_report"],
     "style": ["facts_survive", "grade_style", "in_the_voice", "load_style", "style_exam"],
     "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }
