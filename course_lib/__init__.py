@@ -86,6 +86,7 @@ _HOME = {
     "regression": ["drift", "gate"],
     "conclusions": ["check_conclusion"],
     "capstone": ["one_page_report"],
+    "metric_gaps": ["disagreements", "metric_table"],
     "style": ["facts_survive", "grade_style", "in_the_voice", "load_style", "style_exam"],
     "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }

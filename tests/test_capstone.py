@@ -80,6 +80,7 @@ def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
         ("RAG and base tie.", [False]),
         ("RAG is as good as tuned.", [True]),
         ("Against base, RAG is better.", [True]),
+        ("RAG + tuned beats tuned.", [True]),
         ("RAG + tuned is the best.", [True, True, True]),
         ("tuned is the best.", [True, False, False]),
         ("rag BEATS Base.", [True]),

@@ -85,6 +85,7 @@ def test_an_endpoint_that_does_not_answer_in_time_says_so(endpoint):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         endpoint.url, endpoint.timeout = f"http://127.0.0.1:{silent.getsockname()[1]}/v1", 0.05
+        assert endpoint._client().timeout == 0.05
         with pytest.raises(ModelError, match="did not answer in time: raise the timeout"):
             endpoint.generate(["Capital of Italy?"])
 
