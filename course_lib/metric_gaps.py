@@ -1,4 +1,4 @@
-"""Evaluation gaps: where a metric praises the model that does the task worse."""
+"""Evaluation gaps: where a metric praises the model that does the task worse, or cannot tell it from the better one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from course_lib.errors import CourseError
-from course_lib.reports import Report, interval
+from course_lib.reports import Report, interval, span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,10 @@ def metric_table(measured: Mapping[str, tuple[Report, Mapping[str, Report]]]) ->
 
 
 def disagreements(measured: Mapping[str, tuple[Report, Mapping[str, Report]]], truth: str) -> list[str]:
-    """Metrics that rank two candidates the other way round than the judge that counts, neither of them by chance.
+    """Where metrics say something else than the judge that counts, of each two candidates that this one tells apart.
+
+    A metric *praises the worse* if it puts it above, not by chance; it *cannot tell them apart* if its 95% interval
+    holds zero.
 
     Parameters
     ----------
@@ -89,13 +92,15 @@ def disagreements(measured: Mapping[str, tuple[Report, Mapping[str, Report]]], t
     found = []
     for better, worse in permutations(table, 2):
         wanted = _difference(table, better, worse, truth, facts)
-        for metric in metrics:
-            praised = _difference(table, worse, better, metric, facts)
-            if wanted[1] > 0 and praised[1] > 0:
-                found.append(
-                    f"{metric} puts {worse} above {better} by {_told(praised)}; "
-                    f"{truth} puts it below, by {_told(wanted)}"
-                )
+        for metric in metrics if wanted[1] > 0 else ():
+            value = _difference(table, better, worse, metric, facts)
+            if value[2] < 0:
+                how = "praises the worse"
+            elif value[1] <= 0:
+                how = "cannot tell them apart"
+            else:
+                continue
+            found.append(f"{better} minus {worse}: {truth} {_told(wanted)}, {metric} {_told(value)}, which {how}")
     return found
 
 
@@ -106,4 +111,4 @@ def _difference(table: Scores, a: str, b: str, metric: str, facts: Sequence[str]
 
 def _told(difference: tuple[float, float, float]) -> str:
     value, low, high = difference
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+    return f"{value:+.2f} ({span(low, high, '+.2f')})"

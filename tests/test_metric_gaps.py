@@ -33,12 +33,13 @@ def test_each_candidate_is_shown_by_each_metric(measured):
 
 
 def test_the_metric_that_praises_the_worse_model_is_named_with_both_differences(measured):
-    (said,) = disagreements(measured, "voice")
-    assert said.startswith("token F1 puts copier above poet by 0.20 (")
-    assert "; voice puts it below, by 0.88 (" in said
+    exact, f1 = disagreements(measured, "voice")
+    assert f1.startswith("poet minus copier: voice +0.88 (") and "token F1 -0.20 (" in f1
+    assert f1.endswith("which praises the worse")
+    assert exact.endswith("which cannot tell them apart") and "exact match +0.00 (" in exact
 
 
-def test_a_difference_that_may_be_chance_is_no_disagreement(measured):
+def test_where_the_judge_sees_no_difference_no_metric_is_held_against_it(measured):
     poet, _ = measured["poet"]
     assert disagreements(measured | {"poet": (poet, judged(poet, 2))}, "voice") == []
 
@@ -46,7 +47,8 @@ def test_a_difference_that_may_be_chance_is_no_disagreement(measured):
 def test_metrics_that_agree_are_not_reported(measured):
     (copier, its), _ = measured.values()
     poet = report("poet", 0.9)
-    assert disagreements({"copier": (copier, its), "poet": (poet, judged(poet, 36))}, "voice") == []
+    found = disagreements({"copier": (copier, its), "poet": (poet, judged(poet, 36))}, "voice")
+    assert [said for said in found if "token F1" in said] == []
 
 
 def test_other_answers_other_questions_and_an_unknown_metric_are_refused(measured):
