@@ -43,6 +43,7 @@ data: $(STAMP)  ## library, exams, tickets, replies and SQL again, byte for byte
 	$(BIN)/python data/make/preferences.py
 	$(BIN)/python data/make/sql.py
 	$(BIN)/python data/make/agreements.py
+	$(BIN)/python data/make/style.py
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record

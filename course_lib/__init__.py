@@ -105,6 +105,14 @@ _HOME = {
     "shelves": ["editions_exam", "exam_shelf", "plain_exam", "reading_questions", "shelf", "study_shelf"],
     "agreements": ["Agreement", "agreement_shelf", "grade_summaries", "load_agreements", "summary_examples"],
     "papers": [],
+    "hosted": ["check_chat_jsonl", "estimate_price", "submit", "write_chat_jsonl"],
+    "serving": ["Endpoint", "latency", "serve"],
+    "cards": ["write_model_card"],
+    "regression": ["drift", "gate"],
+    "conclusions": ["check_conclusion"],
+    "capstone": ["one_page_report"],
+    "metric_gaps": ["disagreements", "metric_table"],
+    "style": ["facts_survive", "grade_style", "in_the_voice", "load_style", "style_exam"],
     "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -364,8 +364,10 @@ def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         yield row, f"{path}, line {number}"
 
 
-def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
+def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") -> None:
     """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine.
+
+    With the encoding "utf-8-sig" a byte-order mark stands in front, which some services ask for.
 
     Raises
     ------
@@ -378,7 +380,7 @@ def write_jsonl(path: str | Path, rows: Iterable[Any]) -> None:
     draft = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.write_text(text, encoding=encoding, newline="\n")
         os.replace(draft, path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -112,6 +112,10 @@ def files(root: Path) -> str:
         split = Counter(row["split"] for row in _rows(root / "data" / name / f"{name}.jsonl"))
         shares = ", ".join(f"{split[part]} {part}" for part in ("train", "validation", "test"))
         rows.append(f"| `{name}/{name}.jsonl` | {split.total()} {what}: {shares} |")
+    style = Counter(row["split"] for row in _rows(root / "data" / "style" / "pairs.jsonl"))
+    rows.append(f"| `style/pairs.jsonl` | {style.total()} pairs: {style['train']} train, {style['test']} test |")
+    voices = _rows(root / "data" / "style" / "lines.jsonl")
+    rows.append(f"| `style/lines.jsonl` | {len(voices)} lines of {len({row['play'] for row in voices})} plays |")
     pairs = sorted((root / "data" / "sql").glob("*.jsonl"))
     rows += [f"| `sql/{path.name}` | {len(_rows(path)):,} pairs |" for path in pairs]
     return "\n".join(rows)

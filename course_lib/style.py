@@ -1,0 +1,216 @@
+"""A specialist in a voice: plain answers of the front desk, and the same as Shakespeare might have given them.
+
+The pure case of behaviour: nothing is to be known, everything that counts stands in the prompt. Judged twice: is the
+reply in the voice, and has every name and figure survived? The judge of voices has read none of the pairs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from course_lib.datasets import (
+    Exam,
+    Example,
+    Question,
+    example,
+    general_study,
+    load_facts,
+    normalise,
+    numbered_rows,
+)
+from course_lib.errors import CourseError, DataError, choose
+from course_lib.reports import Report
+from course_lib.settings import data_dir
+from course_lib.tickets import load_tickets
+
+__all__ = [
+    "StylePair",
+    "facts_survive",
+    "grade_style",
+    "in_the_voice",
+    "load_style",
+    "plain_lines",
+    "style_exam",
+    "voice_lines",
+]
+
+SPLITS = ("train", "test")
+STYLE_INSTRUCTION = "Say this as Shakespeare would, and keep every name and figure."
+STYLE_TOKENS = 60
+# A word counts if it stands in this many plays, or in all three kinds of plain prose, and twice in each.
+PLAYS, KINDS, LINES = 3, 3, 2
+
+
+@dataclass(frozen=True)
+class StylePair:
+    """One answer in two voices.
+
+    Attributes
+    ----------
+    split
+        "train" or "test": no fact is in both.
+    plain, voice
+        As the front desk says it, and as Shakespeare might have.
+    keep
+        Names and figures that must survive.
+    """
+
+    id: str
+    split: str
+    plain: str
+    voice: str
+    keep: tuple[str, ...]
+
+    @property
+    def request(self) -> str:
+        """What the model is asked, tuned or not: the instruction, and the plain answer."""
+        return f"{STYLE_INSTRUCTION}\n\n{self.plain}"
+
+    def as_example(self) -> Example:
+        """The request and the answer in the voice, to train on."""
+        return example(self.request, self.voice)
+
+
+def load_style(split: str) -> list[StylePair]:
+    """The pairs of one split: train or test.
+
+    Raises
+    ------
+    ChoiceError
+        For another split.
+    DataError
+        If a line of the file is malformed; it is named.
+    """
+    choose("split", split, SPLITS)
+    pairs = []
+    for row, place in numbered_rows(data_dir() / "style" / "pairs.jsonl"):
+        try:
+            pair = StylePair(**{**row, "keep": tuple(row["keep"])})
+            if pair.split not in SPLITS or not pair.keep:
+                raise ValueError("its split is another, or it keeps nothing")
+        except (TypeError, ValueError, KeyError) as error:
+            raise DataError(f"{place} is no pair ({error}): run `make data`.") from error
+        pairs.append(pair)
+    return [pair for pair in pairs if pair.split == split]
+
+
+def style_exam(pairs: Sequence[StylePair]) -> Exam:
+    """The pairs as an exam that asks their requests; `grade_style` judges the report."""
+    return Exam("style", tuple(Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs))
+
+
+def voice_lines(split: str) -> dict[str, list[str]]:
+    """Play -> lines of Shakespeare's: six plays that the judge learns from (train), three that it never read (test)."""
+    choose("split", split, SPLITS)
+    found: dict[str, list[str]] = {}
+    for row, place in numbered_rows(data_dir() / "style" / "lines.jsonl"):
+        if set(row) != {"split", "play", "text"}:
+            raise DataError(f"{place}: a line has split, play and text: run `make data`.")
+        if row["split"] == split:
+            found.setdefault(row["play"], []).append(row["text"])
+    return found
+
+
+def plain_lines(split: str) -> dict[str, list[str]]:
+    """Kind -> sentences of today's English, out of the course's other data; the judge learns from those of train."""
+    choose("split", split, SPLITS)
+    documents = {"train": "reading", "test": "validation"}[split]
+    letters = [sentence for ticket in load_tickets(split) for sentence in re.split(r"(?<=[.!?]) ", ticket.message)]
+    kinds = {
+        "documents": [fact.sentence for fact in load_facts(documents)],
+        "letters": [letter for letter in letters if 6 <= len(letter.split()) <= 26],
+    }
+    if split == "train":
+        kinds["answers"] = [row["completion"][-1]["content"] for row in general_study()]
+    return kinds
+
+
+def in_the_voice(texts: Sequence[str]) -> list[bool]:
+    """Whether each text is more like Shakespeare's lines than like today's prose.
+
+    Logistic regression over words (TF-IDF), trained on `voice_lines` against `plain_lines`. Words of a topic would tell
+    kings from kettles: only those count that several plays, or every kind of prose, share ("culling": Eder, Rybicki &
+    Kestemont 2016, The R Journal 8:1), and verbs in -eth and -est as such; figures count for nothing. Lines that bear
+    no mark of their age are not among those it learnt from, nor will it know them.
+    """
+    return [bool(found) for found in _judge(data_dir()).predict(list(texts))] if texts else []
+
+
+def facts_survive(pair: StylePair, reply: str) -> bool:
+    """Whether a reply says every name and figure of the plain answer in whole words, and no figure besides."""
+    said = f" {' '.join(normalise(reply))} "
+    kept = all(f" {' '.join(normalise(text))} " in said for text in pair.keep)
+    return kept and _figures(reply) <= _figures(pair.plain)
+
+
+def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]:
+    """A report of `style_exam(pairs)` judged: "voice", "facts", and "both" at once.
+
+    Raises
+    ------
+    CourseError
+        If the report is of other pairs.
+    """
+    if [row.id for row in report.rows] != [pair.id for pair in pairs]:
+        raise CourseError(f"the report of {report.name!r} is of other pairs: grade it with those that it was asked.")
+    voiced = in_the_voice([row.reply for row in report.rows])
+    kept = [facts_survive(pair, row.reply) for pair, row in zip(pairs, report.rows)]
+    judged = {"voice": voiced, "facts": kept, "both": [a and b for a, b in zip(voiced, kept)]}
+    return {
+        what: replace(
+            report,
+            rows=tuple(replace(row, verdict="exact" if good else "wrong") for row, good in zip(report.rows, found)),
+        )
+        for what, found in judged.items()
+    }
+
+
+def _figures(text: str) -> set[str]:
+    return {word for word in normalise(text) if any(letter.isdigit() for letter in word)}
+
+
+@cache
+def _judge(folder: Path) -> Any:
+    """The judge that learns from the data of a folder; once, it takes a second."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    plays, kinds = voice_lines("train"), plain_lines("train")
+    known = _shared(plays.values(), PLAYS) | _shared(kinds.values(), KINDS)
+    voiced, plain = ([text for part in parts.values() for text in part] for parts in (plays, kinds))
+    judge = make_pipeline(
+        TfidfVectorizer(analyzer=_marks(known), sublinear_tf=True),
+        LogisticRegression(C=10, class_weight="balanced", max_iter=1000),
+    )
+    return judge.fit([*voiced, *plain], [True] * len(voiced) + [False] * len(plain))
+
+
+def _shared(parts: Iterable[Sequence[str]], needed: int) -> set[str]:
+    """Words that stand in two lines or more of as many parts as needed."""
+    spread: Counter[str] = Counter()
+    for lines in parts:
+        counts = Counter(word for line in lines for word in set(normalise(line)))
+        spread.update(word for word, count in counts.items() if count >= LINES)
+    return {word for word, count in spread.items() if count >= needed and not _figures(word)}
+
+
+def _marks(known: set[str]) -> Callable[[str], list[str]]:
+    """What of a text the judge sees: the words that count, and the endings of old verbs."""
+
+    def marks(text: str) -> list[str]:
+        found = []
+        for word in normalise(text):
+            if word in known:
+                found.append(word)
+            elif ending := re.search(r"\w{3}(eth|est)$", word):
+                found.append(f"-{ending[1]}")
+        return found
+
+    return marks

@@ -1,0 +1,77 @@
+"""What lesson 08 measures of its style specialist, and of the metrics that disagree about it. Resumable.
+
+    OMP_NUM_THREADS=1 python data/make/style_bench.py [--seeds 0 1 2]
+
+A model that is told the wish, one that is shown it in three examples, and specialists of several seeds put the same 40
+answers into the voice; each is judged for voice, facts and both. Four to five minutes a seed on two slow cores. Single
+reports are kept in `data/results/08/`; what a lesson quotes is printed, and returned by `style` to whoever collects it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keeping import difference, kept, of_seeds
+
+import course_lib as cl
+from course_lib.metric_gaps import disagreements, metric_table
+from course_lib.prompting import FewShot
+from course_lib.style import STYLE_TOKENS, grade_style, load_style, style_exam
+
+LESSON = "08"
+RECIPE = {"method": "lora", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8}
+SHOWN = 3
+JUDGES = ("voice", "facts", "both")
+
+
+def style(model: cl.ChatModel, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+    """Every arm's figures by each judge, the differences that count, and where metrics disagree."""
+    study, asked = load_style("train"), load_style("test")
+    exam = style_exam(asked)
+    examples = [pair.as_example() for pair in study]
+
+    def sat(name: str, answer: Callable[[Sequence[str]], Any], **settings: Any) -> cl.Report:
+        return kept(LESSON, f"style-{name}", lambda: cl.evaluate(answer, exam, name), {"n": len(exam), **settings})
+
+    def specialist(seed: int) -> Callable[[Sequence[str]], Any]:
+        def answer(questions: Sequence[str]) -> Any:
+            return cl.finetune(model, examples, seed=seed, name="style", **RECIPE).reply(list(questions), STYLE_TOKENS)
+
+        return answer
+
+    shown = FewShot(model, examples[:SHOWN])
+    arms = {
+        "told": [sat("told", lambda questions: model.reply(list(questions), STYLE_TOKENS))],
+        "shown": [sat("shown", lambda questions: shown.answer(questions, STYLE_TOKENS), examples=SHOWN)],
+        "specialist": [sat(f"specialist-seed-{seed}", specialist(seed), **RECIPE, seed=seed) for seed in seeds],
+    }
+    graded = {arm: [grade_style(report, asked) for report in reports] for arm, reports in arms.items()}
+    measured = {arm: (reports[0], graded[arm][0]) for arm, reports in arms.items()}
+    return {
+        "arms": {arm: {judge: of_seeds([g[judge] for g in graded[arm]]) for judge in JUDGES} for arm in arms},
+        "specialist minus told": _against(graded, "told"),
+        "specialist minus shown": _against(graded, "shown"),
+        "metrics": metric_table(measured).to_dict("index"),
+        "disagreements": disagreements(measured, "both"),
+    }
+
+
+def _against(graded: dict[str, list[dict[str, cl.Report]]], arm: str) -> dict[str, list[float]]:
+    return {
+        judge: difference([g[judge] for g in graded["specialist"]], [g[judge] for g in graded[arm]]) for judge in JUDGES
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    cl.start()
+    print(json.dumps(style(cl.load_model(), options.seeds), indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
