@@ -7,7 +7,8 @@ The published rules that are checked here, as read on 2026-11-25:
   examples/Chat_finetuning_data_prep.ipynb;
 - `weight` on assistant messages, 0 or 1: OpenAI's API reference, FineTuneChatCompletionRequestAssistantMessage;
 - JSONL files of up to 512 MB: OpenAI's API reference, files/create;
-- Azure: the same, UTF-8 with a byte-order mark, under 512 MB: MicrosoftDocs/azure-ai-docs, fine-tuning-python.md of 2025-04-30.
+- Azure: the same, UTF-8 with a byte-order mark, under 512 MB: MicrosoftDocs/azure-ai-docs, fine-tuning-python.md of
+  2025-04-30.
 
 Both services take calls of tools, and images, too; this course has no use for them, and its checks refuse them.
 OpenAI is closing its own service: no new customers since 2026-05-07, no new training from 2027-01-06 on
