@@ -427,14 +427,17 @@ assert gain.value > 0 and not gain.tie, "librarian: training should raise recall
 # The cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
 
 # %%
-rows = [{"seed": run["seed"], "exam": name, **{when: round(run[name][when]["recall@1"][0], 2) for when in ("before", "after", "hybrid, after")},
-         "gain": cl.with_verdict(run[name]["after minus before"])}
-        for run in stored["embedder"]["runs"] for name in ("library", "handbook", "cup")]
-print("every gain clear of zero:", all(run[name]["after minus before"][1] > 0 for run in stored["embedder"]["runs"] for name in ("library", "handbook", "cup")))
-pd.DataFrame(rows).set_index(["exam", "seed"]).sort_index()
+three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
+first = [{"exam": name, "seed": run["seed"], **{when: run[name][when]["recall@1"][0] for when in ("before", "after", "hybrid, after")},
+          "after minus before": cl.with_verdict(run[name]["after minus before"])} for name in three for run in runs]
+print("every gain clear of zero:", all(run[name]["after minus before"][1] > 0 for run in runs for name in three))
+behind = [name for name in three if all(row["hybrid, after"] < row["after"] for row in first if row["exam"] == name)]
+print("hybrid search stays behind dense search now, in every seed:", behind)
+pd.DataFrame(first).round(2).set_index(["exam", "seed"])
 
 # %% [markdown]
-# <!-- NUMBERS: whether hybrid still adds anything after the training (in the trial it did not on library and handbook). -->
+# Mind the hybrid search, which was the best before. Where dense search has become good, keyword search only pulls it down; on the cup, where it is still poor, the two together are better.
+#
 # What did it learn? Not the documents; those were never shown. It learned *how this library asks and answers*: that the year matters, that
 # "who had the whistle" is the referee.
 #
@@ -496,10 +499,9 @@ print(better, "\n", cl.paired_difference(better, one))
 payoff = rag["trained, k = 1"]
 for way in ("dense", "hybrid"):
     print(f"right answers, trained minus {way}: {cl.with_verdict(payoff[f'minus {way}'])} (n = {payoff['n']})")
-assert payoff["minus dense"][0] > 0, "librarian: finding more should answer more"
+assert payoff["minus dense"][1] > 0, "librarian: finding more should answer more"
 
 # %% [markdown]
-# <!-- NUMBERS: if a tie against hybrid, say so here. -->
 # What was gained in finding is gained in answering only as far as the reader reads: multiply the one by the other.
 #
 # ### Faithful, or invented?
@@ -690,13 +692,14 @@ pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="i
 
 # %% [markdown]
 # The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
-# never says both. What helps is in the last row. Ask twice: split the question, search for each half, read each by itself.
+# never says both. The last row asks twice: split the question, search for each half, read each by itself.
 
 # %%
 halves = two["each half by itself, k = 1"]
 print("with up to eight passages both are said in at most a tenth:", max(two[f"k = {k}"]["both said"] for k in (2, 4, 8)) <= 0.1)
-print("asked half by half both are said more often:", halves["both said"] > two["k = 8"]["both said"])
-assert halves["both said"] > two["k = 8"]["both said"], "two documents: asking twice should help"
+print("two passages, one for each half, hold both pages more often than two for the whole:", halves["both found"] > two["k = 2"]["both found"] + 0.2)
+print("and now and then both are said:", halves["both said"] > two["k = 8"]["both said"])
+assert halves["both found"] > two["k = 2"]["both found"] + 0.2, "two documents: asking twice should find more"
 
 # %% [markdown]
 # ### 6 · The wrong eyes
