@@ -115,6 +115,12 @@ def test_a_lesson_that_is_not_there_must_be_planned_and_one_that_is_must_not(rep
         row(repository, section=CLAIM["section"] | {"planned": True})
     with pytest.raises(LedgerError, match="cannot have measured anything"):
         row(repository, section=planned)
+    (repository / "notebooks" / "src" / "08_half.py.draft").write_text(
+        "# %% [markdown]\n# ## Shipping\n", encoding="utf-8"
+    )
+    assert "08 · Costing (planned)" in row(repository, section=planned, figures=None, verdict="not yet"), "half a draft"
+    with pytest.raises(LedgerError, match="'Costing' is no heading of lesson 08"):
+        row(repository, section={"lesson": "08", "heading": "Costing"}, figures=None, verdict="not yet")
 
 
 def test_a_verdict_needs_what_it_rests_on(repository):

@@ -87,13 +87,14 @@ def check_section(root: Path, claim: dict[str, Any]) -> None:
     """Raises LedgerError if the section is no heading of its lesson, or is planned though the lesson is there."""
     lesson, heading = claim["section"]["lesson"], claim["section"]["heading"]
     there, planned = headings(root, lesson), claim["section"].get("planned", False)
-    if planned and there is not None:
+    finished = bool(list((root / "notebooks" / "src").glob(f"{lesson}_*.py")))
+    if planned and finished:
         raise LedgerError(f"{claim['id']}: lesson {lesson} is written: name its section, and take out `planned`")
     if not planned and there is None:
         raise LedgerError(f"{claim['id']}: there is no lesson {lesson} yet: say `planned: true`")
-    if there is not None and heading not in there:
+    if not planned and heading not in there:
         raise LedgerError(f"{claim['id']}: {heading!r} is no heading of lesson {lesson}")
-    if claim.get("live") and not list((root / "notebooks" / "src").glob(f"{lesson}_*.py")):
+    if claim.get("live") and not finished:
         raise LedgerError(f"{claim['id']}: lesson {lesson} is a draft: none of its cells has measured anything yet")
     if planned and claim["verdict"] in MEASURED:
         raise LedgerError(f"{claim['id']}: a section that is planned cannot have measured anything")
