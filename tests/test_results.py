@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from course_lib.adverse_questions import two_document_questions, undated_questions
+from course_lib.agreements import load_agreements
 from course_lib.datasets import load_exam, load_facts, questions_of
 from course_lib.reports import Report
 from course_lib.results import load_results, with_interval, with_verdict
@@ -22,10 +24,13 @@ REPORTS = [path for path in sorted(RESULTS.glob("*/*.json")) if "rows" in json.l
 @pytest.fixture(scope="module")
 def asked() -> dict[str, tuple[str, str]]:
     """Every question that an exam can ask, by id: its text and its answer."""
-    questions = [q for fact in load_facts() for use in ("exam", "validation") for q in questions_of(fact, use)]
+    facts = load_facts()
+    questions = [q for fact in facts for use in ("study", "exam", "validation") for q in questions_of(fact, use)]
     general, sql = load_exam("general"), load_sql()
     pairs = (sql.validation, sql.values, sql.wordings, sql.combinations, sql.second_schema)
-    exams = (questions, general.test, general.validation, ticket_exam(load_tickets()), *pairs)
+    summaries = [agreement.as_question() for agreement in load_agreements("test")]
+    adverse = (undated_questions(facts)[0], two_document_questions(facts))
+    exams = (questions, general.test, general.validation, ticket_exam(load_tickets()), summaries, *adverse, *pairs)
     return {q.id: (q.question, q.answer) for exam in exams for q in exam}
 
 
@@ -116,6 +121,35 @@ def test_the_summary_of_lesson_04_says_what_its_runs_say():
                 verdicts = kept[exam]["verdicts"]
                 right = sum(verdict in "er" for verdict in verdicts) / len(verdicts)
                 assert (run[exam]["accuracy"], run[exam]["n"]) == (round(right, 4), len(verdicts))
+
+
+def test_the_summary_of_lesson_05_says_what_its_reports_say():
+    summary = load_results("05")
+    stems = {
+        "answers/rag": {name: f"answers-{name.replace(',', '').replace(' = ', '-').replace(' ', '-')}" for name in
+                        summary["answers"]["rag"]},
+        "breaks/distractors": {"alone": "breaks-page", "three strangers": "breaks-strangers",
+                               "three look-alikes": "breaks-look-alikes"},
+        "breaks/missing": {"page gone": "breaks-missing", "page gone, told to say so": "breaks-missing-honest",
+                           "page there": "breaks-page", "page there, told to say so": "breaks-present-honest"},
+    }  # fmt: skip
+    for place, names in stems.items():
+        part, rows = place.split("/")
+        for name, stem in names.items():
+            report = Report.load(RESULTS / "05" / f"{stem}.json")
+            found = summary[part][rows][name]
+            assert (found["accuracy"], found["n"]) == (round(report.accuracy, 4), report.n), name
+    for name, row in summary["breaks"]["stale"].items():
+        if name != "n":
+            report = Report.load(RESULTS / "05" / f"stale-{name.replace(' ', '-')}.json")
+            assert row["right"]["accuracy"] == round(report.accuracy, 4)
+
+
+def test_the_embedding_model_of_lesson_05_is_trained_as_was_best_on_validation_questions():
+    found = load_results("05")["embedder"]
+    best = max(found["recipes"], key=lambda recipe: recipe["recall@1"][0])
+    used = json.loads((RESULTS / "05" / "embedder-seed-0.json").read_text(encoding="utf-8"))["settings"]
+    assert used == {name: best[name] for name in used}
 
 
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))
