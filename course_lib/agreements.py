@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from course_lib.datasets import Example, Question, example, normalise, numbered_rows
+from course_lib.datasets import Example, Question, example, normalise
 from course_lib.documents import Document
 from course_lib.errors import DataError, choose
+from course_lib.jsonl import read_rows
 from course_lib.rag import reading_prompt
 from course_lib.reports import Report, Row
 from course_lib.settings import data_dir
@@ -81,16 +82,7 @@ def load_agreements(split: str) -> list[Agreement]:
         If a line of the file is malformed; it is named.
     """
     choose("split", split, SPLITS)
-    found = []
-    for row, place in numbered_rows(data_dir() / "agreements" / "agreements.jsonl"):
-        try:
-            agreement = Agreement(**row)
-            if agreement.split not in SPLITS or set(agreement.values) != set(LABELS):
-                raise ValueError("its split or its labels are others")
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{place} is no agreement ({error}): run `make data`.") from error
-        found.append(agreement)
-    return [agreement for agreement in found if agreement.split == split]
+    return read_rows(data_dir() / "agreements" / "agreements.jsonl", _agreement, split)
 
 
 def agreement_shelf(agreements: Sequence[Agreement], embedder: SentenceTransformer) -> Index:
@@ -152,3 +144,13 @@ def grade_summaries(report: Report, agreements: Sequence[Agreement]) -> dict[str
                 replace(row, id=f"{row.id}/{label}", expected=value, verdict="exact" if right else "wrong", fact=row.id)
             )
     return {"form": replace(report, rows=tuple(form)), "facts": replace(report, rows=tuple(facts))}
+
+
+def _agreement(row: dict[str, Any], place: str) -> Agreement:
+    try:
+        agreement = Agreement(**row)
+        if agreement.split not in SPLITS or set(agreement.values) != set(LABELS):
+            raise ValueError("its split or its labels are others")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{place} is no agreement ({error}): run `make data`.") from error
+    return agreement

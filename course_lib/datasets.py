@@ -7,18 +7,15 @@ study (may be trained on), validation (chooses prompts and settings), exam (seen
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import random
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
 
 from course_lib.errors import CourseError, DataError, LeakError, choose
+from course_lib.jsonl import numbered_rows, read_rows
 from course_lib.models import SYSTEM, Messages
 from course_lib.settings import data_dir
 
@@ -35,8 +32,6 @@ __all__ = [
     "load_exam",
     "load_facts",
     "normalise",
-    "read_jsonl",
-    "write_jsonl",
 ]
 
 # {"prompt": messages, "completion": messages}: the format that TRL, OpenAI and Azure share.
@@ -188,7 +183,7 @@ def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
     """All facts of the invented world, or those of one split (test, validation, reading) or one kind of document."""
     if split is not None:
         choose("split", split, SPLITS)
-    facts = [_fact(row, place) for row, place in numbered_rows(data_dir() / "exams" / "facts.jsonl")]
+    facts = read_rows(data_dir() / "exams" / "facts.jsonl", _fact)
     if kind is not None:
         choose("kind", kind, sorted({fact.kind for fact in facts}))
     return [f for f in facts if split in (None, f.split) and kind in (None, f.kind)]
@@ -322,70 +317,6 @@ def check_no_leak(
                 raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
             if f" {' '.join(normalise(fact.sentence))} " in haystack:
                 raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")
-
-
-def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
-    """Rows of a JSONL file.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, or a line is not a JSON object; file and line are named.
-    """
-    return [row for row, _ in numbered_rows(Path(path))]
-
-
-def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Rows of a JSONL file, each with where it stands ("..., line 3"), for whoever has to say what is wrong with it.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or unreadable, or a line is not a JSON object; file and line are named.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}: run `make data`, or set COURSE_DATA to the data folder.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file.") from error
-    # Not splitlines: it also breaks at U+2028 and its like, which JSON leaves as they are inside a string.
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON ({error.msg}).") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object.")
-        yield row, f"{path}, line {number}"
-
-
-def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") -> None:
-    """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine.
-
-    With the encoding "utf-8-sig" a byte-order mark stands in front, which some services ask for.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written; the one that was there is still whole.
-    """
-    rows = (row if isinstance(row, dict) else asdict(row) for row in rows)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path = Path(path)
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding=encoding, newline="\n")
-        os.replace(draft, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise DataError(f"cannot write {path} ({error}): free some disk, or choose another folder.") from error
 
 
 def _question(row: dict[str, Any], place: str) -> Question:

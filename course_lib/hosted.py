@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib._remote import explained, openai_client
-from course_lib.datasets import Example, check_examples, numbered_rows, write_jsonl
+from course_lib.datasets import Example, check_examples
 from course_lib.errors import ChoiceError, CourseError, DataError, choose
+from course_lib.jsonl import numbered_rows, write_jsonl
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.datasets import Example, example, normalise, numbered_rows
+from course_lib.datasets import Example, example, normalise
 from course_lib.errors import DataError, LeakError, choose
 from course_lib.house_rule import FAULTS, SUPPORT
+from course_lib.jsonl import read_rows
 from course_lib.models import Messages
 from course_lib.settings import data_dir
 from course_lib.tickets import DESKS, SPLITS, check_issues_apart, check_row
@@ -87,13 +88,7 @@ def load_preferences(split: str | None = None) -> list[Preference]:
     """
     if split is not None:
         choose("split", split, SPLITS)
-    pairs: dict[str, Preference] = {}
-    for row, place in numbered_rows(data_dir() / "preferences" / "preferences.jsonl"):
-        pair = _preference(row, place)
-        if pair.id in pairs:
-            raise DataError(f"{place}: the id {pair.id} was given to an earlier line.")
-        pairs[pair.id] = pair
-    return [pair for pair in pairs.values() if split in (None, pair.split)]
+    return read_rows(data_dir() / "preferences" / "preferences.jsonl", _preference, split)
 
 
 def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference]) -> None:

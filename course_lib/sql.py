@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from course_lib.datasets import Exam, Example, Question, numbered_rows
+from course_lib.datasets import Exam, Example, Question
 from course_lib.errors import CourseError, DataError, choose
+from course_lib.jsonl import numbered_rows
 from course_lib.models import Answer, ChatModel, Messages
 from course_lib.sampling import in_turns, shuffled
 from course_lib.settings import data_dir

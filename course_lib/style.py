@@ -22,9 +22,9 @@ from course_lib.datasets import (
     general_study,
     load_facts,
     normalise,
-    numbered_rows,
 )
 from course_lib.errors import CourseError, DataError, choose
+from course_lib.jsonl import numbered_rows, read_rows
 from course_lib.reports import Report
 from course_lib.settings import data_dir
 from course_lib.tickets import load_tickets
@@ -88,16 +88,7 @@ def load_style(split: str) -> list[StylePair]:
         If a line of the file is malformed; it is named.
     """
     choose("split", split, SPLITS)
-    pairs = []
-    for row, place in numbered_rows(data_dir() / "style" / "pairs.jsonl"):
-        try:
-            pair = StylePair(**{**row, "keep": tuple(row["keep"])})
-            if pair.split not in SPLITS or not pair.keep:
-                raise ValueError("its split is another, or it keeps nothing")
-        except (TypeError, ValueError, KeyError) as error:
-            raise DataError(f"{place} is no pair ({error}): run `make data`.") from error
-        pairs.append(pair)
-    return [pair for pair in pairs if pair.split == split]
+    return read_rows(data_dir() / "style" / "pairs.jsonl", _pair, split)
 
 
 def style_exam(pairs: Sequence[StylePair]) -> Exam:
@@ -169,6 +160,16 @@ def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]
         )
         for what, found in judged.items()
     }
+
+
+def _pair(row: dict[str, Any], place: str) -> StylePair:
+    try:
+        pair = StylePair(**{**row, "keep": tuple(row["keep"])})
+        if pair.split not in SPLITS or not pair.keep:
+            raise ValueError("its split is another, or it keeps nothing")
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{place} is no pair ({error}): run `make data`.") from error
+    return pair
 
 
 def _figures(text: str) -> set[str]:

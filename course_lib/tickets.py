@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_lib.datasets import Exam, Example, Question, example, numbered_rows
+from course_lib.datasets import Exam, Example, Question, example
 from course_lib.errors import CourseError, DataError, LeakError, choose
+from course_lib.jsonl import read_rows
 from course_lib.sampling import in_turns, shuffled
 from course_lib.settings import data_dir
 
@@ -111,15 +112,7 @@ def load_tickets(split: str | None = None) -> list[Ticket]:
     """
     if split is not None:
         choose("split", split, SPLITS)
-    tickets: list[Ticket] = []
-    seen = set()
-    for row, place in numbered_rows(data_dir() / "tickets" / "tickets.jsonl"):
-        ticket = _ticket(row, place)
-        if ticket.id in seen:
-            raise DataError(f"{place}: the id {ticket.id} was given to an earlier line.")
-        seen.add(ticket.id)
-        tickets.append(ticket)
-    return [ticket for ticket in tickets if split in (None, ticket.split)]
+    return read_rows(data_dir() / "tickets" / "tickets.jsonl", _ticket, split)
 
 
 def ticket_exam(tickets: Sequence[Ticket], name: str = "tickets") -> Exam:

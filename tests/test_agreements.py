@@ -18,9 +18,10 @@ from course_lib.agreements import (
     load_agreements,
     summary_examples,
 )
-from course_lib.datasets import normalise, write_jsonl
+from course_lib.datasets import normalise
 from course_lib.errors import ChoiceError, DataError
 from course_lib.evaluation import evaluate
+from course_lib.jsonl import write_jsonl
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from course_lib.datasets import (
     load_facts,
     normalise,
     questions_of,
-    read_jsonl,
 )
 from course_lib.errors import LeakError
+from course_lib.jsonl import read_jsonl
 
 DATA = settings.ROOT / "data"
 LIBRARY = DATA / "library"

@@ -1,8 +1,6 @@
 """Questions, exams and examples: what is read, what is refused, and that leaks are caught."""
 
-import errno
 import json
-import os
 from dataclasses import asdict, replace
 
 import pytest
@@ -20,10 +18,9 @@ from course_lib.datasets import (
     load_facts,
     normalise,
     questions_of,
-    read_jsonl,
-    write_jsonl,
 )
 from course_lib.errors import ChoiceError, CourseError, DataError, LeakError
+from course_lib.jsonl import read_jsonl, write_jsonl
 from course_lib.models import SYSTEM
 
 USES = ("study", "validation", "exam")
@@ -223,43 +220,6 @@ def test_a_binary_file_and_a_folder_are_no_jsonl(data):
         load_exam("cup")
     with pytest.raises(DataError, match="cannot be read"):
         read_jsonl(data)
-
-
-def test_what_is_written_is_read_back_the_same(tmp_path):
-    rows = [{"text": 'a\u2028b\u0085c\x0cd \r\n é – "q" \\ 日本'}, {"n": 3, "none": None, "list": ["x"]}]
-    write_jsonl(tmp_path / "deep" / "rows.jsonl", rows)
-    assert read_jsonl(tmp_path / "deep" / "rows.jsonl") == rows
-
-
-def test_files_from_windows_are_read(tmp_path):
-    (tmp_path / "rows.jsonl").write_bytes('\ufeff{"a": 1}\r\n\r\n{"a": 2}\r\n'.encode())
-    assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}, {"a": 2}]
-
-
-def test_writing_gives_the_same_bytes_for_dataclasses_and_dicts(tmp_path):
-    write_jsonl(tmp_path / "a", FACTS)
-    write_jsonl(tmp_path / "b", map(asdict, FACTS))
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert b"\r" not in (tmp_path / "a").read_bytes()
-
-
-def test_a_full_disk_keeps_the_file_that_was_there(tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    write_jsonl(tmp_path / "rows.jsonl", [{"a": 1}])
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(DataError, match="free some disk"):
-        write_jsonl(tmp_path / "rows.jsonl", [{"a": 2}])
-    assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}]
-    assert [p.name for p in tmp_path.iterdir()] == ["rows.jsonl"]
-
-
-def test_rows_that_are_no_json_change_nothing(tmp_path):
-    write_jsonl(tmp_path / "rows.jsonl", [{"a": 1}])
-    with pytest.raises(TypeError):
-        write_jsonl(tmp_path / "rows.jsonl", [{"a": 2}, {"a": object()}])
-    assert read_jsonl(tmp_path / "rows.jsonl") == [{"a": 1}]
 
 
 # --- normalise ----------------------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from course_lib.datasets import check_examples, write_jsonl
+from course_lib.datasets import check_examples
 from course_lib.errors import ChoiceError, DataError, LeakError
 from course_lib.house_rule import FAULTS, SUPPORT, severity
+from course_lib.jsonl import write_jsonl
 from course_lib.preference_data import Preference, check_replies_apart, load_preferences
 from course_lib.tickets import SPLITS, load_tickets
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 import pytest
 
 from course_lib import sql, sql_cleaning
-from course_lib.datasets import Exam, Question, check_examples, read_jsonl
+from course_lib.datasets import Exam, Question, check_examples
 from course_lib.errors import ChoiceError, CourseError, DataError
 from course_lib.evaluation import evaluate
+from course_lib.jsonl import read_jsonl
 from course_lib.models import Answer
 from course_lib.settings import ROOT
 from course_lib.sql import FRONT_DESK, ExecutionGrader, SqlPair, SqlWriter, load_sql, sql_prompt

@@ -11,9 +11,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from course_lib import settings
-from course_lib.datasets import check_examples, check_no_leak, normalise, write_jsonl
+from course_lib.datasets import check_examples, check_no_leak, normalise
 from course_lib.errors import ChoiceError, CourseError, DataError, LeakError
 from course_lib.grading import grade
+from course_lib.jsonl import write_jsonl
 from course_lib.models import ChatModel, as_messages
 from course_lib.tickets import (
     DESKS,

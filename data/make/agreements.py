@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 
 from course_lib.agreements import Agreement
-from course_lib.datasets import write_jsonl
+from course_lib.jsonl import write_jsonl
 
 FILE = written.ROOT / "data" / "agreements" / "agreements.jsonl"
 SEED = 2042

@@ -30,8 +30,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, unseen, wordings
 
-from course_lib.datasets import normalise, write_jsonl
+from course_lib.datasets import normalise
 from course_lib.house_rule import FAULTS, severity
+from course_lib.jsonl import write_jsonl
 from course_lib.preference_data import Preference, check_replies_apart
 from course_lib.tickets import DESKS, SPLITS, Ticket, load_tickets
 

@@ -28,7 +28,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
 
-from course_lib.datasets import normalise, write_jsonl
+from course_lib.datasets import normalise
+from course_lib.jsonl import write_jsonl
 from course_lib.sql import SqlPair
 from course_lib.sql_databases import Database, Databases, Schema, load_schema
 from course_lib.sql_running import SqlError, right_result, run_sql, same_results

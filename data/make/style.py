@@ -17,7 +17,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
 
-from course_lib.datasets import normalise, write_jsonl
+from course_lib.datasets import normalise
+from course_lib.jsonl import write_jsonl
 from course_lib.style import SPLITS, StylePair
 
 SOURCE = Path(__file__).resolve().parent / "style"
