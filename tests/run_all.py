@@ -11,6 +11,7 @@ all that needs a real model.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,11 +92,21 @@ def unit(fast: bool, options: list[str]) -> Stage:
 def notebooks(live: bool, options: list[str]) -> Stage:
     """Every learner's notebook under nbval, from top to bottom, in the folder where learners run it."""
     folder = ROOT / "notebooks"
-    paths = sorted(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    paths = longest_first(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         return Stage("notebooks", None)
     environment = {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": ""}
-    return two_at_a_time("notebooks", [*NBVAL, *paths, *options], folder, environment)
+    return two_at_a_time("notebooks", [*NBVAL, "--no-loadscope-reorder", *paths, *options], folder, environment)
+
+
+def longest_first(names: Iterable[str], results: Path = ROOT / "data" / "results") -> list[str]:
+    """Notebooks in the order of the minutes that they took when they were built: a long one last would run alone."""
+
+    def minutes(name: str) -> float:
+        path = results / f"{name[:2]}.json"
+        return json.loads(path.read_text(encoding="utf-8")).get("minutes_laptop", 0.0) if path.exists() else 0.0
+
+    return sorted(names, key=lambda name: (-minutes(name), name))
 
 
 def summary(stages: list[Stage]) -> str:

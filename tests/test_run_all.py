@@ -49,3 +49,11 @@ def test_counts_come_from_the_report(tmp_path):
         '<testsuites><testsuite tests="9" failures="1" errors="1" skipped="2"/><testsuite tests="1"/></testsuites>'
     )
     assert run_all.read_counts(report) == Counter(passed=6, failed=1, errors=1, skipped=2)
+
+
+def test_the_longest_notebook_is_begun_first(tmp_path):
+    for lesson, minutes in (("00", 1), ("01", 4), ("02", 5)):
+        (tmp_path / f"{lesson}.json").write_text(f'{{"minutes_laptop": {minutes}}}', encoding="utf-8")
+    (tmp_path / "03.json").write_text("{}", encoding="utf-8")
+    names = ["00_a.ipynb", "01_b.ipynb", "02_c.ipynb", "03_d.ipynb", "04_e.ipynb"]
+    assert [name[:2] for name in run_all.longest_first(names, tmp_path)] == ["02", "01", "00", "03", "04"]
