@@ -1,4 +1,4 @@
-"""Numbers that come from outside, checked: money, tokens, shares."""
+"""Numbers that come from outside, checked: settings, money, tokens, shares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from course_lib.errors import CourseError
 
-__all__ = ["above_zero", "check_share", "not_below_zero"]
+__all__ = ["above_zero", "check_share", "not_below_zero", "whole_above_zero"]
 
 
 def above_zero(**values: Any) -> None:
@@ -16,6 +16,13 @@ def above_zero(**values: Any) -> None:
     for what, value in values.items():
         if not _is_number(value) or not value > 0:
             raise CourseError(f"{what} is {value!r}: it must be a number above 0.")
+
+
+def whole_above_zero(**values: Any) -> None:
+    """As `above_zero`, for what is counted."""
+    for what, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise CourseError(f"{what} is {value!r}: it must be a whole number above 0.")
 
 
 def not_below_zero(**values: Any) -> None:

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 __all__ = [
     "ChoiceError",
@@ -24,7 +22,6 @@ __all__ = [
     "LeakError",
     "ModelError",
     "TrainingError",
-    "check_above_zero",
     "choose",
     "disk_explained",
 ]
@@ -69,20 +66,6 @@ def choose(what: str, value: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value).lower(), small, n=1)
     hint = f" Did you mean {small[near[0]]!r}?" if near else ""
     raise ChoiceError(f"{what} {value!r} is not one of {', '.join(choices)}.{hint}")
-
-
-def check_above_zero(fractions: Iterable[str] = (), **values: Any) -> None:
-    """Refuse settings that are no number above 0: whole ones, but for those whose names are among `fractions`.
-
-    Raises
-    ------
-    CourseError
-        Names the first setting that is wrong, and its value.
-    """
-    for what, value in values.items():
-        kind, meant = ((int, float), "number") if what in fractions else (int, "whole number")
-        if not isinstance(value, kind) or not 0 < value < math.inf:
-            raise CourseError(f"{what} is {value!r}: it must be a {meant} above 0.")
 
 
 @contextlib.contextmanager

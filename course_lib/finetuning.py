@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from course_lib._amounts import above_zero, whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import Training, train
 from course_lib.adapters import adapter_key
 from course_lib.datasets import Example, check_examples, check_length
-from course_lib.errors import CourseError, check_above_zero, choose
+from course_lib.errors import CourseError, choose
 from course_lib.merging import merged
 from course_lib.methods import METHODS, Recipe, check_method, load_adapted
 from course_lib.models import ChatModel
@@ -20,7 +21,6 @@ from course_lib.settings import current
 __all__ = ["DEFAULT_LEARNING_RATE", "Recipe", "Training", "finetune"]
 
 DEFAULT_LEARNING_RATE = {name: method.learning_rate for name, method in METHODS.items()}
-FRACTIONS = ("epochs", "learning_rate")
 
 
 def finetune(
@@ -115,9 +115,10 @@ def finetune(
     if not isinstance(model, ChatModel):
         raise CourseError(f"finetune starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
-    check_above_zero(FRACTIONS, rank=rank, batch_size=batch_size, epochs=epochs, learning_rate=rate)
+    above_zero(epochs=epochs, learning_rate=rate)
+    whole_above_zero(rank=rank, batch_size=batch_size)
     if every is not None:
-        check_above_zero(every=every)
+        whole_above_zero(every=every)
     chosen = current().seed if seed is None else seed
     recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets, order)
     model = merged(model)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from course_lib._amounts import above_zero, whole_above_zero
 from course_lib._training import train, without_old_names
 from course_lib.compute_costs import training_flops
 from course_lib.costs import Memory, Shape, model_shape, trained_parameters, training_memory
 from course_lib.datasets import Example, check_examples
-from course_lib.errors import CourseError
 from course_lib.losses import token_counts
 from course_lib.methods import METHODS, Recipe
 from course_lib.models import ChatModel
@@ -109,10 +109,8 @@ def work_of(model: ChatModel, examples: Sequence[Example], batch_size: int, epoc
     DataError
         For examples of another shape.
     """
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise CourseError(f"batch_size is {batch_size!r}: it must be a whole number above 0.")
-    if not isinstance(epochs, (int, float)) or not 0 < epochs < math.inf:
-        raise CourseError(f"epochs is {epochs!r}: it must be a number above 0.")
+    whole_above_zero(batch_size=batch_size)
+    above_zero(epochs=epochs)
     counts = sorted(token_counts(model, examples), key=sum, reverse=True)
     batches = [counts[i : i + batch_size] for i in range(0, len(counts), batch_size)]
     return Work(

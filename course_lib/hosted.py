@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib._amounts import above_zero
 from course_lib._remote import explained, openai_client
 from course_lib.datasets import Example, check_examples
-from course_lib.errors import ChoiceError, CourseError, DataError, choose
+from course_lib.errors import ChoiceError, DataError, choose
 from course_lib.jsonl import numbered_rows, write_jsonl
 
 if TYPE_CHECKING:
@@ -193,9 +194,7 @@ def estimate_price(
     CourseError
         If price or epochs are not above 0.
     """
-    for what, value in (("per_million", per_million), ("epochs", epochs)):
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
-            raise CourseError(f"{what} is {value!r}: it must be a number above 0.")
+    above_zero(per_million=per_million, epochs=epochs)
     rows = [row for row, _ in numbered_rows(file.path)]
     texts = [m[key] for row in rows for m in row["messages"] for key in ("role", "content")]
     inside = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))

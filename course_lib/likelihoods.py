@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from course_lib.errors import CourseError, check_above_zero
+from course_lib._amounts import whole_above_zero
+from course_lib.errors import CourseError
 from course_lib.losses import completion_logits, encode_example, right_padded
 from course_lib.models import ChatModel, Messages, batches_by_length, pad_left
 from course_lib.pairs import check_replies
@@ -47,7 +48,7 @@ def log_probability(
     import torch
 
     _check_models("log_probability", model)
-    check_above_zero(batch_size=batch_size)
+    whole_above_zero(batch_size=batch_size)
     encoded = [
         encode_example(model, f"reply {number}", {"prompt": prompt, "completion": reply})
         for number, (prompt, reply) in enumerate(check_replies(model, prompts, replies))
@@ -129,7 +130,7 @@ def kl_from(
     import numpy as np
 
     _check_models("kl_from", model, start)
-    check_above_zero(samples=samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    whole_above_zero(samples=samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
     if model.tokenizer.get_vocab() != start.tokenizer.get_vocab():
         raise CourseError(f"{model.name} and {start.name} have different vocabularies: no divergence is defined.")
     if isinstance(prompts, (str, dict)) or not (prompts := list(prompts)):

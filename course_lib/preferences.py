@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib._amounts import above_zero, whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import (
     at_rest,
@@ -20,7 +21,7 @@ from course_lib._training import (
     run_trainer,
 )
 from course_lib.adapters import adapter_key
-from course_lib.errors import CourseError, check_above_zero, choose
+from course_lib.errors import CourseError, choose
 from course_lib.merging import merged
 from course_lib.methods import Recipe, adapted, check_method, load_adapted
 from course_lib.models import ChatModel
@@ -92,7 +93,7 @@ def dpo_loss(
     """
     import numpy as np
 
-    check_above_zero(["beta"], beta=beta)
+    above_zero(beta=beta)
     margin = beta * ((chosen - start_chosen) - (rejected - start_rejected))
     return np.logaddexp(0, -margin)  # −log σ(margin), also where σ would round to 0
 
@@ -157,7 +158,7 @@ def prefer(
         If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, OBJECTIVES)
-    check_above_zero(["beta"], beta=beta)
+    above_zero(beta=beta)
     common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
     place = {"layers": layers, "targets": targets, "seed": seed}
     model, recipe = lora_for("prefer", model, PreferenceRecipe, objective=method, beta=float(beta), **common, **place)
@@ -180,8 +181,8 @@ def lora_for(
     """A model to put LoRA on, an adapter of its own merged into it, and the checked recipe; raises as `prefer` does."""
     if not isinstance(model, ChatModel):
         raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
-    numbers = ("epochs", "learning_rate", "batch_size", "rank")
-    check_above_zero(["epochs", "learning_rate"], **{what: settings[what] for what in numbers})
+    above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
+    whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
     model = merged(model)
     method = "qlora" if is_quantized(model.model) else "lora"
     chosen = current().seed if seed is None else seed

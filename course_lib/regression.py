@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from course_lib._amounts import whole_above_zero
 from course_lib.datasets import Exam, Question
 from course_lib.errors import CourseError
 from course_lib.evaluation import compare
@@ -142,9 +143,7 @@ def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None =
         If there are fewer answers than a window holds, or `window` or `step` is not a whole number above 0.
     """
     step = max(1, window // 4) if step is None and isinstance(window, int) else step
-    for what, value in (("window", window), ("step", step)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise CourseError(f"{what} is {value!r}: it must be a whole number above 0.")
+    whole_above_zero(window=window, step=step)
     report = answered if isinstance(answered, Report) else Report("answers", "stream", tuple(answered))
     if report.n < window:
         raise CourseError(f"{report.n} answers do not fill a window of {window}: wait for more, or take a smaller one.")

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib._amounts import whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import at_rest, common_arguments, dataset_of, described, run_folder, run_trainer
 from course_lib.adapters import adapter_key
-from course_lib.errors import CourseError, check_above_zero, choose
+from course_lib.errors import CourseError, choose
 from course_lib.methods import adapted, load_adapted
 from course_lib.models import ChatModel, Messages, as_messages
 from course_lib.preferences import ObjectiveRecipe, lora_for
@@ -112,7 +113,7 @@ def reinforce(
         If it is interrupted, or the loss is no longer a number.
     """
     choose("method", method, METHODS)
-    check_above_zero(steps=steps, samples=samples, group=group, max_new_tokens=max_new_tokens)
+    whole_above_zero(steps=steps, samples=samples, group=group, max_new_tokens=max_new_tokens)
     if isinstance(kl, bool) or not isinstance(kl, numbers.Real) or not 0 <= kl < math.inf:
         raise CourseError(f"kl is {kl!r}: it must be a number, 0 (no penalty) or above.")
     if not callable(reward):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib._amounts import whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import (
     at_rest,
@@ -22,7 +23,6 @@ from course_lib._training import (
 )
 from course_lib.adapters import adapter_key
 from course_lib.datasets import check_length
-from course_lib.errors import check_above_zero
 from course_lib.losses import right_padded
 from course_lib.methods import lora_config, trainable_copy, wrap
 from course_lib.models import ChatModel, Messages, save_plain
@@ -168,7 +168,7 @@ class RewardModel:
         import numpy as np
         import torch
 
-        check_above_zero(batch_size=batch_size)
+        whole_above_zero(batch_size=batch_size)
         read = check_replies(self, prompts, replies)
         for number, chat in enumerate(read):
             check_length(self.tokenizer, f"reply {number}", *chat)
