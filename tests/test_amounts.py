@@ -17,5 +17,5 @@ def test_what_is_no_number_above_zero_is_named(bad):
 
 def test_halves_are_numbers_and_no_whole_ones():
     above_zero(epochs=0.5)
-    with pytest.raises(CourseError, match="rank is 0.5: it must be a whole number"):
+    with pytest.raises(CourseError, match=r"rank is 0\.5: it must be a whole number"):
         whole_above_zero(rank=0.5)
