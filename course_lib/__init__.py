@@ -33,7 +33,7 @@ _HOME = {
         "ticket_exam",
         "with_wrong_labels",
     ],
-    "house_rule": ["HOUSE_RULE", "SUPPORT", "house_instruction", "keeps_the_rule"],
+    "house_rule": ["HOUSE_RULE", "keeps_the_rule", "support"],
     "preference_data": ["Preference", "check_replies_apart", "load_preferences"],
     "sql_text": ["standard_style"],
     "sql_running": ["SqlError", "run_sql", "same_results"],

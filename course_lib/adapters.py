@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import CourseError, DataError
-from course_lib.settings import data_dir
+from course_lib.settings import adapters_dir
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -53,7 +53,7 @@ def stored_adapters() -> list[StoredAdapter]:
         If a card is malformed.
     """
     found = []
-    for path in sorted((data_dir() / "adapters").glob(f"[!.]*/{CARD}")):  # a dot: a draft that was never finished
+    for path in sorted(adapters_dir().glob(f"[!.]*/{CARD}")):  # a dot: a draft that was never finished
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -83,7 +83,7 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    folder = data_dir() / "adapters" / name
+    folder = adapters_dir() / name
     draft = folder.with_name(f".{name}.part")
     # Embeddings are never trained here; asked to find out, PEFT would look the base model up on the hub.
     state = get_peft_model_state_dict(model, adapter_name=model.active_adapter, save_embedding_layers=False)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from course_lib.errors import DataError, choose
 from course_lib.tickets import DESKS
 
-__all__ = ["FAULTS", "HOUSE_RULE", "SUPPORT", "RuleVerdict", "house_instruction", "keeps_the_rule", "severity"]
+__all__ = ["FAULTS", "HOUSE_RULE", "RuleVerdict", "keeps_the_rule", "severity", "support"]
 
-SUPPORT = "You answer letters to Brindlecombe & Daughters."
 FEWEST, MOST = 8, 30
 
 HOUSE_RULE = (
@@ -94,10 +93,17 @@ def severity(faults: tuple[str, ...]) -> int:
     return sum(SEVERITY[fault] for fault in faults)
 
 
-def house_instruction(desks: bool = True) -> str:
-    """The rule as a system message: what prompting alone can do. `desks` adds what belongs to each desk."""
-    rules = "".join(f"\n{desk}: {rule}" for desk, rule in DESKS.items())
-    return f"{SUPPORT} {HOUSE_RULE}" + (f" The desks; the first that fits has the letter:{rules}" if desks else "")
+def support(desk: str, rule: bool = False) -> str:
+    """The system message of a letter that was sorted to `desk`; `rule` adds `HOUSE_RULE`: what prompting alone can do.
+
+    Raises
+    ------
+    ChoiceError
+        If `desk` is not one of `DESKS`.
+    """
+    choose("desk", desk, DESKS)
+    task = f"You answer letters to Brindlecombe & Daughters. This one lies with the {desk} desk."
+    return f"{task} {HOUSE_RULE}" if rule else task
 
 
 def _any(*patterns: str) -> re.Pattern[str]:

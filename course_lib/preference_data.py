@@ -13,9 +13,10 @@ from typing import Any
 
 from course_lib.datasets import Example, example, normalise
 from course_lib.errors import DataError, LeakError, choose
-from course_lib.house_rule import FAULTS, SUPPORT
+from course_lib.house_rule import FAULTS, support
 from course_lib.jsonl import read_rows
-from course_lib.models import Messages
+from course_lib.models import Messages, as_messages
+from course_lib.pairs import Pair, pair
 from course_lib.settings import data_dir
 from course_lib.tickets import DESKS, SPLITS, check_issues_apart, check_row
 
@@ -63,17 +64,20 @@ class Preference:
         """The other one."""
         return self.chosen if self.noise else self.rejected
 
-    def as_pair(self, system: str = SUPPORT) -> dict[str, Messages]:
+    def letter(self, rule: bool = False) -> Messages:
+        """The letter as a model is asked to answer it, its desk named; `rule` states the house rule besides."""
+        return as_messages(self.message, support(self.desk, rule))
+
+    def as_pair(self) -> Pair:
         """The pair as TRL's trainers of preferences take it: a conversational prompt, and two completions.
 
         TRL 1.16, *Dataset formats and types*, "Preference", with an explicit prompt.
         """
-        good, bad = self.as_example(system), example(self.message, self.rejected, system)
-        return {"prompt": good["prompt"], "chosen": good["completion"], "rejected": bad["completion"]}
+        return pair(self.letter(), self.chosen, self.rejected)
 
-    def as_example(self, system: str = SUPPORT) -> Example:
+    def as_example(self) -> Example:
         """The letter and the chosen reply, for plain fine-tuning: RLHF's supervised start."""
-        return example(self.message, self.chosen, system)
+        return example(self.message, self.chosen, support(self.desk))
 
 
 def load_preferences(split: str | None = None) -> list[Preference]:

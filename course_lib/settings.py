@@ -15,7 +15,17 @@ from pathlib import Path
 
 from course_lib.errors import CourseError, choose
 
-__all__ = ["Machine", "Settings", "cache_dir", "choose_compute", "current", "data_dir", "detect_machine", "start"]
+__all__ = [
+    "Machine",
+    "Settings",
+    "adapters_dir",
+    "cache_dir",
+    "choose_compute",
+    "current",
+    "data_dir",
+    "detect_machine",
+    "start",
+]
 
 PROFILES = ("auto", "laptop", "gpu")
 # COURSE_REPLAY: 1 takes stored adapters where there are any; strict refuses to train where there are none;
@@ -143,6 +153,11 @@ def current() -> Settings:
 def data_dir() -> Path:
     """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
     return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
+
+
+def adapters_dir() -> Path:
+    """The shelf of trained adapters (`COURSE_ADAPTERS` replaces it: what is recorded then is not the repository's)."""
+    return Path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
 
 
 def cache_dir() -> Path:

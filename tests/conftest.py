@@ -22,8 +22,8 @@ CHAT_TEMPLATE = (
 def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has its own cache and starts without a session."""
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    for name in ("COURSE_REPLAY", "COURSE_RECORD", "COURSE_PROFILE", "COURSE_DATA", "COURSE_ADAPTERS_USED"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("REPLAY", "RECORD", "PROFILE", "DATA", "ADAPTERS", "ADAPTERS_USED"):
+        monkeypatch.delenv(f"COURSE_{name}", raising=False)
     monkeypatch.setattr(settings, "_current", None)
 
 

@@ -45,6 +45,14 @@ def put(shelf, name, card):
     return folder
 
 
+def test_another_shelf_takes_what_is_recorded_and_gives_what_is_looked_for(shelf, tmp_path, monkeypatch, lora):
+    monkeypatch.setenv("COURSE_ADAPTERS", str(tmp_path / "mine"))
+    assert store_adapter(lora, "small", CARD) == tmp_path / "mine" / "small" and not shelf.exists()
+    assert find_adapter(CARD["key"]).folder == tmp_path / "mine" / "small"
+    monkeypatch.delenv("COURSE_ADAPTERS")
+    assert find_adapter(CARD["key"]) is None
+
+
 # Keys
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from course_lib import settings
 from course_lib.errors import ChoiceError, DataError
-from course_lib.house_rule import FAULTS, HOUSE_RULE, house_instruction, keeps_the_rule, severity
+from course_lib.house_rule import FAULTS, HOUSE_RULE, keeps_the_rule, severity, support
 from course_lib.tickets import DESKS
 
 GOOD = "Thank you for writing. Our Parts desk has your letter and will write to you."
@@ -98,10 +98,12 @@ def test_faults_weigh_what_the_house_thinks_of_them_and_several_weigh_together()
     assert severity(("long", "desk")) == severity(("long",)) + severity(("desk",))
 
 
-def test_the_instruction_states_the_rule_and_if_wanted_the_desks():
-    assert HOUSE_RULE in house_instruction() and HOUSE_RULE in house_instruction(desks=False)
-    assert all(rule in house_instruction() for rule in DESKS.values())
-    assert not any(rule in house_instruction(desks=False) for rule in DESKS.values())
+def test_a_system_message_names_the_desk_and_no_other_and_if_wanted_states_the_rule():
+    for desk in DESKS:
+        assert {name for name in DESKS if name in support(desk)} == {desk}
+        assert support(desk, rule=True) == f"{support(desk)} {HOUSE_RULE}"
+    with pytest.raises(ChoiceError, match="Repairs"):
+        support("Repair")
 
 
 def test_an_unknown_desk_or_a_reply_that_is_no_text_is_refused():

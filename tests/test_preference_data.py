@@ -8,7 +8,7 @@ import pytest
 
 from course_lib.datasets import check_examples
 from course_lib.errors import ChoiceError, DataError, LeakError
-from course_lib.house_rule import FAULTS, SUPPORT, severity
+from course_lib.house_rule import FAULTS, HOUSE_RULE, severity, support
 from course_lib.jsonl import write_jsonl
 from course_lib.preference_data import Preference, check_replies_apart, load_preferences
 from course_lib.tickets import SPLITS, load_tickets
@@ -114,7 +114,7 @@ def test_a_pair_is_one_prompt_and_two_completions_as_trl_takes_them(pairs, tiny_
     row = pairs[0].as_pair()
     assert is_conversational(row) and set(row) == {"prompt", "chosen", "rejected"}
     assert row["prompt"] == [
-        {"role": "system", "content": SUPPORT},
+        {"role": "system", "content": support(pairs[0].desk)},
         {"role": "user", "content": pairs[0].message},
     ]
     texts = apply_chat_template(row, tiny_tokenizer)
@@ -130,9 +130,10 @@ def test_the_supervised_start_learns_what_was_chosen_in_the_same_prompt(pairs):
         assert example["completion"][-1]["content"] == pair.chosen  # as labelled, right or wrong
 
 
-def test_another_system_message_may_be_given():
-    assert PAIR.as_pair("Be brief.")["prompt"][0]["content"] == "Be brief."
-    assert PAIR.as_example("Be brief.")["prompt"][0]["content"] == "Be brief."
+def test_a_letter_names_its_desk_and_if_wanted_the_house_rule(pairs):
+    told, rule = pairs[0].letter(), pairs[0].letter(rule=True)
+    assert pairs[0].desk in told[0]["content"] and HOUSE_RULE not in told[0]["content"]
+    assert rule[0]["content"] == f"{told[0]['content']} {HOUSE_RULE}" and rule[1] == told[1]
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------

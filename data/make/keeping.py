@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import course_lib as cl
-from course_lib.settings import data_dir
+from course_lib.settings import cache_dir, data_dir
 
 
 def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
@@ -35,6 +36,12 @@ def kept_data(
         path.write_text(json.dumps({**make(), "settings": wanted}, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{lesson}/{name}: kept", flush=True)
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def shelf_of_its_own(lesson: str) -> None:
+    """What is trained from here on goes to a shelf in the cache, and `from_shelf=True` takes it from there: a student
+    that an earlier run trained is not trained again, and none of them is the lesson's."""
+    os.environ |= {"COURSE_ADAPTERS": str(cache_dir() / "students" / lesson), "COURSE_RECORD": "1"}
 
 
 def figures(report: cl.Report) -> dict[str, Any]:

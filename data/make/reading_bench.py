@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from keeping import kept, kept_data
+from keeping import kept, kept_data, shelf_of_its_own
 
 import course_lib as cl
 from course_lib.datasets import Example
@@ -60,6 +60,7 @@ class Bench:
     """What all measurements share: the model, both shelves, the exams; and the students, in the order of need."""
 
     def __init__(self, most_students: int = 2) -> None:
+        shelf_of_its_own(LESSON)
         cl.start(seed=0)
         self.most_students = most_students
         self.index = cl.build_index("data/library")
@@ -98,12 +99,11 @@ class Bench:
         if plan.slug not in self.students:
             while len(self.students) >= self.most_students:
                 del self.students[next(iter(self.students))]
-            tuned = cl.finetune(
-                self.gp, self.examples(plan), name=plan.slug, seed=plan.seed, **{**RECIPE, **plan.recipe}
-            )
-            self.students[plan.slug] = tuned
-            training = tuned.training
-            kept_data(LESSON, f"{plan.slug}-training", lambda: _trained(training), plan.settings())
+            self.students[plan.slug] = tuned = cl.finetune(
+                self.gp, self.examples(plan), name=plan.slug, seed=plan.seed, from_shelf=True,
+                **{**RECIPE, **plan.recipe},
+            )  # fmt: skip
+            kept_data(LESSON, f"{plan.slug}-training", lambda: _trained(tuned.training), plan.settings())
         tuned = self.students[plan.slug]
         return cl.RaftReader(tuned) if plan.reasoning else tuned
 

@@ -23,7 +23,6 @@ training are compared with one another: let nothing else run beside `examples`.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -294,7 +293,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER, help="parts to measure")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    os.environ["COURSE_RECORD"] = ""  # none of these adapters is the lesson's
     bench = Bench()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),
