@@ -34,7 +34,7 @@ _HOME = {
         "with_wrong_labels",
     ],
     "house_rule": ["HOUSE_RULE", "keeps_the_rule", "support"],
-    "preference_data": ["Preference", "check_replies_apart", "load_preferences"],
+    "preference_data": ["Preference", "check_replies_apart", "load_preferences", "staff_archive"],
     "sql_text": ["standard_style"],
     "sql_running": ["SqlError", "run_sql", "same_results"],
     "sql": ["FRONT_DESK", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"],
@@ -61,6 +61,7 @@ _HOME = {
     "preferences": ["dpo_loss", "prefer"],
     "reward_models": ["train_reward_model"],
     "reinforcement": ["reinforce"],
+    "replies": ["grade_replies", "write_replies"],
     "merging": ["merged", "with_adapters"],
     "quantization": [
         "bits_per_weight",

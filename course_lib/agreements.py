@@ -133,7 +133,6 @@ def grade_summaries(report: Report, agreements: Sequence[Agreement]) -> dict[str
     "form", with one row an agreement, and "facts", with a row for each value that no request says: it is right where
     the reply says it in whole words, wherever in the reply that is.
     """
-    form = [replace(row, verdict="exact" if has_form(row.reply) else "wrong") for row in report.rows]
     facts: list[Row] = []
     for row, agreement in zip(report.rows, agreements, strict=True):
         said = f" {' '.join(normalise(row.reply))} "
@@ -143,7 +142,8 @@ def grade_summaries(report: Report, agreements: Sequence[Agreement]) -> dict[str
             facts.append(
                 replace(row, id=f"{row.id}/{label}", expected=value, verdict="exact" if right else "wrong", fact=row.id)
             )
-    return {"form": replace(report, rows=tuple(form)), "facts": replace(report, rows=tuple(facts))}
+    form = report.judged(has_form(row.reply) for row in report.rows)
+    return {"form": form, "facts": replace(report, rows=tuple(facts))}
 
 
 def _agreement(row: dict[str, Any], place: str) -> Agreement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from course_lib.datasets import normalise
@@ -183,5 +183,4 @@ def said(report: Report, words: Mapping[str, Sequence[str]] | str, name: str | N
         heard = f" {' '.join(normalise(reply))} "
         return any(f" {' '.join(normalise(text))} " in heard for text in wanted)
 
-    rows = [replace(row, verdict="exact" if says(row.id, row.reply) else "wrong") for row in report.rows]
-    return replace(report, name=name or report.name, rows=tuple(rows))
+    return report.judged((says(row.id, row.reply) for row in report.rows), name)

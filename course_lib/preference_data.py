@@ -6,6 +6,7 @@ desk's name in them, is ever trained on. A tenth of the labels is noise, as with
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from course_lib.pairs import Pair, pair
 from course_lib.settings import data_dir
 from course_lib.tickets import DESKS, SPLITS, check_issues_apart, check_row
 
-__all__ = ["Preference", "check_replies_apart", "load_preferences", "wording_of"]
+__all__ = ["Preference", "check_replies_apart", "load_preferences", "staff_archive", "wording_of"]
 
 TEXTS = ("id", "desk", "issue", "message", "split", "chosen", "rejected")
 
@@ -93,6 +94,15 @@ def load_preferences(split: str | None = None) -> list[Preference]:
     if split is not None:
         choose("split", split, SPLITS)
     return read_rows(data_dir() / "preferences" / "preferences.jsonl", _preference, split)
+
+
+def staff_archive(preferences: Sequence[Preference], seed: int = 0) -> list[Example]:
+    """What lies in the files before anybody was asked what they prefer: to each letter one of the two replies, by lot.
+
+    The supervised start of lesson 07 learns from it how staff reply, faults and all.
+    """
+    rng = random.Random(seed)
+    return [example(p.message, rng.choice((p.chosen, p.rejected)), support(p.desk)) for p in preferences]
 
 
 def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference]) -> None:

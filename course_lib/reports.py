@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,11 @@ class Report:
 
         wanted = {verdict} if verdict else {"exact", "right"}
         return np.array([float(row.verdict in wanted) for row in self.rows])
+
+    def judged(self, right: Iterable[bool], name: str | None = None) -> Report:
+        """The same answers under another judge: "exact" where `right` (one for each row) says so, else "wrong"."""
+        rows = [replace(row, verdict="exact" if good else "wrong") for row, good in zip(self.rows, right, strict=True)]
+        return replace(self, name=name or self.name, rows=tuple(rows))
 
     def table(self) -> pd.DataFrame:
         """One row, as in `compare`."""

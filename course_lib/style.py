@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -153,13 +153,7 @@ def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]
     voiced = in_the_voice([row.reply for row in report.rows])
     kept = [facts_survive(pair, row.reply) for pair, row in zip(pairs, report.rows)]
     judged = {"voice": voiced, "facts": kept, "both": [a and b for a, b in zip(voiced, kept)]}
-    return {
-        what: replace(
-            report,
-            rows=tuple(replace(row, verdict="exact" if good else "wrong") for row, good in zip(report.rows, found)),
-        )
-        for what, found in judged.items()
-    }
+    return {what: report.judged(found) for what, found in judged.items()}
 
 
 def _pair(row: dict[str, Any], place: str) -> StylePair:

@@ -10,7 +10,7 @@ from course_lib.datasets import check_examples
 from course_lib.errors import ChoiceError, DataError, LeakError
 from course_lib.house_rule import FAULTS, HOUSE_RULE, severity, support
 from course_lib.jsonl import write_jsonl
-from course_lib.preference_data import Preference, check_replies_apart, load_preferences
+from course_lib.preference_data import Preference, check_replies_apart, load_preferences, staff_archive
 from course_lib.tickets import SPLITS, load_tickets
 
 PAIR = Preference(
@@ -186,3 +186,13 @@ def test_every_fault_is_in_every_split(pairs):
     for split in SPLITS:
         seen = {fault for pair in _of(pairs, split) for fault in (*pair.chosen_faults, *pair.rejected_faults)}
         assert seen == set(FAULTS), split
+
+
+def test_the_archive_has_one_reply_to_each_letter_by_lot_good_and_bad(pairs):
+    archive = check_examples(staff_archive(pairs, seed=3))
+    replies = [row["completion"][-1]["content"] for row in archive]
+    assert all(reply in (pair.chosen, pair.rejected) for pair, reply in zip(pairs, replies))
+    assert [row["prompt"] for row in archive] == [pair.letter() for pair in pairs]
+    share = sum(reply == pair.chosen for pair, reply in zip(pairs, replies)) / len(pairs)
+    assert 0.4 < share < 0.6
+    assert staff_archive(pairs, 3) == archive != staff_archive(pairs, 4)

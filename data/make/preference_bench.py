@@ -1,0 +1,227 @@
+"""What `results_07.py` measures with: ways to learn from preferences, each trained when first needed; their exams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from keeping import kept, kept_data, of_seeds, shelf_of_its_own
+
+import course_lib as cl
+from course_lib.house_rule import FAULTS, KIND
+from course_lib.replies import RULE, grade_replies
+
+LESSON = "07"
+# The best on validation letters (see the recipes of results_07.py).
+RECIPES: dict[str, dict[str, Any]] = {
+    "start": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
+    "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
+    "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
+    "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
+    "rloo": {"steps": 60, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
+}
+ARCHIVE = 192
+KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 64, 2, 64
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to learn from preferences; what is kept of it is made anew when any of this changes.
+
+    Attributes
+    ----------
+    kind
+        One of `RECIPES`.
+    beta, kl
+        How strongly DPO, and a policy, are held to the start.
+    pairs
+        How many pairs it learns from; for a policy, how many its reward model did.
+    steps
+        A policy's steps, in multiples of the recipe's.
+    flawed
+        Whether a policy's reward counts kind words instead of asking the reward model.
+    clean
+        Whether labels are the house's own, not those that people gave.
+    recipe
+        What differs from the recipe in use.
+    """
+
+    kind: str
+    beta: float = 0.1
+    kl: float = 0.05
+    pairs: int = 576
+    steps: int = 1
+    flawed: bool = False
+    clean: bool = False
+    seed: int = 0
+    recipe: tuple[tuple[str, Any], ...] = ()
+
+    def of_seed(self, seed: int) -> Way:
+        """The same way with another seed."""
+        return replace(self, seed=seed)
+
+    @property
+    def slug(self) -> str:
+        """As in the names of files."""
+        said = {"dpo": [f"beta-{self.beta}"], "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)]}
+        marks = [*said.get(self.kind, []), *["kind-words"] * self.flawed, *["clean"] * self.clean]
+        marks += [f"{self.pairs}-pairs"] * (self.pairs != 576) + [f"{key}-{value}" for key, value in self.recipe]
+        return "-".join([self.kind.replace(" ", "-"), *marks, f"seed-{self.seed}"])
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides what is learned."""
+        return {**asdict(self), "recipe": {**RECIPES[self.kind], **dict(self.recipe)}}
+
+
+def kind_words(prompts: Sequence[Any], replies: Sequence[str]) -> list[float]:
+    """A reward that is not meant well: how many kind words there are."""
+    return [float(len(KIND.findall(reply))) for reply in replies]
+
+
+class Bench:
+    """What all measurements share: the model, the pairs, the letters; and the models that learned, as needed."""
+
+    def __init__(self) -> None:
+        shelf_of_its_own(LESSON)
+        cl.start(seed=0)
+        self.train = cl.load_preferences("train")
+        self.letters = {split: cl.load_preferences(split) for split in ("validation", "test")}
+        cl.check_replies_apart(self.train, [*self.letters["validation"], *self.letters["test"]])
+        self.learned: dict[str, Any] = {}
+
+    @cached_property
+    def gp(self) -> cl.ChatModel:
+        """The untrained model, loaded when something has to be measured."""
+        return cl.load_model()
+
+    def model(self, way: Way | None) -> Any:
+        """What learned in this way; None is the model as it was."""
+        if way is None:
+            return self.gp
+        if way.slug not in self.learned:
+            kept_here = [slug for slug in self.learned if not slug.startswith("start")]
+            if len(kept_here) > 1:
+                del self.learned[kept_here[0]]
+            self.learned[way.slug] = self._trained(way)
+        return self.learned[way.slug]
+
+    def _trained(self, way: Way, from_shelf: bool = True) -> Any:
+        common = {"name": way.slug, "seed": way.seed, "from_shelf": from_shelf, **way.settings()["recipe"]}
+        rows = self._pairs(way)
+        if way.kind == "start":
+            return cl.finetune(self.gp, cl.staff_archive(self.train[:: len(self.train) // ARCHIVE], way.seed), **common)
+        start = self.model(Way("start", seed=way.seed))
+        if way.kind == "chosen":
+            return cl.finetune(start, [row.as_example() for row in rows], **common)
+        if way.kind == "dpo":
+            return cl.prefer(start, [row.as_pair() for row in rows], beta=way.beta, **common)
+        if way.kind == "reward model":
+            return cl.train_reward_model(start, [row.as_pair() for row in rows], **common)
+        reward = kind_words if way.flawed else self.model(Way("reward model", pairs=way.pairs, seed=way.seed))
+        common["steps"] *= way.steps
+        return cl.reinforce(start, [row.letter() for row in self.train], reward, "rloo", kl=way.kl, **common)
+
+    def _pairs(self, way: Way) -> list[cl.Preference]:
+        every = len(self.train) // way.pairs  # of every issue some, as far as there are enough
+        rows = self.train[::every][: way.pairs]
+        return [replace(row, chosen=row.better, rejected=row.worse) for row in rows] if way.clean else rows
+
+    # Exams
+
+    def report(self, way: Way | None, letters: Sequence[Any] | None = None, label: str = "", rule: bool = False) -> Any:
+        """How much of its replies to held-out letters keeps the rule."""
+        asked = letters or self.letters["test"]
+        name = "-".join([way.slug if way else "untrained", *["rule"] * rule, *[label] * bool(label)])
+        wanted = {"way": way.settings() if way else None, "n": len(asked)}
+        return kept(LESSON, name, lambda: cl.write_replies(self.model(way), asked, rule, name), wanted)
+
+    def taken_apart(self, reports: Sequence[cl.Report]) -> dict[str, Any]:
+        """Share that keeps the rule, share that has each fault, and words a reply."""
+        parts = [grade_replies(report, self.letters["test"]) for report in reports]
+        words = [len(row.reply.split()) for report in reports for row in report.rows]
+        return of_seeds([part[RULE] for part in parts]) | {
+            "faults": {fault: round(1 - of_seeds([part[fault] for part in parts])["accuracy"], 4) for fault in FAULTS},
+            "words": round(sum(words) / len(words), 1),
+        }
+
+    def kl(self, way: Way) -> dict[str, Any]:
+        """How far from its start: KL of a reply, in nats, on held-out letters."""
+
+        def make() -> dict[str, Any]:
+            letters = [row.letter() for row in self.letters["test"][:: len(self.letters["test"]) // KL_LETTERS]]
+            start = self.model(Way("start", seed=way.seed))
+            found = cl.kl_from(self.model(way), start, letters, KL_SAMPLES, REPLY_TOKENS)
+            return {"kl": round(found.kl, 3), "ci": [round(end, 3) for end in found.ci], "n": found.n}
+
+        return kept_data(LESSON, f"{way.slug}-kl", make, way.settings())
+
+    def distance(self, ways: Sequence[Way]) -> dict[str, Any]:
+        """KL of each seed, and their mean."""
+        found = [self.kl(way)["kl"] for way in ways]
+        return {"kl": round(sum(found) / len(found), 3), "kl_seeds": found}
+
+    def general(self, way: Way | None) -> cl.Report:
+        """General questions, which nobody trained."""
+        exam = cl.load_exam("general")
+        wanted = {"way": way.settings() if way else None, "n": len(exam)}
+        name = f"{way.slug if way else 'untrained'}-general"
+        return kept(LESSON, name, lambda: cl.evaluate(self.model(way), exam, name), wanted)
+
+    def graded(self, pairs: int, full: bool = False) -> dict[str, Any]:
+        """A reward model on held-out pairs, against the labels and against the house."""
+        way = Way("reward model", pairs=pairs)
+
+        def make() -> dict[str, Any]:
+            rows = self.letters["test"]
+            labelled = self.model(way).grade([row.as_pair() for row in rows])
+            true = self.model(way).grade([replace(r, chosen=r.better, rejected=r.worse).as_pair() for r in rows])
+            table = true.calibration().reset_index()
+            return {
+                "labels": _graded(labelled), "house": _graded(true), "calibration": table.to_dict("records"),
+                "noise": round(sum(row.noise for row in rows) / len(rows), 4),
+            }  # fmt: skip
+
+        found = kept_data(LESSON, f"{way.slug}-graded", make, way.settings())
+        return {
+            key: found[key] for key in (("labels", "house", "calibration", "noise") if full else ("labels", "house"))
+        }
+
+    # Training
+
+    def curve(self, way: Way) -> dict[str, Any]:
+        """What its training log followed, by name: [[step, value], ...]."""
+
+        def make() -> dict[str, Any]:
+            training = self.model(way).training
+            curves = {name: [[s, round(v, 4)] for s, v in rows] for name, rows in training.curves.items()}
+            return {"curves": curves, "samples": list(training.samples)[::6], "seconds": round(training.seconds, 1)}
+
+        found = kept_data(LESSON, f"{way.slug}-curves", make, way.settings())
+        return {key: found[key] for key in ("curves", "samples", "seconds")}
+
+    def curves(self, *ways: Way) -> dict[str, Any]:
+        """The logs of several ways."""
+        return {way.kind: self.curve(way) for way in ways}
+
+    def cost(self, way: Way) -> dict[str, Any]:
+        """Seconds of training, trained anew, and of how many tokens."""
+
+        def make() -> dict[str, Any]:
+            self.model(way.of_seed(0) if way.kind == "reward model" else Way("start"))
+            if way.kind == "rloo":
+                self.model(Way("reward model"))
+            training = self._trained(way, from_shelf=False).training
+            return {"seconds": round(training.seconds, 1), "tokens": training.tokens,
+                    "optimizer_bytes": training.optimizer_bytes}  # fmt: skip
+
+        found = kept_data(LESSON, f"{way.slug}-cost", make, way.settings())
+        return {key: found[key] for key in ("seconds", "tokens", "optimizer_bytes")}
+
+
+def _graded(report: Any) -> dict[str, Any]:
+    return {
+        "accuracy": round(report.accuracy, 4), "ci": [round(end, 4) for end in report.ci], "n": report.n,
+        "calibration_error": round(report.calibration_error, 4),
+    }  # fmt: skip

@@ -1,0 +1,176 @@
+"""The full-size measurements behind lesson 07. Resumable, about four hours on one core.
+
+    OMP_NUM_THREADS=1 python data/make/results_07.py [--seeds 0 1 2] [--only PART ...]
+
+First `--only recipes`: what it finds best on validation letters goes into the recipes of `preference_bench.py`.
+
+recipes     learning rates and lengths of training, on validation letters
+start       what a prompt is worth: the untrained model and the supervised start, with the house rule and without
+reward      the reward model: accuracy and calibration on held-out pairs, over the number of pairs
+frontier    the true reward against KL from the start: DPO at four β, RLHF at three strengths of KL, plain fine-tuning
+pairs       DPO over the number of pairs
+noise       DPO from the labels as they are, and from those that the house would have given
+hacking     what a policy does without KL, and with a reward that is not meant well
+forgotten   general questions, which nobody trained
+costs       seconds and memory of each way; let nothing else run beside it
+
+Every report goes to `data/results/07/`, what the lesson and the README quote to `data/results/07.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keeping import difference, figures, measure_parts, of_seeds
+from preference_bench import LESSON, Bench, Way
+
+ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
+BETAS = (0.05, 0.1, 0.5, 1.0)
+STRENGTHS = (0.0, 0.05, 0.2)
+SIZES = (64, 144, 288, 576)
+START = Way("start")
+CHOSEN = Way("chosen")
+DPO = Way("dpo", beta=0.1)
+RLHF = Way("rloo", kl=0.05)
+FRONTIER: dict[str, Way] = {
+    "fine-tuned on the chosen": CHOSEN,
+    **{f"DPO, β = {beta}": Way("dpo", beta=beta) for beta in BETAS},
+    **{f"RLHF, KL × {kl}": Way("rloo", kl=kl) for kl in STRENGTHS},
+}
+
+
+def recipes(bench: Bench) -> dict[str, Any]:
+    """Each recipe on validation letters, seed 0."""
+    ways = {
+        "chosen": [{}, {"learning_rate": 5e-4}, {"epochs": 2}],
+        "dpo": [{}, {"learning_rate": 2e-4}, {"learning_rate": 1e-3}],
+        "rloo": [{}, {"learning_rate": 5e-4}, {"learning_rate": 1e-3}],
+    }
+    letters = bench.letters["validation"]
+    found = {"start": figures(bench.report(START, letters, "validation"))}
+    for kind, changes in ways.items():
+        for change in changes:
+            way = Way(kind, recipe=tuple(sorted(change.items())))
+            name = ", ".join([kind, *(f"{key} {value}" for key, value in change.items())])
+            found[name] = figures(bench.report(way, letters, "validation")) | {"kl": bench.kl(way)["kl"]}
+    return found
+
+
+def start(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """Asking for it, against having learned how staff reply."""
+    reports = {
+        "untrained": [bench.report(None)],
+        "untrained, told the rule": [bench.report(None, rule=True)],
+        "start": [bench.report(Way("start", seed=seed)) for seed in seeds],
+        "start, told the rule": [bench.report(Way("start", seed=seed), rule=True) for seed in seeds],
+    }
+    return {name: bench.taken_apart(of_name) for name, of_name in reports.items()}
+
+
+def reward(bench: Bench) -> dict[str, Any]:
+    """How well the reward model knows what is preferred; the labels are wrong in a tenth of the pairs."""
+    found: dict[str, Any] = {"over pairs": {str(n): bench.graded(n) for n in SIZES}}
+    return found | bench.graded(SIZES[-1], full=True)
+
+
+def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """Every way: how much of the rule is kept, how far it has gone, what it is free of; and paired differences."""
+    ways = {name: [way.of_seed(seed) for seed in seeds] for name, way in FRONTIER.items()}
+    reports = {name: [bench.report(way) for way in of_name] for name, of_name in ways.items()}
+    found = {name: bench.taken_apart(reports[name]) | bench.distance(of_name) for name, of_name in ways.items()}
+    began = [bench.report(Way("start", seed=seed)) for seed in seeds]
+    pairs = [(f"DPO, β = {DPO.beta}", "fine-tuned on the chosen"), (f"DPO, β = {DPO.beta}", f"RLHF, KL × {RLHF.kl}"),
+             (f"RLHF, KL × {RLHF.kl}", "fine-tuned on the chosen")]  # fmt: skip
+    apart = {f"{a} minus {b}": difference(reports[a], reports[b]) for a, b in pairs}
+    apart |= {f"{name} minus start": difference(of_name, began) for name, of_name in reports.items()}
+    return {"ways": found, "differences": apart, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
+
+
+def pairs(bench: Bench) -> dict[str, Any]:
+    """DPO over the number of pairs, seed 0; each as many steps as it has pairs for."""
+    return {str(n): figures(bench.report(DPO if n == SIZES[-1] else Way("dpo", beta=0.1, pairs=n))) for n in SIZES}
+
+
+def noise(bench: Bench) -> dict[str, Any]:
+    """What wrong labels cost."""
+    clean = Way("dpo", beta=0.1, clean=True)
+    reports = [bench.report(way) for way in (DPO, clean)]
+    labelled, true = map(figures, reports)
+    return {"as labelled": labelled, "as the house would": true, "cost": difference([reports[1]], [reports[0]])}
+
+
+def hacking(bench: Bench) -> dict[str, Any]:
+    """A policy without KL for longer than is good for it, and one whose reward counts kind words."""
+    found = {}
+    for name, way in {"no KL": Way("rloo", kl=0.0, steps=2), "kind words": Way("rloo", kl=0.0, flawed=True)}.items():
+        found[name] = bench.taken_apart([bench.report(way)]) | bench.distance([way]) | {"curves": bench.curve(way)}
+        found[name]["replies"] = [row.reply for row in bench.report(way).rows[:6]]
+    return found
+
+
+def forgotten(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """General questions before and after."""
+    ways: dict[str, list[Way | None]] = {"untrained": [None], "start": [START.of_seed(seed) for seed in seeds]}
+    for name, way in {"fine-tuned on the chosen": CHOSEN, "DPO": DPO, "RLHF": RLHF}.items():
+        ways[name] = [way.of_seed(seed) for seed in seeds]
+    reports = {name: [bench.general(way) for way in of_name] for name, of_name in ways.items()}
+    lost = {f"{name} minus untrained": difference(reports[name], reports["untrained"]) for name in list(ways)[1:]}
+    return {name: of_seeds(of_name) for name, of_name in reports.items()} | {"differences": lost}
+
+
+def costs(bench: Bench) -> dict[str, Any]:
+    """Seconds and peak memory of each way, trained anew one after the other."""
+    return {name: bench.cost(way) for name, way in {"chosen": CHOSEN, "DPO": DPO, "RLHF": RLHF}.items()} | {
+        "reward model": bench.cost(Way("reward model"))
+    }
+
+
+def summary(parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts, and what the README says of them; nothing of it before the frontier is measured."""
+    if not {"start", "frontier"} <= set(parts):
+        return parts
+    ways = parts["frontier"]["ways"]
+    began, asked = parts["start"]["start"], parts["start"]["untrained, told the rule"]
+    best = max((name for name in ways if name.startswith("DPO")), key=lambda name: ways[name]["accuracy"])
+    headline = (
+        f"replies that keep the house rule: told it {asked['accuracy']:.2f}, as staff reply {began['accuracy']:.2f}, "
+        f"fine-tuned on the chosen {ways['fine-tuned on the chosen']['accuracy']:.2f}, {best} "
+        f"{ways[best]['accuracy']:.2f}, RLHF {ways[f'RLHF, KL × {RLHF.kl}']['accuracy']:.2f} "
+        f"(n = {asked['n']}, {len(parts['frontier']['seeds'])} seeds)"
+    )
+    limits = []
+    if "hacking" in parts:
+        words = parts["hacking"]["kind words"]
+        limits.append(
+            f"a policy that was paid for kind words keeps the house rule in {words['accuracy']:.2f} of its replies"
+        )
+    if "noise" in parts:
+        cost = parts["noise"]["cost"]
+        limits.append(f"one wrong label in ten costs DPO {cost[0]:.2f} ({cost[1]:.2f} to {cost[2]:.2f}) of its replies")
+    return {**parts, "headline": headline, "limits": limits}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER, help="parts to measure")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    bench = Bench()
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "recipes": lambda: recipes(bench),
+        "start": lambda: start(bench, options.seeds),
+        "reward": lambda: reward(bench),
+        "frontier": lambda: frontier(bench, options.seeds),
+        "pairs": lambda: pairs(bench),
+        "noise": lambda: noise(bench),
+        "hacking": lambda: hacking(bench),
+        "forgotten": lambda: forgotten(bench, options.seeds),
+        "costs": lambda: costs(bench),
+    }
+    measure_parts(LESSON, measure, options.only, summary)
+
+
+if __name__ == "__main__":
+    main()
