@@ -48,6 +48,13 @@ def checked_bar(row: Any) -> dict[str, Any]:
     return item
 
 
+def checked_spot(point: Any) -> dict[str, Any]:
+    if not isinstance(point, Mapping) or set(point) != {"label", "x", "value", "low", "high"}:
+        raise CourseError(f"frontier: a point is a dict of label, x, value, low and high, not {point!r}.")
+    (x,) = numbers([point["x"]], f"frontier: x of {point['label']}")
+    return checked_bar({name: point[name] for name in point if name != "x"}) | {"x": x}
+
+
 def checked_band(name: str, band: Any, lines: Any) -> list[tuple[float, float]]:
     if name not in lines:
         raise CourseError(f"curve: a band of {name!r}, which is not one of {', '.join(lines)}.")
@@ -100,6 +107,10 @@ def tell(item: dict[str, Any]) -> str:
     return (
         f"{item['label']} {value_text(item['value'])} ({value_text(item['low'])} to {value_text(item['high'])}{exact})"
     )
+
+
+def tell_spot(point: dict[str, Any]) -> str:
+    return f"{tell(point)} at {point['x']:,.3g}"
 
 
 def tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:

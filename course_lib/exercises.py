@@ -9,7 +9,15 @@ import inspect
 from typing import Any
 
 # They register their checks.
-from course_lib import _checks_exams, _checks_memory, _checks_raft, _checks_rag, _checks_sql, _checks_training  # noqa: F401
+from course_lib import (  # noqa: F401
+    _checks_exams,
+    _checks_memory,
+    _checks_preferences,
+    _checks_raft,
+    _checks_rag,
+    _checks_sql,
+    _checks_training,
+)
 from course_lib._checking import CHECKS, Verdict
 from course_lib.errors import CourseError, choose
 

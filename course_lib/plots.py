@@ -27,6 +27,7 @@ from course_lib._drawing import (
 from course_lib._plot_data import (
     checked_band,
     checked_bar,
+    checked_spot,
     filled,
     named,
     numbers,
@@ -35,13 +36,14 @@ from course_lib._plot_data import (
     tell,
     tell_lines,
     tell_part,
+    tell_spot,
 )
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "architecture", "bars", "curve", "heatmap", "histogram", "losses", "points"]
+__all__ = ["Picture", "architecture", "bars", "curve", "frontier", "heatmap", "histogram", "losses", "points"]
 
 
 class Picture:
@@ -225,6 +227,50 @@ def curve(
         draw_stars(axes, stars)
         told = "".join(f" Star: {name} {value_text(y)} at {x:,.10g}." for name, (x, y) in stars.items())
         return Picture(figure, alt or f"Lines: {tell_lines(lines)}.{told} Title: {title}")
+
+
+def frontier(
+    families: Mapping[str, Sequence[Mapping[str, Any]]],
+    title: str,
+    xlabel: str,
+    ylabel: str = "share right",
+    *,
+    alt: str | None = None,
+) -> Picture:
+    """What is gained against what it costs: named points with intervals, those of a family joined.
+
+    Parameters
+    ----------
+    families
+        Name -> its points, each a dict of `label`, `x`, `value`, `low` and `high`, in the order in which a line joins
+        them. A family of one point is a point.
+
+    Raises
+    ------
+    CourseError
+        For no families or points, a number that is not finite, or a value outside its interval; the point is named.
+    """
+    found = {
+        name: [checked_spot(point) for point in filled(points, f"frontier: {name}", "points")]
+        for name, points in named(families, "frontier")
+    }
+    spots = [(point["x"], point["value"]) for points in found.values() for point in points]
+    with drawing(title, 5.6) as (figure, axes):
+        for (name, points), (colour, marker, style) in zip(found.items(), LOOKS):
+            xs, ys = [point["x"] for point in points], [point["value"] for point in points]
+            ends = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
+            axes.errorbar(
+                xs, ys, yerr=[[max(0.0, end) for end in side] for side in ends], color=colour, marker=marker,
+                linestyle=style, markersize=9, capsize=4, elinewidth=1.4, label=name,
+            )  # fmt: skip
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.margins(0.12)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=13)
+        labels = [point["label"] for points in found.values() for point in points]
+        name_points(figure, axes, spots, dict(enumerate(labels)), [])
+        told = "; ".join(f"{name}: {', '.join(map(tell_spot, points))}" for name, points in found.items())
+        return Picture(figure, alt or f"{ylabel} against {xlabel}. {told}. Title: {title}")
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str, *, alt: str | None = None) -> Picture:

@@ -22,6 +22,13 @@ PARTS = [
     Part("attention", 26_542_080, added=700_000),
     Part("MLP", 79_626_240, 79_626_240),
 ]
+FAMILIES = {
+    "DPO": [
+        {"label": "β = 1", "x": 1.5, "value": 0.6, "low": 0.5, "high": 0.7},
+        {"label": "β = 0.1", "x": 9, "value": 0.8, "low": 0.7, "high": 0.9},
+    ],
+    "start": [{"label": "start", "x": 0, "value": 0.4, "low": 0.3, "high": 0.5}],
+}
 LONG = "RAFT with one golden and four distracting passages, seed 0"
 
 
@@ -43,6 +50,7 @@ def draw_all():
         "heatmap": plots.heatmap(grid, [LONG, "b"], ["c" * 30, LONG], "h", "similarity"),
         "histogram": plots.histogram([-1, 0, 0, 0.5, 1], "h", "weight", {LONG: [-1, 0, 1], "b": [-1, 1]}),
         "points": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, "b", "c"], "p", highlight=["b"]),
+        "frontier": plots.frontier(FAMILIES, "f", "KL, nats a reply"),
         "groups": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, LONG, "c"], "p"),
     }
 
@@ -82,6 +90,7 @@ def test_every_other_picture_tells_its_data_too(pictures):
     )
     assert "b from 2.50 at 1 to 1.00 at 9" in pictures["losses"].alt
     assert "Star: here 0.50 at 3." in pictures["star"].alt
+    assert "DPO: β = 1 0.60 (0.50 to 0.70) at 1.5, β = 0.1 0.80" in pictures["frontier"].alt
     assert "highest 0.90" in pictures["heatmap"].alt and "lowest −0.20 (b, " in pictures["heatmap"].alt
     assert "Map of 3 points" in pictures["points"].alt and "Highlighted: b" in pictures["points"].alt
 
@@ -232,6 +241,11 @@ NAN = float("nan")
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(2, 1)]}), "low 2 is above high 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(0, 1)] * 2}), "2 pairs where 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", live={"b": (1, NAN)}), "live b: nan"),
+        (lambda: plots.frontier({}, "t", "x"), "at least one series"),
+        (lambda: plots.frontier({"DPO": []}, "t", "x"), "no points"),
+        (lambda: plots.frontier({"DPO": [{"label": "a", "x": 1}]}, "t", "x"), "a point is a dict"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"x": NAN}]}, "t", "x"), "x of β = 1: nan"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"low": 0.9}]}, "t", "x"), "inside its interval"),
         (lambda: plots.losses({}, "t"), "at least one series"),
         (lambda: plots.losses({"lora": []}, "t"), "lora"),
         (lambda: plots.losses({"lora": [(1, NAN)]}, "t"), "lora: nan"),
