@@ -44,6 +44,8 @@ HONEST = Plan("RAFT that may not know", p_oracle=0.8, absent="unknown")
 KS = (1, 2, 3, 4, 6)
 SIZES = (50, 100, 200, 400, 800)
 SHARES = (0.0, 0.4, 0.6, 0.8, 1.0)
+# One of the sizes: what differs in one thing only is compared at half of the examples, in half of the time.
+SWEPT = 200
 # Names to what each changes of the recipe in use.
 RECIPES: dict[str, Plan] = {
     "in use": DIRECT,
@@ -97,9 +99,13 @@ def _ranking(bench: Bench, exam: cl.Exam) -> cl.Ranking:
     return cl.grade_retrieval(bench.shelf, exam, cl.golden_passages(exam, bench.shelf))
 
 
+def _sized(plan: Plan, n: int) -> Plan:
+    return plan if n == plan.n else replace(plan, name=f"{plan.name}, {n} examples", n=n)
+
+
 def over_k(bench: Bench) -> dict[str, Any]:
     """Accuracy at each k, one wording of each fact, seed 0."""
-    students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT, "RAFT, reasoning": RAFT}
+    students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
     reports = {name: {k: bench.rag(plan, k, bench.short) for k in KS} for name, plan in students.items()}
     ranking = _ranking(bench, bench.short)
     return {name: {str(k): figures(report) for k, report in rows.items()} for name, rows in reports.items()} | {
@@ -149,7 +155,7 @@ def examples(bench: Bench) -> dict[str, Any]:
     for name, plan in {"RAFT": DIRECT, "form only": FORM_DIRECT}.items():
         measured[name] = {}
         for n in sorted(SIZES, key=lambda n: abs(n - plan.n)):
-            sized = plan if n == plan.n else replace(plan, name=f"{plan.name}, {n} examples", n=n)
+            sized = _sized(plan, n)
             training = bench.training(sized)
             report = bench.rag(sized, K, bench.short)
             measured[name][str(n)] = figures(report) | {key: training[key] for key in ("seconds", "tokens")}
@@ -176,27 +182,29 @@ def shares(bench: Bench) -> dict[str, Any]:
     golden = cl.golden_passages(bench.short, bench.shelf)
     missing = adverse_pages.without_the_page(asked, bench.shelf, golden, K)
     measured = {}
-    for p in sorted(SHARES, key=lambda p: abs(p - DIRECT.p_oracle)):
-        plan = DIRECT if p == DIRECT.p_oracle else replace(DIRECT, name=f"P {p}", p_oracle=p)
+    swept = _sized(DIRECT, SWEPT)
+    for p in SHARES:
+        plan = swept if p == swept.p_oracle else replace(swept, name=f"P {p}", p_oracle=p)
         gone = bench.sits(plan, "desk-missing", lambda student: cl.OpenBook(student, missing), bench.short)
         measured[str(p)] = figures(bench.rag(plan, K, bench.short)) | {"page missing": figures(gone)}
-    return {str(p): measured[str(p)] for p in SHARES}
+    return measured
 
 
 def distractors(bench: Bench) -> dict[str, Any]:
     """Each number of distractors in training, at each k. Every example has its golden passage."""
     measured = {}
-    for n in (3, 0, 1, 4, 2):
-        plan = replace(DIRECT, distractors=n, p_oracle=1.0)
-        plan = FORM_DIRECT if n == 0 else plan if plan == DIRECT else replace(plan, name=f"{n} distractors")
+    for n in range(5):
+        plan = _sized(DIRECT if n else FORM_DIRECT, SWEPT)
+        plan = plan if n == plan.distractors else replace(plan, name=f"{n} distractors", distractors=n)
         measured[str(n)] = {str(k): figures(bench.rag(plan, k, bench.short)) for k in KS}
-    return {str(n): measured[str(n)] for n in range(5)}
+    return measured
 
 
 def hard(bench: Bench) -> dict[str, Any]:
     """The same study with distractors drawn at random."""
-    drawn = replace(DIRECT, name="random distractors", hard=False)
-    reports = {name: bench.rag(plan, K, bench.exam) for name, plan in {"hard": DIRECT, "random": drawn}.items()}
+    swept = _sized(DIRECT, SWEPT)
+    drawn = replace(swept, name="random distractors", hard=False)
+    reports = {name: bench.rag(plan) for name, plan in {"hard": swept, "random": drawn}.items()}
     measured: dict[str, Any] = {name: figures(report) for name, report in reports.items()}
     return measured | {"hard minus random": difference([reports["hard"]], [reports["random"]])}
 
