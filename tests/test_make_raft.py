@@ -91,7 +91,7 @@ def test_a_plan_that_has_changed_is_measured_anew(bench):
 def test_a_students_own_recipe_goes_before_the_lessons(bench):
     bench.student(Plan("slow", recipe={"learning_rate": 1e-5}, seed=3))
     ((_, recipe),) = bench.trained
-    assert recipe == {**reading_bench.RECIPE, "learning_rate": 1e-5, "seed": 3}
+    assert recipe == {**reading_bench.RECIPE, "learning_rate": 1e-5, "seed": 3, "from_shelf": True}
 
 
 def test_no_more_students_are_held_than_there_is_room_for(bench):

@@ -1,0 +1,152 @@
+"""What `results_07.py` measures with, on little: ways to learn from preferences, and what is kept of them."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
+import keeping
+import preference_bench
+import results_07
+from preference_bench import RECIPES, Bench, Way, kind_words
+
+from course_lib.models import Answer
+from course_lib.preference_data import load_preferences
+
+
+class Made:
+    """Stands in for a ChatModel or a reward model; remembers how it was made, and says the same to every letter."""
+
+    name = "made"
+
+    class training:
+        seconds, tokens, optimizer_bytes, curves, samples = 1.5, 300, 8, {"reward": ((1, 2.0),)}, ({"reply": "a"},) * 7
+
+    def __init__(self, how, *given, **options):
+        self.how, self.given, self.options = how, given, options
+
+    def reply(self, letters, max_new_tokens=64):
+        return [Answer("Thank you. We will refund you.", 10, 2) for _ in letters]
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """A bench whose models are made of nothing; `made` holds them in order."""
+    bench = Bench.__new__(Bench)
+    bench.gp, bench.learned, bench.made = Made("untrained"), {}, []
+    bench.train = load_preferences("train")
+    bench.letters = {split: load_preferences(split)[:6] for split in ("validation", "test")}
+
+    def maker(how):
+        def make(*given, **options):
+            bench.made.append(Made(how, *given, **options))
+            return bench.made[-1]
+
+        return make
+
+    for how in ("finetune", "prefer", "train_reward_model", "reinforce"):
+        monkeypatch.setattr(preference_bench.cl, how, maker(how), raising=False)
+    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
+    return bench
+
+
+def test_every_way_of_the_lesson_is_kept_under_a_name_of_its_own():
+    ways = [
+        *results_07.FRONTIER.values(),
+        results_07.START,
+        Way("rloo", kl=0.0, steps=2),
+        Way("rloo", kl=0.0, flawed=True),
+    ]
+    ways += [Way("dpo", clean=True), *(Way("dpo", pairs=n) for n in results_07.SIZES[:-1])]
+    ways += [way.of_seed(1) for way in ways] + [Way("dpo", recipe=(("learning_rate", 1e-3),))]
+    assert len({way.slug for way in ways}) == len(ways)
+
+
+def test_a_change_of_recipe_is_part_of_the_settings():
+    way = Way("dpo", recipe=(("learning_rate", 1e-3),))
+    assert way.settings()["recipe"] == {**RECIPES["dpo"], "learning_rate": 1e-3}
+
+
+def test_all_ways_start_from_the_start_of_their_seed_which_is_made_once(bench):
+    bench.model(Way("dpo", seed=2))
+    bench.model(Way("chosen", seed=2))
+    start, dpo, chosen = bench.made
+    assert [m.how for m in bench.made] == ["finetune", "prefer", "finetune"]
+    assert start.given[0] is bench.gp and dpo.given[0] is start and chosen.given[0] is start
+    assert start.options["seed"] == dpo.options["seed"] == 2 and dpo.options["from_shelf"]
+    assert len(start.given[1]) == preference_bench.ARCHIVE
+
+
+def test_a_policy_is_judged_by_the_reward_model_of_its_seed_or_by_kind_words(bench):
+    bench.model(Way("rloo", kl=0.2, seed=1, steps=2))
+    _, judge, policy = bench.made
+    assert judge.how == "train_reward_model" and judge.options["seed"] == 1 and policy.given[2] is judge
+    assert policy.options["kl"] == 0.2 and policy.options["steps"] == 2 * RECIPES["rloo"]["steps"]
+    flawed = bench.model(Way("rloo", flawed=True, seed=1))
+    assert flawed.given[2] is kind_words and len(bench.made) == 4
+
+
+def test_fewer_pairs_are_spread_over_all_and_clean_labels_are_the_houses(bench):
+    few = bench._pairs(Way("dpo", pairs=64))
+    assert len(few) == 64 and len({pair.desk for pair in few}) == 8
+    assert bench._pairs(Way("dpo")) == bench.train
+    clean = bench._pairs(Way("dpo", clean=True))
+    assert [pair.chosen for pair in clean] == [pair.better for pair in bench.train]
+    assert clean != bench.train
+
+
+def test_a_report_is_kept_and_read_back_without_a_model(bench):
+    way = Way("dpo")
+    first = bench.report(way)
+    made = len(bench.made)
+    bench.learned.clear()
+    assert bench.report(way) == first and len(bench.made) == made > 0
+    parts = bench.taken_apart([first])
+    assert parts["accuracy"] == 0 and parts["faults"]["promise"] == 1.0 and parts["words"] == 6.0
+
+
+def test_curves_and_costs_are_kept(bench):
+    assert bench.curve(Way("rloo"))["curves"] == {"reward": [[1, 2.0]]}
+    assert bench.cost(Way("dpo")) == {"seconds": 1.5, "tokens": 300, "optimizer_bytes": 8}
+    made = len(bench.made)
+    bench.learned.clear()
+    assert bench.cost(Way("dpo"))["tokens"] == 300 and len(bench.made) == made
+
+
+def test_kind_words_are_counted():
+    assert kind_words([None] * 2, ["Thank you kindly, please.", "Go."]) == [3.0, 0.0]
+
+
+def test_students_of_a_script_stand_on_a_shelf_of_their_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_ADAPTERS", "elsewhere")
+    monkeypatch.setenv("COURSE_RECORD", "")
+    keeping.shelf_of_its_own("07")
+    assert os.environ["COURSE_ADAPTERS"].endswith("students/07") and os.environ["COURSE_RECORD"] == "1"
+
+
+def row(accuracy):
+    return {"accuracy": accuracy, "n": 192}
+
+
+def test_the_readme_is_told_of_the_best_dpo_and_of_what_went_wrong_and_nothing_before_that():
+    ways = {name: row(0.5) for name in results_07.FRONTIER} | {"DPO, β = 0.5": row(0.9)}
+    parts = {
+        "start": {"start": row(0.4), "untrained, told the rule": row(0.1)},
+        "frontier": {"ways": ways, "seeds": [0, 1, 2]},
+        "hacking": {"kind words": row(0.02)},
+        "noise": {"cost": [0.1, -0.02, 0.2]},
+    }
+    told = results_07.summary(parts)
+    assert (
+        told["headline"].endswith("DPO, β = 0.5 0.90, RLHF 0.50 (n = 192, 3 seeds)")
+        and "told it 0.10" in told["headline"]
+    )
+    assert len(told["limits"]) == 2 and "0.02" in told["limits"][0] and "-0.02 to 0.20" in told["limits"][1]
+    assert "headline" not in results_07.summary({"start": parts["start"]})
+
+
+def test_every_part_has_a_name_and_the_recipes_come_first():
+    assert results_07.ORDER[0] == "recipes" and len(set(results_07.ORDER)) == len(results_07.ORDER)
+    assert all(f"\n{name}" in results_07.__doc__ for name in results_07.ORDER)
