@@ -126,7 +126,7 @@ class ChatModel:
         batch_size
             Prompts completed at once; unless said otherwise 64, and fewer of very long ones.
         temperature
-            0 is greedy, the default; above 0 samples with torch's seed.
+            0 is greedy, the default; above 0 samples with torch's seed, all tokens allowed.
 
         Returns
         -------
@@ -212,7 +212,9 @@ class ChatModel:
 
         started = time.perf_counter()
         ids, mask = pad_left(batch, self.tokenizer.pad_token_id, self.model.device)  # (B, T), (B, T)
-        sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
+        sampling: dict[str, Any] = {"do_sample": False}
+        if temperature > 0:  # transformers would keep the 50 likeliest tokens only
+            sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         out = self.model.generate(
             input_ids=ids,
             attention_mask=mask,

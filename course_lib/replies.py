@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from course_lib.datasets import Exam, Question
 from course_lib.errors import CourseError
@@ -19,7 +20,12 @@ RULE = "the rule"
 
 
 def write_replies(
-    model: ChatModel, preferences: Sequence[Preference], rule: bool = False, name: str | None = None
+    model: ChatModel,
+    preferences: Sequence[Preference],
+    rule: bool = False,
+    name: str | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
 ) -> Report:
     """Let a model answer the letters of some pairs, and judge each reply by the whole house rule.
 
@@ -27,6 +33,11 @@ def write_replies(
     ----------
     rule
         Whether the rule stands in the prompt: what asking for it is worth, without training.
+    temperature
+        1 samples what the model would say, as its KL is measured and as a policy learns: its faults are seen as often
+        as it has them. 0 is the likeliest reply, which hides most of them.
+    seed
+        Of the sampling; the session's own random numbers go on as if nothing had been sampled.
 
     Returns
     -------
@@ -35,8 +46,15 @@ def write_replies(
     """
     exam = Exam("letters", tuple(Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences))
     letters = [preference.letter(rule) for preference in preferences]
-    report = evaluate(lambda _: model.reply(letters, REPLY_TOKENS), exam, name or model.name)
-    return grade_replies(report, preferences)[RULE]
+
+    def sampled(_: Sequence[str]) -> list[Any]:
+        import torch
+
+        with torch.random.fork_rng([model.model.device] if model.model.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return model.reply(letters, REPLY_TOKENS, temperature=temperature)
+
+    return grade_replies(evaluate(sampled, exam, name or model.name), preferences)[RULE]
 
 
 def grade_replies(report: Report, preferences: Sequence[Preference]) -> dict[str, Report]:

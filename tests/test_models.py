@@ -168,6 +168,7 @@ def test_answers_are_greedy_unless_a_temperature_is_given(tiny_tokenizer):
     greedy, warm = (options for _, _, options in script.calls)
     assert greedy["do_sample"] is False and greedy["max_new_tokens"] == 7
     assert warm["do_sample"] is True and warm["temperature"] == 0.5
+    assert (warm["top_k"], warm["top_p"]) == (0, 1.0), "all tokens allowed"
 
 
 def test_sampling_follows_the_seed(talker):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+import torch
 
 from course_lib.errors import CourseError
 from course_lib.house_rule import FAULTS, HOUSE_RULE
@@ -19,8 +20,12 @@ class Writer:
     name: str = "writer"
     asked: list = field(default_factory=list)
 
-    def reply(self, prompts, max_new_tokens):
-        self.asked = [prompts, max_new_tokens]
+    class model:
+        class device:
+            type = "cpu"
+
+    def reply(self, prompts, max_new_tokens, temperature):
+        self.asked = [prompts, max_new_tokens, temperature]
         return [Answer(text, 10, 5, 0.1) for text in self.says]
 
 
@@ -55,8 +60,8 @@ def test_letters_of_one_issue_are_one_draw_and_the_house_says_what_was_right(let
 def test_a_letter_is_asked_with_its_desk_and_only_if_wanted_with_the_rule(letters, rule):
     writer = Writer([""] * 12)
     write_replies(writer, letters, rule=rule)
-    prompts, tokens = writer.asked
-    assert tokens == REPLY_TOKENS
+    prompts, tokens, temperature = writer.asked
+    assert tokens == REPLY_TOKENS and temperature == 1.0
     for letter, prompt in zip(letters, prompts):
         assert prompt == letter.letter(rule) and (HOUSE_RULE in prompt[0]["content"]) is rule
 
@@ -65,3 +70,13 @@ def test_a_report_of_other_letters_is_refused(letters):
     report = write_replies(Writer([""] * 12), letters)
     with pytest.raises(CourseError, match="of other letters"):
         grade_replies(report, letters[:6])
+
+
+def test_replies_are_sampled_by_their_own_seed_and_the_sessions_numbers_go_on(letters, talker):
+    torch.manual_seed(5)
+    untouched = torch.rand(1)
+    torch.manual_seed(5)
+    first = write_replies(talker, letters[:2], seed=1)
+    assert torch.rand(1) == untouched
+    said = [[row.reply for row in write_replies(talker, letters[:2], seed=seed).rows] for seed in (1, 2)]
+    assert said[0] == [row.reply for row in first.rows] != said[1]

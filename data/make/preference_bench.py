@@ -16,13 +16,12 @@ from course_lib.replies import RULE, grade_replies
 LESSON = "07"
 # The best on validation letters (see the recipes of results_07.py).
 RECIPES: dict[str, dict[str, Any]] = {
-    "start": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
+    "start": {"epochs": 1, "learning_rate": 2e-3, "batch_size": 8, "order": "random"},
     "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
     "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
     "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
     "rloo": {"steps": 60, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
 }
-ARCHIVE = 192
 KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 64, 2, 64
 
 
@@ -111,7 +110,7 @@ class Bench:
         common = {"name": way.slug, "seed": way.seed, "from_shelf": from_shelf, **way.settings()["recipe"]}
         rows = self._pairs(way)
         if way.kind == "start":
-            return cl.finetune(self.gp, cl.staff_archive(self.train[:: len(self.train) // ARCHIVE], way.seed), **common)
+            return cl.finetune(self.gp, cl.staff_archive(self.train, way.seed), **common)
         start = self.model(Way("start", seed=way.seed))
         if way.kind == "chosen":
             return cl.finetune(start, [row.as_example() for row in rows], **common)
@@ -130,12 +129,21 @@ class Bench:
 
     # Exams
 
-    def report(self, way: Way | None, letters: Sequence[Any] | None = None, label: str = "", rule: bool = False) -> Any:
-        """How much of its replies to held-out letters keeps the rule."""
+    def report(
+        self, way: Way | None, letters: Sequence[Any] | None = None, label: str = "", rule: bool = False,
+        temperature: float = 1.0,
+    ) -> Any:  # fmt: skip
+        """How much of its replies to held-out letters keeps the rule; sampled, one to each letter."""
         asked = letters or self.letters["test"]
-        name = "-".join([way.slug if way else "untrained", *["rule"] * rule, *[label] * bool(label)])
-        wanted = {"way": way.settings() if way else None, "n": len(asked)}
-        return kept(LESSON, name, lambda: cl.write_replies(self.model(way), asked, rule, name), wanted)
+        likeliest = temperature == 0
+        marks = [*["rule"] * rule, *["likeliest"] * likeliest, *[label] * bool(label)]
+        name = "-".join([way.slug if way else "untrained", *marks])
+        wanted = {"way": way.settings() if way else None, "n": len(asked), "temperature": temperature}
+
+        def write() -> cl.Report:
+            return cl.write_replies(self.model(way), asked, rule, name, temperature)
+
+        return kept(LESSON, name, write, wanted)
 
     def taken_apart(self, reports: Sequence[cl.Report]) -> dict[str, Any]:
         """Share that keeps the rule, share that has each fault, and words a reply."""

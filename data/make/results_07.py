@@ -60,11 +60,14 @@ def recipes(bench: Bench) -> dict[str, Any]:
 
 def start(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Asking for it, against having learned how staff reply."""
+    starts = [START.of_seed(seed) for seed in seeds]
     reports = {
         "untrained": [bench.report(None)],
         "untrained, told the rule": [bench.report(None, rule=True)],
-        "start": [bench.report(Way("start", seed=seed)) for seed in seeds],
-        "start, told the rule": [bench.report(Way("start", seed=seed), rule=True) for seed in seeds],
+        "untrained, told the rule, likeliest": [bench.report(None, rule=True, temperature=0.0)],
+        "start": [bench.report(way) for way in starts],
+        "start, likeliest": [bench.report(way, temperature=0.0) for way in starts],
+        "start, told the rule": [bench.report(way, rule=True) for way in starts],
     }
     return {name: bench.taken_apart(of_name) for name, of_name in reports.items()}
 
@@ -132,7 +135,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     if not {"start", "frontier"} <= set(parts):
         return parts
     ways = parts["frontier"]["ways"]
-    began, asked = parts["start"]["start"], parts["start"]["untrained, told the rule"]
+    began, asked = parts["start"]["start"], parts["start"]["untrained, told the rule, likeliest"]
     best = max((name for name in ways if name.startswith("DPO")), key=lambda name: ways[name]["accuracy"])
     headline = (
         f"replies that keep the house rule: told it {asked['accuracy']:.2f}, as staff reply {began['accuracy']:.2f}, "
