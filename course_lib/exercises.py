@@ -15,6 +15,7 @@ from course_lib import (  # noqa: F401
     _checks_preferences,
     _checks_raft,
     _checks_rag,
+    _checks_shipping,
     _checks_sql,
     _checks_training,
 )

@@ -13,10 +13,15 @@ from course_lib.models import ChatModel
 from course_lib.preference_data import Preference
 from course_lib.reports import Report
 
-__all__ = ["grade_replies", "write_replies"]
+__all__ = ["grade_replies", "letters_exam", "write_replies"]
 
 REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before
 RULE = "the rule"
+
+
+def letters_exam(preferences: Sequence[Preference]) -> Exam:
+    """The letters of some pairs as an exam, the house's own reply beside each; `grade_replies` judges the report."""
+    return Exam("letters", tuple(Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences))
 
 
 def write_replies(
@@ -44,7 +49,6 @@ def write_replies(
     A report: "exact" is a reply that keeps the rule, F1 is against the reply that the house prefers. Letters of one
     issue are one draw of its intervals. `grade_replies` takes it apart.
     """
-    exam = Exam("letters", tuple(Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences))
     letters = [preference.letter(rule) for preference in preferences]
 
     def sampled(_: Sequence[str]) -> list[Any]:
@@ -54,7 +58,7 @@ def write_replies(
             torch.manual_seed(seed)
             return model.reply(letters, REPLY_TOKENS, temperature=temperature)
 
-    return grade_replies(evaluate(sampled, exam, name or model.name), preferences)[RULE]
+    return grade_replies(evaluate(sampled, letters_exam(preferences), name or model.name), preferences)[RULE]
 
 
 def grade_replies(report: Report, preferences: Sequence[Preference]) -> dict[str, Report]:

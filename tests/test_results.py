@@ -10,10 +10,13 @@ import pytest
 from course_lib.adverse_questions import two_document_questions, undated_questions
 from course_lib.agreements import load_agreements
 from course_lib.datasets import load_exam, load_facts, questions_of
+from course_lib.preference_data import load_preferences
+from course_lib.replies import letters_exam
 from course_lib.reports import Report
 from course_lib.results import load_results, with_interval, with_verdict
 from course_lib.settings import ROOT
 from course_lib.sql import load_sql
+from course_lib.style import load_style, style_exam
 from course_lib.tickets import load_tickets, ticket_exam
 
 RESULTS = ROOT / "data" / "results"
@@ -30,7 +33,8 @@ def asked() -> dict[str, tuple[str, str]]:
     pairs = (sql.validation, sql.values, sql.wordings, sql.combinations, sql.second_schema)
     summaries = [agreement.as_question() for agreement in load_agreements("test")]
     adverse = (undated_questions(facts)[0], two_document_questions(facts))
-    exams = (questions, general.test, general.validation, ticket_exam(load_tickets()), summaries, *adverse, *pairs)
+    written = (ticket_exam(load_tickets()), letters_exam(load_preferences()), style_exam(load_style("test")), summaries)
+    exams = (questions, general.test, general.validation, *written, *adverse, *pairs)
     return {q.id: (q.question, q.answer) for exam in exams for q in exam}
 
 
