@@ -52,13 +52,11 @@ RECIPES: dict[str, Plan] = {
     "in use, reasoning": RAFT,
     "P 0.8, unknown": HONEST,
     "1e-3": replace(DIRECT, recipe={"learning_rate": 1e-3}),
-    "1e-3, reasoning": replace(RAFT, recipe={"learning_rate": 1e-3}),
     "800 examples": replace(DIRECT, n=800),
     "two epochs": replace(DIRECT, recipe={"epochs": 2}),
     "upper layers": replace(DIRECT, recipe={"layers": "upper"}),
     "upper layers, reasoning": replace(RAFT, recipe={"layers": "upper"}),
     "upper layers, P 0.8": replace(DIRECT, p_oracle=0.8, recipe={"layers": "upper"}),
-    "upper layers, 1e-3": replace(DIRECT, recipe={"layers": "upper", "learning_rate": 1e-3}),
     "upper layers, 4e-3": replace(DIRECT, recipe={"layers": "upper", "learning_rate": 4e-3}),
 }
 SUMMARY_RECIPE = {"epochs": 2, "learning_rate": 2e-3, "batch_size": 4, "order": "random"}
