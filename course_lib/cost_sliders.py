@@ -105,13 +105,15 @@ def _described(
         for price in (on.cheapest, max(on.hourly.values()))
     )
     by = sorted(on.hourly, key=lambda name: on.hourly[name])
-    asked = f"{by[0]} to {by[-1]}" if len(by) > 1 else by[0]
+    usd = f"{cheap.usd:,.2f} to {dear.usd:,.2f} USD ({by[0]} to {by[-1]})"
+    if len(by) == 1:
+        usd = f"{cheap.usd:,.2f} USD ({by[0]}, the one price known)"
     return "\n".join(
         [
             f"{model}, {method}, {tokens / 1e6:,.0f} million tokens on {card}",
             f"compute:  {cheap.flops:.2g} FLOPs; {cheap.hours:,.1f} hours of one card at {utilisation:.0%} of its peak",
             f"memory:   {cheap.memory / GB:,.0f} GB: {cheap.cards} card{'s' * (cheap.cards > 1)} of "
             f"{on.memory / GB:.0f} GB",
-            f"money:    {cheap.usd:,.2f} to {dear.usd:,.2f} USD ({asked}); one run, everything ready",
+            f"money:    {usd}; one run, everything ready",
         ]
     )

@@ -15,6 +15,7 @@ from course_lib.datasets import Exam, Question
 from course_lib.errors import CourseError
 from course_lib.grading import grade, token_f1
 from course_lib.models import Answer
+from course_lib.own_results import keep
 from course_lib.reports import Difference, Report, Row, paired_difference, report_table, span
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def evaluate(
     exam: Exam | Sequence[Question],
     name: str | None = None,
 ) -> Report:
-    """Let a candidate sit an exam, and grade it.
+    """Let a candidate sit an exam, and grade it. In a notebook the report is kept: see `cl.own_results`.
 
     Parameters
     ----------
@@ -126,7 +127,9 @@ def evaluate(
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
     title = exam.name if isinstance(exam, Exam) else "exam"
     grader = getattr(exam, "grader", None) or _in_words
-    return Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
+    report = Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
+    keep(report)
+    return report
 
 
 def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> Comparison:

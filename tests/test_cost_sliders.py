@@ -29,7 +29,7 @@ def test_a_model_prints_compute_memory_and_money(capsys):
 def test_more_examples_cost_more_and_a_card_with_one_price_names_it(capsys):
     few, many = (said(capsys, model="7B", examples=n, card="L4")[3] for n in (10_000, 100_000))
     assert float(many.split()[1].replace(",", "")) == pytest.approx(10 * float(few.split()[1]), rel=0.01)
-    assert "(Hugging Face Spaces)" in few
+    assert "(Hugging Face Spaces, the one price known)" in few
 
 
 def test_without_a_model_the_text_says_how_to_do_without_widgets(capsys):
