@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import course_lib as cl
 from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
 from course_lib.likelihoods import kl_from, log_probability
 from course_lib.pairs import pair
-from course_lib.preferences import dpo_loss, prefer
+from course_lib.preferences import PreferenceRecipe, dpo_loss, prefer
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 PAIRS = [
@@ -84,6 +85,12 @@ def test_a_beta_that_is_no_number_above_zero_is_refused(beta, talker):
         prefer(talker, PAIRS, beta=beta)
 
 
+@pytest.mark.parametrize("anchor", [-0.1, float("nan"), "1", True])
+def test_an_anchor_that_is_no_number_from_0_on_is_refused(talker, anchor):
+    with pytest.raises(CourseError, match=r"anchor is .*: it must be a number, 0 or more"):
+        prefer(talker, PAIRS, anchor=anchor)
+
+
 @pytest.mark.parametrize("beta", [0.1, 1.0])
 def test_the_loss_of_one_pair_is_trls_own(beta, talker, tmp_path):
     import torch
@@ -140,6 +147,28 @@ def test_ipo_learns_the_preference_too(talker):
     assert losses(tuned)[0] == pytest.approx((1 / (2 * 0.1)) ** 2), "1 / 2β is what it aims at"
     chosen, rejected, start_chosen, start_rejected = four(tuned, talker)
     assert ((chosen - start_chosen) > (rejected - start_rejected)).all()
+
+
+def test_an_anchor_keeps_the_chosen_reply_likely_and_the_preference(talker):
+    free, anchored = (prefer(talker, PAIRS, anchor=anchor, **QUICK) for anchor in (0.0, 1.0))
+    assert (four(anchored, talker)[0] > four(free, talker)[0]).all(), "the chosen replies"
+    assert curve(anchored, "accuracy")[-1] == 1
+    assert losses(anchored)[0] > losses(free)[0] + 1, "two losses are summed"
+
+
+def test_without_an_anchor_a_call_has_the_key_that_it_had():
+    recipe = PreferenceRecipe(
+        method="lora",
+        epochs=1,
+        learning_rate=1e-3,
+        batch_size=1,
+        rank=4,
+        layers="all",
+        seed=0,
+        objective="dpo",
+        beta=0.1,
+    )
+    assert "anchor" not in recipe.hashed() and replace(recipe, anchor=0.5).hashed()["anchor"] == 0.5
 
 
 def test_a_larger_beta_stays_nearer_to_the_start(talker):
@@ -281,7 +310,14 @@ def test_a_recorded_run_is_replayed_after_three_real_steps(talker, session, at_s
     assert curve(replayed, "margin") == pytest.approx(curve(made, "margin"), abs=1e-4)
     ids = torch.tensor([made.encode("My cup leaks")])
     assert torch.allclose(replayed.model(ids).logits, made.model(ids).logits, atol=0.2), "stored in bf16"
-    for changed in ({"beta": 0.2}, {"method": "ipo"}, {"seed": 3}, {"pairs": PAIRS[::-1]}, {"pairs": PAIRS[:-1]}):
+    for changed in (
+        {"beta": 0.2},
+        {"anchor": 0.5},
+        {"method": "ipo"},
+        {"seed": 3},
+        {"pairs": PAIRS[::-1]},
+        {"pairs": PAIRS[:-1]},
+    ):
         with pytest.raises(CourseError, match="no stored adapter was made by exactly this call"):
             prefer(talker, **{"pairs": PAIRS, "name": "house style", **QUICK, **changed})
     session()

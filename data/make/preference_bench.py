@@ -35,6 +35,8 @@ class Way:
         One of `RECIPES`.
     beta, kl
         How strongly DPO, and a policy, are held to the start.
+    anchor
+        How much plain fine-tuning on the chosen replies counts besides, in DPO.
     pairs
         How many pairs it learns from; for a policy, how many its reward model did.
     steps
@@ -49,6 +51,7 @@ class Way:
 
     kind: str
     beta: float = 0.1
+    anchor: float = 0.0
     kl: float = 0.05
     pairs: int = 576
     steps: int = 1
@@ -64,7 +67,10 @@ class Way:
     @property
     def slug(self) -> str:
         """As in the names of files."""
-        said = {"dpo": [f"beta-{self.beta}"], "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)]}
+        said = {
+            "dpo": [f"beta-{self.beta}", *[f"anchor-{self.anchor}"] * (self.anchor > 0)],
+            "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)],
+        }
         marks = [*said.get(self.kind, []), *["kind-words"] * self.flawed, *["clean"] * self.clean]
         marks += [f"{self.pairs}-pairs"] * (self.pairs != 576) + [f"{key}-{value}" for key, value in self.recipe]
         return "-".join([self.kind.replace(" ", "-"), *marks, f"seed-{self.seed}"])
@@ -115,7 +121,7 @@ class Bench:
         if way.kind == "chosen":
             return cl.finetune(start, [row.as_example() for row in rows], **common)
         if way.kind == "dpo":
-            return cl.prefer(start, [row.as_pair() for row in rows], beta=way.beta, **common)
+            return cl.prefer(start, [row.as_pair() for row in rows], beta=way.beta, anchor=way.anchor, **common)
         if way.kind == "reward model":
             return cl.train_reward_model(start, [row.as_pair() for row in rows], **common)
         reward = kind_words if way.flawed else self.model(Way("reward model", pairs=way.pairs, seed=way.seed))

@@ -33,10 +33,12 @@ SIZES = (64, 144, 288, 576)
 START = Way("start")
 CHOSEN = Way("chosen")
 DPO = Way("dpo", beta=0.1)
+ANCHORED = Way("dpo", beta=0.1, anchor=0.5)
 RLHF = Way("rloo", kl=0.05)
 FRONTIER: dict[str, Way] = {
     "fine-tuned on the chosen": CHOSEN,
     **{f"DPO, β = {beta}": Way("dpo", beta=beta) for beta in BETAS},
+    f"DPO with an anchor, β = {ANCHORED.beta}": ANCHORED,
     **{f"RLHF, KL × {kl}": Way("rloo", kl=kl) for kl in STRENGTHS},
 }
 
@@ -45,14 +47,22 @@ def recipes(bench: Bench) -> dict[str, Any]:
     """Each recipe on validation letters, seed 0."""
     ways = {
         "chosen": [{}, {"learning_rate": 5e-4}, {"epochs": 2}],
-        "dpo": [{}, {"learning_rate": 2e-4}, {"learning_rate": 1e-3}],
+        "dpo": [
+            {},
+            {"learning_rate": 1e-3},
+            {"learning_rate": 2e-3},
+            {"anchor": 0.5},
+            {"anchor": 0.5, "learning_rate": 2e-3},
+        ],
         "rloo": [{}, {"learning_rate": 5e-4}, {"learning_rate": 1e-3}],
     }
     letters = bench.letters["validation"]
     found = {"start": figures(bench.report(START, letters, "validation"))}
     for kind, changes in ways.items():
         for change in changes:
-            way = Way(kind, recipe=tuple(sorted(change.items())))
+            way = Way(
+                kind, anchor=change.get("anchor", 0.0), recipe=tuple((k, v) for k, v in change.items() if k != "anchor")
+            )
             name = ", ".join([kind, *(f"{key} {value}" for key, value in change.items())])
             found[name] = figures(bench.report(way, letters, "validation")) | {"kl": bench.kl(way)["kl"]}
     return found
