@@ -100,7 +100,7 @@ _HOME = {
     "choosing": ["Advice", "Case", "advise", "load_cases"],
     "advising": ["advisor"],
     "comparison": ["comparison_table"],
-    "own_results": ["own_results"],
+    "kept_reports": ["own_results"],
     "results": ["load_results", "with_interval", "with_verdict"],
     "prompting": ["FewShot", "Instructed"],
     "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],

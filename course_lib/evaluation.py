@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from course_lib.datasets import Exam, Question
 from course_lib.errors import CourseError
 from course_lib.grading import grade, token_f1
+from course_lib.kept_reports import keep
 from course_lib.models import Answer
-from course_lib.own_results import keep
 from course_lib.reports import Difference, Report, Row, paired_difference, report_table, span
 
 if TYPE_CHECKING:

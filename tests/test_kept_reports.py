@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from course_lib import own_results as module
+from course_lib import kept_reports as module
 from course_lib.datasets import Exam, Question
 from course_lib.evaluation import evaluate
-from course_lib.own_results import own_results
+from course_lib.kept_reports import own_results
 
 EXAM = Exam("towns", tuple(Question(f"q{i}", f"Town {i}?", f"{i}7", fact=f"q{i}") for i in range(4)))
 
