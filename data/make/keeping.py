@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import time
@@ -79,6 +80,14 @@ def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[f
     a, b = (pooled([*reports] * (n if len(reports) == 1 else 1)) for reports in (some, others))
     found = cl.paired_difference(a, b)
     return [round(x, 4) for x in (found.value, found.low, found.high)]
+
+
+def asked_for(description: str, parts: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks of a script with seeds: `only` (parts) and `seeds`; all, unless it says less."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to measure")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    return parser.parse_args()
 
 
 def measure_parts(

@@ -22,12 +22,11 @@ training are compared with one another: let nothing else run beside `examples`.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from keeping import difference, figures, kept, measure_parts, of_seeds
+from keeping import asked_for, difference, figures, kept, measure_parts, of_seeds
 from reading_bench import LESSON, Bench, K, Plan
 
 import course_lib as cl
@@ -295,10 +294,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER, help="parts to measure")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
+    options = asked_for(__doc__, ORDER)
     bench = Bench()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),

@@ -19,11 +19,10 @@ Every report goes to `data/results/07/`, what the lesson and the README quote to
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keeping import difference, figures, measure_parts, of_seeds
+from keeping import asked_for, difference, figures, measure_parts, of_seeds
 from preference_bench import LESSON, Bench, Way
 
 ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
@@ -166,10 +165,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER, help="parts to measure")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
+    options = asked_for(__doc__, ORDER)
     bench = Bench()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),
