@@ -36,7 +36,8 @@ def torch_says(monkeypatch):
     """Pretend on the level of torch: what the CPU can do, and whether there is CUDA."""
     import torch
 
-    def pretend(avx512_bf16=False, amx=False, cuda=False):
+    def pretend(avx512_bf16=False, amx=False, cuda=False, cpu_name="AMD EPYC"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": cpu_name} if cpu_name else {})
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
@@ -106,9 +107,16 @@ def test_an_unknown_profile_is_refused(profile):
 
 @pytest.mark.parametrize(
     ("cpu", "bf16"),
-    [({}, False), ({"avx512_bf16": True}, True), ({"amx": True}, True), ({"avx512_bf16": True, "amx": True}, True)],
+    [
+        ({}, False),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": True, "cpu_name": ""}, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False),
+        ({"avx512_bf16": True, "amx": True, "cpu_name": "Intel Xeon"}, True),
+        ({"amx": True}, True),
+    ],
 )
-def test_bf16_on_a_cpu_needs_avx512_bf16_or_amx(torch_says, cpu, bf16):
+def test_bf16_on_a_cpu_needs_amx_or_the_avx512_bf16_of_amd(torch_says, cpu, bf16):
     torch_says(**cpu)
     assert detect_machine() == Machine(cpu_bf16=bf16)
 
