@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
 import keeping
 import preference_bench
 import results_07
-from preference_bench import RECIPES, Bench, Way, kind_words
+from preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
 
 from course_lib.models import Answer
 from course_lib.preference_data import load_preferences
@@ -63,8 +63,9 @@ def test_every_way_of_the_lesson_is_kept_under_a_name_of_its_own():
         Way("rloo", kl=0.0, steps=2),
         Way("rloo", kl=0.0, flawed=True),
     ]
-    ways += [Way("dpo", clean=True), *(Way("dpo", pairs=n) for n in results_07.SIZES[:-1])]
-    ways += [way.of_seed(1) for way in ways] + [Way("dpo", recipe=(("learning_rate", 1e-3),))]
+    ways += [Way("dpo", clean=True), *(Way("dpo", pairs=n) for n in results_07.SIZES if n != PAIRS)]
+    ways += results_07.RECIPES.values()
+    ways += [way.of_seed(1) for way in ways]
     assert len({way.slug for way in ways}) == len(ways)
 
 
@@ -95,8 +96,9 @@ def test_a_policy_is_judged_by_the_reward_model_of_its_seed_or_by_kind_words(ben
 def test_fewer_pairs_are_spread_over_all_and_clean_labels_are_the_houses(bench):
     few = bench._pairs(Way("dpo", pairs=64))
     assert len(few) == 64 and len({pair.desk for pair in few}) == 8
-    assert bench._pairs(Way("dpo")) == bench.train
-    clean = bench._pairs(Way("dpo", clean=True))
+    assert bench._pairs(Way("dpo", pairs=len(bench.train))) == bench.train
+    assert len(bench._pairs(Way("dpo"))) == PAIRS
+    clean = bench._pairs(Way("dpo", clean=True, pairs=len(bench.train)))
     assert [pair.chosen for pair in clean] == [pair.better for pair in bench.train]
     assert clean != bench.train
 

@@ -20,8 +20,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
     "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
     "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
-    "rloo": {"steps": 60, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
+    "rloo": {"steps": 40, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
 }
+PAIRS = 288  # half of them: all ways learn from the same, in half of the time
 KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 64, 2, 64
 
 
@@ -53,7 +54,7 @@ class Way:
     beta: float = 0.1
     anchor: float = 0.0
     kl: float = 0.05
-    pairs: int = 576
+    pairs: int = PAIRS
     steps: int = 1
     flawed: bool = False
     clean: bool = False
@@ -72,7 +73,7 @@ class Way:
             "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)],
         }
         marks = [*said.get(self.kind, []), *["kind-words"] * self.flawed, *["clean"] * self.clean]
-        marks += [f"{self.pairs}-pairs"] * (self.pairs != 576) + [f"{key}-{value}" for key, value in self.recipe]
+        marks += [f"{self.pairs}-pairs"] * (self.pairs != PAIRS) + [f"{key}-{value}" for key, value in self.recipe]
         return "-".join([self.kind.replace(" ", "-"), *marks, f"seed-{self.seed}"])
 
     def settings(self) -> dict[str, Any]:

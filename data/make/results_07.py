@@ -40,30 +40,30 @@ FRONTIER: dict[str, Way] = {
     f"DPO with an anchor, β = {ANCHORED.beta}": ANCHORED,
     **{f"RLHF, KL × {kl}": Way("rloo", kl=kl) for kl in STRENGTHS},
 }
+# Names to ways: what the recipes of `preference_bench.py` were chosen among, and the lesson's few pairs.
+RECIPES: dict[str, Way] = {
+    **{f"chosen, {rate:g}": Way("chosen", recipe=(("learning_rate", rate),)) for rate in (1e-3, 2e-3)},
+    **{
+        f"DPO, {pairs} pairs, {rate:g}, anchor {anchor}": Way(
+            "dpo", pairs=pairs, anchor=anchor, recipe=(("learning_rate", rate),)
+        )
+        for pairs, rate, anchor in (
+            (96, 2e-3, 0.0), (96, 1e-3, 0.0), (96, 2e-3, 0.5), (96, 2e-3, 1.0),
+            (288, 5e-4, 0.0), (288, 1e-3, 0.0), (288, 1e-3, 0.5),
+        )
+    },
+    **{f"RLHF, {rate:g}": Way("rloo", recipe=(("learning_rate", rate),)) for rate in (5e-4, 1e-3, 2e-3)},
+}  # fmt: skip
 
 
 def recipes(bench: Bench) -> dict[str, Any]:
     """Each recipe on validation letters, seed 0."""
-    ways = {
-        "chosen": [{}, {"learning_rate": 5e-4}, {"epochs": 2}],
-        "dpo": [
-            {},
-            {"learning_rate": 1e-3},
-            {"learning_rate": 2e-3},
-            {"anchor": 0.5},
-            {"anchor": 0.5, "learning_rate": 2e-3},
-        ],
-        "rloo": [{}, {"learning_rate": 5e-4}, {"learning_rate": 1e-3}],
-    }
     letters = bench.letters["validation"]
     found = {"start": figures(bench.report(START, letters, "validation"))}
-    for kind, changes in ways.items():
-        for change in changes:
-            way = Way(
-                kind, anchor=change.get("anchor", 0.0), recipe=tuple((k, v) for k, v in change.items() if k != "anchor")
-            )
-            name = ", ".join([kind, *(f"{key} {value}" for key, value in change.items())])
-            found[name] = figures(bench.report(way, letters, "validation")) | {"kl": bench.kl(way)["kl"]}
+    for name, way in RECIPES.items():
+        report = bench.report(way, letters, "validation")
+        words = sum(len(row.reply.split()) for row in report.rows) / report.n
+        found[name] = figures(report) | {"words": round(words, 1), "kl": bench.kl(way)["kl"]}
     return found
 
 
@@ -102,7 +102,7 @@ def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 def pairs(bench: Bench) -> dict[str, Any]:
     """DPO over the number of pairs, seed 0; each as many steps as it has pairs for."""
-    return {str(n): figures(bench.report(DPO if n == SIZES[-1] else Way("dpo", beta=0.1, pairs=n))) for n in SIZES}
+    return {str(n): figures(bench.report(Way("dpo", beta=0.1, pairs=n))) for n in SIZES}
 
 
 def noise(bench: Bench) -> dict[str, Any]:
