@@ -156,6 +156,23 @@ def test_the_embedding_model_of_lesson_05_is_trained_as_was_best_on_validation_q
     assert used == {name: best[name] for name in used}
 
 
+def test_the_summary_of_lesson_06_says_what_its_reports_say():
+    summary = load_results("06")
+    stems = {"RAFT": "RAFT", "RAFT without reasoning": "RAFT-without-reasoning", "form only": "form-only",
+             "form only without reasoning": "form-only-without-reasoning", "DSF": "DSF"}  # fmt: skip
+    asked_at = {" + RAG": "rag-k-4", ", right page": "page", "": "closed"}
+    for name, figures in summary["arms"]["arms"].items():
+        arm, exam = next((name.removesuffix(end), how) for end, how in asked_at.items() if name.endswith(end))
+        files = [f"base-{exam}"] if arm == "base" else [f"{stems[arm]}-seed-{seed}-{exam}" for seed in (0, 1, 2)]
+        reports = [Report.load(RESULTS / "06" / f"{file}.json") for file in files]
+        assert figures["seeds"] == [round(report.accuracy, 4) for report in reports], name
+        assert figures["n"] == sum(report.n for report in reports), name
+    for desk, row in summary["robust"]["RAFT"].items():
+        stem = f"RAFT-without-reasoning-seed-0-desk-{desk.replace(' ', '-').replace(',', '')}"
+        report = Report.load(RESULTS / "06" / f"{stem}.json")
+        assert (row["accuracy"], row["unknown"]) == (round(report.accuracy, 4), round(report.unknown, 4)), desk
+
+
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))
 def test_a_lesson_with_results_has_a_headline(lesson: str):
     assert json.loads((RESULTS / f"{lesson}.json").read_text(encoding="utf-8"))["headline"]

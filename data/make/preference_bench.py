@@ -20,7 +20,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
     "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
     "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
-    "rloo": {"steps": 40, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
+    "rloo": {"steps": 30, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
 }
 PAIRS = 288  # half of them: all ways learn from the same, in half of the time
 KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 64, 2, 64

@@ -88,8 +88,30 @@ def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
         "arms": {name: of_seeds(reports) for name, reports in found.items()},
         "differences": {f"{a} minus {b}": difference(found[a], found[b]) for a, b in pairs},
         "found": {k: round(_ranking(bench, bench.exam).recall(k), 4) for k in (1, 2, 3, 4, 6)},
+        "told from": {name: _told_from(bench, found[name]) for name in found if name.endswith("+ RAG")},
         "seeds": list(seeds),
     }
+
+
+def _told_from(bench: Bench, reports: Sequence[cl.Report]) -> dict[str, float]:
+    """Shares of all answers: the right ones, and the page on the desk that each wrong one rests on."""
+    golden = cl.golden_passages(bench.exam, bench.shelf)
+    rows = [row for report in reports for row in cl.ground(report, bench.shelf.passages(), golden).rows]
+    counts = dict.fromkeys(("right", "the other edition", "another page", "the right page", "no page"), 0)
+    for row in rows:
+        page = golden[row.row.question][0].id
+        if row.right or row.cited_right or not row.cited:
+            counts["right" if row.right else "the right page" if row.cited_right else "no page"] += 1
+        else:
+            document, right = row.cited.split("#")[0], page.split("#")[0]
+            edition = document != right and _undated(document) == _undated(right)
+            counts["the other edition" if edition else "another page"] += 1
+    return {kind: round(count / len(rows), 4) for kind, count in counts.items()}
+
+
+def _undated(document: str) -> str:
+    """A document's id without the year, which is all that the ids of two editions differ in."""
+    return document.rsplit("-", 1)[0]
 
 
 def _ranking(bench: Bench, exam: cl.Exam) -> cl.Ranking:
@@ -107,6 +129,8 @@ def over_k(bench: Bench) -> dict[str, Any]:
     ranking = _ranking(bench, bench.short)
     return {name: {str(k): figures(report) for k, report in rows.items()} for name, rows in reports.items()} | {
         "found": {str(k): round(ranking.recall(k), 4) for k in KS},
+        f"k = {K} minus k = 1": {name: difference([rows[K]], [rows[1]]) for name, rows in reports.items()},
+        f"RAFT minus form only, k = {K} and 1": difference([reports["RAFT"][K]], [reports["form only"][1]]),
     }
 
 
