@@ -136,8 +136,7 @@ def over_k(bench: Bench) -> dict[str, Any]:
 
 def robust(bench: Bench) -> dict[str, Any]:
     """What the passages are made to do to three readers."""
-    exam = bench.exam.about(60, wordings=1)
-    asked = list(exam)
+    exam, asked = bench.short, list(bench.short)
     golden = cl.golden_passages(exam, bench.shelf)
     four = adverse_pages.look_alikes(asked, bench.shelf, golden, K)
     rival = adverse_pages.rivals(exam)
