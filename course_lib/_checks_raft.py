@@ -76,17 +76,17 @@ def _leak(attempt: Any, *, pages: Mapping[str, Sequence[Passage]], examined: Col
 
 
 @register("06-budget", names="choice")
-def _budget(attempt: Any, *, scores: Mapping[tuple[str, int], float], seconds: Mapping[tuple[str, int], float],
-            budget: float) -> Verdict:  # fmt: skip
+def _budget(attempt: Any, *, scores: Mapping[tuple[str, int], float], tokens: Mapping[tuple[str, int], int],
+            budget: int) -> Verdict:  # fmt: skip
     choice = tuple(attempt) if isinstance(attempt, (list, tuple)) else attempt
     if choice not in scores:
         return Verdict(False, f"Name an arm and a number of examples out of the table, such as {next(iter(scores))}.")
-    within = {key: score for key, score in scores.items() if seconds[key] <= budget}
+    within = {key: score for key, score in scores.items() if tokens[key] <= budget}
     best = max(within.values())
     if choice not in within:
-        return Verdict(False, f"That trains for {seconds[choice]:.0f} s, and you have {budget:.0f}.")
+        return Verdict(False, f"That trains on {tokens[choice]:,} tokens, and you have {budget:,}.")
     if scores[choice] < best - 0.02:
         cheaper = max(within, key=lambda key: within[key])
         more = "another arm" if cheaper[0] != choice[0] else "another number of examples"
-        return Verdict(False, f"It fits, at {scores[choice]:.2f} right. For the same money {more} does better.")
-    return Verdict(True, f"Yes. {scores[choice]:.2f} right for {seconds[choice]:.0f} s of training.")
+        return Verdict(False, f"It fits, at {scores[choice]:.2f} right. For the same tokens {more} does better.")
+    return Verdict(True, f"Yes. {scores[choice]:.2f} right for {tokens[choice]:,} tokens of training.")

@@ -25,17 +25,17 @@ SCORES = {
     ("form only", 400): 0.5,
     ("form only", 800): 0.52,
 }
-SECONDS = {
-    ("RAFT", 50): 40,
-    ("RAFT", 400): 300,
-    ("form only", 50): 12,
-    ("form only", 400): 100,
-    ("form only", 800): 210,
+TOKENS = {
+    ("RAFT", 50): 15_000,
+    ("RAFT", 400): 120_000,
+    ("form only", 50): 6_000,
+    ("form only", 400): 48_000,
+    ("form only", 800): 96_000,
 }
 CONTEXT = {
     "06-example": {"question": QUESTION, "answer": ANSWER, "golden": GOLDEN, "others": OTHERS},
     "06-leak": {"pages": PAGES, "examined": {"leave-2039", "leave-2042", "gifts"}},
-    "06-budget": {"scores": SCORES, "seconds": SECONDS, "budget": 120.0},
+    "06-budget": {"scores": SCORES, "tokens": TOKENS, "budget": 50_000},
 }
 
 
@@ -89,7 +89,7 @@ WRONG = [
     ("06-leak", {"leave-2042"}, "1 more are missing"),
     ("06-leak", set(), "2 more are missing"),
     ("06-budget", "RAFT", "Name an arm and a number"),
-    ("06-budget", ("RAFT", 400), "trains for 300 s, and you have 120"),
+    ("06-budget", ("RAFT", 400), "trains on 120,000 tokens, and you have 50,000"),
     ("06-budget", ("form only", 50), "another number of examples does better"),
     ("06-budget", ("RAFT", 50), "another arm does better"),
 ]
