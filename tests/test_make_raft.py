@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
 import keeping
 import reading_bench
 import results_06
-from keeping import difference, of_seeds
+from keeping import difference, of_seeds, over_seeds
 from reading_bench import Bench, Plan
 
 from course_lib import raft
@@ -131,6 +131,21 @@ def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_eac
     joined = of_seeds([right, half])
     assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 12
     assert difference([right, right], [half])[0] == 0.5
+
+
+def test_students_that_differ_make_the_mean_over_seeds_less_sure_than_the_questions_do():
+    asked = list(exam_of(FACTS))
+    reports = [
+        evaluate(lambda _, good=good: [q.answer if i < good else "no" for i, q in enumerate(asked)], asked, "some")
+        for good in (6, 3, 4)
+    ]
+    none = evaluate(lambda _: ["no" for _ in asked], asked, "none")
+    found = over_seeds(reports, [none] * 3)
+    assert [value for value, _, _ in found["seeds"]] == [1.0, 0.5, 0.6667]
+    # by hand: mean 0.7222, sd 0.2546, t(2) = 4.303: 0.7222 -/+ 4.303 * 0.2546 / sqrt(3)
+    assert found["mean"] == pytest.approx([0.7222, 0.0899, 1.3546], abs=2e-3)
+    with pytest.raises(ValueError):
+        over_seeds(reports, [none])
 
 
 @pytest.mark.parametrize("part", ["plain", "distractors", "hard"])

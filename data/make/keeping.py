@@ -82,6 +82,25 @@ def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[f
     return [round(x, 4) for x in (found.value, found.low, found.high)]
 
 
+def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
+    """Accuracy of one arm minus another's, for each seed by itself, and the mean with what seeds differ by.
+
+    `difference` asks how other questions would have come out for these very students; `mean` (Student's t, one value a
+    seed) asks how other students would.
+
+    Returns
+    -------
+    `seeds`: [value, low, high] of each; `mean`: the same.
+    """
+    from scipy import stats
+
+    apart = [difference([a], [b]) for a, b in zip(some, others, strict=True)]
+    values = [value for value, _, _ in apart]
+    mean = sum(values) / len(values)
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=stats.sem(values))
+    return {"seeds": apart, "mean": [round(float(end), 4) for end in (mean, low, high)]}
+
+
 def asked_for(description: str, parts: Sequence[str]) -> argparse.Namespace:
     """What the command line asks of a script with seeds: `only` (parts) and `seeds`; all, unless it says less."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -7,6 +7,7 @@ importance:
 
 recipes     learning rates, layers, P and forms on validation questions: what all other parts use is chosen by these
 arms        every student on the questions about editions, three seeds: closed book, RAG, and what was studied for it
+seeds       five students who learned form only and five of RAFT: how much do students differ?
 k           RAFT, the arm that learned form only, and no training, at k from 1 to 6
 robust      the right passage missing, contradicted, moved about, and orders in a passage
 examples    50 to 800 examples, with distractors and without
@@ -26,13 +27,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from keeping import asked_for, difference, figures, kept, measure_parts, of_seeds
-from reading_bench import LESSON, Bench, K, Plan
+from keeping import asked_for, difference, figures, kept, measure_parts, of_seeds, over_seeds
+from reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
 
 import course_lib as cl
 from course_lib import adverse_pages, agreements, grounding
 
-ORDER = ("recipes", "arms", "k", "robust", "examples", "plain", "p", "distractors", "hard", "hybrid")
+ORDER = ("recipes", "arms", "seeds", "k", "robust", "examples", "plain", "p", "distractors", "hard", "hybrid")
 # The lesson's words: RAFT reasons, as in the paper; what differs from it is named.
 RAFT = Plan("RAFT", reasoning=True)
 DIRECT = Plan("RAFT without reasoning")
@@ -45,6 +46,8 @@ SIZES = (50, 100, 200, 400, 800)
 SHARES = (0.0, 0.4, 0.6, 0.8, 1.0)
 # One of the sizes: what differs in one thing only is compared at half of the examples, in half of the time.
 SWEPT = 200
+# What distractors teach differs from student to student more than from question to question.
+STUDENTS = 5
 # Names to what each changes of the recipe in use.
 RECIPES: dict[str, Plan] = {
     "in use": DIRECT,
@@ -122,11 +125,21 @@ def _sized(plan: Plan, n: int) -> Plan:
     return plan if n == plan.n else replace(plan, name=f"{plan.name}, {n} examples", n=n)
 
 
+def students(bench: Bench) -> dict[str, Any]:
+    """What distractors teach, by student: RAFT minus form only with each seed, and their mean."""
+    plans = {"RAFT": DIRECT, "form only": FORM_DIRECT}
+    reports = {name: [bench.rag(replace(plan, seed=s)) for s in range(STUDENTS)] for name, plan in plans.items()}
+    found: dict[str, Any] = {name: of_seeds(rows) for name, rows in reports.items()}
+    base = [bench.rag(None)] * STUDENTS
+    found["RAFT minus form only"] = over_seeds(reports["RAFT"], reports["form only"])
+    return found | {f"{name} minus base": over_seeds(rows, base) for name, rows in reports.items()}
+
+
 def over_k(bench: Bench) -> dict[str, Any]:
-    """Accuracy at each k, one wording of each fact, seed 0."""
+    """Accuracy at each k, seed 0."""
     students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
-    reports = {name: {k: bench.rag(plan, k, bench.short) for k in KS} for name, plan in students.items()}
-    ranking = _ranking(bench, bench.short)
+    reports = {name: {k: bench.rag(plan, k) for k in KS} for name, plan in students.items()}
+    ranking = _ranking(bench, bench.exam)
     return {name: {str(k): figures(report) for k, report in rows.items()} for name, rows in reports.items()} | {
         "found": {str(k): round(ranking.recall(k), 4) for k in KS},
         f"k = {K} minus k = 1": {name: difference([rows[K]], [rows[1]]) for name, rows in reports.items()},
@@ -175,7 +188,7 @@ def examples(bench: Bench) -> dict[str, Any]:
         measured[name] = {}
         for n in sorted(SIZES, key=lambda n: abs(n - plan.n)):
             sized = _sized(plan, n)
-            report = bench.rag(sized, K, bench.short)
+            report = bench.rag(sized)
             measured[name][str(n)] = figures(report) | {"tokens": bench.training(sized)["tokens"]}
         measured[name] = {str(n): measured[name][str(n)] for n in SIZES}
     return measured
@@ -210,12 +223,14 @@ def shares(bench: Bench) -> dict[str, Any]:
 
 def distractors(bench: Bench) -> dict[str, Any]:
     """Each number of distractors in training, at each k. Every example has its golden passage."""
-    measured = {}
+    reports = {}
     for n in range(5):
         plan = _sized(DIRECT if n else FORM_DIRECT, SWEPT)
         plan = plan if n == plan.distractors else replace(plan, name=f"{n} distractors", distractors=n)
-        measured[str(n)] = {str(k): figures(bench.rag(plan, k, bench.short)) for k in (1, 2, K, 6)}
-    return measured
+        reports[n] = {k: bench.rag(plan, k, bench.short) for k in (1, 2, K, 6)}
+    measured: dict[str, Any] = {str(n): {str(k): figures(r) for k, r in row.items()} for n, row in reports.items()}
+    some, none = ([reports[n][k] for k in (2, K, 6)] for n in (DISTRACTORS, 0))
+    return {"at": measured, f"{DISTRACTORS} minus 0, several passages": difference(some, none)}
 
 
 def hard(bench: Bench) -> dict[str, Any]:
@@ -318,6 +333,7 @@ def main() -> None:
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),
         "arms": lambda: arms(bench, options.seeds),
+        "seeds": lambda: students(bench),
         "k": lambda: over_k(bench),
         "robust": lambda: robust(bench),
         "examples": lambda: examples(bench),
