@@ -156,6 +156,7 @@ def test_the_embedding_model_of_lesson_05_is_trained_as_was_best_on_validation_q
     assert used == {name: best[name] for name in used}
 
 
+@pytest.mark.skipif(not (RESULTS / "06.json").exists(), reason="lesson 06 is not measured yet")
 def test_the_summary_of_lesson_06_says_what_its_reports_say():
     summary = load_results("06")
     stems = {"RAFT": "RAFT", "RAFT without reasoning": "RAFT-without-reasoning", "form only": "form-only",
