@@ -17,6 +17,7 @@ from course_lib import raft
 from course_lib.datasets import Exam, Fact, Question
 from course_lib.documents import Document
 from course_lib.evaluation import evaluate
+from course_lib.models import Answer
 from course_lib.retrieval import Index
 from course_lib.stores import FaissStore
 
@@ -42,8 +43,6 @@ class Trained:
         seconds, tokens, losses = 1.5, 300, ((1, 2.0),)
 
     def reply(self, prompts, max_new_tokens=64):
-        from course_lib.models import Answer
-
         return [Answer(" ".join(p.partition(" pays ")[2].split()[:2]), 10, 2) for p in prompts]
 
     def answer(self, questions):
@@ -146,6 +145,26 @@ def test_students_that_differ_make_the_mean_over_seeds_less_sure_than_the_questi
     assert found["mean"] == pytest.approx([0.7222, 0.0899, 1.3546], abs=2e-3)
     with pytest.raises(ValueError):
         over_seeds(reports, [none])
+
+
+def test_a_wrong_answer_is_told_from_the_other_edition_only_if_it_is_of_another_document_of_that_name(bench):
+    page = Document(
+        "town0-2039", "town0-2039", "The town0-2039 pays 07 crowns. " + "It always did so. " * 60 + "Bells: 99."
+    )
+    others = [Document(f.source, f.source, f"{f.sentence} It always did so.") for f in FACTS[1:]]
+    bench.index = bench.shelf = index = Index(bench.index.embedder, FaissStore())
+    index.add(page, *others)
+    bench.exam = exam_of(FACTS[:1])
+    shown = index.passages()
+    assert sum(passage.source == page.id for passage in shown) > 1, "a document of several passages"
+
+    def told(reply):
+        answers = lambda _: [Answer(reply, 10, 2, sources=tuple(shown))]  # noqa: E731
+        found = results_06._told_from(bench, [evaluate(answers, bench.exam, "told")])
+        return next(kind for kind, share in found.items() if share)
+
+    assert told("07 crowns") == "right" and told("17 crowns") == "the other edition"
+    assert told("27 crowns") == "another page" and told("Bells: 99") == "another page" and told("xyz") == "no page"
 
 
 @pytest.mark.parametrize("part", ["plain", "distractors", "hard"])

@@ -23,6 +23,7 @@ costs is told in tokens, which other work on the machine does not change.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -99,17 +100,20 @@ def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 def _told_from(bench: Bench, reports: Sequence[cl.Report]) -> dict[str, float]:
     """Shares of all answers: the right ones, and the page on the desk that each wrong one rests on."""
     golden = cl.golden_passages(bench.exam, bench.shelf)
+    documents = {passage.id: passage.source for passage in bench.shelf.passages()}
+
+    def kind(row: grounding.GroundedRow) -> str:
+        if row.right or row.cited_right:
+            return "right" if row.right else "the right page"
+        if not row.cited:
+            return "no page"
+        cited, right = documents[row.cited], golden[row.row.question][0].source
+        return "the other edition" if cited != right and _undated(cited) == _undated(right) else "another page"
+
     rows = [row for report in reports for row in cl.ground(report, bench.shelf.passages(), golden).rows]
-    counts = dict.fromkeys(("right", "the other edition", "another page", "the right page", "no page"), 0)
-    for row in rows:
-        page = golden[row.row.question][0].id
-        if row.right or row.cited_right or not row.cited:
-            counts["right" if row.right else "the right page" if row.cited_right else "no page"] += 1
-        else:
-            document, right = row.cited.split("#")[0], page.split("#")[0]
-            edition = document != right and _undated(document) == _undated(right)
-            counts["the other edition" if edition else "another page"] += 1
-    return {kind: round(count / len(rows), 4) for kind, count in counts.items()}
+    counts = Counter(map(kind, rows))
+    kinds = ("right", "the other edition", "another page", "the right page", "no page")
+    return {name: round(counts[name] / len(rows), 4) for name in kinds}
 
 
 def _undated(document: str) -> str:
