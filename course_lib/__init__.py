@@ -40,7 +40,7 @@ _HOME = {
     "sql": ["FRONT_DESK", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"],
     "sql_cleaning": ["clean"],
     "documents": ["Document", "Passage", "read_documents"],
-    "filters": ["only"],
+    "filters": ["named_years", "only"],
     "stores": ["ChromaStore", "FaissStore"],
     "retrieval": ["Index", "Retriever", "build_index"],
     "keyword_search": ["KeywordIndex"],

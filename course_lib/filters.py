@@ -10,12 +10,13 @@ from typing import Any
 from course_lib.documents import Passage
 from course_lib.errors import CourseError
 
-__all__ = ["FIELDS", "day_number", "matches", "only"]
+__all__ = ["FIELDS", "day_number", "matches", "named_years", "only"]
 
 FIELDS = ("source", "title", "date", "kind", "audience")
 _COMPARE = {"$eq": operator.eq, "$ne": operator.ne, "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt,
             "$lte": operator.le}  # fmt: skip
 _AMONG = {"$in": True, "$nin": False}
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _JOIN = {"$and": all, "$or": any}
 
 
@@ -55,6 +56,15 @@ def only(
     if not parts:
         raise CourseError("a filter that lets everything through is none: name an audience, a kind or a date.")
     return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def named_years(question: str) -> dict[str, Any] | None:
+    """The filter that a question brings along: documents dated in the years that it names; None if it names none.
+
+    Questions are taken literally: in "since 2039" and "not in 2039" too the year is 2039.
+    """
+    years = [only(since=f"{year}-01-01", until=f"{year}-12-31") for year in dict.fromkeys(_YEAR.findall(question))]
+    return {"$or": years} if len(years) > 1 else years[0] if years else None
 
 
 def day_number(date: str) -> int:

@@ -167,7 +167,7 @@ def test_a_wrong_answer_is_told_from_the_other_edition_only_if_it_is_of_another_
     assert told("27 crowns") == "another page" and told("Bells: 99") == "another page" and told("xyz") == "no page"
 
 
-@pytest.mark.parametrize("part", ["plain", "distractors", "hard"])
+@pytest.mark.parametrize("part", ["plain", "years", "distractors", "hard"])
 def test_a_part_is_measured_from_kept_reports_alone_the_second_time(bench, monkeypatch, part):
     bench.short = bench.exam
     monkeypatch.setattr(results_06, "DIRECT", replace(results_06.DIRECT, distractors=1))
@@ -200,20 +200,28 @@ ARMS = {
     "form only + RAG": arm(0.3),
     "form only without reasoning + RAG": arm(0.4), "RAFT without reasoning, right page": arm(0.8),
 }  # fmt: skip
-APART = {"RAFT without reasoning + RAG minus form only without reasoning + RAG": [0.3, 0.2, 0.4]}
 
 
 def test_the_readme_is_told_of_the_better_raft_and_of_the_other_and_nothing_before_that():
-    told = results_06.summary({"arms": {"arms": ARMS, "differences": APART, "seeds": [0, 1]}})
+    told = results_06.summary({"arms": {"arms": ARMS, "seeds": [0, 1]}})
     assert told["headline"] == (
         "four passages, nearly alike: untrained 0.20, trained on the answer's form 0.40, RAFT without reasoning 0.70 "
-        "(RAFT minus form +0.20 to +0.40; n = 156, 2 seeds)"
+        "(n = 156, 2 seeds)"
     )
     assert told["limits"][0].endswith("right in 0.50, RAFT that answers at once in 0.70 of the questions")
     assert "headline" not in results_06.summary({"k": {}})
     gone = {"RAFT": {"missing": {"unknown": 0.25}}}
-    told = results_06.summary({"arms": {"arms": ARMS, "differences": APART, "seeds": [0]}, "robust": gone})
+    measured = {"arms": {"arms": ARMS, "seeds": [0]}, "robust": gone}
+    told = results_06.summary(measured)
+    assert "RAFT minus form" not in told["headline"] and "1 seed)" in told["headline"]
     assert told["limits"][2] == "with the right passage missing it still answers something in 0.75 of them"
+    measured |= {
+        "seeds": {"RAFT minus form only": {"mean": [0.1, -0.05, 0.25]}},
+        "years": {"form only": {"1": arm(0.8)}},
+    }
+    told = results_06.summary(measured)
+    assert told["headline"].endswith("1 seed; RAFT minus form over 5 students -0.05 to +0.25)")
+    assert told["limits"][2].endswith("form only is right in 0.80 with one passage") and len(told["limits"]) == 4
 
 
 def test_every_part_has_a_name_and_what_the_others_need_comes_first():

@@ -10,7 +10,7 @@ import pytest
 
 from course_lib.documents import Document, Passage
 from course_lib.errors import CourseError
-from course_lib.filters import day_number, matches, only
+from course_lib.filters import day_number, matches, named_years, only
 from course_lib.retrieval import Index, build_index
 from course_lib.stores import ChromaStore, FaissStore, forget_clients
 
@@ -262,6 +262,20 @@ def test_an_index_of_another_embedding_model_is_refused_and_stays(dimensions, tm
 
 def test_a_date_is_a_number_that_can_be_compared():
     assert (day_number("2042-01-31"), day_number("31 January"), day_number("")) == (20420131, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "let_through"),
+    [
+        ("What did the 2040 edition say?", {"corrin"}),
+        ("And between 2040 and 2041?", {"corrin", "kelmarsh"}),
+        ("Under the 2043 policy?", set()),
+        ("Is form 20400 needed, or HB-20412?", {"quillhaven", "corrin", "kelmarsh", "larkspit"}),
+    ],
+)
+def test_a_question_brings_the_years_along_that_it_names(question, let_through, index):
+    found = index.search(question, k=9, where=named_years(question))
+    assert {passage.source for passage in found} == let_through
 
 
 def test_a_filter_of_nothing_or_of_no_date_is_refused():

@@ -12,6 +12,7 @@ k           RAFT, the arm that learned form only, and no training, at k from 1 t
 robust      the right passage missing, contradicted, moved about, and orders in a passage
 examples    50 to 800 examples, with distractors and without
 plain       where nothing is alike one passage is enough; where the page is not found, nobody can read it
+years       the same exam where the search looks at the year that the question names
 p           the share of examples that have their golden passage
 distractors none to four of them in training, against k at the exam
 hard        distractors out of the retriever, or drawn at random
@@ -34,7 +35,9 @@ from reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
 import course_lib as cl
 from course_lib import adverse_pages, agreements, grounding
 
-ORDER = ("recipes", "arms", "seeds", "k", "robust", "examples", "plain", "p", "distractors", "hard", "hybrid")
+ORDER = (
+    "recipes", "arms", "seeds", "k", "robust", "examples", "plain", "years", "p", "distractors", "hard", "hybrid",
+)  # fmt: skip
 # The lesson's words: RAFT reasons, as in the paper; what differs from it is named.
 RAFT = Plan("RAFT", reasoning=True)
 DIRECT = Plan("RAFT without reasoning")
@@ -211,6 +214,23 @@ def plain(bench: Bench) -> dict[str, Any]:
     return measured
 
 
+def years(bench: Bench) -> dict[str, Any]:
+    """What choosing is worth when the search does it: only passages of the year that the question names."""
+    asked = list(bench.exam)
+    golden = cl.golden_passages(bench.exam, bench.shelf)
+    found = {q.question: bench.shelf.search(q.question, K, cl.named_years(q.question)) for q in asked}
+    ids = {question: [passage.id for passage in passages] for question, passages in found.items()}
+    measured: dict[str, Any] = {"n": len(asked)}
+    for k in (1, K):
+        pages = {question: passages[:k] for question, passages in found.items()}
+        hits = sum(golden[question][0].id in ids[question][:k] for question in ids)
+        measured[f"found among {k}"] = round(hits / len(asked), 4)
+        for name, plan in {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}.items():
+            report = bench.sits(plan, f"year-k-{k}", lambda m, pages=pages: cl.OpenBook(m, pages), bench.exam)
+            measured.setdefault(name, {})[str(k)] = figures(report)
+    return measured
+
+
 def shares(bench: Bench) -> dict[str, Any]:
     """Each P, read at k = 4 and with the right page missing."""
     asked = list(bench.short)
@@ -302,22 +322,28 @@ def recipes(bench: Bench) -> dict[str, Any]:
     return measured
 
 
+def _over_students(parts: dict[str, Any]) -> str:
+    """What distractors teach, over students, where those are measured."""
+    if "seeds" not in parts:
+        return ""
+    _, low, high = parts["seeds"]["RAFT minus form only"]["mean"]
+    return f"; RAFT minus form over {STUDENTS} students {low:+.2f} to {high:+.2f}"
+
+
 def summary(parts: dict[str, Any]) -> dict[str, Any]:
     """The parts, and what the README says of them; nothing of it before the arms are measured."""
     if "arms" not in parts:
         return parts
-    arms, apart = parts["arms"]["arms"], parts["arms"]["differences"]
+    arms = parts["arms"]["arms"]
     names = [name for name in arms if name.startswith("RAFT") and name.endswith("+ RAG")]
     best = max(names, key=lambda name: arms[name]["accuracy"])
     form = best.replace("RAFT", "form only")
     seeds = len(parts["arms"]["seeds"])
-    low, high = apart[f"{best} minus {form}"][1:]
     shown = best.removesuffix(" + RAG")
     headline = (
-        f"four passages, nearly alike: untrained {arms['base + RAG']['accuracy']:.2f}, trained "
-        f"on the answer's form {arms[form]['accuracy']:.2f}, {shown} {arms[best]['accuracy']:.2f} "
-        f"(RAFT minus form {low:+.2f} to {high:+.2f}; n = {arms['base + RAG']['n']}, "
-        f"{seeds} seed{'s' * (seeds > 1)})"
+        f"four passages, nearly alike: untrained {arms['base + RAG']['accuracy']:.2f}, trained on the answer's form "
+        f"{arms[form]['accuracy']:.2f}, {shown} {arms[best]['accuracy']:.2f} "
+        f"(n = {arms['base + RAG']['n']}, {seeds} seed{'s' * (seeds > 1)}{_over_students(parts)})"
     )
     limits = [
         f"RAFT that quotes its passage before it answers is right in {arms['RAFT + RAG']['accuracy']:.2f}, RAFT that "
@@ -325,6 +351,11 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
         f"with the right passage alone before it, a reader trained by RAFT is right in "
         f"{arms[best.replace(' + RAG', ', right page')]['accuracy']:.2f} of them",
     ]
+    if "years" in parts:
+        first = parts["years"]["form only"]["1"]["accuracy"]
+        limits.append(
+            f"where the search looks at the year a question names, form only is right in {first:.2f} with one passage"
+        )
     if "robust" in parts:
         gone = parts["robust"]["RAFT"]["missing"]
         limits.append(f"with the right passage missing it still answers something in {1 - gone['unknown']:.2f} of them")
@@ -342,6 +373,7 @@ def main() -> None:
         "robust": lambda: robust(bench),
         "examples": lambda: examples(bench),
         "plain": lambda: plain(bench),
+        "years": lambda: years(bench),
         "p": lambda: shares(bench),
         "distractors": lambda: distractors(bench),
         "hard": lambda: hard(bench),
