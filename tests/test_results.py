@@ -156,7 +156,6 @@ def test_the_embedding_model_of_lesson_05_is_trained_as_was_best_on_validation_q
     assert used == {name: best[name] for name in used}
 
 
-@pytest.mark.skipif(not (RESULTS / "06.json").exists(), reason="lesson 06 is not measured yet")
 def test_the_summary_of_lesson_06_says_what_its_reports_say():
     summary = load_results("06")
     stems = {"RAFT": "RAFT", "RAFT without reasoning": "RAFT-without-reasoning", "form only": "form-only",
@@ -172,6 +171,11 @@ def test_the_summary_of_lesson_06_says_what_its_reports_say():
         stem = f"RAFT-without-reasoning-seed-0-desk-{desk.replace(' ', '-').replace(',', '')}"
         report = Report.load(RESULTS / "06" / f"{stem}.json")
         assert (row["accuracy"], row["unknown"]) == (round(report.accuracy, 4), round(report.unknown, 4)), desk
+    for arm, stem in {"RAFT": "RAFT-without-reasoning", "form only": "form-only-without-reasoning"}.items():
+        reports = [Report.load(RESULTS / "06" / f"{stem}-seed-{seed}-rag-k-4.json") for seed in range(5)]
+        assert summary["seeds"][arm]["seeds"] == [round(report.accuracy, 4) for report in reports], arm
+    low, high = summary["seeds"]["RAFT minus form only"]["mean"][1:]
+    assert f"over 5 students {low:+.2f} to {high:+.2f}" in summary["headline"]
 
 
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json")))

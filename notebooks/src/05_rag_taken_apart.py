@@ -866,4 +866,4 @@ cl.progress_report("05")
 # - A larger reader reads better, and may bear a larger k. `cl.load_model("owner/name")` says by how much.
 # - Vectors in the table of stores are mixtures of real ones. A million real texts would be spread otherwise.
 #
-# Next: 06 · RAFT, where the reader is trained.
+# Next: [06 · RAFT](06_raft.ipynb), where the reader is trained.
