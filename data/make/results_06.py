@@ -221,13 +221,20 @@ def years(bench: Bench) -> dict[str, Any]:
     found = {q.question: bench.shelf.search(q.question, K, cl.named_years(q.question)) for q in asked}
     ids = {question: [passage.id for passage in passages] for question, passages in found.items()}
     measured: dict[str, Any] = {"n": len(asked)}
+    plans = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
+    filtered: dict[str, cl.Report] = {}
     for k in (1, K):
         pages = {question: passages[:k] for question, passages in found.items()}
         hits = sum(golden[question][0].id in ids[question][:k] for question in ids)
         measured[f"found among {k}"] = round(hits / len(asked), 4)
-        for name, plan in {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}.items():
+        for name, plan in plans.items():
             report = bench.sits(plan, f"year-k-{k}", lambda m, pages=pages: cl.OpenBook(m, pages), bench.exam)
             measured.setdefault(name, {})[str(k)] = figures(report)
+            if k == 1:
+                filtered[name] = report
+    alone = {name: bench.rag(plan, 1) for name, plan in plans.items()}
+    measured["filter minus none, k = 1"] = {name: difference([filtered[name]], [alone[name]]) for name in plans}
+    measured["form only with it minus RAFT without, k = 1"] = difference([filtered["form only"]], [alone["RAFT"]])
     return measured
 
 
