@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from trl import DPOTrainer, GRPOTrainer, RewardTrainer, RLOOTrainer
+from trl.trainer import utils as trl_utils
 
 from course_lib._trainer import KeptSimple
 
@@ -12,16 +15,39 @@ REFERENCE = "ref"
 KL_OF_A_REPLY = "kl of a reply"
 
 
-class WithReference(KeptSimple):
-    """For trainers that hang a copy of the adapter on the model, to remember where it started."""
+@contextmanager
+def replies_scored_alone() -> Iterator[None]:
+    """The output layer at the tokens of replies alone, on a CPU as on a GPU.
 
-    def leave(self, model: Any) -> None:
-        """Take that copy off again."""
+    TRL 1.16 leaves the prompts out where it finds Triton. Elsewhere it goes through all 49,152 words of the vocabulary
+    at every position, for the sake of devices that compile for one shape, and masks afterwards: with prompts as long as
+    the replies that is a third of DPO's time (see tests/benchmarks).
+    """
+    decides = trl_utils._use_triton
+    trl_utils._use_triton = lambda device: True
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = decides
+
+
+class ReplyTrainer(KeptSimple):
+    """For trainers that ask how likely a reply is: of the model, and of its start, the same one without its adapter."""
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
+        # TRL keeps a copy of the adapter to remember the start by. A new one adds nothing yet: without any, the frozen
+        # weights say the same, and sooner.
         if REFERENCE in model.peft_config:
             model.delete_adapter(REFERENCE)
 
+    def train(self, *args: Any, **options: Any) -> Any:
+        """As TRL's, without the prompts' logits."""
+        with replies_scored_alone():
+            return super().train(*args, **options)
 
-class PairTrainer(WithReference, DPOTrainer):
+
+class PairTrainer(ReplyTrainer, DPOTrainer):
     """`DPOTrainer`, kept simple."""
 
 
@@ -29,7 +55,7 @@ class PairwiseRewardTrainer(KeptSimple, RewardTrainer):
     """`RewardTrainer`, kept simple."""
 
 
-class RLOOPolicyTrainer(WithReference, RLOOTrainer):
+class RLOOPolicyTrainer(ReplyTrainer, RLOOTrainer):
     """`RLOOTrainer`, kept simple, with the KL of whole replies in its log."""
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
@@ -40,7 +66,7 @@ class RLOOPolicyTrainer(WithReference, RLOOTrainer):
         return scored
 
 
-class GRPOPolicyTrainer(WithReference, GRPOTrainer):
+class GRPOPolicyTrainer(ReplyTrainer, GRPOTrainer):
     """`GRPOTrainer`, kept simple, with the KL of whole replies in its log.
 
     Its own figure is that of its penalty, π₀/π − 1 − log π₀/π, which a few tokens can drive to any height.

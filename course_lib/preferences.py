@@ -230,7 +230,6 @@ def _train(
         )
 
     run = run_trainer(build, label, arguments)
-    run.trainer.leave(trained)
     read = run.trainer.train_dataset
     once = sum(2 * len(p) + len(c) + len(r) for p, c, r in zip(*(read[f"{part}_ids"] for part in PARTS)))
     tuned = _named(model, trained, label, key)

@@ -162,7 +162,6 @@ def _train(
         )
 
     run = run_trainer(build, label, arguments, shows="reward")
-    run.trainer.leave(trained)
     tuned = _named(model, trained, label, key)
     read = run.trainer.state.num_input_tokens_seen
     tuned.training = replace(described(run, trained, recipe, read, CURVES), samples=tuple(scorer.samples))

@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import course_lib as cl
 from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
 from course_lib.likelihoods import kl_from, log_probability
+from course_lib.losses import token_counts
 from course_lib.pairs import pair
 from course_lib.preferences import PreferenceRecipe, dpo_loss, prefer
 
@@ -132,6 +134,32 @@ def test_the_margin_of_what_it_was_trained_on_rises(tuned, start):
     assert curve(tuned, "accuracy")[-1] == 1
     assert losses(tuned)[0] == pytest.approx(math.log(2))
     assert losses(tuned)[-1] < 0.5
+
+
+def test_prompts_cost_no_logits_and_change_no_loss(tuned, talker, monkeypatch):
+    from trl.trainer import utils
+
+    from course_lib import _preference_trainers
+
+    scored, scores, decides = [], utils._ChunkedLogProbFunction, utils._use_triton
+
+    class Counting:
+        @staticmethod
+        def apply(hidden, *rest):  # (N, D)
+            scored.append(len(hidden))
+            return scores.apply(hidden, *rest)
+
+    monkeypatch.setattr(utils, "_ChunkedLogProbFunction", Counting)
+    again = prefer(talker, PAIRS, **QUICK)
+    rows = [{"prompt": row["prompt"], "completion": row[part]} for row in PAIRS for part in ("chosen", "rejected")]
+    replies = sum(n for _, n in token_counts(talker, rows))
+    assert sum(scored) == 2 * QUICK["epochs"] * replies  # of the model, and of its start
+    assert utils._use_triton is decides
+
+    monkeypatch.setattr(_preference_trainers, "replies_scored_alone", nullcontext)
+    of_trl = prefer(talker, PAIRS, **QUICK)
+    assert sum(scored) > 3 * 2 * QUICK["epochs"] * replies
+    assert losses(again) == losses(tuned) == pytest.approx(losses(of_trl), abs=1e-5)
 
 
 def test_the_curves_are_of_the_loss_itself(tuned):

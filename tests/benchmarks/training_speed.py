@@ -2,20 +2,19 @@
 
     python tests/benchmarks/training_speed.py [--examples 96] [--rounds 3]
 
-Every contender trains the same LoRA on the same examples in the same batches. Rounds alternate, because machines are
-noisy; the median of each contender's rounds is compared.
+Every contender trains the same LoRA on the same examples in the same batches.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import torch
+from contest import contest
 from transformers import PrinterCallback, set_seed
 from trl import SFTTrainer
 
@@ -90,17 +89,8 @@ def main() -> None:
         "course_lib": lambda: with_trainer(CompletionTrainer, model, rows),
         "bare PyTorch loop": lambda: bare_loop(model, rows),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(options.rounds):
-        for name, run in contenders.items():
-            elapsed, losses = run()
-            seconds[name].append(elapsed)
-            print(f"{name:20} {elapsed:6.1f} s  first loss {losses[0]:.4f}  last {losses[-1]:.4f}", flush=True)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    print(f"\nmedian of {options.rounds}; about {tokens:,} prompt tokens a round")
-    own = medians["TRL's own loss"]
-    for name, value in medians.items():
-        print(f"{name:20} {value:6.1f} s  x{own / value:.2f} of TRL's own loss")
+    print(f"about {tokens:,} prompt tokens a round")
+    contest(contenders, options.rounds, against="TRL's own loss")
 
 
 if __name__ == "__main__":
