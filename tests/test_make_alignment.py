@@ -113,12 +113,25 @@ def test_a_report_is_kept_and_read_back_without_a_model(bench):
     assert parts["accuracy"] == 0 and parts["faults"]["promise"] == 1.0 and parts["words"] == 6.0
 
 
-def test_curves_and_costs_are_kept(bench):
+def test_curves_are_kept(bench):
     assert bench.curve(Way("rloo"))["curves"] == {"reward": [[1, 2.0]]}
-    assert bench.cost(Way("dpo")) == {"seconds": 1.5, "tokens": 300, "optimizer_bytes": 8}
     made = len(bench.made)
     bench.learned.clear()
-    assert bench.cost(Way("dpo"))["tokens"] == 300 and len(bench.made) == made
+    assert bench.curve(Way("rloo"))["curves"] == {"reward": [[1, 2.0]]} and len(bench.made) == made
+
+
+def test_a_way_costs_its_steps(bench, monkeypatch):
+    asked = []
+
+    def cost(kind, recipe):
+        asked.append(kind)
+        return {"step_seconds": 2.5, "peak_bytes": 8, "tokens_a_step": 300}
+
+    monkeypatch.setattr(preference_bench, "cost", cost)
+    dpo = bench.cost(Way("dpo"))
+    assert dpo["seconds"] == 2.5 * dpo["steps"] == 2.5 * PAIRS / RECIPES["dpo"]["batch_size"]
+    assert bench.cost(Way("rloo", kl=0.2))["steps"] == RECIPES["rloo"]["steps"]
+    assert bench.cost(Way("dpo")) == dpo and asked == ["dpo", "rloo"]
 
 
 def test_kind_words_are_counted():

@@ -61,25 +61,31 @@ def _seconds(variant: dict[str, Any]) -> dict[str, float]:
 
 def peak(variant: dict[str, Any], examples: Callable[[], list[Any]] | None = None) -> dict[str, float]:
     """Bytes at the highest of three steps on the longest examples."""
-    import torch
-
     gp, rows = ready(variant, examples or letters)
     batch = variant.get("batch_size", BATCH)
     longest = sorted(rows, key=lambda row: -len(row["prompt"][-1]["content"]))[: 3 * batch]
     train(gp, longest[:batch], {"method": "prompt", "rank": 1, "batch_size": batch})
     train(gp, longest[:batch], variant)
+    highest, training = at_the_peak(gp, lambda: train(gp, longest, variant)[1])
+    spared = gp.size() if variant["method"] == "full" else 0
+    return {
+        "peak_bytes": highest - spared,
+        "weights_bytes": gp.size(),
+        "tokens_a_step": round(training.tokens / len(training.losses)),
+    }
+
+
+def at_the_peak(gp: Any, run: Callable[[], Any]) -> tuple[int, Any]:
+    """Bytes at the highest of a run, as the top of this page counts them, and what it returned."""
+    import torch
+
     gc.collect()
     with suppress(OSError, AttributeError):  # where the C library is another
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = torch.cuda.memory_allocated() if torch.cuda.is_available() else psutil.Process().memory_info().rss
     _forget_peak()
-    _, training = train(gp, longest, variant)
-    spared = gp.size() if variant["method"] == "full" else 0
-    return {
-        "peak_bytes": _highest() - before + gp.size() - spared,
-        "weights_bytes": gp.size(),
-        "tokens_a_step": round(training.tokens / len(training.losses)),
-    }
+    found = run()
+    return _highest() - before + gp.size(), found
 
 
 def letters() -> list[Any]:
