@@ -22,9 +22,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
     "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
     "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
-    "rloo": {"steps": 30, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
+    "rloo": {"steps": 20, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
 }
-PAIRS = 192  # a third of them: all ways learn from the same, in a third of the time
+PAIRS = 576  # all of them, for every way
 KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 48, 1, 64
 
 
@@ -75,7 +75,8 @@ class Way:
             "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)],
         }
         marks = [*said.get(self.kind, []), *["kind-words"] * self.flawed, *["clean"] * self.clean]
-        marks += [f"{self.pairs}-pairs"] * (self.pairs != PAIRS) + [f"{key}-{value}" for key, value in self.recipe]
+        others = [(key, value) for key, value in self.recipe if RECIPES[self.kind][key] != value]
+        marks += [f"{self.pairs}-pairs"] * (self.pairs != PAIRS) + [f"{key}-{value}" for key, value in others]
         return "-".join([self.kind.replace(" ", "-"), *marks, f"seed-{self.seed}"])
 
     def settings(self) -> dict[str, Any]:

@@ -27,17 +27,15 @@ from preference_bench import LESSON, Bench, Way
 
 ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
 BETAS = (0.05, 0.1, 0.5, 1.0)
-STRENGTHS = (0.0, 0.05, 0.2)
+STRENGTHS = (0.05, 0.2)
 SIZES = (48, 96, 192, 576)
 START = Way("start")
 CHOSEN = Way("chosen")
 DPO = Way("dpo", beta=0.1)
-ANCHORED = Way("dpo", beta=0.1, anchor=0.5)
 RLHF = Way("rloo", kl=0.05)
 FRONTIER: dict[str, Way] = {
     "fine-tuned on the chosen": CHOSEN,
     **{f"DPO, β = {beta}": Way("dpo", beta=beta) for beta in BETAS},
-    f"DPO with an anchor, β = {ANCHORED.beta}": ANCHORED,
     **{f"RLHF, KL × {kl}": Way("rloo", kl=kl) for kl in STRENGTHS},
 }
 # Names to ways: what the recipes of `preference_bench.py` were chosen among, and the lesson's few pairs.
@@ -49,10 +47,12 @@ RECIPES: dict[str, Way] = {
         )
         for pairs, rate, anchor in (
             (96, 2e-3, 0.0), (96, 1e-3, 0.0), (96, 2e-3, 0.5), (96, 2e-3, 1.0),
-            (192, 5e-4, 0.0), (192, 1e-3, 0.0), (192, 1e-3, 1.0),
+            (192, 2.5e-4, 0.0), (192, 5e-4, 0.0), (192, 1e-3, 0.0), (576, 2.5e-4, 0.0), (576, 5e-4, 0.0),
         )
     },
-    **{f"RLHF, {rate:g}": Way("rloo", pairs=288, recipe=(("learning_rate", rate),)) for rate in (5e-4, 1e-3, 2e-3)},
+    "DPO, 96 pairs by two": Way("dpo", pairs=96, recipe=(("batch_size", 2),)),
+    "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
+    "RLHF": Way("rloo"),
 }  # fmt: skip
 
 
