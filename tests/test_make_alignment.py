@@ -1,5 +1,6 @@
 """What `results_07.py` measures with, on little: ways to learn from preferences, and what is kept of them."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_every_way_of_the_lesson_is_kept_under_a_name_of_its_own():
     ways += [Way("dpo", clean=True), *(Way("dpo", pairs=n) for n in results_07.SIZES if n != PAIRS)]
     ways += results_07.RECIPES.values()
     ways += [way.of_seed(1) for way in ways]
-    assert len({way.slug for way in ways}) == len(ways)
+    made = {(way.slug, json.dumps(way.settings(), sort_keys=True)) for way in ways}
+    assert len({slug for slug, *_ in made}) == len(made)
 
 
 def test_a_change_of_recipe_is_part_of_the_settings():
@@ -132,6 +134,14 @@ def test_a_way_costs_its_steps(bench, monkeypatch):
     assert dpo["seconds"] == 2.5 * dpo["steps"] == 2.5 * PAIRS / RECIPES["dpo"]["batch_size"]
     assert bench.cost(Way("rloo", kl=0.2))["steps"] == RECIPES["rloo"]["steps"]
     assert bench.cost(Way("dpo")) == dpo and asked == ["dpo", "rloo"]
+
+
+def test_what_a_judge_sees_is_told_of_each_fault_alone():
+    rows = load_preferences("test")
+    told = [float(len(row.worse.split()) < 40) for row in rows]  # a judge who likes what is long
+    seen = preference_bench._seen(rows, told)
+    assert seen["long"]["right"] == 0 and seen["rude"]["right"] == 1
+    assert sum(fault["n"] for fault in seen.values()) <= len(rows)
 
 
 def test_kind_words_are_counted():

@@ -187,8 +187,8 @@ class Bench:
         name = f"{way.slug if way else 'untrained'}-general"
         return kept(LESSON, name, lambda: cl.evaluate(self.model(way), exam, name), wanted)
 
-    def graded(self, pairs: int, full: bool = False) -> dict[str, Any]:
-        """A reward model on held-out pairs, against the labels and against the house."""
+    def graded(self, pairs: int) -> dict[str, Any]:
+        """A reward model on held-out pairs: against the labels, against the house, and which faults it sees."""
         way = Way("reward model", pairs=pairs)
 
         def make() -> dict[str, Any]:
@@ -198,13 +198,11 @@ class Bench:
             table = true.calibration().reset_index()
             return {
                 "labels": _graded(labelled), "house": _graded(true), "calibration": table.to_dict("records"),
-                "noise": round(sum(row.noise for row in rows) / len(rows), 4),
+                "faults": _seen(rows, true.right), "noise": round(sum(row.noise for row in rows) / len(rows), 4),
             }  # fmt: skip
 
         found = kept_data(LESSON, f"{way.slug}-graded", make, way.settings())
-        return {
-            key: found[key] for key in (("labels", "house", "calibration", "noise") if full else ("labels", "house"))
-        }
+        return {key: found[key] for key in ("labels", "house", "calibration", "faults", "noise")}
 
     # Training
 
@@ -237,3 +235,18 @@ def _graded(report: Any) -> dict[str, Any]:
         "accuracy": round(report.accuracy, 4), "ci": [round(end, 4) for end in report.ci], "n": report.n,
         "calibration_error": round(report.calibration_error, 4),
     }  # fmt: skip
+
+
+def _seen(rows: Sequence[cl.Preference], right: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """For each fault the share of pairs told rightly in which nothing else is the matter with the worse reply."""
+    faults = [set(_broken(row.desk, row.worse)) - set(_broken(row.desk, row.better)) for row in rows]
+    found = {}
+    for fault in FAULTS:
+        alone = [float(told) for these, told in zip(faults, right) if these == {fault}]
+        if alone:
+            found[fault] = {"right": round(sum(alone) / len(alone), 4), "n": len(alone)}
+    return found
+
+
+def _broken(desk: str, reply: str) -> tuple[str, ...]:
+    return cl.keeps_the_rule(desk, reply).broken

@@ -1,4 +1,4 @@
-"""The full-size measurements behind lesson 07. Resumable, about four hours on one core.
+"""The full-size measurements behind lesson 07. Resumable, about nine hours of one core.
 
     OMP_NUM_THREADS=1 python data/make/results_07.py [--seeds 0 1 2] [--only PART ...]
 
@@ -7,10 +7,10 @@ First `--only recipes`: what it finds best on validation letters goes into the r
 recipes     learning rates and lengths of training, on validation letters
 start       what a prompt is worth: the untrained model and the supervised start, with the house rule and without
 reward      the reward model: accuracy and calibration on held-out pairs, over the number of pairs
-frontier    the true reward against KL from the start: DPO at four β, RLHF at three strengths of KL, plain fine-tuning
+frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
 pairs       DPO over the number of pairs
 noise       DPO from the labels as they are, and from those that the house would have given
-hacking     what a policy does without KL, and with a reward that is not meant well
+hacking     what a policy does with a judge of half the pairs, without KL, and with a reward that is not meant well
 forgotten   general questions, which nobody trained
 costs       seconds and peak memory of a step of each way, and the seconds of the whole of it
 
@@ -28,7 +28,7 @@ from preference_bench import LESSON, Bench, Way
 ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
 BETAS = (0.05, 0.1, 0.5, 1.0)
 STRENGTHS = (0.05, 0.2)
-SIZES = (48, 96, 192, 576)
+SIZES = (72, 144, 288, 576)
 START = Way("start")
 CHOSEN = Way("chosen")
 DPO = Way("dpo", beta=0.1)
@@ -50,7 +50,10 @@ RECIPES: dict[str, Way] = {
             (192, 2.5e-4, 0.0), (192, 5e-4, 0.0), (192, 1e-3, 0.0), (576, 2.5e-4, 0.0), (576, 5e-4, 0.0),
         )
     },
-    "DPO, 96 pairs by two": Way("dpo", pairs=96, recipe=(("batch_size", 2),)),
+    **{
+        f"DPO, 96 pairs by two, {rate:g}": Way("dpo", pairs=96, recipe=(("learning_rate", rate), ("batch_size", 2)))
+        for rate in (2.5e-4, 5e-4)
+    },
     "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
     "RLHF": Way("rloo"),
 }  # fmt: skip
@@ -83,8 +86,7 @@ def start(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 def reward(bench: Bench) -> dict[str, Any]:
     """How well the reward model knows what is preferred; the labels are wrong in a tenth of the pairs."""
-    found: dict[str, Any] = {"over pairs": {str(n): bench.graded(n) for n in SIZES}}
-    return found | bench.graded(SIZES[-1], full=True)
+    return {"over pairs": {str(n): bench.graded(n) for n in SIZES}}
 
 
 def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -114,9 +116,13 @@ def noise(bench: Bench) -> dict[str, Any]:
 
 
 def hacking(bench: Bench) -> dict[str, Any]:
-    """A policy without KL for longer than is good for it, and one whose reward counts kind words."""
+    """A policy whose judge read half of the pairs; one without KL, for longer; one whose reward counts kind words."""
+    ways = {
+        "half a judge": Way("rloo", pairs=288), "no KL": Way("rloo", kl=0.0, steps=2),
+        "kind words": Way("rloo", kl=0.0, flawed=True),
+    }  # fmt: skip
     found = {}
-    for name, way in {"no KL": Way("rloo", kl=0.0, steps=2), "kind words": Way("rloo", kl=0.0, flawed=True)}.items():
+    for name, way in ways.items():
         found[name] = bench.taken_apart([bench.report(way)]) | bench.distance([way]) | {"curves": bench.curve(way)}
         found[name]["replies"] = [row.reply for row in bench.report(way).rows[:6]]
     return found
