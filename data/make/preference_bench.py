@@ -20,7 +20,7 @@ LESSON = "07"
 RECIPES: dict[str, dict[str, Any]] = {
     "start": {"epochs": 1, "learning_rate": 2e-3, "batch_size": 8, "order": "random"},
     "chosen": {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "order": "random"},
-    "dpo": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 4},
+    "dpo": {"epochs": 1, "learning_rate": 6e-5, "batch_size": 4},
     "reward model": {"epochs": 1, "learning_rate": 5e-4, "batch_size": 8},
     "rloo": {"steps": 20, "samples": 16, "group": 4, "max_new_tokens": 48, "learning_rate": 5e-4},
 }

@@ -47,12 +47,20 @@ RECIPES: dict[str, Way] = {
         )
         for pairs, rate, anchor in (
             (96, 2e-3, 0.0), (96, 1e-3, 0.0), (96, 2e-3, 0.5), (96, 2e-3, 1.0),
-            (192, 2.5e-4, 0.0), (192, 5e-4, 0.0), (192, 1e-3, 0.0), (576, 2.5e-4, 0.0), (576, 5e-4, 0.0),
+            (192, 2.5e-4, 0.0), (192, 5e-4, 0.0), (192, 1e-3, 0.0), (576, 6e-5, 0.0), (576, 1.25e-4, 0.0), (576, 2.5e-4, 0.0),
         )
     },
     **{
-        f"DPO, 96 pairs by two, {rate:g}": Way("dpo", pairs=96, recipe=(("learning_rate", rate), ("batch_size", 2)))
-        for rate in (2.5e-4, 5e-4)
+        f"DPO, {pairs} pairs, {batch} at once, {rate:g}": Way(
+            "dpo", pairs=pairs, recipe=(("learning_rate", rate), ("batch_size", batch))
+        )
+        for pairs, batch, rate in ((96, 2, 2.5e-4), (96, 2, 5e-4), (144, 3, 2.5e-4))
+    },
+    **{
+        f"DPO, 96 pairs, 2 at once, {rate:g}, anchor 1.0": Way(
+            "dpo", pairs=96, anchor=1.0, recipe=(("learning_rate", rate), ("batch_size", 2))
+        )
+        for rate in (5e-4, 1e-3)
     },
     "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
     "RLHF": Way("rloo"),
