@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
 import keeping
 import preference_bench
+import preference_costs
 import results_07
 from preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
 
@@ -134,6 +135,21 @@ def test_a_way_costs_its_steps(bench, monkeypatch):
     assert dpo["seconds"] == 2.5 * dpo["steps"] == 2.5 * PAIRS / RECIPES["dpo"]["batch_size"]
     assert bench.cost(Way("rloo", kl=0.2))["steps"] == RECIPES["rloo"]["steps"]
     assert bench.cost(Way("dpo")) == dpo and asked == ["dpo", "rloo"]
+
+
+@pytest.mark.parametrize("kind", ["chosen", "dpo", "reward model", "rloo"])
+def test_a_step_is_timed_on_what_a_step_of_the_lesson_reads(bench, monkeypatch, kind):
+    monkeypatch.setattr(preference_bench.cl, "start", lambda seed: None)
+    monkeypatch.setattr(preference_bench.cl, "load_model", lambda: bench.gp)
+    found = preference_costs._seconds(kind, RECIPES[kind])
+    runs = [made for made in bench.made if made.how != "train_reward_model" or kind == "reward model"]
+    few, many = runs[-2:]
+    if kind == "rloo":
+        assert (few.options["steps"], many.options["steps"]) == (1, 4) and many.options["samples"] == 16
+    else:
+        batch = RECIPES[kind]["batch_size"]
+        assert (len(few.given[1]), len(many.given[1])) == (batch, 4 * batch) and many.options["epochs"] == 1
+    assert found["step_seconds"] >= 0
 
 
 def test_what_a_judge_sees_is_told_of_each_fault_alone():

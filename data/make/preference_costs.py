@@ -27,7 +27,7 @@ def _learner(kind: str, recipe: Mapping[str, Any]) -> tuple[Any, Callable[[int],
 
     cl.start(seed=0)
     gp, pairs = cl.load_model(), cl.load_preferences("train")
-    options = {key: value for key, value in recipe.items() if key not in ("epochs", "steps")}
+    options = {key: value for key, value in recipe.items() if key != "steps"}
     spread = pairs[:: len(pairs) // (MANY * recipe.get("batch_size", 8))]
 
     def rows(steps: int) -> list[Any]:
