@@ -42,26 +42,15 @@ FRONTIER: dict[str, Way] = {
 RECIPES: dict[str, Way] = {
     **{f"chosen, {rate:g}": Way("chosen", pairs=288, recipe=(("learning_rate", rate),)) for rate in (1e-3, 2e-3)},
     **{
-        f"DPO, {pairs} pairs, {rate:g}, anchor {anchor}": Way(
-            "dpo", pairs=pairs, anchor=anchor, recipe=(("learning_rate", rate),)
+        f"DPO, {pairs} pairs, {batch} at once, {rate:g}, anchor {anchor}": Way(
+            "dpo", pairs=pairs, anchor=anchor, recipe=(("learning_rate", rate), ("batch_size", batch))
         )
-        for pairs, rate, anchor in (
-            (96, 2e-3, 0.0), (96, 1e-3, 0.0), (96, 2e-3, 0.5), (96, 2e-3, 1.0),
-            (192, 2.5e-4, 0.0), (192, 5e-4, 0.0), (192, 1e-3, 0.0),
-            (576, 6e-5, 0.0), (576, 1.25e-4, 0.0), (576, 2.5e-4, 0.0),
+        for pairs, batch, rate, anchor in (
+            (96, 4, 2e-3, 0.0), (96, 4, 1e-3, 0.0), (96, 2, 5e-4, 0.0), (96, 2, 2.5e-4, 0.0),
+            (96, 4, 2e-3, 0.5), (96, 4, 2e-3, 1.0), (96, 2, 1e-3, 1.0), (96, 2, 5e-4, 1.0),
+            (144, 3, 2.5e-4, 0.0), (192, 4, 2.5e-4, 0.0), (192, 4, 5e-4, 0.0), (192, 4, 1e-3, 0.0),
+            (576, 4, 6e-5, 0.0), (576, 4, 1.25e-4, 0.0), (576, 4, 2.5e-4, 0.0),
         )
-    },
-    **{
-        f"DPO, {pairs} pairs, {batch} at once, {rate:g}": Way(
-            "dpo", pairs=pairs, recipe=(("learning_rate", rate), ("batch_size", batch))
-        )
-        for pairs, batch, rate in ((96, 2, 2.5e-4), (96, 2, 5e-4), (144, 3, 2.5e-4))
-    },
-    **{
-        f"DPO, 96 pairs, 2 at once, {rate:g}, anchor 1.0": Way(
-            "dpo", pairs=96, anchor=1.0, recipe=(("learning_rate", rate), ("batch_size", 2))
-        )
-        for rate in (5e-4, 1e-3)
     },
     "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
     "RLHF": Way("rloo"),
