@@ -76,7 +76,7 @@ class Way:
             "rloo": [f"kl-{self.kl}", *[f"{self.steps}-times"] * (self.steps > 1)],
         }
         marks = [*said.get(self.kind, []), *["kind-words"] * self.flawed, *["clean"] * self.clean]
-        others = [(key, value) for key, value in self.recipe if RECIPES[self.kind][key] != value]
+        others = [(key, value) for key, value in self.recipe if RECIPES[self.kind].get(key) != value]
         marks += [f"{self.pairs}-pairs"] * (self.pairs != PAIRS) + [f"{key}-{value}" for key, value in others]
         return "-".join([self.kind.replace(" ", "-"), *marks, f"seed-{self.seed}"])
 

@@ -47,11 +47,14 @@ RECIPES: dict[str, Way] = {
         )
         for pairs, batch, rate, anchor in (
             (96, 4, 2e-3, 0.0), (96, 4, 1e-3, 0.0), (96, 2, 5e-4, 0.0), (96, 2, 2.5e-4, 0.0),
-            (96, 4, 2e-3, 0.5), (96, 4, 2e-3, 1.0), (96, 2, 1e-3, 1.0), (96, 2, 5e-4, 1.0),
+            (96, 4, 2e-3, 0.5), (96, 4, 2e-3, 1.0), (96, 2, 5e-4, 1.0),
             (144, 3, 2.5e-4, 0.0), (192, 4, 2.5e-4, 0.0), (192, 4, 5e-4, 0.0), (192, 4, 1e-3, 0.0),
             (576, 4, 6e-5, 0.0), (576, 4, 1.25e-4, 0.0), (576, 4, 2.5e-4, 0.0),
         )
     },
+    "DPO, the lesson's": Way(
+        "dpo", pairs=96, anchor=1.0, recipe=(("learning_rate", 5e-4), ("batch_size", 2), ("rank", 4))
+    ),
     "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
     "RLHF": Way("rloo"),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from course_lib.prompting import FewShot
 from course_lib.style import STYLE_TOKENS, grade_style, load_style, style_exam
 
 LESSON = "08"
-RECIPE = {"method": "lora", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8}
+RECIPE = {"method": "lora", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8, "rank": 4}
 SHOWN = 3
 JUDGES = ("voice", "facts", "both")
 
