@@ -123,7 +123,7 @@ def train(
     steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
     every = checkpoint_every or (checkpoints_apart(steps) if recipe.method != "full" else 0)
     arguments = trainer_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps)
-    tuned = ChatModel(trained, model.tokenizer, label, f"{model.base}+{key}", model.system)
+    tuned = model.retrained(trained, label, key)
     examples, apart = watched or ([], None)
     watch = HeldOutWatch(lambda: held_out_loss(tuned, examples), apart or max(1, int(steps / LOOKS_A_RUN)))
 

@@ -136,8 +136,7 @@ def finetune(
         return train(model, rows, recipe, key, label, checkpoint_every, watching, max_steps)
 
     def restore(folder: Path) -> ChatModel:
-        tuned = load_adapted(model, folder).eval()
-        return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)
+        return model.retrained(load_adapted(model, folder).eval(), label, key)
 
     return fulfil(Call(key, label, name, recipe, len(rows), train_with, restore), from_shelf)
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,10 @@ class ChatModel:
     base: str
     system: str = SYSTEM
     training: Any = field(default=None, repr=False)
+
+    def retrained(self, weights: Any, name: str, key: str) -> ChatModel:
+        """The same model after a training run: its new weights, and a base that tells of the run by its key."""
+        return replace(self, model=weights, name=name, base=f"{self.base}+{key}", training=None)
 
     def generate(
         self,

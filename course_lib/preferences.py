@@ -32,7 +32,7 @@ from course_lib.settings import current
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["OBJECTIVES", "ObjectiveRecipe", "PreferenceRecipe", "dpo_loss", "lora_for", "prefer"]
+__all__ = ["OBJECTIVES", "ObjectiveRecipe", "PreferenceRecipe", "dpo_loss", "lora_for", "pair_arguments", "prefer"]
 
 # What TRL calls each loss.
 OBJECTIVES = {"dpo": "sigmoid", "ipo": "ipo"}
@@ -178,7 +178,7 @@ def prefer(
         return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
 
     def restore(folder: Path) -> ChatModel:
-        return _named(model, load_adapted(model, folder).eval(), label, key)
+        return model.retrained(load_adapted(model, folder).eval(), label, key)
 
     return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
 
@@ -199,6 +199,19 @@ def lora_for(
     return model, recipe
 
 
+def pair_arguments(
+    recipe: Recipe, key: str, pairs: int, checkpoint_every: int | None, max_steps: int
+) -> dict[str, Any]:
+    """What every trainer of pairs is told: passes, checkpoints (none in a run of a few steps), nothing cut off."""
+    every = checkpoint_every or checkpoints_apart(math.ceil(pairs / recipe.batch_size) * recipe.epochs)
+    return {
+        **common_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps),
+        "num_train_epochs": recipe.epochs,
+        "lr_scheduler_type": "linear",
+        "max_length": None,
+    }
+
+
 def _train(
     model: ChatModel, rows: list[Pair], recipe: PreferenceRecipe, key: str, label: str, checkpoint_every: int | None,
     max_steps: int,
@@ -210,15 +223,11 @@ def _train(
 
     set_seed(recipe.seed)
     trained = adapted(model, recipe)
-    every = checkpoint_every or checkpoints_apart(math.ceil(len(rows) / recipe.batch_size) * recipe.epochs)
     arguments = DPOConfig(
-        **common_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps),
-        num_train_epochs=recipe.epochs,
-        lr_scheduler_type="linear",
+        **pair_arguments(recipe, key, len(rows), checkpoint_every, max_steps),
         beta=recipe.beta,
         loss_type=[OBJECTIVES[recipe.objective], *["sft"] * (recipe.anchor > 0)],
         loss_weights=[1.0, recipe.anchor] if recipe.anchor > 0 else None,
-        max_length=None,
     )
 
     def build() -> PairTrainer:
@@ -232,11 +241,7 @@ def _train(
     run = run_trainer(build, label, arguments)
     read = run.trainer.train_dataset
     once = sum(2 * len(p) + len(c) + len(r) for p, c, r in zip(*(read[f"{part}_ids"] for part in PARTS)))
-    tuned = _named(model, trained, label, key)
+    tuned = model.retrained(trained, label, key)
     tuned.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
     at_rest(trained)
     return tuned
-
-
-def _named(model: ChatModel, tuned: Any, label: str, key: str) -> ChatModel:
-    return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)

@@ -134,7 +134,7 @@ def reinforce(
         return _train(model, rows, recipe, key, label, reward)
 
     def restore(folder: Path) -> ChatModel:
-        return _named(model, load_adapted(model, folder).eval(), label, key)
+        return model.retrained(load_adapted(model, folder).eval(), label, key)
 
     return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
 
@@ -162,7 +162,7 @@ def _train(
         )
 
     run = run_trainer(build, label, arguments, shows="reward")
-    tuned = _named(model, trained, label, key)
+    tuned = model.retrained(trained, label, key)
     read = run.trainer.state.num_input_tokens_seen
     tuned.training = replace(described(run, trained, recipe, read, CURVES), samples=tuple(scorer.samples))
     at_rest(trained)
@@ -240,7 +240,3 @@ def _identity(reward: Reward) -> str:
         return inspect.getsource(named)
     except (TypeError, OSError):  # not written in Python, or typed in where no source is kept
         return named.__qualname__
-
-
-def _named(model: ChatModel, tuned: Any, label: str, key: str) -> ChatModel:
-    return ChatModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,9 @@ from course_lib._amounts import whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import (
     at_rest,
-    checkpoints_apart,
-    common_arguments,
     dataset_of,
     described,
     for_training,
-    run_folder,
     run_trainer,
 )
 from course_lib.adapters import adapter_key
@@ -27,7 +23,7 @@ from course_lib.losses import right_padded
 from course_lib.methods import lora_config, trainable_copy, wrap
 from course_lib.models import ChatModel, Messages, save_plain
 from course_lib.pairs import Pair, asked_by, check_pairs, check_replies
-from course_lib.preferences import ObjectiveRecipe, lora_for
+from course_lib.preferences import ObjectiveRecipe, lora_for, pair_arguments
 from course_lib.reports import interval, span
 
 if TYPE_CHECKING:
@@ -273,13 +269,7 @@ def _train(
     set_seed(recipe.seed)
     # For this task PEFT trains and keeps the output layer besides, by its name.
     trained = wrap(_classifier(model), lora_config(model, recipe, "SEQ_CLS"))
-    every = checkpoint_every or checkpoints_apart(math.ceil(len(rows) / recipe.batch_size) * recipe.epochs)
-    arguments = RewardConfig(
-        **common_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps),
-        num_train_epochs=recipe.epochs,
-        lr_scheduler_type="linear",
-        max_length=None,
-    )
+    arguments = RewardConfig(**pair_arguments(recipe, key, len(rows), checkpoint_every, max_steps))
 
     def build() -> PairwiseRewardTrainer:
         return PairwiseRewardTrainer(
