@@ -49,10 +49,11 @@ def checked_bar(row: Any) -> dict[str, Any]:
 
 
 def checked_spot(point: Any) -> dict[str, Any]:
-    if not isinstance(point, Mapping) or set(point) != {"label", "x", "value", "low", "high"}:
-        raise CourseError(f"frontier: a point is a dict of label, x, value, low and high, not {point!r}.")
+    if not isinstance(point, Mapping) or set(point) - {"runs"} != {"label", "x", "value", "low", "high"}:
+        raise CourseError(f"frontier: a point is a dict of label, x, value, low and high (and runs), not {point!r}.")
     (x,) = numbers([point["x"]], f"frontier: x of {point['label']}")
-    return checked_bar({name: point[name] for name in point if name != "x"}) | {"x": x}
+    runs = [tuple(numbers(run, f"frontier: a run of {point['label']}", 2)) for run in point.get("runs", ())]
+    return checked_bar({name: point[name] for name in point if name not in ("x", "runs")}) | {"x": x, "runs": runs}
 
 
 def checked_band(name: str, band: Any, lines: Any) -> list[tuple[float, float]]:
@@ -110,7 +111,8 @@ def tell(item: dict[str, Any]) -> str:
 
 
 def tell_spot(point: dict[str, Any]) -> str:
-    return f"{tell(point)} at {point['x']:,.3g}"
+    runs = ", ".join(f"{value_text(value)} at {x:,.3g}" for x, value in point["runs"])
+    return f"{tell(point)} at {point['x']:,.3g}" + f" (runs: {runs})" * bool(runs)
 
 
 def tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:

@@ -243,7 +243,8 @@ def frontier(
     ----------
     families
         Name -> its points, each a dict of `label`, `x`, `value`, `low` and `high`, in the order in which a line joins
-        them. A family of one point is a point.
+        them. A family of one point is a point. A point may have `runs`, an (x, value) each, of which it is the mean;
+        they are drawn small beside it.
 
     Raises
     ------
@@ -263,6 +264,8 @@ def frontier(
                 xs, ys, yerr=[[max(0.0, end) for end in side] for side in ends], color=colour, marker=marker,
                 linestyle=style, markersize=9, capsize=4, elinewidth=1.4, label=name,
             )  # fmt: skip
+            if runs := [run for point in points for run in point["runs"]]:
+                axes.plot(*zip(*runs), linestyle="", marker=marker, markersize=5, color=colour, alpha=0.45)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.margins(0.12)

@@ -175,8 +175,8 @@ def row(accuracy):
     return {"accuracy": accuracy, "n": 192}
 
 
-def test_the_readme_is_told_of_the_best_dpo_and_of_what_went_wrong_and_nothing_before_that():
-    ways = {name: row(0.5) for name in results_07.FRONTIER} | {"DPO, β = 0.5": row(0.9)}
+def test_the_readme_is_told_of_dpo_at_both_ends_and_of_what_went_wrong_and_nothing_before_that():
+    ways = {name: row(0.5) for name in results_07.FRONTIER} | {"DPO, β = 1.0": row(0.9)}
     parts = {
         "start": {"start": row(0.4), "untrained, told the rule, likeliest": row(0.1)},
         "frontier": {"ways": ways, "seeds": [0, 1, 2]},
@@ -185,7 +185,7 @@ def test_the_readme_is_told_of_the_best_dpo_and_of_what_went_wrong_and_nothing_b
     }
     told = results_07.summary(parts)
     assert (
-        told["headline"].endswith("DPO, β = 0.5 0.90, RLHF 0.50 (n = 192, 3 seeds)")
+        told["headline"].endswith("DPO 0.50 (β = 0.05) to 0.90 (β = 1.0), RLHF 0.50 (n = 192, 3 seeds)")
         and "told it 0.10" in told["headline"]
     )
     assert len(told["limits"]) == 2 and "0.02" in told["limits"][0] and "-0.02 to 0.20" in told["limits"][1]

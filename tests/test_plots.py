@@ -51,6 +51,9 @@ def draw_all():
         "histogram": plots.histogram([-1, 0, 0, 0.5, 1], "h", "weight", {LONG: [-1, 0, 1], "b": [-1, 1]}),
         "points": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, "b", "c"], "p", highlight=["b"]),
         "frontier": plots.frontier(FAMILIES, "f", "KL, nats a reply"),
+        "runs": plots.frontier(
+            {"RLHF": [FAMILIES["start"][0] | {"runs": [(0.5, 0.3), (9, 0.6)]}], "start": FAMILIES["DPO"][:1]}, "r", "KL"
+        ),
         "groups": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, LONG, "c"], "p"),
     }
 
@@ -91,6 +94,7 @@ def test_every_other_picture_tells_its_data_too(pictures):
     assert "b from 2.50 at 1 to 1.00 at 9" in pictures["losses"].alt
     assert "Star: here 0.50 at 3." in pictures["star"].alt
     assert "DPO: β = 1 0.60 (0.50 to 0.70) at 1.5, β = 0.1 0.80" in pictures["frontier"].alt
+    assert "(0.30 to 0.50) at 0 (runs: 0.30 at 0.5, 0.60 at 9); start" in pictures["runs"].alt
     assert "highest 0.90" in pictures["heatmap"].alt and "lowest −0.20 (b, " in pictures["heatmap"].alt
     assert "Map of 3 points" in pictures["points"].alt and "Highlighted: b" in pictures["points"].alt
 
@@ -246,6 +250,8 @@ NAN = float("nan")
         (lambda: plots.frontier({"DPO": [{"label": "a", "x": 1}]}, "t", "x"), "a point is a dict"),
         (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"x": NAN}]}, "t", "x"), "x of β = 1: nan"),
         (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"low": 0.9}]}, "t", "x"), "inside its interval"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"runs": [(1, NAN)]}]}, "t", "x"), "a run of β = 1: nan"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"runs": [(1,)]}]}, "t", "x"), "1 values where 2"),
         (lambda: plots.losses({}, "t"), "at least one series"),
         (lambda: plots.losses({"lora": []}, "t"), "lora"),
         (lambda: plots.losses({"lora": [(1, NAN)]}, "t"), "lora: nan"),

@@ -188,9 +188,9 @@ class Bench:
         name = f"{way.slug if way else 'untrained'}-general"
         return kept(LESSON, name, lambda: cl.evaluate(self.model(way), exam, name), wanted)
 
-    def graded(self, pairs: int) -> dict[str, Any]:
+    def graded(self, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
         """A reward model on held-out pairs: against the labels, against the house, and which faults it sees."""
-        way = Way("reward model", pairs=pairs)
+        way = Way("reward model", pairs=pairs, seed=seed)
 
         def make() -> dict[str, Any]:
             rows = self.letters["test"]

@@ -6,11 +6,11 @@ First `--only recipes`: what it finds best on validation letters goes into the r
 
 recipes     learning rates and lengths of training, on validation letters
 start       what a prompt is worth: the untrained model and the supervised start, with the house rule and without
-reward      the reward model: accuracy and calibration on held-out pairs, over the number of pairs
+reward      reward models: accuracy and calibration on held-out pairs, over the number of pairs and by seed
 frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
 pairs       DPO over the number of pairs
 noise       DPO from the labels as they are, and from those that the house would have given
-hacking     what a policy does with a judge of half the pairs, without KL, and with a reward that is not meant well
+hacking     what a policy learns from the judge of each seed, without KL, and from a reward that is not meant well
 forgotten   general questions, which nobody trained
 costs       seconds and peak memory of a step of each way, and the seconds of the whole of it
 
@@ -22,8 +22,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keeping import asked_for, difference, figures, measure_parts, of_seeds
+from keeping import asked_for, difference, figures, measure_parts, of_seeds, over_seeds
 from preference_bench import LESSON, Bench, Way
+
+import course_lib as cl
 
 ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
 BETAS = (0.05, 0.1, 0.5, 1.0)
@@ -86,9 +88,12 @@ def start(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     return {name: bench.taken_apart(of_name) for name, of_name in reports.items()}
 
 
-def reward(bench: Bench) -> dict[str, Any]:
-    """How well the reward model knows what is preferred; the labels are wrong in a tenth of the pairs."""
-    return {"over pairs": {str(n): bench.graded(n) for n in SIZES}}
+def reward(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """How well reward models know what is preferred; the labels are wrong in a tenth of the pairs."""
+    return {
+        "over pairs": {str(n): bench.graded(n) for n in SIZES},
+        "by seed": {str(seed): bench.graded(seed=seed) for seed in seeds},
+    }
 
 
 def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -97,11 +102,16 @@ def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     reports = {name: [bench.report(way) for way in of_name] for name, of_name in ways.items()}
     found = {name: bench.taken_apart(reports[name]) | bench.distance(of_name) for name, of_name in ways.items()}
     began = [bench.report(Way("start", seed=seed)) for seed in seeds]
-    pairs = [(f"DPO, β = {DPO.beta}", "fine-tuned on the chosen"), (f"DPO, β = {DPO.beta}", f"RLHF, KL × {RLHF.kl}"),
-             (f"RLHF, KL × {RLHF.kl}", "fine-tuned on the chosen")]  # fmt: skip
-    apart = {f"{a} minus {b}": difference(reports[a], reports[b]) for a, b in pairs}
-    apart |= {f"{name} minus start": difference(of_name, began) for name, of_name in reports.items()}
+    rivals = ("fine-tuned on the chosen", f"RLHF, KL × {RLHF.kl}")
+    apart = {f"{name} minus start": _apart(of_name, began) for name, of_name in reports.items()}
+    apart |= {f"{a} minus {b}": _apart(reports[a], reports[b]) for b in rivals for a in ways if a.startswith("DPO")}
+    apart[f"{rivals[1]} minus {rivals[0]}"] = _apart(reports[rivals[1]], reports[rivals[0]])
     return {"ways": found, "differences": apart, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
+
+
+def _apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
+    """What these runs would differ by on other letters, and what other runs would."""
+    return {"these runs": difference(some, others), "other runs": over_seeds(some, others)["mean"]}
 
 
 def pairs(bench: Bench) -> dict[str, Any]:
@@ -117,17 +127,17 @@ def noise(bench: Bench) -> dict[str, Any]:
     return {"as labelled": labelled, "as the house would": true, "cost": difference([reports[1]], [reports[0]])}
 
 
-def hacking(bench: Bench) -> dict[str, Any]:
-    """A policy whose judge read half of the pairs; one without KL, for longer; one whose reward counts kind words."""
-    ways = {
-        "half a judge": Way("rloo", pairs=288), "no KL": Way("rloo", kl=0.0, steps=2),
-        "kind words": Way("rloo", kl=0.0, flawed=True),
-    }  # fmt: skip
-    found = {}
-    for name, way in ways.items():
-        found[name] = bench.taken_apart([bench.report(way)]) | bench.distance([way]) | {"curves": bench.curve(way)}
-        found[name]["replies"] = [row.reply for row in bench.report(way).rows[:6]]
-    return found
+def hacking(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """The policy of each seed, paid by the judge of its seed; one without KL, for longer; one paid for kind words."""
+    ways = {"no KL": Way("rloo", kl=0.0, steps=2), "kind words": Way("rloo", kl=0.0, flawed=True)}
+    found: dict[str, Any] = {name: _policy(bench, way) for name, way in ways.items()}
+    return found | {"by seed": {str(seed): _policy(bench, RLHF.of_seed(seed)) for seed in seeds}}
+
+
+def _policy(bench: Bench, way: Way) -> dict[str, Any]:
+    report = bench.report(way)
+    told = {"curves": bench.curve(way)["curves"], "replies": [row.reply for row in report.rows[:6]]}
+    return bench.taken_apart([report]) | bench.distance([way]) | told
 
 
 def forgotten(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -152,11 +162,11 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
         return parts
     ways = parts["frontier"]["ways"]
     began, asked = parts["start"]["start"], parts["start"]["untrained, told the rule, likeliest"]
-    best = max((name for name in ways if name.startswith("DPO")), key=lambda name: ways[name]["accuracy"])
+    dpo = [f"{ways[f'DPO, β = {beta}']['accuracy']:.2f} (β = {beta})" for beta in (BETAS[0], BETAS[-1])]
     headline = (
         f"replies that keep the house rule: told it {asked['accuracy']:.2f}, as staff reply {began['accuracy']:.2f}, "
-        f"fine-tuned on the chosen {ways['fine-tuned on the chosen']['accuracy']:.2f}, {best} "
-        f"{ways[best]['accuracy']:.2f}, RLHF {ways[f'RLHF, KL × {RLHF.kl}']['accuracy']:.2f} "
+        f"fine-tuned on the chosen {ways['fine-tuned on the chosen']['accuracy']:.2f}, DPO {' to '.join(dpo)}, "
+        f"RLHF {ways[f'RLHF, KL × {RLHF.kl}']['accuracy']:.2f} "
         f"(n = {asked['n']}, {len(parts['frontier']['seeds'])} seeds)"
     )
     limits = []
@@ -177,11 +187,11 @@ def main() -> None:
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),
         "start": lambda: start(bench, options.seeds),
-        "reward": lambda: reward(bench),
+        "reward": lambda: reward(bench, options.seeds),
         "frontier": lambda: frontier(bench, options.seeds),
         "pairs": lambda: pairs(bench),
         "noise": lambda: noise(bench),
-        "hacking": lambda: hacking(bench),
+        "hacking": lambda: hacking(bench, options.seeds),
         "forgotten": lambda: forgotten(bench, options.seeds),
         "costs": lambda: costs(bench),
     }
