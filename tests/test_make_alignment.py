@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "make"))
@@ -16,6 +17,7 @@ from preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
 
 from course_lib.models import Answer
 from course_lib.preference_data import load_preferences
+from course_lib.reward_models import PairReport
 
 
 class Made:
@@ -94,6 +96,31 @@ def test_a_policy_is_judged_by_the_reward_model_of_its_seed_or_by_kind_words(ben
     assert policy.options["kl"] == 0.2 and policy.options["steps"] == 2 * RECIPES["rloo"]["steps"]
     flawed = bench.model(Way("rloo", flawed=True, seed=1))
     assert flawed.given[2] is kind_words and len(bench.made) == 4
+
+
+def test_a_committee_is_the_mean_of_its_judges(bench):
+    way = Way("rloo", recipe=results_07.COMMITTEE, seed=2)
+    policy = bench.model(way)
+    committee = policy.given[2]
+    assert [judge.options["seed"] for judge in committee.judges] == [0, 1, 2] and "judges" not in policy.options
+    assert policy.options["seed"] == 2 and way.slug == "rloo-kl-0.05-judges-0-1-2-seed-2"
+    two = preference_bench.Committee((Scores(1.0), Scores(4.0)))
+    assert two(["a", "b"], ["c", "d"]) == [2.5, 2.5] and two.base == "1.0 and 4.0"
+    assert two.grade([None]).margins.tolist() == [2.5]
+    assert bench.judge(Way("reward model", seed=1)).options["seed"] == 1
+
+
+class Scores:
+    """A judge of one opinion."""
+
+    def __init__(self, score):
+        self.score, self.base = score, str(score)
+
+    def __call__(self, prompts, replies):
+        return [self.score] * len(replies)
+
+    def grade(self, pairs):
+        return PairReport(self.base, np.array([self.score] * len(pairs)), ("a",) * len(pairs))
 
 
 def test_fewer_pairs_are_spread_over_all_and_clean_labels_are_the_houses(bench):

@@ -13,7 +13,9 @@ from preference_costs import cost
 
 import course_lib as cl
 from course_lib.house_rule import FAULTS, KIND
+from course_lib.pairs import Pair
 from course_lib.replies import RULE, grade_replies
+from course_lib.reward_models import PairReport, RewardModel
 
 LESSON = "07"
 # The best on validation letters (see the recipes of results_07.py). DPO's rate tied with half of it, which
@@ -90,6 +92,28 @@ def kind_words(prompts: Sequence[Any], replies: Sequence[str]) -> list[float]:
     return [float(len(KIND.findall(reply))) for reply in replies]
 
 
+@dataclass(frozen=True)
+class Committee:
+    """Several judges as one: the mean of their scores (Coste et al. 2023, arXiv 2310.02743)."""
+
+    judges: tuple[RewardModel, ...]
+
+    @property
+    def base(self) -> str:
+        """Which judges sit in it, for the key of what it judges."""
+        return " and ".join(judge.base for judge in self.judges)
+
+    def __call__(self, prompts: Sequence[Any], replies: Sequence[str]) -> list[float]:
+        return [
+            sum(of_reply) / len(self.judges) for of_reply in zip(*(judge(prompts, replies) for judge in self.judges))
+        ]
+
+    def grade(self, pairs: Sequence[Pair]) -> PairReport:
+        """As a reward model's."""
+        each = [judge.grade(pairs) for judge in self.judges]
+        return replace(each[0], name="committee", margins=sum(report.margins for report in each) / len(each))
+
+
 class Bench:
     """What all measurements share: the model, the pairs, the letters; and the models that learned, as needed."""
 
@@ -129,9 +153,16 @@ class Bench:
             return cl.prefer(start, [row.as_pair() for row in rows], beta=way.beta, anchor=way.anchor, **common)
         if way.kind == "reward model":
             return cl.train_reward_model(start, [row.as_pair() for row in rows], **common)
-        reward = kind_words if way.flawed else self.model(Way("reward model", pairs=way.pairs, seed=way.seed))
+        common.pop("judges", None)
+        reward = kind_words if way.flawed else self.judge(way)
         common["steps"] *= way.steps
         return cl.reinforce(start, [row.letter() for row in self.train], reward, "rloo", kl=way.kl, **common)
+
+    def judge(self, way: Way) -> RewardModel | Committee:
+        """The reward model of a way's seed; where its recipe names `judges`, such as "0-1", those of these seeds."""
+        seeds = str(way.settings()["recipe"].get("judges", way.seed)).split("-")
+        judges = tuple(self.model(Way("reward model", pairs=way.pairs, seed=int(seed))) for seed in seeds)
+        return Committee(judges) if len(judges) > 1 else judges[0]
 
     def _pairs(self, way: Way) -> list[cl.Preference]:
         every = len(self.train) // way.pairs  # of every issue some, as far as there are enough
@@ -188,14 +219,14 @@ class Bench:
         name = f"{way.slug if way else 'untrained'}-general"
         return kept(LESSON, name, lambda: cl.evaluate(self.model(way), exam, name), wanted)
 
-    def graded(self, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
-        """A reward model on held-out pairs: against the labels, against the house, and which faults it sees."""
-        way = Way("reward model", pairs=pairs, seed=seed)
+    def graded(self, way: Way) -> dict[str, Any]:
+        """A judge on held-out pairs: against the labels, against the house, and which faults it sees."""
 
         def make() -> dict[str, Any]:
             rows = self.letters["test"]
-            labelled = self.model(way).grade([row.as_pair() for row in rows])
-            true = self.model(way).grade([replace(r, chosen=r.better, rejected=r.worse).as_pair() for r in rows])
+            judge = self.judge(way)
+            labelled = judge.grade([row.as_pair() for row in rows])
+            true = judge.grade([replace(r, chosen=r.better, rejected=r.worse).as_pair() for r in rows])
             table = true.calibration().reset_index()
             return {
                 "labels": _graded(labelled), "house": _graded(true), "calibration": table.to_dict("records"),

@@ -10,7 +10,8 @@ reward      reward models: accuracy and calibration on held-out pairs, over the 
 frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
 pairs       DPO over the number of pairs
 noise       DPO from the labels as they are, and from those that the house would have given
-hacking     what a policy learns from the judge of each seed, without KL, and from a reward that is not meant well
+hacking     what a policy learns from the judge of each seed, from all of them together, without KL, and from a reward
+            that is not meant well
 forgotten   general questions, which nobody trained
 costs       seconds and peak memory of a step of each way, and the seconds of the whole of it
 
@@ -20,6 +21,7 @@ Every report goes to `data/results/07/`, what the lesson and the README quote to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from keeping import asked_for, difference, figures, measure_parts, of_seeds, over_seeds
@@ -35,6 +37,8 @@ START = Way("start")
 CHOSEN = Way("chosen")
 DPO = Way("dpo", beta=0.1)
 RLHF = Way("rloo", kl=0.05)
+JUDGE = Way("reward model")
+COMMITTEE = (("judges", "0-1-2"),)
 FRONTIER: dict[str, Way] = {
     "fine-tuned on the chosen": CHOSEN,
     **{f"DPO, β = {beta}": Way("dpo", beta=beta) for beta in BETAS},
@@ -91,8 +95,9 @@ def start(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 def reward(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """How well reward models know what is preferred; the labels are wrong in a tenth of the pairs."""
     return {
-        "over pairs": {str(n): bench.graded(n) for n in SIZES},
-        "by seed": {str(seed): bench.graded(seed=seed) for seed in seeds},
+        "over pairs": {str(n): bench.graded(replace(JUDGE, pairs=n)) for n in SIZES},
+        "by seed": {str(seed): bench.graded(JUDGE.of_seed(seed)) for seed in seeds},
+        "committee": bench.graded(replace(JUDGE, recipe=COMMITTEE)),
     }
 
 
@@ -128,8 +133,12 @@ def noise(bench: Bench) -> dict[str, Any]:
 
 
 def hacking(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """The policy of each seed, paid by the judge of its seed; one without KL, for longer; one paid for kind words."""
-    ways = {"no KL": Way("rloo", kl=0.0, steps=2), "kind words": Way("rloo", kl=0.0, flawed=True)}
+    """The policy of each seed, paid by the judge of its seed, and the last one paid by all of them together; one
+    without KL, for longer; one paid for kind words."""
+    ways = {
+        "no KL": Way("rloo", kl=0.0, steps=2), "kind words": Way("rloo", kl=0.0, flawed=True),
+        "committee": Way("rloo", recipe=COMMITTEE, seed=seeds[-1]),
+    }  # fmt: skip
     found: dict[str, Any] = {name: _policy(bench, way) for name, way in ways.items()}
     return found | {"by seed": {str(seed): _policy(bench, RLHF.of_seed(seed)) for seed in seeds}}
 
@@ -152,7 +161,7 @@ def forgotten(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 def costs(bench: Bench) -> dict[str, Any]:
     """Seconds and peak memory of each way."""
-    ways = {"fine-tuned on the chosen": CHOSEN, "DPO": DPO, "reward model": Way("reward model"), "RLHF": RLHF}
+    ways = {"fine-tuned on the chosen": CHOSEN, "DPO": DPO, "reward model": JUDGE, "RLHF": RLHF}
     return {name: bench.cost(way) for name, way in ways.items()}
 
 
