@@ -67,7 +67,7 @@ def test_every_way_of_the_lesson_is_kept_under_a_name_of_its_own():
         Way("rloo", kl=0.0, steps=2),
         Way("rloo", kl=0.0, flawed=True),
     ]
-    ways += [Way("dpo", clean=True), *(Way("dpo", pairs=n) for n in results_07.SIZES if n != PAIRS)]
+    ways += [Way("dpo", clean=True), *(Way("dpo", beta=1.0, pairs=n) for n in results_07.SIZES if n != PAIRS)]
     ways += results_07.RECIPES.values()
     ways += [way.of_seed(1) for way in ways]
     made = {(way.slug, json.dumps(way.settings(), sort_keys=True)) for way in ways}
@@ -208,7 +208,7 @@ def test_the_readme_is_told_of_dpo_at_both_ends_and_of_what_went_wrong_and_nothi
         "start": {"start": row(0.4), "untrained, told the rule, likeliest": row(0.1)},
         "frontier": {"ways": ways, "seeds": [0, 1, 2]},
         "hacking": {"kind words": row(0.02)},
-        "noise": {"cost": [0.1, -0.02, 0.2]},
+        "noise": {"β = 1.0": {"cost": [0.1, -0.02, 0.2]}},
     }
     told = results_07.summary(parts)
     assert (

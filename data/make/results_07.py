@@ -8,8 +8,8 @@ recipes     learning rates and lengths of training, on validation letters
 start       what a prompt is worth: the untrained model and the supervised start, with the house rule and without
 reward      reward models: accuracy and calibration on held-out pairs, over the number of pairs and by seed
 frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
-pairs       DPO over the number of pairs
-noise       DPO from the labels as they are, and from those that the house would have given
+pairs       DPO on a short leash, over the number of pairs
+noise       DPO, on a long leash and a short one, from the labels as they are and from those that the house would give
 hacking     what a policy learns from the judge of each seed, from all of them together, without KL, and from a reward
             that is not meant well
 forgotten   general questions, which nobody trained
@@ -35,7 +35,7 @@ STRENGTHS = (0.05, 0.2)
 SIZES = (72, 144, 288, 576)
 START = Way("start")
 CHOSEN = Way("chosen")
-DPO = Way("dpo", beta=0.1)
+DPO, LEASHED = Way("dpo", beta=0.1), Way("dpo", beta=1.0)
 RLHF = Way("rloo", kl=0.05)
 JUDGE = Way("reward model")
 COMMITTEE = (("judges", "0-1-2"),)
@@ -120,16 +120,18 @@ def _apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, 
 
 
 def pairs(bench: Bench) -> dict[str, Any]:
-    """DPO over the number of pairs, seed 0; each as many steps as it has pairs for."""
-    return {str(n): figures(bench.report(Way("dpo", beta=0.1, pairs=n))) for n in SIZES}
+    """DPO on a short leash over the number of pairs, seed 0; each as many steps as it has pairs for."""
+    return {str(n): bench.taken_apart([bench.report(replace(LEASHED, pairs=n))]) for n in SIZES}
 
 
 def noise(bench: Bench) -> dict[str, Any]:
-    """What wrong labels cost."""
-    clean = Way("dpo", beta=0.1, clean=True)
-    reports = [bench.report(way) for way in (DPO, clean)]
-    labelled, true = map(figures, reports)
-    return {"as labelled": labelled, "as the house would": true, "cost": difference([reports[1]], [reports[0]])}
+    """What wrong labels cost, on a long leash and on a short one."""
+    found = {}
+    for way in (DPO, LEASHED):
+        labelled, true = (bench.report(replace(way, clean=clean)) for clean in (False, True))
+        marks = {"as labelled": bench.taken_apart([labelled]), "as the house would": bench.taken_apart([true])}
+        found[f"β = {way.beta}"] = marks | {"cost": difference([true], [labelled])}
+    return found
 
 
 def hacking(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
             f"a policy that was paid for kind words keeps the house rule in {words['accuracy']:.2f} of its replies"
         )
     if "noise" in parts:
-        cost = parts["noise"]["cost"]
+        cost = parts["noise"][f"β = {LEASHED.beta}"]["cost"]
         limits.append(f"one wrong label in ten costs DPO {cost[0]:.2f} ({cost[1]:.2f} to {cost[2]:.2f}) of its replies")
     return {**parts, "headline": headline, "limits": limits}
 
