@@ -75,7 +75,7 @@ _HOME = {
     "inspection": ["parts", "rank_holding", "singular_values", "weight_change", "weight_changes"],
     "reports": ["Report", "paired_difference"],
     "evaluation": ["Comparison", "compare", "evaluate"],
-    "plots": ["Picture"],
+    "pictures": ["Picture"],
     "widgets": ["predict", "predict_choice", "quiz", "reveal"],
     "labelling": ["label_pairs"],
     "chatbox": ["sql_chat"],

@@ -25,15 +25,16 @@ __all__ = [
     "Run",
     "Training",
     "at_rest",
-    "checkpoints_apart",
     "common_arguments",
     "count_parameters",
     "dataset_of",
     "described",
+    "epoch_arguments",
     "for_training",
     "restore_forward",
     "run_folder",
     "run_trainer",
+    "save_every",
     "train",
     "trainer_arguments",
     "without_old_names",
@@ -120,12 +121,13 @@ def train(
 
     set_seed(recipe.seed)
     trained = adapted(model, recipe)
-    steps = -(-len(rows) // recipe.batch_size) * recipe.epochs
-    every = checkpoint_every or (checkpoints_apart(steps) if recipe.method != "full" else 0)
-    arguments = trainer_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps)
+    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
+    arguments = trainer_arguments(recipe, run_folder(key), saves, max_steps)
     tuned = model.retrained(trained, label, key)
     examples, apart = watched or ([], None)
-    watch = HeldOutWatch(lambda: held_out_loss(tuned, examples), apart or max(1, int(steps / LOOKS_A_RUN)))
+    watch = HeldOutWatch(
+        lambda: held_out_loss(tuned, examples), apart or max(1, int(steps_of(recipe, len(rows)) / LOOKS_A_RUN))
+    )
 
     def build() -> CompletionTrainer:
         return CompletionTrainer(
@@ -220,27 +222,37 @@ def at_rest(trained: Any) -> None:
     trained.requires_grad_(False).eval()
 
 
-def checkpoints_apart(steps: float) -> int:
-    """Steps between two checkpoints, unless said otherwise."""
-    return max(10, int(steps / CHECKPOINTS_A_RUN))
+def steps_of(recipe: Recipe, examples: int) -> float:
+    """Steps of a whole run."""
+    return math.ceil(examples / recipe.batch_size) * recipe.epochs
 
 
-def trainer_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: int) -> Any:
+def save_every(recipe: Recipe, examples: int, wanted: int | None, max_steps: int) -> int:
+    """Steps between two checkpoints; 0 is none: in a run of a few steps, and of all weights unless they are wanted."""
+    if max_steps >= 0 or (recipe.method == "full" and not wanted):
+        return 0
+    return wanted or max(10, int(steps_of(recipe, examples) / CHECKPOINTS_A_RUN))
+
+
+def trainer_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> Any:
     from trl import SFTConfig
 
     return SFTConfig(
-        **common_arguments(recipe, folder, save_every, max_steps),
-        num_train_epochs=recipe.epochs,
-        lr_scheduler_type="linear",
+        **epoch_arguments(recipe, folder, saves, max_steps),
         warmup_steps=0.05,
         completion_only_loss=True,
-        max_length=None,
         train_sampling_strategy=ORDERS[recipe.order],
     )
 
 
-def common_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: int) -> dict[str, Any]:
-    """What every trainer of the course is told."""
+def epoch_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> dict[str, Any]:
+    """What a trainer is told that passes over examples: how often, a rate that falls to nothing, no row cut off."""
+    of_passes = {"num_train_epochs": recipe.epochs, "lr_scheduler_type": "linear", "max_length": None}
+    return common_arguments(recipe, folder, saves, max_steps) | of_passes
+
+
+def common_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> dict[str, Any]:
+    """What every trainer of the course is told; `saves` is the steps between two checkpoints, 0 for none."""
     settings = current()
     return {
         "output_dir": str(folder),
@@ -257,8 +269,8 @@ def common_arguments(recipe: Recipe, folder: Path, save_every: int, max_steps: i
         "dataloader_pin_memory": settings.device == "cuda",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "save_strategy": "steps" if save_every else "no",
-        "save_steps": save_every or 500,
+        "save_strategy": "steps" if saves else "no",
+        "save_steps": saves or 500,
         "save_total_limit": 1,
         "report_to": "none",
         "disable_tqdm": True,

@@ -13,7 +13,7 @@ from course_lib.conclusions import Claim, check_conclusion
 from course_lib.datasets import Exam, Example, check_no_leak
 from course_lib.errors import CourseError, disk_explained
 from course_lib.evaluation import Comparison
-from course_lib.plots import Picture
+from course_lib.pictures import Picture
 from course_lib.reports import Report
 
 if TYPE_CHECKING:

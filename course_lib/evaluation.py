@@ -21,7 +21,7 @@ from course_lib.reports import Difference, Report, Row, paired_difference, repor
 if TYPE_CHECKING:
     import pandas as pd
 
-    from course_lib.plots import Picture
+    from course_lib.pictures import Picture
 
 __all__ = ["Candidate", "Comparison", "compare", "evaluate"]
 

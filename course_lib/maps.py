@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from course_lib import plots
 from course_lib.errors import CourseError
+from course_lib.pictures import Picture
 from course_lib.retrieval import Index
 
 __all__ = ["library_map"]
@@ -15,7 +16,7 @@ __all__ = ["library_map"]
 GROUPS = 7
 
 
-def library_map(index: Index, questions: Sequence[str] = (), title: str = "The library, flattened") -> plots.Picture:
+def library_map(index: Index, questions: Sequence[str] = (), title: str = "The library, flattened") -> Picture:
     """Every passage as a point, by kind of document; questions as stars.
 
     Two of some hundred dimensions are a shadow: the alt text says how much of the spread is left.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from course_lib._amounts import above_zero, not_below_zero, whole_above_zero
 from course_lib._replaying import Call, fulfil
 from course_lib._training import (
     at_rest,
-    checkpoints_apart,
-    common_arguments,
     dataset_of,
     described,
+    epoch_arguments,
     for_training,
     run_folder,
     run_trainer,
+    save_every,
 )
 from course_lib.adapters import adapter_key
 from course_lib.errors import CourseError, choose
@@ -32,7 +31,7 @@ from course_lib.settings import current
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["OBJECTIVES", "ObjectiveRecipe", "PreferenceRecipe", "dpo_loss", "lora_for", "pair_arguments", "prefer"]
+__all__ = ["OBJECTIVES", "ObjectiveRecipe", "PreferenceRecipe", "dpo_loss", "lora_for", "prefer"]
 
 # What TRL calls each loss.
 OBJECTIVES = {"dpo": "sigmoid", "ipo": "ipo"}
@@ -199,19 +198,6 @@ def lora_for(
     return model, recipe
 
 
-def pair_arguments(
-    recipe: Recipe, key: str, pairs: int, checkpoint_every: int | None, max_steps: int
-) -> dict[str, Any]:
-    """What every trainer of pairs is told: passes, checkpoints (none in a run of a few steps), nothing cut off."""
-    every = checkpoint_every or checkpoints_apart(math.ceil(pairs / recipe.batch_size) * recipe.epochs)
-    return {
-        **common_arguments(recipe, run_folder(key), every if max_steps < 0 else 0, max_steps),
-        "num_train_epochs": recipe.epochs,
-        "lr_scheduler_type": "linear",
-        "max_length": None,
-    }
-
-
 def _train(
     model: ChatModel, rows: list[Pair], recipe: PreferenceRecipe, key: str, label: str, checkpoint_every: int | None,
     max_steps: int,
@@ -223,8 +209,9 @@ def _train(
 
     set_seed(recipe.seed)
     trained = adapted(model, recipe)
+    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
     arguments = DPOConfig(
-        **pair_arguments(recipe, key, len(rows), checkpoint_every, max_steps),
+        **epoch_arguments(recipe, run_folder(key), saves, max_steps),
         beta=recipe.beta,
         loss_type=[OBJECTIVES[recipe.objective], *["sft"] * (recipe.anchor > 0)],
         loss_weights=[1.0, recipe.anchor] if recipe.anchor > 0 else None,

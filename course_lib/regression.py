@@ -13,7 +13,7 @@ from course_lib.evaluation import compare
 from course_lib.reports import Difference, Report, Row, interval, span
 
 if TYPE_CHECKING:
-    from course_lib.plots import Picture
+    from course_lib.pictures import Picture
 
 __all__ = ["Drift", "Gate", "drift", "gate"]
 

@@ -14,8 +14,11 @@ from course_lib._training import (
     at_rest,
     dataset_of,
     described,
+    epoch_arguments,
     for_training,
+    run_folder,
     run_trainer,
+    save_every,
 )
 from course_lib.adapters import adapter_key
 from course_lib.datasets import check_length
@@ -23,7 +26,7 @@ from course_lib.losses import right_padded
 from course_lib.methods import lora_config, trainable_copy, wrap
 from course_lib.models import ChatModel, Messages, save_plain
 from course_lib.pairs import Pair, asked_by, check_pairs, check_replies
-from course_lib.preferences import ObjectiveRecipe, lora_for, pair_arguments
+from course_lib.preferences import ObjectiveRecipe, lora_for
 from course_lib.reports import interval, span
 
 if TYPE_CHECKING:
@@ -269,7 +272,8 @@ def _train(
     set_seed(recipe.seed)
     # For this task PEFT trains and keeps the output layer besides, by its name.
     trained = wrap(_classifier(model), lora_config(model, recipe, "SEQ_CLS"))
-    arguments = RewardConfig(**pair_arguments(recipe, key, len(rows), checkpoint_every, max_steps))
+    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
+    arguments = RewardConfig(**epoch_arguments(recipe, run_folder(key), saves, max_steps))
 
     def build() -> PairwiseRewardTrainer:
         return PairwiseRewardTrainer(
