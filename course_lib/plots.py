@@ -202,6 +202,7 @@ def frontier(
         for name, points in named(families, "frontier")
     }
     spots = [(point["x"], point["value"]) for points in found.values() for point in points]
+    spots += [run for points in found.values() for point in points for run in point["runs"]]
     with drawing(title, 5.6) as (figure, axes):
         for (name, points), (colour, marker, style) in zip(found.items(), LOOKS):
             xs, ys = [point["x"] for point in points], [point["value"] for point in points]
