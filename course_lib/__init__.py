@@ -76,6 +76,7 @@ _HOME = {
     "reports": ["Report", "paired_difference"],
     "evaluation": ["Comparison", "compare", "evaluate"],
     "pictures": ["Picture"],
+    "plots": [],
     "widgets": ["predict", "predict_choice", "quiz", "reveal"],
     "labelling": ["label_pairs"],
     "chatbox": ["sql_chat"],

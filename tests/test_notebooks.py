@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 import pytest
 
+import course_lib
 from course_lib import exercises
 from course_lib.adapters import MAX_BYTES
 
@@ -69,6 +70,12 @@ def test_every_notebook_is_what_its_source_gives():
 def test_a_source_keeps_to_the_rules(source):
     learner = build.derive(build.read_source(source), source.stem, "solution")
     build.check_rules(learner, source)
+
+
+def test_every_name_of_the_package_that_a_lesson_uses_is_there(source):
+    # Not by getattr: a module that another test has imported is an attribute, whether learners can reach it or not.
+    used = set(re.findall(r"\bcl\.([A-Za-z_]\w*)", source.read_text(encoding="utf-8")))
+    assert used and used <= {*course_lib.__all__, *course_lib._HOME}
 
 
 def test_the_setup_cell_is_the_same_in_every_source(source):
