@@ -8,6 +8,7 @@ recipes     learning rates and lengths of training, on validation letters
 start       what a prompt is worth: the untrained model and the supervised start, with the house rule and without
 reward      reward models: accuracy and calibration on held-out pairs, over the number of pairs and by seed
 frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
+likeliest   the same for replies at temperature 0, which hide the faults that are seldom
 pairs       DPO on a short leash, over the number of pairs
 noise       DPO, on a long leash and a short one, from the labels as they are and from those that the house would give
 hacking     what a policy learns from the judge of each seed, from all of them together, without KL, and from a reward
@@ -29,7 +30,7 @@ from preference_bench import LESSON, Bench, Way
 
 import course_lib as cl
 
-ORDER = ("recipes", "start", "reward", "frontier", "pairs", "noise", "hacking", "forgotten", "costs")
+ORDER = ("recipes", "start", "reward", "frontier", "likeliest", "pairs", "noise", "hacking", "forgotten", "costs")
 BETAS = (0.05, 0.1, 0.5, 1.0)
 STRENGTHS = (0.05, 0.2)
 SIZES = (72, 144, 288, 576)
@@ -38,6 +39,8 @@ CHOSEN = Way("chosen")
 DPO, LEASHED = Way("dpo", beta=0.1), Way("dpo", beta=1.0)
 RLHF = Way("rloo", kl=0.05)
 JUDGE = Way("reward model")
+TOLD = "untrained, told the rule"
+TEMPERATURES = {"sampled": 1.0, "likeliest": 0.0}
 COMMITTEE = (("judges", "0-1-2"),)
 FRONTIER: dict[str, Way] = {
     "fine-tuned on the chosen": CHOSEN,
@@ -107,11 +110,17 @@ def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     reports = {name: [bench.report(way) for way in of_name] for name, of_name in ways.items()}
     found = {name: bench.taken_apart(reports[name]) | bench.distance(of_name) for name, of_name in ways.items()}
     began = [bench.report(Way("start", seed=seed)) for seed in seeds]
+    apart = _differences(reports, began)
+    return {"ways": found, "differences": apart, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
+
+
+def _differences(reports: dict[str, list[cl.Report]], began: Sequence[cl.Report]) -> dict[str, dict[str, Any]]:
+    """Every way minus the start, DPO minus its rivals, and those from each other."""
     rivals = ("fine-tuned on the chosen", f"RLHF, KL × {RLHF.kl}")
     apart = {f"{name} minus start": _apart(of_name, began) for name, of_name in reports.items()}
-    apart |= {f"{a} minus {b}": _apart(reports[a], reports[b]) for b in rivals for a in ways if a.startswith("DPO")}
+    apart |= {f"{a} minus {b}": _apart(reports[a], reports[b]) for b in rivals for a in reports if a.startswith("DPO")}
     apart[f"{rivals[1]} minus {rivals[0]}"] = _apart(reports[rivals[1]], reports[rivals[0]])
-    return {"ways": found, "differences": apart, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
+    return apart
 
 
 def _apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
@@ -119,18 +128,35 @@ def _apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, 
     return {"these runs": difference(some, others), "other runs": over_seeds(some, others)["mean"]}
 
 
+def likeliest(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """What a product gets that sends the likeliest reply and no other."""
+    reports = {
+        name: [bench.report(way.of_seed(seed), temperature=0.0) for seed in seeds]
+        for name, way in {"start": START, **FRONTIER}.items()
+    }
+    found = {name: bench.taken_apart(of_name) for name, of_name in reports.items()}
+    began = reports.pop("start")
+    return {"ways": found, "differences": _differences(reports, began)}
+
+
 def pairs(bench: Bench) -> dict[str, Any]:
     """DPO on a short leash over the number of pairs, seed 0; each as many steps as it has pairs for."""
-    return {str(n): bench.taken_apart([bench.report(replace(LEASHED, pairs=n))]) for n in SIZES}
+    return {
+        str(n): {name: bench.taken_apart([bench.report(replace(LEASHED, pairs=n), temperature=temperature)])
+                 for name, temperature in TEMPERATURES.items()}
+        for n in SIZES
+    }  # fmt: skip
 
 
 def noise(bench: Bench) -> dict[str, Any]:
     """What wrong labels cost, on a long leash and on a short one."""
-    found = {}
+    found: dict[str, Any] = {}
     for way in (DPO, LEASHED):
-        labelled, true = (bench.report(replace(way, clean=clean)) for clean in (False, True))
-        marks = {"as labelled": bench.taken_apart([labelled]), "as the house would": bench.taken_apart([true])}
-        found[f"β = {way.beta}"] = marks | {"cost": difference([true], [labelled])}
+        found[f"β = {way.beta}"] = {}
+        for name, temperature in TEMPERATURES.items():
+            given, true = (bench.report(replace(way, clean=clean), temperature=temperature) for clean in (False, True))
+            marks = {"as labelled": bench.taken_apart([given]), "as the house would": bench.taken_apart([true])}
+            found[f"β = {way.beta}"][name] = marks | {"cost": difference([true], [given])}
     return found
 
 
@@ -168,17 +194,20 @@ def costs(bench: Bench) -> dict[str, Any]:
 
 
 def summary(parts: dict[str, Any]) -> dict[str, Any]:
-    """The parts, and what the README says of them; nothing of it before the frontier is measured."""
-    if not {"start", "frontier"} <= set(parts):
+    """The parts, and what the README says of them; nothing before the frontier is measured, asked both ways."""
+    if not {"start", "frontier", "likeliest"} <= set(parts):
         return parts
-    ways = parts["frontier"]["ways"]
-    began, asked = parts["start"]["start"], parts["start"]["untrained, told the rule, likeliest"]
-    dpo = [f"{ways[f'DPO, β = {beta}']['accuracy']:.2f} (β = {beta})" for beta in (BETAS[0], BETAS[-1])]
+    sampled = parts["frontier"]["ways"] | parts["start"]
+    likeliest = parts["likeliest"]["ways"] | {TOLD: parts["start"][f"{TOLD}, likeliest"]}
+
+    def both(name: str) -> str:
+        return f"{likeliest[name]['accuracy']:.2f} ({sampled[name]['accuracy']:.2f})"
+
+    dpo = " to ".join(f"{both(f'DPO, β = {beta}')} at β = {beta}" for beta in (BETAS[0], BETAS[-1]))
     headline = (
-        f"replies that keep the house rule: told it {asked['accuracy']:.2f}, as staff reply {began['accuracy']:.2f}, "
-        f"fine-tuned on the chosen {ways['fine-tuned on the chosen']['accuracy']:.2f}, DPO {' to '.join(dpo)}, "
-        f"RLHF {ways[f'RLHF, KL × {RLHF.kl}']['accuracy']:.2f} "
-        f"(n = {asked['n']}, {len(parts['frontier']['seeds'])} seeds)"
+        f"likeliest replies (sampled ones) that keep the house rule: told it {both(TOLD)}, as staff reply "
+        f"{both('start')}, fine-tuned on the chosen {both('fine-tuned on the chosen')}, DPO {dpo}, "
+        f"RLHF {both(f'RLHF, KL × {RLHF.kl}')} (n = {likeliest[TOLD]['n']}, {len(parts['frontier']['seeds'])} seeds)"
     )
     limits = []
     if "hacking" in parts:
@@ -186,9 +215,11 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
         limits.append(
             f"a policy that was paid for kind words keeps the house rule in {words['accuracy']:.2f} of its replies"
         )
-    if "noise" in parts:
-        cost = parts["noise"][f"β = {LEASHED.beta}"]["cost"]
-        limits.append(f"one wrong label in ten costs DPO {cost[0]:.2f} ({cost[1]:.2f} to {cost[2]:.2f}) of its replies")
+        alike = sorted(policy["accuracy"] for policy in parts["hacking"]["by seed"].values())
+        limits.append(
+            f"policies paid by {len(alike)} reward models of the same labels, which differ by chance alone, keep it in "
+            f"{alike[0]:.2f} to {alike[-1]:.2f}"
+        )
     return {**parts, "headline": headline, "limits": limits}
 
 
@@ -200,6 +231,7 @@ def main() -> None:
         "start": lambda: start(bench, options.seeds),
         "reward": lambda: reward(bench, options.seeds),
         "frontier": lambda: frontier(bench, options.seeds),
+        "likeliest": lambda: likeliest(bench, options.seeds),
         "pairs": lambda: pairs(bench),
         "noise": lambda: noise(bench),
         "hacking": lambda: hacking(bench, options.seeds),
