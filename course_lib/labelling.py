@@ -17,6 +17,8 @@ from course_lib.sampling import shuffled
 from course_lib.widgets import LETTERS, read_letters, show_widget
 
 __all__ = ["label_pairs"]
+# Pairs that stand in the text beneath a widget, which is read where the notebook is a page.
+TOLD_WITH_A_WIDGET = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def label_pairs(preferences: Sequence[Preference], n: int = 20, seed: int = 0, a
     seed
         Which ones, in which order, and which reply stands first.
     answers
-        One letter a pair, "a" or "b": prints the result without a widget.
+        One letter a pair, "a" or "b": prints the result without a widget. An empty string prints the pairs.
 
     Raises
     ------
@@ -57,10 +59,14 @@ def label_pairs(preferences: Sequence[Preference], n: int = 20, seed: int = 0, a
         If there are not `n` pairs, or the answers are not a letter for each.
     """
     shown = _drawn(preferences, n, seed)
+    if answers == "":
+        print(_text(shown, n, seed, n))
+        return
     if answers is not None:
         print(_result(shown, read_letters("label_pairs", [2] * n, answers)))
         return
-    show_widget(_widget(shown) if in_notebook() else None, _text(shown, n, seed))
+    notebook = in_notebook()
+    show_widget(_widget(shown) if notebook else None, _text(shown, n, seed, TOLD_WITH_A_WIDGET if notebook else n))
 
 
 def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Shown]:
@@ -81,13 +87,16 @@ def _replies(pair: Preference) -> list[tuple[str, tuple[str, ...]]]:
     return [(pair.chosen, pair.chosen_faults), (pair.rejected, pair.rejected_faults)]
 
 
-def _text(shown: Sequence[_Shown], n: int, seed: int) -> str:
+def _text(shown: Sequence[_Shown], n: int, seed: int, most: int) -> str:
+    """The first pairs, at most so many, and how to answer them all."""
     lines = ["Which reply is the better one? The name before each letter is the desk that it belongs to."]
-    for number, item in enumerate(shown, 1):
+    for number, item in enumerate(shown[:most], 1):
         lines.append(f"{number}. {item.pair.desk}: {item.pair.message}")
         lines += [f"   {letter}) {reply}" for letter, (reply, _) in zip(LETTERS, item.replies)]
-    call = f"cl.label_pairs(pairs, n={n}, seed={seed}, answers={'?' * n!r})"
-    return "\n".join([*lines, f"Without widgets: {call}, with a or b for each ?."])
+    call = f"cl.label_pairs(pairs, n={n}, seed={seed}, answers="
+    if most < n:
+        lines.append(f"... and {n - most} more. Without widgets: {call}'') prints them all.")
+    return "\n".join([*lines, f"Without widgets: {call}{'?' * n!r}), with a or b for each ?."])
 
 
 def _result(shown: Sequence[_Shown], picks: Sequence[int]) -> str:

@@ -108,6 +108,15 @@ def test_the_widget_shows_one_pair_after_the_other_and_the_result_at_the_end(not
     assert text.startswith("Which reply is the better one?") and letter.value.startswith("<i>Letter")
 
 
+def test_beneath_a_widget_stand_a_few_pairs_alone_and_an_empty_answer_prints_them_all(notebook, capsys):
+    label_pairs(PAIRS, n=10)
+    text = notebook[0][1]
+    assert text.count("   a) ") == labelling.TOLD_WITH_A_WIDGET and "... and 7 more." in text
+    assert "cl.label_pairs(pairs, n=10, seed=0, answers='') prints them all" in text
+    label_pairs(PAIRS, n=10, answers="")
+    assert sum(line.startswith("   a) ") for line in printed(capsys)) == 10 and len(notebook) == 1
+
+
 def test_the_text_beside_the_widget_is_the_same_whatever_the_learner_does(notebook):
     label_pairs(PAIRS, n=3)
     notebook[0][0].children[2].children[0].children[1].click()

@@ -218,7 +218,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
         alike = sorted(policy["accuracy"] for policy in parts["hacking"]["by seed"].values())
         limits.append(
             f"policies paid by {len(alike)} reward models of the same labels, which differ by chance alone, keep it in "
-            f"{alike[0]:.2f} to {alike[-1]:.2f}"
+            f"{alike[0]:.2f} to {alike[-1]:.2f} of their sampled replies"
         )
     return {**parts, "headline": headline, "limits": limits}
 

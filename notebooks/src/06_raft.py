@@ -747,4 +747,4 @@ cl.progress_report("06")
 # - The paper trained and examined on the same domain. We examined on documents that were new, so that P below 1 had nothing to teach but guessing.
 # - Questions were written for this course, one fact each. A question over two documents is another task (lesson 05), and nothing here trained it.
 #
-# Next: 07 · Preferences, where no answer is the right one.
+# Next: [07 · Preferences](07_preferences.ipynb), where no answer is the right one.

@@ -17,7 +17,7 @@
 # - walked RLHF's three steps on a real model: a start, a judge made of labels, and a policy that pleases the judge;
 # - watched a policy cheat its judge, and cheated one yourself;
 # - derived DPO's loss in one cell, held it against the trainer's own number, and trained with it;
-# - seen which way leads furthest for the least damage, with intervals.
+# - seen which way leads furthest for the least damage, with intervals, and that how a model is asked decides as much as how it was trained.
 #
 # **Time** 60 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
 #
@@ -117,15 +117,15 @@ cl.check("07-ceiling", ceiling, noise=wrong["test"])
 cl.predict("told", "Replies that keep the house rule, in per cent", low=0, high=100)
 
 # %% [markdown]
-# Thirty-two letters out of the test, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. The rule looks at every part by itself too.
+# Two dozen letters out of the test, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. The rule looks at every part by itself too.
 
 # %% tags=["nbval-ignore-output"]
-letters = pairs["test"][::3]
+letters = pairs["test"][::4]
 gp = cl.load_model()
-told = cl.write_replies(gp, letters[:32], rule=True, name="untrained, told the rule", temperature=0)
+told = cl.write_replies(gp, letters[:24], rule=True, name="untrained, told the rule", temperature=0)
 told.show(3)
 cl.reveal("told", told)
-for part, report in cl.grade_replies(told, letters[:32]).items():
+for part, report in cl.grade_replies(told, letters[:24]).items():
     print(f"{report.accuracy:.2f} {part if part == 'the rule' else f'free of: {part}'}")
 
 # %% [markdown]
@@ -217,15 +217,20 @@ cl.plots.curve([int(n) for n in reward], {"agrees with the house": [mark["accura
                "A judge, over the pairs it read", "pairs", "share right", {"agrees with the house": [mark["ci"] for mark in marks]}, logx=True)
 
 # %% [markdown]
-# A mean hides who is blind to what. Here are the held-out pairs in which *one* thing is the matter with the worse reply, and the share of them that each judge told rightly:
+# One judge for each size, so a step up or down may be the luck of one training; the intervals overlap nearly everywhere. Seventy-two pairs made most of a judge.
+#
+# But a mean hides who is blind to what. Here are the held-out pairs in which *one* thing is the matter with the worse reply, and the share of them that each judge told rightly:
 
 # %%
+lengthy = [judged["faults"]["long"]["right"] for judged in reward.values()]
+print(f"long replies, told rightly: from {min(lengthy):.2f} to {max(lengthy):.2f}")
+assert max(lengthy) - min(lengthy) > 0.5, "reward model: judges should differ in what they see of length"
 pd.DataFrame({f"{n} pairs": {f"{fault} (n = {seen['n']})": f"{seen['right']:.2f}" for fault, seen in judged["faults"].items()} for n, judged in reward.items()})
 
 # %% [markdown]
-# <!-- NUMBERS: half the pairs: blind to long (below a coin). -->
-# Look at the row *long*. Labels about length are few, and a quarter of them are wrong: a judge that has read little of them takes a long reply for a careful one. Whoever is graded by *that* judge will learn to
-# talk. You will see it happen.
+# Look at the row *long*. It jumps, and not in the order of the pairs: one judge sees nearly every long reply, another takes nearly every long one for a careful one.
+# Labels about length are few, a quarter of them are wrong, and a long reply is like a good one in all else; so chance decides which way a judge leans.
+# The mean above hardly tells the two apart. Whoever is graded by the blind one will learn to talk. You will see it happen.
 #
 # And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.)
 
@@ -256,16 +261,16 @@ cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])], "
 #
 # And a leash: **KL**, how far the policy has gone from the start, is subtracted from the reward. You will see what happens without it.
 #
-# A few steps of it, here and now:
+# Two steps of it, here and now:
 
 # %% tags=["nbval-ignore-output"]
 asked_letters = [pair.letter() for pair in pairs["train"]]
-policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05, steps=4, samples=16, group=4, max_new_tokens=48, learning_rate=5e-4, rank=1)
+policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05, steps=2, samples=16, group=4, max_new_tokens=48, learning_rate=5e-4, rank=1)
 for sample in policy.training.samples:
     print(f"step {sample['step']}, reward {sample['reward']:+.2f}: {sample['reply']}")
 
 # %% [markdown]
-# Four steps teach it nothing yet. They show what a step costs: sixteen replies had to be *written* before anything could be learned. The whole run, stored:
+# Two steps teach it nothing yet. They show what a step costs: sixteen replies had to be *written* before anything could be learned. The whole run, stored:
 
 # %%
 log = stored["frontier"]["curves"]["rloo"]
@@ -274,7 +279,7 @@ for name, title in (("reward", "What the judge gives"), ("kl", "KL from the star
     display(cl.plots.curve(steps, {"RLHF": values}, title, "step", name))
 
 # %% [markdown]
-# Up goes the reward, which is what was asked for; and so does KL. (The third curve hardly moves, this time. Keep an eye on it.) But the reward is the *judge's*. What does the house say? Its rule was never shown to anybody:
+# Up goes the reward, which is what was asked for; and so does KL. (The third curve rises and comes down again, this time. Keep an eye on it.) But the reward is the *judge's*. What does the house say? Its rule was never shown to anybody:
 
 # %%
 ways, apart = stored["frontier"]["ways"], stored["frontier"]["differences"]
@@ -307,10 +312,11 @@ longest = max(seeds, key=lambda seed: policies[seed]["faults"]["long"])
 print(f"the judge that is most blind to length: seed {blind}; the policy that is too long most often: seed {longest}")
 print(f"its rule: {policies[blind]['accuracy']:.2f}, and that of the start {asked['start']['seeds'][int(blind)]:.2f}. In its own words:", *policies[blind]["replies"][:2], sep="\n- ")
 assert blind == longest and last[blind] > first[blind], "hacking: the policy of the blind judge should be the long one"
+assert policies[blind]["accuracy"] < asked["start"]["seeds"][int(blind)], "hacking: it should be worse than the start that it came from"
 
 # %% [markdown]
-# <!-- NUMBERS: the policy of the blind judge is below its start. -->
-# A mean of *agrees with the house* would never have told you; the row of each fault does, **before** anything is paid. So grade a judge by kinds of mistakes, and take none that is blind to what you care for.
+# Its judge was never so content, and its replies are worse than before anybody was paid. Nothing warned of it in the mean: this judge agrees with the house about as often as that of seed 1.
+# The row of each fault told it, **before** anything was paid. So grade a judge by kinds of mistakes, and take none that is blind to what you care for.
 #
 # Where nobody can say what to look for, take several and pay by the mean of their scores: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The start and the letters of the last seed once more, paid by all three judges together:
 
@@ -318,10 +324,13 @@ assert blind == longest and last[blind] > first[blind], "hacking: the policy of 
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
 print(f"the three as one agree with the house in {cl.with_interval(judged['house'])}, and see long in {judged['faults']['long']['right']:.2f}")
 print(f"their policy keeps the rule in {cl.with_interval(paid)}, that of its own judge in {cl.with_interval(policies[seeds[-1]])}; words {paid['words']:.0f} and {policies[seeds[-1]]['words']:.0f}")
+assert paid["ci"][0] > policies[seeds[-1]]["ci"][1], "committee: its policy should be better than that of the blind judge"
 
 # %% [markdown]
-# <!-- NUMBERS: does the committee help? -->
-# Nobody meant this to happen. The policy found what its judge overrates, which is all that it was ever paid for. Worse can be done on purpose. Here is a reward that anybody might have written on a Monday:
+# By the mean they are hardly a better judge than the last one alone. But they see more of what it is blind to, and their policy shows it. That costs three readings of every reply. (They help here because they do not err alike. Three that are
+# all blind to length would be blind together.)
+#
+# Nobody meant the long replies to happen. The policy found what its judge overrates, which is all that it was ever paid for. Worse can be done on purpose. Here is a reward that anybody might have written on a Monday:
 # *polite letters have kind words, so count them*.
 
 # %%
@@ -446,20 +455,39 @@ pd.DataFrame({part if part == "the rule" else f"free of: {part}": {**{name: f"{o
               "difference": f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"} for part, gain in gains.items()}).T  # fmt: skip
 
 # %% [markdown]
-# Naming the right desk was what the start did worst, and what the labels say most clearly of:
+# Look at the row *long* too: is anything paid for with length? Naming the right desk was what the start did worst, and what the labels say most clearly of:
 
 # %%
 desk = gains["desk"]
-print("it names the right desk more often than the start:", desk.value > 0, "· not by chance:", desk.low > 0)
-assert desk.low > 0, "DPO: 96 pairs should teach which desk to name"
+print("it names the right desk more often than the start:", desk.value > 0)
+assert desk.value > 0, "DPO: 96 pairs should teach which desk to name"
 
 # %% [markdown]
+# Those replies were sampled. And the likeliest ones, of the start and after DPO?
+
+# %% tags=["nbval-ignore-output"]
+likeliest = {name: cl.write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
+for name, report in likeliest.items():
+    print(cl.grade_replies(report, letters[:24])["the rule"])
+gain = cl.paired_difference(likeliest["DPO"], likeliest["start"])
+print(gain)
+
+# %% [markdown]
+# Two minutes, ninety-six labels, and a rule that it has never read:
+
+# %%
+print("its likeliest reply keeps the rule more often than the start's:", gain.value > 0, "· not by chance:", gain.low > 0)
+assert gain.low > 0, "DPO: 96 pairs should teach the likeliest reply to keep the rule"
+
+# %% [markdown]
+# The likeliest reply moves first: a little more weight on one word is enough to change it, while the old words are still *sampled* now and then. Keep both numbers in mind; they will part company further below.
+#
 # What the trainer followed: β times the change of each reply's log-probability, its *implicit reward*.
 
 # %% tags=["nbval-ignore-output"]
 steps = [step for step, _ in liked.training.losses]
-cl.plots.curve(steps, {name: [v for _, v in liked.training.curves[name]] for name in ("chosen", "rejected")},
-               "Implicit rewards while learning", "step", "β · log π/π₀")
+curves = {name: pd.Series([v for _, v in liked.training.curves[name]]).rolling(8, min_periods=1).mean() for name in ("chosen", "rejected")}
+cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "Implicit rewards while learning (mean of eight steps)", "step", "β · log π/π₀")
 
 # %% [markdown]
 # Watch the gap between the two lines: DPO's loss asks for a difference, and for nothing else. Both may fall, if the rejected one falls faster.
@@ -472,12 +500,16 @@ cl.plots.curve(steps, {name: [v for _, v in liked.training.curves[name]] for nam
 tried = stored["recipes"]
 bare = {name: row for name, row in tried.items() if name == "start" or name.endswith("anchor 0.0")}
 table = {name.removesuffix(", anchor 0.0"): {"KL": row["kl"], "keeps the rule": cl.with_interval(row), "words": row["words"]} for name, row in bare.items()}
+together = pd.DataFrame(table).T.astype({"KL": float, "words": float})[["KL", "words"]].corr("spearman").loc["KL", "words"]
+print(f"the further, the longer: rank correlation {together:.2f}")
+assert together > 0.5, "DPO: replies should grow longer with the distance"
 pd.DataFrame(table).T.sort_values("KL")
 
 # %% [markdown]
-# <!-- NUMBERS: a little way is good, further runs on. -->
-# Read the column *words* downwards. A little way from the start is better than the start; further on, replies **run on** until they are cut off. The rude replies were the shortest, and what the loss pushes away from
-# them is also the token that *ends* a reply; that one should end somewhere is not among the things that it asks for. It is a known weakness (Park et al. 2024, arXiv 2403.19159). The anchor holds against it, since what it imitates has an end:
+# Read the column *words* downwards. Near the start replies are about as long as the staff's. Further on they **run on**, at the bottom until they are cut off, and hardly one keeps the rule. The rude replies were the shortest, and what the loss pushes away from
+# them is also the token that *ends* a reply; that one should end somewhere is not among the things that it asks for. It is a known weakness (Park et al. 2024, arXiv 2403.19159). These are runs of one seed; of the three at β = 0.1 in the next section, one does not run on.
+#
+# The anchor holds against it, since what it imitates has an end:
 
 # %%
 held = {"start": tried["start"], **{name: row for name, row in tried.items() if "anchor 1.0" in name}}
@@ -491,17 +523,17 @@ pd.DataFrame({name: {"KL": row["kl"], "keeps the rule": cl.with_interval(row), "
 # replies away, and imitate the rest.
 
 # %%
-def spot(name):
-    """One point of the picture."""
-    row = ways[name]
-    return {"label": name.split(", ")[-1], "x": row["kl"], "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1],
-            "runs": list(zip(row["kl_seeds"], row["seeds"]))}
+def frontier(marks, start, title):
+    """A picture of every way: how much of the rule it keeps, over how far it has gone."""
+    families = {"start": [{"label": "start", "x": 0.0, "value": start["accuracy"], "low": start["ci"][0], "high": start["ci"][1]}]}
+    for name, gone in ways.items():
+        row, family = marks[name], name.split(",")[0] if "," in name else "imitation"
+        spot = {"label": name.split(", ")[-1], "x": gone["kl"], "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1]}
+        families.setdefault(family, []).append(spot | {"runs": list(zip(gone["kl_seeds"], row["seeds"]))})
+    return cl.plots.frontier(families, title, "KL from the start, nats a reply", "share that keeps the rule")
 
 
-families = {"DPO": [spot(name) for name in ways if name.startswith("DPO")], "RLHF": [spot(name) for name in ways if name.startswith("RLHF")],
-            "imitation": [spot("fine-tuned on the chosen")]}  # fmt: skip
-families["start"] = [{"label": "start", "x": 0.0, "value": asked["start"]["accuracy"], "low": asked["start"]["ci"][0], "high": asked["start"]["ci"][1]}]
-cl.plots.frontier(families, "The house rule, against the distance from the start", "KL from the start, nats a reply", "share that keeps the rule")
+frontier(ways, asked["start"], "Sampled replies, against the distance from the start")
 
 # %% [markdown]
 # Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*. How *other runs* would have come out is another question, as in lesson 06, and three runs
@@ -518,8 +550,18 @@ both[both.index.str.endswith("minus start")].rename(index=lambda name: name.remo
 both[~both.index.str.endswith("minus start")]
 
 # %% [markdown]
-# <!-- NUMBERS: which dominates? -->
-# The paper's claim is about the upper left: *for the same KL, more reward*. Read it off: is DPO's line above RLHF's wherever both have points?
+# Imitation stands highest, and is the one that other runs would show to be better than the start. (It copies whole replies that people wrote, their length with the rest.) All else is a tie over runs: three runs of DPO,
+# or of RLHF, lie further apart than the methods do.
+#
+# The paper's claim is about the upper left: *for the same KL, more reward*. Two points lie near each other:
+
+# %%
+for name in ("DPO, β = 0.5", "RLHF, KL × 0.2"):
+    print(f"{name}: {cl.with_interval(ways[name])} at {ways[name]['kl']:.1f} nats")
+print("further out, DPO gains nothing more:", ways["DPO, β = 0.05"]["accuracy"] < ways["DPO, β = 0.5"]["accuracy"])
+
+# %% [markdown]
+# Level, within what three runs can show: neither the claim nor its contrary is borne out by *sampled* replies. Further out our DPO falls, since it runs on; the paper's did not go there. Fault by fault:
 
 # %%
 table = pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), "KL": row["kl"], "words": row["words"],
@@ -529,17 +571,50 @@ table
 # %% [markdown]
 # The last five columns are the share of replies with each fault. Which fault is left at the end, and does each way mend the same ones?
 #
+# ### And if nobody samples?
+#
+# A product may send the *likeliest* reply and no other (temperature 0). Then a fault that is seldom is never seen, with no training at all: the start alone keeps the rule more often. The same models, asked so:
+
+# %%
+bland = stored["likeliest"]
+frontier(bland["ways"], bland["ways"]["start"], "Likeliest replies, against the distance from the start")
+
+# %% [markdown]
+# The picture turns over. A nat from the start, where *sampled* replies had hardly changed, DPO's likeliest reply keeps the rule nearly always. That is no contradiction: what the labels ask for has become the likeliest, and the
+# words of before are still drawn now and then. To go further gains nothing, and now and then loses something. And DPO's line lies above RLHF's as far as RLHF's goes: here the paper's claim is to be seen.
+
+# %%
+short = bland["ways"]["DPO, β = 1.0"]["seeds"]
+print("DPO on the shortest leash, run by run:", short)
+assert min(short) > 0.9, "DPO: its likeliest reply should keep the rule in every run"
+pd.DataFrame({name: {"likeliest": cl.with_interval(row), "worst run": min(row["seeds"]), "by seed": row["seeds"], "sampled": cl.with_interval((ways | asked)[name]), "words": row["words"]}
+              for name, row in bland["ways"].items()}).T  # fmt: skip
+
+# %% [markdown]
+# Each against the start, asked the same way, and DPO on the shortest leash against its rivals:
+
+# %%
+chosen_few = {name: row for name, row in bland["differences"].items() if name.endswith("minus start") or name.startswith("DPO, β = 1.0")}
+pd.DataFrame({name: {"these runs, other letters": cl.with_verdict(row["these runs"]), "other runs": cl.with_verdict(row["other runs"])} for name, row in chosen_few.items()}).T
+
+# %% [markdown]
+# Over *other runs* even that is hard to tell: starts, and policies, lie so far apart that three of them say little about a fourth. Look at the worst run of each instead. On the short leashes DPO had no bad one; imitation had one that runs on, RLHF one whose
+# judge was blind, and DPO on the longest leash one as well.
+#
+# So **how a model is asked decides as much as how it was trained**. Whoever compares methods by sampling, as papers do, and then ships the likeliest reply, has measured another product.
+#
 # ### What each costs
 #
 # A step of each on one core, and the whole of it (stored):
 
 # %%
 costs = stored["costs"]
-pd.DataFrame({name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"], "seconds a step": row["step_seconds"], "minutes": round(row["seconds"] / 60, 1),
-              "peak memory, GB": round(row["peak_bytes"] / 1e9, 1)} for name, row in costs.items()}).T  # fmt: skip
+rows = {name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"], "seconds a step": row["step_seconds"], "minutes": round(row["seconds"] / 60, 1),
+               "peak memory, GB": round(row["peak_bytes"] / 1e9, 1)} for name, row in costs.items()}  # fmt: skip
+pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# RLHF pays three times: for the judge, for writing, and for what is learned from it. What *people* cost is another line. A pair takes a person about half a minute: how
+# RLHF pays three times: for the judge, for writing, and for what is learned from it. Add its two rows, and hold them beside DPO's: *simpler* is not the same as much cheaper. What *people* cost is another line. A pair takes a person about half a minute: how
 # many hours are 576 pairs, and at what wage? Both ways need the same labels.
 
 # %%
@@ -552,21 +627,31 @@ print(f"labels: {hours:.1f} hours, {hours * wage:.0f}; machine, all ways togethe
 
 # %%
 many = stored["pairs"]
-cl.plots.curve([int(n) for n in many], {"DPO, β = 1": [row["accuracy"] for row in many.values()]}, "DPO, over the pairs it read", "pairs", "share that keeps the rule",
-               {"DPO, β = 1": [row["ci"] for row in many.values()]}, logx=True)  # fmt: skip
+lines = {f"{asking} replies": [row[asking] for row in many.values()] for asking in ("likeliest", "sampled")}
+cl.plots.curve([int(n) for n in many], {name: [mark["accuracy"] for mark in marks] for name, marks in lines.items()}, "DPO, β = 1, over the pairs it read", "pairs",
+               "share that keeps the rule", {name: [mark["ci"] for mark in marks] for name, marks in lines.items()}, logx=True)  # fmt: skip
 
 # %% [markdown]
 # And what do the wrong labels cost? The same pairs with the labels that the house would have given, on a long leash and on the short one:
 
 # %%
 noise = stored["noise"]
-for leash, row in noise.items():
-    for labels in ("as labelled", "as the house would"):
-        print(f"{leash}, {labels}: {cl.with_interval(row[labels])}, words {row[labels]['words']:.0f}, too long {row[labels]['faults']['long']:.2f}")
-    print("   right labels minus given ones:", cl.with_verdict(row["cost"]))
+rows = {(leash, asking, labels): row for leash, of_leash in noise.items() for asking, of_asking in of_leash.items() for labels, row in of_asking.items() if labels != "cost"}
+pd.DataFrame({key: {"keeps the rule": cl.with_interval(row), "too long": f"{row['faults']['long']:.2f}", "words": f"{row['words']:.0f}"} for key, row in rows.items()}).T
 
 # %% [markdown]
-# <!-- NUMBERS: is running on the labels' fault, or the loss's? -->
+# Right labels minus given ones, on the same letters:
+
+# %%
+for leash, of_leash in noise.items():
+    for asking, of_asking in of_leash.items():
+        print(f"{leash}, {asking}: {cl.with_verdict(of_asking['cost'])}")
+assert noise["β = 0.1"]["sampled"]["as the house would"]["faults"]["long"] > asked["start"]["faults"]["long"], "DPO: it should run on without wrong labels too"
+
+# %% [markdown]
+# On the short leash a tenth of wrong labels costs nothing that these letters can show. On the long one DPO runs on with **every label right**, further than before: the careless labels about length are not to blame for it. The loss is, and clearer labels
+# let it go faster where it goes.
+#
 # ### What was forgotten
 #
 # Common knowledge, which none of them trained (the exam `general` of lesson 01):
@@ -574,7 +659,11 @@ for leash, row in noise.items():
 # %%
 kept = stored["forgotten"]
 pd.DataFrame({"general questions right": {name: cl.with_interval(row) for name, row in kept.items() if name != "differences"},
-              "minus untrained": {name.removesuffix(" minus untrained"): cl.with_verdict(row) for name, row in kept["differences"].items()}})
+              "minus untrained": {name.removesuffix(" minus untrained"): cl.with_verdict(row) for name, row in kept["differences"].items()}}).fillna("")
+
+# %% [markdown]
+# Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences took nothing more. (Lesson 02 kept common knowledge by mixing some of it in, and
+# the big houses do that here as well; Ouyang et al. call the price an *alignment tax*.)
 
 # %% [markdown]
 # ## Quiz
@@ -597,9 +686,9 @@ cl.quiz("07", quiz)
 # ## What was measured
 
 # %%
-rows = {"untrained, told the rule": asked["untrained, told the rule, likeliest"], "start": asked["start"], **ways}
-pd.DataFrame({name: {"keeps the rule": f"{row['accuracy']:.2f}", "95% interval": f"{row['ci'][0]:.2f} to {row['ci'][1]:.2f}", "n": row["n"],
-              "by seed": row["seeds"]} for name, row in rows.items()}).T  # fmt: skip
+told_rule = "untrained, told the rule"
+sampled, best_reply = {told_rule: asked[told_rule], "start": asked["start"], **ways}, {told_rule: asked[f"{told_rule}, likeliest"], **bland["ways"]}
+pd.DataFrame({name: {"sampled": cl.with_interval(row), "likeliest": cl.with_interval(best_reply[name]), "sampled, by seed": row["seeds"]} for name, row in sampled.items()}).T
 
 # %% [markdown]
 # Your exercises:
@@ -608,21 +697,21 @@ pd.DataFrame({name: {"keeps the rule": f"{row['accuracy']:.2f}", "95% interval":
 cl.progress_report("07")
 
 # %% [markdown]
-# <!-- NUMBERS: fill the right column from the cells above. -->
 # | claim | here |
 # |---|---|
-# | *RLHF improves a model by human feedback* | see RLHF minus start |
-# | *it is expensive for its human annotation* | the labels cost hours, the machine minutes; DPO needs the same labels |
-# | *DPO is a simpler alternative* | one model and one loss for three; see the frontier |
-# | *DPO teaches answers that humans prefer* | see DPO minus start |
-# | *for the same KL, more reward* | see the frontier |
+# | *RLHF improves a model by human feedback* | **holds partly**: as far as its judge can see. Paid by a judge that is blind to one fault, it became worse than its start |
+# | *it is expensive for its human annotation* | **holds**: hours of people beside minutes of a machine. DPO needs the same labels |
+# | *DPO is a simpler alternative* | **holds**: one model and one loss for three, and no difference between them that other runs would show |
+# | *DPO teaches answers that humans prefer* | **holds** for the likeliest reply, and on a short leash; sampled, **partly**, and on a long leash replies run on |
+# | *for the same KL, more reward* | **holds partly**: seen in likeliest replies of these runs, not in sampled ones; three runs promise it of no other |
 #
 # ## Where it stops being true
 #
 # - Our true reward is a rule that code can read. Yours is what people think, and it moves.
 # - The replies of the pairs were written by people, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
 #   mistakes that *this* policy makes.
+# - Three runs of each, and they lie far apart. Whoever has one run of his own has one of those dots.
 # - One house, one rule. Where groups of people want different things, a mean of their labels may please none of them.
 # - A policy of 135 million parameters has not much to hack with. A larger one is better at everything, at cheating its judge too.
 #
-# Next: 08 · Choosing, costing, shipping.
+# Next: [08 · Choosing, costing, shipping](08_shipping.ipynb), where somebody has to decide.

@@ -19,7 +19,7 @@
 # - put a model behind an address, asked it there as a customer would, and decided whether the next one may replace it;
 # - written one page about a case that claims nothing its numbers do not bear out.
 #
-# **Time** 90 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 90 minutes; the machine works for about 4 of them (2 cores) or 1 (a T4).
 #
 # **Claims on trial** from the course's sources: *RAG provides knowledge, fine-tuning a skill or a style* · *fine-tuning is best for stable tasks, RAG for changing or large ones, a hybrid for
 # both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs $500 to $2,000 with LoRA, over $20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
@@ -253,7 +253,6 @@ for judge, report in of_acted.items():
 
 # %% [markdown]
 # Five replies of forty say little. The same judges, and the paired difference from the model that was told:
-# <!-- NUMBERS: the assert holds if the specialist beats "told" on both; if 08/style says otherwise, say so here. -->
 
 # %%
 apart = {judge: cl.paired_difference(of_acted[judge], of_told[judge]) for judge in ("voice", "both")}
@@ -274,7 +273,7 @@ pd.DataFrame({arm: {judge: cl.with_interval(mark) for judge, mark in marks.items
 
 # %% [markdown]
 # Read the column *facts* with the column *voice*. Whoever only repeats the plain answer keeps every fact; whoever only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
-# <!-- NUMBERS: one sentence on which arm wins each column. -->
+# Here the specialist takes *voice* and *both*. In *facts* nobody is surely ahead, the model that was told among them: it mostly repeats what it was given, and what is not touched is not lost.
 #
 # ## Evaluation gaps
 #
@@ -295,7 +294,7 @@ print("the same candidate comes first by every metric:", judges.idxmax().nunique
 judges
 
 # %% [markdown]
-# Exact match asks for *our* sentence, and there are a thousand good ones; token F1 rewards copying the plain words; *facts* alone is happiest with a model that did nothing at all. None of them is wrong. Each answers a question, and
+# Exact match asks for *our* sentence, and there are a thousand good ones; token F1 rewards copying the plain words; *facts* alone is about as happy with a model that did nothing at all. None of them is wrong. Each answers a question, and
 # it was not the one that was asked.
 #
 # And what is left when all metrics have spoken is a human being. Read, and count on your fingers: which of these say what the plain answer said?
@@ -453,7 +452,7 @@ runs[["seconds", "seconds_forecast", "seconds_ratio", "peak, MB", "forecast, MB"
 
 # %% [markdown]
 # A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
-# <!-- NUMBERS: one sentence on the runs that are off, and why. -->
+# The furthest off in seconds is the run that trains the upper layers alone, in memory the one that trains them all. Both were foretold too dear, which is the better side to err on.
 #
 # And the run that you watched, the actor's? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
 
@@ -779,7 +778,8 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
 # Two columns, two lessons. The first says who is *right*; look at the stale rows, and then at who gained what. The second says who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
-# <!-- NUMBERS: by heart probably answers more of what it studied than this reader reads: if so, say that freshness and accuracy are two axes here. -->
+# Freshness and accuracy are two axes: the index was up to date *sooner*, and the student, once it had studied again, was right *more often* than this small reader is with the page before it. Until then it was wrong nearly every time,
+# and sure of it.
 
 # %%
 times = fresh["retrain_seconds"] / fresh["index_seconds"]
@@ -985,13 +985,12 @@ pd.Series({what: str(cl.find(place)) for what, place in rows.items()}, name="mea
 cl.progress_report("08")
 
 # %% [markdown]
-# <!-- NUMBERS: check every verdict below against the cells, above all those of the voice, the forecasts and freshness. -->
 # | claim | here |
 # |---|---|
 # | *RAG provides knowledge, fine-tuning a skill or style* | **holds partly**: facts can be studied too, at a price that is paid elsewhere |
 # | *stable tasks: fine-tuning; changing or large: RAG; both: a hybrid* | **holds**, with the reasons and the rows; and each of them loses somewhere |
 # | *a finance chatbot is a case for fine-tuning* | **holds partly**: for its manner; rules that change and must be cited belong in pages |
-# | *a chatbot in the voice of Shakespeare* | see the columns of *A voice*: the voice, and what became of the facts |
+# | *a chatbot in the voice of Shakespeare* | **holds partly**: not *always*, but in most replies, and with every fact in nearly as many; told or shown the voice, the model rarely found it |
 # | *LoRA on a 7B model costs $500 to $2,000* | **refuted** as the price of a run, plausible as the price of a project |
 # | *full fine-tuning of it costs over $20,000* | **refuted** as the price of a run, by a wider margin |
 # | *a smaller, fine-tuned model is cheaper and faster* | **holds** by arithmetic; whether it is good enough is for an exam to say |
