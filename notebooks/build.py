@@ -245,7 +245,9 @@ def _plain(text: str, places: list[tuple[str, str]]) -> str:
     text = ANSI.sub("", text)
     for path, name in places:
         # A whole name: "/tmp" is not the beginning of "/tmpfile".
-        text = re.sub(re.escape(path) + ("" if path.endswith(os.sep) else r"(?![\w-])"), lambda _, name=name: name, text)
+        text = re.sub(
+            re.escape(path) + ("" if path.endswith(os.sep) else r"(?![\w-])"), lambda _, name=name: name, text
+        )
     return text
 
 

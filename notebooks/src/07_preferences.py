@@ -467,7 +467,7 @@ assert desk.value > 0, "DPO: 96 pairs should teach which desk to name"
 
 # %% tags=["nbval-ignore-output"]
 likeliest = {name: cl.write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
-for name, report in likeliest.items():
+for report in likeliest.values():
     print(cl.grade_replies(report, letters[:24])["the rule"])
 gain = cl.paired_difference(likeliest["DPO"], likeliest["start"])
 print(gain)
