@@ -45,8 +45,8 @@ session = cl.start()
 # %% [markdown]
 # ## A letter and two replies
 #
-# Letters come to Brindlecombe & Daughters every day. The clerk of lesson 01 has sorted them; now each wants a reply. For every letter there are two, written by
-# people, and a label that says which of the two somebody preferred.
+# Letters come to Brindlecombe & Daughters every day. The clerk of lesson 01 has sorted them; now each wants a reply. For every letter there are two, written
+# for this course, and a label that says which was preferred. (Nobody sat and chose hundreds of times: the house's rule labels, and errs in a tenth of the pairs, as people would. `data/preferences/README.md` says how.)
 
 # %%
 pairs = {split: cl.load_preferences(split) for split in ("train", "validation", "test")}
@@ -54,7 +54,7 @@ one = pairs["train"][4]
 print(f"[{one.desk}] {one.message}\n\nchosen:   {one.chosen}\n\nrejected: {one.rejected}")
 
 # %% [markdown]
-# What makes a reply good in this house? It has a rule. Whoever labelled the pairs knew it; **no model in this lesson is ever trained on it**. We keep it for measuring.
+# What makes a reply good in this house? It has a rule. The labels come from it, with their errors; **no model in this lesson ever reads it in training**. We keep it for measuring.
 
 # %%
 print(cl.HOUSE_RULE, "\n")
@@ -66,7 +66,7 @@ for reply in (one.chosen, one.rejected):
 # `keeps_the_rule` decides by words and patterns alone, so it is the same on every machine. In this lesson it is the *true reward*: what the house really wants.
 # In your own case there is no such function. That is why all this exists.
 #
-# Your turn: pick the better reply, twenty times. Do not think long; the people who labelled did not either.
+# Your turn: pick the better reply, twenty times. Do not think long; people who label hundreds do not either.
 
 # %% tags=["nbval-ignore-output"]
 cl.label_pairs(pairs["train"], n=20)
@@ -550,7 +550,7 @@ both[both.index.str.endswith("minus start")].rename(index=lambda name: name.remo
 both[~both.index.str.endswith("minus start")]
 
 # %% [markdown]
-# Imitation stands highest, and is the one that other runs would show to be better than the start. (It copies whole replies that people wrote, their length with the rest.) All else is a tie over runs: three runs of DPO,
+# Imitation stands highest, and is the one that other runs would show to be better than the start. (It copies whole replies, their length with the rest.) All else is a tie over runs: three runs of DPO,
 # or of RLHF, lie further apart than the methods do.
 #
 # The paper's claim is about the upper left: *for the same KL, more reward*. Two points lie near each other:
@@ -708,7 +708,8 @@ cl.progress_report("07")
 # ## Where it stops being true
 #
 # - Our true reward is a rule that code can read. Yours is what people think, and it moves.
-# - The replies of the pairs were written by people, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
+# - Our labels err by rule: more often where it is a close call. People also tire, disagree with each other, and have reasons that no rule foresees.
+# - The replies of the pairs were written beforehand, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
 #   mistakes that *this* policy makes.
 # - Three runs of each, and they lie far apart. Whoever has one run of his own has one of those dots.
 # - One house, one rule. Where groups of people want different things, a mean of their labels may please none of them.
