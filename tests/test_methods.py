@@ -18,7 +18,9 @@ from course_lib.finetuning import DEFAULT_LEARNING_RATE, Recipe, Training, finet
 from course_lib.losses import completion_loss, held_out_loss
 from course_lib.merging import merged, with_adapters
 from course_lib.methods import METHODS, adapted
+from course_lib.preferences import ObjectiveRecipe, PreferenceRecipe
 from course_lib.quantization import dequantized, is_quantized, quantize
+from course_lib.reinforcement import PolicyRecipe
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 WINNERS = ("Anna Berg", "Bo Lind", "Cai Moss", "Dee Hart", "Eli Voss", "Fay Orm", "Gus Nye", "Hal")
@@ -442,6 +444,8 @@ def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
 
 # Keys
 
+RECIPES = {None: Recipe, "dpo": PreferenceRecipe, "reward model": ObjectiveRecipe, "rloo": PolicyRecipe}
+
 
 def test_a_setting_that_came_later_is_part_of_the_key_only_where_it_is_changed():
     old = {"method": "lora", "epochs": 4, "learning_rate": 2e-3, "batch_size": 8, "rank": 8, "layers": "all", "seed": 0}
@@ -461,10 +465,11 @@ def test_the_key_is_what_it_was_before_targets_could_be_chosen(tiny_model):
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "adapters").glob("*/card.json")), ids=lambda p: p.parent.name)
 def test_the_recipe_of_every_shipped_adapter_gives_the_settings_that_were_hashed(path):
     card = json.loads(path.read_text(encoding="utf-8"))
-    recipe = Recipe(**card["recipe"])
+    kind = RECIPES[card["recipe"].get("objective")]
+    recipe = kind(**card["recipe"])
     assert recipe.hashed() == {name: value for name, value in card["recipe"].items() if name in recipe.hashed()}
-    assert set(card["recipe"]) - set(recipe.hashed()) <= {"targets", "order"}
-    assert Recipe(**asdict(recipe)) == recipe
+    assert set(card["recipe"]) - set(recipe.hashed()) <= {"targets", "order", "anchor"}
+    assert kind(**asdict(recipe)) == recipe
 
 
 def test_the_call_of_lesson_02_finds_its_adapter_under_the_key_on_the_card():
