@@ -59,14 +59,12 @@ def label_pairs(preferences: Sequence[Preference], n: int = 20, seed: int = 0, a
         If there are not `n` pairs, or the answers are not a letter for each.
     """
     shown = _drawn(preferences, n, seed)
-    if answers == "":
-        print(_text(shown, n, seed, n))
-        return
-    if answers is not None:
+    if answers not in (None, ""):
         print(_result(shown, read_letters("label_pairs", [2] * n, answers)))
-        return
-    notebook = in_notebook()
-    show_widget(_widget(shown) if notebook else None, _text(shown, n, seed, TOLD_WITH_A_WIDGET if notebook else n))
+    elif answers is None and in_notebook():
+        show_widget(_widget(shown), _text(shown, n, seed, TOLD_WITH_A_WIDGET))
+    else:
+        print(_text(shown, n, seed, n))
 
 
 def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Shown]:

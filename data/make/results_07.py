@@ -110,8 +110,10 @@ def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     reports = {name: [bench.report(way) for way in of_name] for name, of_name in ways.items()}
     found = {name: bench.taken_apart(reports[name]) | bench.distance(of_name) for name, of_name in ways.items()}
     began = [bench.report(Way("start", seed=seed)) for seed in seeds]
-    apart = _differences(reports, began)
-    return {"ways": found, "differences": apart, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
+    return {
+        "ways": found, "differences": _differences(reports, began), "seeds": list(seeds),
+        "curves": bench.curves(RLHF, DPO),
+    }  # fmt: skip
 
 
 def _differences(reports: dict[str, list[cl.Report]], began: Sequence[cl.Report]) -> dict[str, dict[str, Any]]:
@@ -198,16 +200,16 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     if not {"start", "frontier", "likeliest"} <= set(parts):
         return parts
     sampled = parts["frontier"]["ways"] | parts["start"]
-    likeliest = parts["likeliest"]["ways"] | {TOLD: parts["start"][f"{TOLD}, likeliest"]}
+    best = parts["likeliest"]["ways"] | {TOLD: parts["start"][f"{TOLD}, likeliest"]}
 
     def both(name: str) -> str:
-        return f"{likeliest[name]['accuracy']:.2f} ({sampled[name]['accuracy']:.2f})"
+        return f"{best[name]['accuracy']:.2f} ({sampled[name]['accuracy']:.2f})"
 
     dpo = " to ".join(f"{both(f'DPO, β = {beta}')} at β = {beta}" for beta in (BETAS[0], BETAS[-1]))
     headline = (
         f"likeliest replies (sampled ones) that keep the house rule: told it {both(TOLD)}, as staff reply "
         f"{both('start')}, fine-tuned on the chosen {both('fine-tuned on the chosen')}, DPO {dpo}, "
-        f"RLHF {both(f'RLHF, KL × {RLHF.kl}')} (n = {likeliest[TOLD]['n']}, {len(parts['frontier']['seeds'])} seeds)"
+        f"RLHF {both(f'RLHF, KL × {RLHF.kl}')} (n = {best[TOLD]['n']}, {len(parts['frontier']['seeds'])} seeds)"
     )
     limits = []
     if "hacking" in parts:
