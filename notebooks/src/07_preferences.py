@@ -194,7 +194,7 @@ assert share["the rule"] < 0.75, "start: there should be something left to learn
 # %% tags=["nbval-ignore-output"]
 rows = [pair.as_pair() for pair in pairs["train"]]
 judge = cl.train_reward_model(start, rows, name="07-judge", from_shelf=True)
-graded = judge.grade([pair.as_pair() for pair in letters])
+graded = judge.grade([pair.as_pair() for pair in letters[:32]])
 print(graded)
 
 # %% [markdown]
@@ -429,7 +429,7 @@ print("first step at log 2:", abs(once.training.losses[0][1] - math.log(2)) < 0.
 assert abs(by_hand - by_trl) < 0.05, "DPO: the loss by hand should be the trainer's"
 
 # %% [markdown]
-# Now for real: ninety-six pairs, each seen once, two at a time. One thing is added to the loss, an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). You will see below
+# Now for real: seventy-two pairs, each seen once, two at a time. One thing is added to the loss, an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). You will see below
 # what happens without it. **Predict:** how many of a hundred replies will keep the whole rule, which it has never read?
 
 # %%
@@ -439,14 +439,14 @@ cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent", low
 # It takes a minute or two.
 
 # %% tags=["nbval-ignore-output"]
-few = [pair.as_pair() for pair in pairs["train"][::6]]
+few = [pair.as_pair() for pair in pairs["train"][::8]]
 liked = cl.prefer(start, few, name="07-dpo", beta=0.1, anchor=1.0, epochs=1, learning_rate=5e-4, batch_size=2, rank=4)
-after = cl.write_replies(liked, letters, name="DPO, 96 pairs")
+after = cl.write_replies(liked, letters, name="DPO, 72 pairs")
 after.show(4)
 cl.reveal("dpo", after)
 
 # %% [markdown]
-# Part by part, the same letters before and after:
+# The trainer's own line holds its first step beside its last. Each is two pairs, so those figures are little more than chance; the curve further down takes the mean of eight. What counts is letters that it has not read. Part by part, before and after:
 
 # %% tags=["nbval-ignore-output"]
 parts = {name: cl.grade_replies(report, letters) for name, report in (("start", began), ("DPO", after))}
@@ -460,7 +460,7 @@ pd.DataFrame({part if part == "the rule" else f"free of: {part}": {**{name: f"{o
 # %%
 desk = gains["desk"]
 print("it names the right desk more often than the start:", desk.value > 0)
-assert desk.value > 0, "DPO: 96 pairs should teach which desk to name"
+assert desk.value > 0, "DPO: 72 pairs should teach which desk to name"
 
 # %% [markdown]
 # Those replies were sampled. And the likeliest ones, of the start and after DPO?
@@ -473,11 +473,11 @@ gain = cl.paired_difference(likeliest["DPO"], likeliest["start"])
 print(gain)
 
 # %% [markdown]
-# Two minutes, ninety-six labels, and a rule that it has never read:
+# Two minutes, seventy-two labels, and a rule that it has never read:
 
 # %%
 print("its likeliest reply keeps the rule more often than the start's:", gain.value > 0, "· not by chance:", gain.low > 0)
-assert gain.low > 0, "DPO: 96 pairs should teach the likeliest reply to keep the rule"
+assert gain.low > 0, "DPO: 72 pairs should teach the likeliest reply to keep the rule"
 
 # %% [markdown]
 # The likeliest reply moves first: a little more weight on one word is enough to change it, while the old words are still *sampled* now and then. Keep both numbers in mind; they will part company further below.
@@ -540,7 +540,12 @@ frontier(ways, asked["start"], "Sampled replies, against the distance from the s
 # say little of it (Student's t: three runs that lie far apart promise nothing). Both, for each way against the start:
 
 # %%
-both = pd.DataFrame({name: {"these runs, other letters": cl.with_verdict(row["these runs"]), "other runs": cl.with_verdict(row["other runs"])} for name, row in apart.items()}).T
+def both_intervals(differences):
+    """Each difference twice: how other letters might have moved it, and how other runs."""
+    return pd.DataFrame({name: {"these runs, other letters": cl.with_verdict(row["these runs"]), "other runs": cl.with_verdict(row["other runs"])} for name, row in differences.items()}).T
+
+
+both = both_intervals(apart)
 both[both.index.str.endswith("minus start")].rename(index=lambda name: name.removesuffix(" minus start"))
 
 # %% [markdown]
@@ -595,7 +600,7 @@ pd.DataFrame({name: {"likeliest": cl.with_interval(row), "worst run": min(row["s
 
 # %%
 chosen_few = {name: row for name, row in bland["differences"].items() if name.endswith("minus start") or name.startswith("DPO, β = 1.0")}
-pd.DataFrame({name: {"these runs, other letters": cl.with_verdict(row["these runs"]), "other runs": cl.with_verdict(row["other runs"])} for name, row in chosen_few.items()}).T
+both_intervals(chosen_few)
 
 # %% [markdown]
 # Over *other runs* even that is hard to tell: starts, and policies, lie so far apart that three of them say little about a fourth. Look at the worst run of each instead. On the short leashes DPO had no bad one; imitation had one that runs on, RLHF one whose
