@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from course_lib.errors import ModelError, choose, disk_explained
 from course_lib.models import ChatModel
 from course_lib.packaged import GGUF_SHA256, PACKAGED_MODEL, dequantized_folder, embedder_folder
+from course_lib.quantization import keep_layout, nf4_config
 from course_lib.settings import Settings, current
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["keep_layout", "load_embedder", "load_model", "nf4_config", "untrained"]
+__all__ = ["load_embedder", "load_model", "untrained"]
 
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
 # The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
@@ -163,30 +164,6 @@ def _load(
     return ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
 
 
-def keep_layout(model: Any) -> None:
-    """Have 4-bit weights stay as they were quantized, so that they answer alike on every CPU.
-
-    Where it has AVX512-BF16, bitsandbytes 0.50 lays them out anew when they first answer: in place, though the weights
-    may be shared, with their constants rounded to bf16, and so that no gradient flows through them.
-    """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-
-
-def nf4_config(dtype: Any) -> Any:
-    """How transformers is told to load in 4 bits: NF4, double quantized, computing in a torch dtype."""
-    from transformers import BitsAndBytesConfig
-
-    # Computing in the session's dtype, not bitsandbytes' default: bf16 on a CPU without it is a trap (settings).
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-
-
 def _explain_load_failure(source: str | Path, error: Exception) -> str:
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -198,6 +175,11 @@ def _explain_load_failure(source: str | Path, error: Exception) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     if isinstance(error, ImportError):
         return f"{source} needs a package that is not installed ({text}): install requirements.txt again."
+    if isinstance(source, Path) and (source / "adapter_config.json").is_file():
+        return (
+            f"{source} holds an adapter, and the model it was made for cannot be loaded from here: save what "
+            "`cl.merged(model)` gives, or make the call that trained it with from_shelf=True."
+        )
     if isinstance(source, Path):
         return f"{source} does not hold a causal LM with safetensors weights and a tokenizer ({text})."
     causes = list(_causes(error))  # transformers wraps what the hub client raised

@@ -155,8 +155,6 @@ def quantize(model: ChatModel) -> ChatModel:
     import bitsandbytes as bnb
     from transformers.quantizers import AutoHfQuantizer
 
-    from course_lib.loading import keep_layout, nf4_config
-
     _check_plain(model)
     if is_quantized(model.model):
         return model
@@ -224,10 +222,32 @@ def sharing_copy(model: PreTrainedModel) -> PreTrainedModel:
     return copy.deepcopy(model, shared | {id(state): state for state in states})
 
 
+def keep_layout(model: Any) -> None:
+    """Have 4-bit weights stay as they were quantized, so that they answer alike on every CPU.
+
+    Where it has AVX512-BF16, bitsandbytes 0.50 lays them out anew when they first answer: in place, though the weights
+    may be shared, with their constants rounded to bf16, and so that no gradient flows through them.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def nf4_config(dtype: Any) -> Any:
+    """How transformers is told to load in 4 bits: NF4, double quantized, computing in a torch dtype."""
+    from transformers import BitsAndBytesConfig
+
+    # Computing in the session's dtype, not bitsandbytes' default: bf16 on a CPU without it is a trap (settings).
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
 def unpack(model: PreTrainedModel) -> None:
     """Undo the layout that `keep_layout` prevents, where a model that was loaded without the course has answered."""
-    from course_lib.loading import keep_layout
-
     keep_layout(model)
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

@@ -187,6 +187,13 @@ def test_a_folder_with_a_missing_or_damaged_file_is_refused_in_one_sentence(save
     assert "\n" not in str(error.value)
 
 
+def test_an_adapter_whose_base_is_not_here_is_called_one(saved):
+    (saved / "model.safetensors").unlink()
+    (saved / "adapter_config.json").write_text('{"base_model_name_or_path": "nobody/here", "peft_type": "LORA"}')
+    with pytest.raises(ModelError, match=r"holds an adapter, and the model it was made for .* `cl\.merged\(model\)`"):
+        load_model(saved)
+
+
 def test_a_folder_without_one_of_the_weights_is_refused_not_filled_with_noise(saved):
     from safetensors.torch import load_file, save_file
 
