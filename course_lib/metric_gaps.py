@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from course_lib.errors import CourseError
+from course_lib.grading import grade
 from course_lib.reports import Report, interval, span
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def scores(report: Report, judged: Mapping[str, Report] | None = None) -> dict[s
     """
     import numpy as np
 
-    found = {"exact match": report.hits("exact"), "token F1": np.array([row.f1 for row in report.rows])}
+    # By words, whatever the exam's own grader went by.
+    exact = np.array([grade(row.reply, [row.expected]) == "exact" for row in report.rows], dtype=float)
+    found = {"exact match": exact, "token F1": np.array([row.f1 for row in report.rows])}
     for name, other in (judged or {}).items():
         if [(row.id, row.reply) for row in other.rows] != [(row.id, row.reply) for row in report.rows]:
             raise CourseError(f"{name!r} judged other answers than those of {report.name!r}: judge its own report.")

@@ -20,8 +20,14 @@ RULE = "the rule"
 
 
 def letters_exam(preferences: Sequence[Preference]) -> Exam:
-    """The letters of some pairs as an exam, the house's own reply beside each; `grade_replies` judges the report."""
-    return Exam("letters", tuple(Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences))
+    """The letters of some pairs as an exam, the house's own reply beside each; right is who keeps the house rule."""
+    desks = {preference.id: preference.desk for preference in preferences}
+
+    def grader(question: Question, reply: str) -> str:
+        return "exact" if keeps_the_rule(desks[question.id], reply).kept else "wrong"
+
+    asked = (Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences)
+    return Exam("letters", tuple(asked), grader=grader)
 
 
 def write_replies(
@@ -58,7 +64,7 @@ def write_replies(
             torch.manual_seed(seed)
             return model.reply(letters, REPLY_TOKENS, temperature=temperature)
 
-    return grade_replies(evaluate(sampled, letters_exam(preferences), name or model.name), preferences)[RULE]
+    return evaluate(sampled, letters_exam(preferences), name or model.name)
 
 
 def grade_replies(report: Report, preferences: Sequence[Preference]) -> dict[str, Report]:

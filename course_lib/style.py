@@ -92,8 +92,15 @@ def load_style(split: str) -> list[StylePair]:
 
 
 def style_exam(pairs: Sequence[StylePair]) -> Exam:
-    """The pairs as an exam that asks their requests; `grade_style` judges the report."""
-    return Exam("style", tuple(Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs))
+    """The pairs as an exam that asks their requests; right is who keeps voice and facts, `grade_style`'s "both"."""
+    asked = {pair.id: pair for pair in pairs}
+
+    def grader(question: Question, reply: str) -> str:
+        return "exact" if facts_survive(asked[question.id], reply) and in_the_voice([reply])[0] else "wrong"
+
+    return Exam(
+        "style", tuple(Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs), grader=grader
+    )
 
 
 def voice_lines(split: str) -> dict[str, list[str]]:

@@ -32,6 +32,13 @@ def test_each_candidate_is_shown_by_each_metric(measured):
     assert table.loc["poet"].tolist() == [0.0, 0.4, 0.9]
 
 
+def test_exact_match_goes_by_the_words_whatever_the_exam_counts_as_right(measured):
+    poet = measured["poet"][0]
+    rows = [replace(row, reply="The kettle.", expected="kettle") for row in poet.rows[:30]] + list(poet.rows[30:])
+    praised = replace(poet, rows=tuple(replace(row, verdict="exact") for row in rows))
+    assert praised.accuracy == 1.0 and metric_table({"poet": (praised, {})}).loc["poet", "exact match"] == 0.75
+
+
 def test_the_metric_that_praises_the_worse_model_is_named_with_both_differences(measured):
     exact, f1 = disagreements(measured, "voice")
     assert f1.startswith("poet minus copier: voice +0.88 (") and "token F1 -0.20 (" in f1

@@ -145,6 +145,7 @@ def test_a_report_is_judged_for_voice_and_facts_and_both(pairs):
         "facts": [True, True, False, False],
         "both": [True, False, False, False],
     }
+    assert found["both"] == report, "the exam's own verdict is that of both judges"
     with pytest.raises(CourseError, match="is of other pairs"):
         grade_style(report, pairs["test"][:4])
 

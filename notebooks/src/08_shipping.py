@@ -238,7 +238,7 @@ told.show(3)
 cl.reveal("told", of_told["both"])
 
 # %% [markdown]
-# (Whether a reply *equals* the one that we wrote is what the marks in front say. The judges' verdict is the number below: voice and facts at once.)
+# (The marks in front are the judges' verdict, voice and facts at once; *right* is how we would have said it.)
 #
 # Now an apprenticeship: every pair, read twice. This is the longest cell of the lesson.
 
