@@ -569,7 +569,7 @@ print("further out, DPO gains nothing more:", ways["DPO, β = 0.05"]["accuracy"]
 # Level, within what three runs can show: neither the claim nor its contrary is borne out by *sampled* replies. Further out our DPO falls, since it runs on; the paper's did not go there. Fault by fault:
 
 # %%
-table = pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), "KL": row["kl"], "words": row["words"],
+table = pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), "KL": f"{row['kl']:.1f}", "words": f"{row['words']:.0f}",
                       **{fault: round(x, 2) for fault, x in row["faults"].items()}} for name, row in ways.items()}).T  # fmt: skip
 table
 
@@ -589,11 +589,16 @@ frontier(bland["ways"], bland["ways"]["start"], "Likeliest replies, against the 
 # words of before are still drawn now and then. To go further gains nothing, and now and then loses something. And DPO's line lies above RLHF's as far as RLHF's goes: here the paper's claim is to be seen.
 
 # %%
-short = bland["ways"]["DPO, β = 1.0"]["seeds"]
-print("DPO on the shortest leash, run by run:", short)
-assert min(short) > 0.9, "DPO: its likeliest reply should keep the rule in every run"
-pd.DataFrame({name: {"likeliest": cl.with_interval(row), "worst run": min(row["seeds"]), "by seed": row["seeds"], "sampled": cl.with_interval((ways | asked)[name]), "words": row["words"]}
-              for name, row in bland["ways"].items()}).T  # fmt: skip
+def by_seed(row):
+    """The runs of a row, one after the other."""
+    return " · ".join(f"{share:.2f}" for share in row["seeds"])
+
+
+short = bland["ways"]["DPO, β = 1.0"]
+print("DPO on the shortest leash, run by run:", by_seed(short))
+assert min(short["seeds"]) > 0.9, "DPO: its likeliest reply should keep the rule in every run"
+pd.DataFrame({name: {"likeliest": cl.with_interval(row), "worst run": f"{min(row['seeds']):.2f}", "by seed": by_seed(row), "sampled": cl.with_interval((ways | asked)[name]),
+                     "words": f"{row['words']:.0f}"} for name, row in bland["ways"].items()}).T  # fmt: skip
 
 # %% [markdown]
 # Each against the start, asked the same way, and DPO on the shortest leash against its rivals:
@@ -693,7 +698,7 @@ cl.quiz("07", quiz)
 # %%
 told_rule = "untrained, told the rule"
 sampled, best_reply = {told_rule: asked[told_rule], "start": asked["start"], **ways}, {told_rule: asked[f"{told_rule}, likeliest"], **bland["ways"]}
-pd.DataFrame({name: {"sampled": cl.with_interval(row), "likeliest": cl.with_interval(best_reply[name]), "sampled, by seed": row["seeds"]} for name, row in sampled.items()}).T
+pd.DataFrame({name: {"sampled": cl.with_interval(row), "likeliest": cl.with_interval(best_reply[name]), "sampled, by seed": by_seed(row)} for name, row in sampled.items()}).T
 
 # %% [markdown]
 # Your exercises:

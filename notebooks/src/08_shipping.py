@@ -444,11 +444,12 @@ cl.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_000, 
 # %%
 costs = stored["costs"]
 runs = pd.DataFrame.from_dict(costs["runs"], orient="index")
-runs["peak, MB"], runs["forecast, MB"] = (runs[name].div(1e6).round(0) for name in ("peak", "peak_forecast"))
+runs[["peak", "peak_forecast"]] /= 1e6
 print(f"seconds and memory both within {costs['allowed']:.0%}: {costs['within']} of {costs['n']} runs")
 print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, {costs['worst']['peak']:.0%} in memory")
 assert costs["n"] >= 6, "forecasts: there should be six real runs at least"
-runs[["seconds", "seconds_forecast", "seconds_ratio", "peak, MB", "forecast, MB", "peak_ratio"]].round(2)
+columns = {"seconds": "seconds", "seconds_forecast": "forecast", "seconds_ratio": "ratio", "peak": "peak, MB", "peak_forecast": "forecast, MB", "peak_ratio": "ratio, memory"}
+runs[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, "ratio": 2, "peak, MB": 0, "forecast, MB": 0, "ratio, memory": 2})
 
 # %% [markdown]
 # A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
