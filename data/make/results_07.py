@@ -61,7 +61,7 @@ RECIPES: dict[str, Way] = {
             (576, 4, 6e-5, 0.0), (576, 4, 1.25e-4, 0.0), (576, 4, 2.5e-4, 0.0),
         )
     },
-    "DPO, 96 pairs, 2 at once, 0.0005, anchor 1.0, rank 4": Way(  # the lesson's
+    "DPO, 96 pairs, 2 at once, 0.0005, anchor 1.0, rank 4": Way(  # the lesson's settings, which reads 72
         "dpo", pairs=96, anchor=1.0, recipe=(("learning_rate", 5e-4), ("batch_size", 2), ("rank", 4))
     ),
     "RLHF, a judge of 288 pairs, 30 steps": Way("rloo", pairs=288, recipe=(("steps", 30),)),
