@@ -54,6 +54,7 @@ def merged(model: ChatModel) -> ChatModel:
         else:
             tuned = copy.deepcopy(tuned)
         plain = tuned.merge_and_unload().requires_grad_(False).eval()
+    plain.name_or_path = ""  # these weights lie nowhere yet: no adapter on top may name the folder they came from
     return ChatModel(plain, model.tokenizer, model.name, model.base, model.system, model.training)
 
 

@@ -110,6 +110,8 @@ class ChatModel:
 
     def retrained(self, weights: Any, name: str, key: str) -> ChatModel:
         """The same model after a training run: its new weights, and a base that tells of the run by its key."""
+        if not hasattr(weights, "peft_config"):  # trained in full: no longer what lies in the folder it came from
+            weights.name_or_path = ""
         return replace(self, model=weights, name=name, base=f"{self.base}+{key}", training=None)
 
     def generate(

@@ -13,7 +13,7 @@ import course_lib as cl
 from course_lib import _training, settings
 from course_lib.adapters import adapter_key
 from course_lib.datasets import example
-from course_lib.errors import ChoiceError, CourseError, DataError, TrainingError
+from course_lib.errors import ChoiceError, CourseError, DataError, ModelError, TrainingError
 from course_lib.finetuning import DEFAULT_LEARNING_RATE, Recipe, Training, finetune
 from course_lib.losses import completion_loss, held_out_loss
 from course_lib.merging import merged, with_adapters
@@ -499,6 +499,19 @@ def test_a_merged_model_is_a_plain_one_that_answers_the_same(method, tuned, tmp_
     assert torch.allclose(logits(loaded), before, atol=1e-5)
     assert loaded.generate(QUESTIONS, 8) == model.generate(QUESTIONS, 8)
     assert (whole.name, whole.training) == (model.name, model.training)
+
+
+@pytest.mark.parametrize("under", ["lora", "full"])
+def test_an_adapter_on_trained_weights_does_not_pretend_to_fit_the_untrained_ones(under, start, tmp_path):
+    plain = cl.load_model(start.save(tmp_path / "plain"))
+    first = finetune(plain, EXAMPLES, under, **QUICK)
+    second = finetune(first, OTHERS, **QUICK)
+    again = cl.load_model(finetune(plain, EXAMPLES, **QUICK).save(tmp_path / "first"))
+    assert again.generate(QUESTIONS, 8) == finetune(plain, EXAMPLES, **QUICK).generate(QUESTIONS, 8), "this one fits"
+    with pytest.raises(ModelError, match=r"holds an adapter, .* save what `cl\.merged\(model\)` gives"):
+        cl.load_model(second.save(tmp_path / "second"))
+    whole = cl.load_model(merged(second).save(tmp_path / "whole"))
+    assert whole.generate(QUESTIONS, 8) == second.generate(QUESTIONS, 8)
 
 
 @pytest.mark.parametrize("method", ["adapter", "prompt", "prefix"])
