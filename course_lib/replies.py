@@ -26,8 +26,8 @@ def letters_exam(preferences: Sequence[Preference]) -> Exam:
     def grader(question: Question, reply: str) -> str:
         return "exact" if keeps_the_rule(desks[question.id], reply).kept else "wrong"
 
-    asked = (Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences)
-    return Exam("letters", tuple(asked), grader=grader)
+    questions = (Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences)
+    return Exam("letters", tuple(questions), grader=grader)
 
 
 def write_replies(

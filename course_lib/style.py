@@ -98,9 +98,8 @@ def style_exam(pairs: Sequence[StylePair]) -> Exam:
     def grader(question: Question, reply: str) -> str:
         return "exact" if facts_survive(asked[question.id], reply) and in_the_voice([reply])[0] else "wrong"
 
-    return Exam(
-        "style", tuple(Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs), grader=grader
-    )
+    questions = (Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs)
+    return Exam("style", tuple(questions), grader=grader)
 
 
 def voice_lines(split: str) -> dict[str, list[str]]:

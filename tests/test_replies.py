@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+from course_lib import kept_reports
 from course_lib.errors import CourseError
 from course_lib.house_rule import FAULTS, HOUSE_RULE
 from course_lib.models import Answer
@@ -44,6 +45,13 @@ def test_a_good_reply_keeps_the_rule_and_what_a_bad_one_breaks_is_told_part_by_p
     assert list(parts) == [RULE, *FAULTS] and parts[RULE] == report
     assert parts["promise"].hits().tolist()[:2] == [1.0, 0.0] and parts["long"].accuracy == 1.0
     assert parts["rude"].hits().tolist()[:3] == [1.0, 1.0, 0.0]
+
+
+def test_what_a_learner_measured_is_kept_as_the_rule_judged_it(letters, monkeypatch):
+    monkeypatch.setattr(kept_reports, "in_notebook", lambda: True)
+    good = [f"Thank you for writing. Our {p.desk} desk has your letter and will write to you." for p in letters]
+    report = write_replies(Writer([*good[:9], "", "", ""]), letters)
+    assert report.accuracy == 0.75 == kept_reports.own_results().loc[("letters", "writer"), "right"]
 
 
 def test_letters_of_one_issue_are_one_draw_and_the_house_says_what_was_right(letters):
