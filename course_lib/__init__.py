@@ -1,122 +1,125 @@
 """Open Book, Closed Book: the package that the notebooks are written in. `import course_lib as cl`.
 
-Importing it starts nothing: names are looked up in their modules when first used (PEP 562).
+Its rooms, each importing only from those below it:
+
+    lessons     what one lesson alone needs, and the checks of its exercises
+    shipping    serving, hosted fine-tuning, model cards
+    costs       memory, bills, prices, forecasts
+    retrieval   documents, indexes, search, readers (RAG), RAFT
+    training    methods, the trainers, the shelf of adapters
+    evaluation  exams, grading, reports, comparisons, stored results
+    models      the chat model: loading, scoring, quantizing, looking inside
+    display     plots, tables, what a learner touches
+    core        errors, session, rows, progress, chat messages
+
+This is the face: what two lessons or more use, or a project of the learner's own needs. Importing it starts nothing:
+names are looked up in their modules when first used (PEP 562).
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from course_lib.core.chat import Answer as Answer
+    from course_lib.core.chat import example as example
+    from course_lib.core.chat import pair as pair
+    from course_lib.core.errors import CourseError as CourseError
+    from course_lib.core.errors import LeakError as LeakError
+    from course_lib.core.session import start as start
+    from course_lib.costs.forecast import forecast as forecast
+    from course_lib.costs.memory import SHAPES as SHAPES
+    from course_lib.costs.memory import model_shape as model_shape
+    from course_lib.costs.memory import training_memory as training_memory
+    from course_lib.display import plots as plots
+    from course_lib.display.ask import predict as predict
+    from course_lib.display.ask import predict_choice as predict_choice
+    from course_lib.display.ask import quiz as quiz
+    from course_lib.display.ask import reveal as reveal
+    from course_lib.evaluation.evaluation import Comparison as Comparison
+    from course_lib.evaluation.evaluation import compare as compare
+    from course_lib.evaluation.evaluation import evaluate as evaluate
+    from course_lib.evaluation.exams import Exam as Exam
+    from course_lib.evaluation.exams import Fact as Fact
+    from course_lib.evaluation.exams import Question as Question
+    from course_lib.evaluation.exams import check_no_leak as check_no_leak
+    from course_lib.evaluation.exams import general_study as general_study
+    from course_lib.evaluation.exams import load_exam as load_exam
+    from course_lib.evaluation.exams import load_facts as load_facts
+    from course_lib.evaluation.release import drift as drift
+    from course_lib.evaluation.release import gate as gate
+    from course_lib.evaluation.reports import Report as Report
+    from course_lib.evaluation.reports import paired_difference as paired_difference
+    from course_lib.evaluation.stored import load_results as load_results
+    from course_lib.evaluation.stored import own_results as own_results
+    from course_lib.evaluation.stored import with_interval as with_interval
+    from course_lib.evaluation.stored import with_verdict as with_verdict
+    from course_lib.lessons.checks import check as check
+    from course_lib.lessons.checks import progress_report as progress_report
+    from course_lib.models.chatmodel import ChatModel as ChatModel
+    from course_lib.models.loading import load_embedder as load_embedder
+    from course_lib.models.loading import load_model as load_model
+    from course_lib.models.loading import untrained as untrained
+    from course_lib.models.packaged import check_machine as check_machine
+    from course_lib.models.quantization import bits_per_weight as bits_per_weight
+    from course_lib.retrieval.documents import Document as Document
+    from course_lib.retrieval.documents import Passage as Passage
+    from course_lib.retrieval.documents import read_documents as read_documents
+    from course_lib.retrieval.grounding import ground as ground
+    from course_lib.retrieval.index import Index as Index
+    from course_lib.retrieval.index import build_index as build_index
+    from course_lib.retrieval.ranking import grade_retrieval as grade_retrieval
+    from course_lib.retrieval.readers import FewShot as FewShot
+    from course_lib.retrieval.readers import Instructed as Instructed
+    from course_lib.retrieval.readers import OpenBook as OpenBook
+    from course_lib.retrieval.readers import RagPipeline as RagPipeline
+    from course_lib.retrieval.readers import golden_passages as golden_passages
+    from course_lib.retrieval.readers import reading_prompt as reading_prompt
+    from course_lib.shipping.cards import write_model_card as write_model_card
+    from course_lib.shipping.hosted import check_chat_jsonl as check_chat_jsonl
+    from course_lib.shipping.hosted import write_chat_jsonl as write_chat_jsonl
+    from course_lib.shipping.serving import serve as serve
+    from course_lib.training.dpo import prefer as prefer
+    from course_lib.training.merging import merged as merged
+    from course_lib.training.merging import with_adapters as with_adapters
+    from course_lib.training.reward import train_reward_model as train_reward_model
+    from course_lib.training.rl import reinforce as reinforce
+    from course_lib.training.sft import finetune as finetune
+    from course_lib.training.shelf import stored_adapters as stored_adapters
 
 _HOME = {
-    "errors": ["ChoiceError", "CourseError", "DataError", "LeakError", "ModelError", "TrainingError"],
-    "settings": ["Settings", "cache_dir", "data_dir", "start"],
-    "models": ["Answer", "ChatModel"],
-    "loading": ["load_embedder", "load_model", "untrained"],
-    "datasets": [
-        "Exam",
-        "Fact",
-        "Question",
-        "check_no_leak",
-        "example",
-        "general_study",
-        "load_exam",
-        "load_facts",
-    ],
-    "tickets": [
-        "DESKS",
-        "Ticket",
-        "check_issues_apart",
-        "few",
-        "leaky_split",
-        "load_tickets",
-        "ticket_exam",
-        "with_wrong_labels",
-    ],
-    "house_rule": ["HOUSE_RULE", "keeps_the_rule", "support"],
-    "preference_data": ["Preference", "check_replies_apart", "load_preferences", "staff_archive"],
-    "sql_text": ["standard_style"],
-    "sql_running": ["SqlError", "run_sql", "same_results"],
-    "sql": ["FRONT_DESK", "SqlPair", "SqlTask", "SqlWriter", "load_sql", "sql_prompt"],
-    "sql_cleaning": ["clean"],
-    "documents": ["Document", "Passage", "read_documents"],
-    "filters": ["named_years", "only"],
-    "stores": ["ChromaStore", "FaissStore"],
-    "retrieval": ["Index", "Retriever", "build_index"],
-    "keyword_search": ["KeywordIndex"],
-    "fusion": ["HybridIndex"],
-    "ranking": ["Ranking", "by_hit", "compare_rankings", "grade_retrieval"],
-    "wording": ["content_words", "lookup_questions", "shared_words"],
-    "grounding": ["cite", "ground", "is_faithful"],
-    "embedder_tuning": ["finetune_embedder", "hard_negatives"],
-    "maps": ["library_map"],
-    "chunking": ["chunk_slider"],
-    "adverse_pages": [],
-    "adverse_questions": [],
-    "adapters": ["stored_adapters"],
-    "finetuning": ["finetune"],
-    "losses": ["held_out_loss"],
-    "pairs": ["pair"],
-    "likelihoods": ["kl_from", "log_probability"],
-    "preferences": ["dpo_loss", "prefer"],
-    "reward_models": ["train_reward_model"],
-    "reinforcement": ["reinforce"],
-    "replies": ["grade_replies", "write_replies"],
-    "merging": ["merged", "with_adapters"],
-    "quantization": [
-        "bits_per_weight",
-        "fp4_levels",
-        "int4_levels",
-        "nf4_levels",
-        "quantize",
-        "round_trip",
-        "round_trip_model",
-    ],
-    "inspection": ["parts", "rank_holding", "singular_values", "weight_change", "weight_changes"],
-    "reports": ["Report", "paired_difference"],
-    "evaluation": ["Comparison", "compare", "evaluate"],
-    "pictures": ["Picture"],
-    "plots": [],
-    "widgets": ["predict", "predict_choice", "quiz", "reveal"],
-    "labelling": ["label_pairs"],
-    "chatbox": ["sql_chat"],
-    "sliders": ["lora_slider"],
-    "costs": ["SHAPES", "Memory", "Shape", "memory_table", "model_shape", "trained_parameters", "training_memory"],
-    "prices": ["Card", "Price", "Prices", "load_prices"],
-    "compute_costs": [
-        "Bill",
-        "generation_flops",
-        "generation_seconds",
-        "kv_cache_bytes",
-        "seed_figures",
-        "training_bill",
-        "training_flops",
-    ],
-    "question_costs": ["break_even", "break_even_volume", "question_cost"],
-    "cost_sliders": ["cost_slider"],
-    "forecasts": ["Calibration", "Forecast", "calibrate", "forecast"],
-    "exercises": ["check", "progress_report"],
-    "checkup": ["check_machine"],
-    "findings": ["Finding", "find", "quoted"],
-    "choosing": ["Advice", "Case", "advise", "load_cases"],
-    "advising": ["advisor"],
-    "comparison": ["comparison_table"],
-    "kept_reports": ["own_results"],
-    "results": ["load_results", "with_interval", "with_verdict"],
-    "prompting": ["FewShot", "Instructed"],
-    "rag": ["OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
-    "shelves": ["editions_exam", "exam_shelf", "plain_exam", "reading_questions", "shelf", "study_shelf"],
-    "agreements": ["Agreement", "agreement_shelf", "grade_summaries", "load_agreements", "summary_examples"],
-    "papers": [],
-    "hosted": ["check_chat_jsonl", "estimate_price", "submit", "write_chat_jsonl"],
-    "serving": ["Endpoint", "latency", "serve"],
-    "cards": ["write_model_card"],
-    "regression": ["drift", "gate"],
-    "conclusions": ["check_conclusion"],
-    "capstone": ["one_page_report"],
-    "metric_gaps": ["disagreements", "metric_table"],
-    "style": ["facts_survive", "grade_style", "in_the_voice", "load_style", "style_exam"],
-    "raft": ["RaftReader", "build_raft_examples", "quotes_stand", "raft_pages", "reasoned_answer", "split_reply"],
+    "core.errors": ["CourseError", "LeakError"],
+    "core.session": ["start"],
+    "models.chatmodel": ["ChatModel"],
+    "core.chat": ["Answer", "example", "pair"],
+    "models.loading": ["load_embedder", "load_model", "untrained"],
+    "evaluation.exams": ["Exam", "Fact", "Question", "check_no_leak", "general_study", "load_exam", "load_facts"],
+    "evaluation.reports": ["Report", "paired_difference"],
+    "evaluation.evaluation": ["Comparison", "compare", "evaluate"],
+    "evaluation.stored": ["load_results", "own_results", "with_interval", "with_verdict"],
+    "evaluation.release": ["drift", "gate"],
+    "display": ["plots"],
+    "display.ask": ["predict", "predict_choice", "quiz", "reveal"],
+    "training.sft": ["finetune"],
+    "training.dpo": ["prefer"],
+    "training.reward": ["train_reward_model"],
+    "training.rl": ["reinforce"],
+    "training.merging": ["merged", "with_adapters"],
+    "training.shelf": ["stored_adapters"],
+    "retrieval.documents": ["Document", "Passage", "read_documents"],
+    "retrieval.index": ["Index", "build_index"],
+    "retrieval.readers": ["FewShot", "Instructed", "OpenBook", "RagPipeline", "golden_passages", "reading_prompt"],
+    "retrieval.ranking": ["grade_retrieval"],
+    "retrieval.grounding": ["ground"],
+    "costs.memory": ["SHAPES", "model_shape", "training_memory"],
+    "models.quantization": ["bits_per_weight"],
+    "costs.forecast": ["forecast"],
+    "shipping.serving": ["serve"],
+    "shipping.cards": ["write_model_card"],
+    "shipping.hosted": ["check_chat_jsonl", "write_chat_jsonl"],
+    "lessons.checks": ["check", "progress_report"],
+    "models.packaged": ["check_machine"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -125,11 +128,12 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:  # a module: cl.plots.bars
-        return importlib.import_module(f"course_lib.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
-    value = getattr(importlib.import_module(f"course_lib.{_MODULE_OF[name]}"), name)
+    home = f"course_lib.{_MODULE_OF[name]}"
+    value = (
+        importlib.import_module(f"{home}.{name}") if name == "plots" else getattr(importlib.import_module(home), name)
+    )
     globals()[name] = value
     return value
 

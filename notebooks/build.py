@@ -208,7 +208,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 def machine_places() -> list[tuple[str, str]]:
     """Absolute paths of this machine, and what stands for them; the longest first."""
-    from course_lib.settings import cache_dir
+    from course_lib.core.session import cache_dir
 
     named = {
         f"{ROOT}{os.sep}": "", str(ROOT): ".", str(cache_dir()): "~/.cache/open-book-closed-book",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from course_lib import settings
+from course_lib.core import session as session_module
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -24,7 +24,7 @@ def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     for name in ("REPLAY", "RECORD", "PROFILE", "DATA", "ADAPTERS", "ADAPTERS_USED"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
-    monkeypatch.setattr(settings, "_current", None)
+    monkeypatch.setattr(session_module, "_current", None)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def tiny_model(tiny_tokenizer: Any) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from course_lib.models import ChatModel
+    from course_lib.models.chatmodel import ChatModel
 
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -99,10 +99,10 @@ class BagOfWordsEmbedder:
 @pytest.fixture
 def small_embedder(monkeypatch: pytest.MonkeyPatch) -> BagOfWordsEmbedder:
     """What `build_index` embeds with, instead of the real model."""
-    from course_lib import retrieval
+    from course_lib.retrieval import index
 
     embedder = BagOfWordsEmbedder()
-    monkeypatch.setattr(retrieval, "load_embedder", lambda: embedder)
+    monkeypatch.setattr(index, "load_embedder", lambda: embedder)
     return embedder
 
 
@@ -116,7 +116,7 @@ class RecordingModel:
     def reply(self, prompts: Any, max_new_tokens: int = 64) -> list[Any]:
         self.prompts += prompts
         self.limits.append(max_new_tokens)
-        from course_lib.models import Answer
+        from course_lib.core.chat import Answer
 
         return [Answer(f"reply {i}", 10, 2, 0.5) for i, _ in enumerate(prompts)]
 
@@ -129,19 +129,19 @@ def recording_model() -> RecordingModel:
 @pytest.fixture
 def a_learner_who_begins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No exercise is solved yet; what a test registers besides is taken out again."""
-    from course_lib import exercises
+    from course_lib.lessons import checks
 
-    monkeypatch.setattr(exercises, "_solved", {})
-    registered = dict(exercises.CHECKS)
+    monkeypatch.setattr(checks, "_solved", {})
+    registered = dict(checks.CHECKS)
     yield
-    exercises.CHECKS.clear()
-    exercises.CHECKS.update(registered)
+    checks.CHECKS.clear()
+    checks.CHECKS.update(registered)
 
 
 @pytest.fixture
 def said(a_learner_who_begins: None, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Any:
     """What `check` says to an attempt, in one line; a module's CONTEXT is what its notebook passes along."""
-    from course_lib.exercises import check
+    from course_lib.lessons.checks import check
 
     usual = getattr(request.module, "CONTEXT", {})
 
@@ -170,7 +170,7 @@ def plain_small_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """fp32 on one thread: the same losses everywhere, and two threads would only wait for each other."""
     import torch
 
-    monkeypatch.setattr(settings, "detect_machine", settings.Machine)
+    monkeypatch.setattr(session_module, "detect_machine", session_module.Machine)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -185,7 +185,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def begin(**variables):
         for name in ("COURSE_REPLAY", "COURSE_RECORD"):
             monkeypatch.setenv(name, variables.get(name, ""))
-        settings._current = None
+        session_module._current = None
 
     begin()
     return begin
@@ -194,7 +194,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def at_step(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Do something when a step's loss has been logged, before its checkpoint is written; the last call counts."""
-    from course_lib._trainer import ProgressCallback
+    from course_lib.training.trainers import ProgressCallback
 
     log = ProgressCallback.on_log
 

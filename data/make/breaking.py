@@ -7,16 +7,17 @@ from typing import Any
 from keeping import difference, figures, kept
 
 import course_lib as cl
-from course_lib import adverse_pages, adverse_questions, grounding
-from course_lib.datasets import questions_of
-from course_lib.retrieval import Index
+from course_lib.evaluation.exams import questions_of
+from course_lib.lessons import adverse
+from course_lib.retrieval import filters, grounding, words
+from course_lib.retrieval.index import Index
 
 HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
 
 
 def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     """Orders in a page, a page that is gone, pages that look alike, two editions, two documents."""
-    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    search = words.HybridIndex(index, words.KeywordIndex(index))
     golden = cl.golden_passages(exam, index)
     asked, n = list(exam), {"n": len(exam)}
     measured: dict[str, Any] = {}
@@ -28,19 +29,17 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     alone = {q.question: golden[q.question][:1] for q in asked}
     hit = read("page", alone)
     orders = {
-        "plain": read("order", adverse_pages.poisoned(alone)),
-        "fenced": read("order-fenced", adverse_pages.fenced(adverse_pages.poisoned(alone)), adverse_pages.FENCED),
+        "plain": read("order", adverse.poisoned(alone)),
+        "fenced": read("order-fenced", adverse.fenced(adverse.poisoned(alone)), adverse.FENCED),
     }
-    four = adverse_pages.look_alikes(asked, search, golden)
-    orders["plain, among four"] = read("order-four", adverse_pages.poisoned(four))
-    orders["fenced, among four"] = read(
-        "order-four-fenced", adverse_pages.fenced(adverse_pages.poisoned(four)), adverse_pages.FENCED
-    )
+    four = adverse.look_alikes(asked, search, golden)
+    orders["plain, among four"] = read("order-four", adverse.poisoned(four))
+    orders["fenced, among four"] = read("order-four-fenced", adverse.fenced(adverse.poisoned(four)), adverse.FENCED)
     measured["orders"] = {
         name: {"obeyed": figures(grounding.said(report, "PELICAN")), "right": figures(report)}
         for name, report in orders.items()
     }
-    gone = adverse_pages.without_the_page(asked, search, golden)
+    gone = adverse.without_the_page(asked, search, golden)
     measured["missing"] = {
         name: figures(report) | {"unknown": round(report.unknown, 4)}
         for name, report in {
@@ -50,7 +49,7 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
             "page there": hit,
         }.items()
     }
-    far = adverse_pages.strangers(asked, index.passages(), golden)
+    far = adverse.strangers(asked, index.passages(), golden)
     reports = {"alone": hit, "three strangers": read("strangers", far), "three look-alikes": read("look-alikes", four)}
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
     for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
@@ -60,10 +59,10 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
 
 def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     """Two editions, and a question that names no year: which comes first, and what is said; then with a date filter."""
-    questions, old = adverse_questions.undated_questions(cl.load_facts())
-    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    questions, old = adverse.undated_questions(cl.load_facts())
+    search = words.HybridIndex(index, words.KeywordIndex(index))
     measured: dict[str, Any] = {"n": len(questions)}
-    for name, where in {"all dates": None, "since 2042": cl.only(since="2042-01-01")}.items():
+    for name, where in {"all dates": None, "since 2042": filters.only(since="2042-01-01")}.items():
         found = search.search_many([q.question for q in questions], 1, where)
         first = [passages[0].source if passages else "" for passages in found]
         stems = [q.source.rsplit("-", 1)[0] for q in questions]
@@ -83,8 +82,8 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
 def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     """A question that needs a page of each of two documents: asked whole, and each half by itself."""
     facts = cl.load_facts()
-    questions = adverse_questions.two_document_questions(facts)
-    search = cl.HybridIndex(index, cl.KeywordIndex(index))
+    questions = adverse.two_document_questions(facts)
+    search = words.HybridIndex(index, words.KeywordIndex(index))
     halves = {q.id: q.answer.split(" and ") for q in questions}
     measured: dict[str, Any] = {"n": len(questions)}
     n = {"n": len(questions)}

@@ -14,6 +14,10 @@ from keeping import kept_data
 from method_bench import where_and_when
 from stepping import GIVE_BACK, alone, letters, peak, ready, train
 
+from course_lib.core import session
+from course_lib.costs import forecast
+from course_lib.lessons.sql import task
+
 STEPS = 24
 # None of them is one of the runs that the calibration makes.
 RUNS: dict[str, dict[str, Any]] = {
@@ -31,16 +35,15 @@ ALLOWED = 0.25
 
 def queries() -> list[Any]:
     """Requests with their SQL: longer completions."""
-    import course_lib as cl
 
-    return cl.load_sql().train_examples(STEPS * 4)
+    return task.load_sql().train_examples(STEPS * 4)
 
 
 def readings() -> list[Any]:
     """A document and a question: long prompts."""
     import course_lib as cl
 
-    documents = cl.read_documents(cl.data_dir() / "library")[: STEPS * 2]
+    documents = cl.read_documents(session.data_dir() / "library")[: STEPS * 2]
     return [cl.example(f"{document.text}\n\nWhat is this?", document.title) for document in documents]
 
 
@@ -51,11 +54,10 @@ def read_by(name: str) -> Callable[[], list[Any]]:
 
 def calibrated() -> dict[str, float]:
     """The machine's prices."""
-    import course_lib as cl
 
     gp, rows = ready({"method": "lora"})
     train(gp, rows[:8], {"method": "lora"})
-    return asdict(cl.calibrate(gp, rows))
+    return asdict(forecast.calibrate(gp, rows))
 
 
 def seconds(run: dict[str, Any], examples: Callable[[], list[Any]]) -> dict[str, float]:
@@ -69,10 +71,9 @@ def seconds(run: dict[str, Any], examples: Callable[[], list[Any]]) -> dict[str,
 
 def costs() -> dict[str, Any]:
     """Calibrate once, then measure each run and hold it against its forecast."""
-    import course_lib as cl
 
     calibration = kept_data("08", "calibration", lambda: {**alone(calibrated), **where_and_when()})
-    known = cl.Calibration(**{name: calibration[name] for name in cl.Calibration.__dataclass_fields__})
+    known = forecast.Calibration(**{name: calibration[name] for name in forecast.Calibration.__dataclass_fields__})
     rows = {}
     for name, run in RUNS.items():
         examples = read_by(name)
@@ -87,7 +88,7 @@ def costs() -> dict[str, Any]:
     worst = {what: max(abs(row[f"{what}_ratio"] - 1) for row in rows.values()) for what in ("seconds", "peak")}
     within = sum(all(abs(row[f"{what}_ratio"] - 1) <= ALLOWED for what in worst) for row in rows.values())
     return {
-        "calibration": {name: calibration[name] for name in cl.Calibration.__dataclass_fields__},
+        "calibration": {name: calibration[name] for name in forecast.Calibration.__dataclass_fields__},
         "flops_a_second": known.flops, "runs": rows, "n": len(rows), "within": within, "allowed": ALLOWED,
         "worst": {what: round(value, 3) for what, value in worst.items()}, **where_and_when(),
     }  # fmt: skip

@@ -21,8 +21,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import series
 import written
 
-from course_lib.datasets import Fact, Question, questions_of
-from course_lib.jsonl import write_jsonl
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.exams import Fact, Question, questions_of
 
 EXAMS = written.ROOT / "data" / "exams"
 SEED = 2042

@@ -9,16 +9,17 @@ from typing import Any
 import torch
 
 import course_lib as cl
-from course_lib.quantization import dequantized, is_quantized
+from course_lib.models import quantization
+from course_lib.models.quantization import dequantized, is_quantized
 
 FORMATS: dict[str, Callable[[cl.ChatModel], cl.ChatModel]] = {
     "none": lambda model: model,
-    "nf4-double": partial(cl.round_trip_model, scheme="nf4", double=True),
-    "nf4": partial(cl.round_trip_model, scheme="nf4"),
-    "fp4": partial(cl.round_trip_model, scheme="fp4"),
-    "int4": partial(cl.round_trip_model, scheme="int4"),
-    "int4-32": partial(cl.round_trip_model, scheme="int4", block=32),
-    "bitsandbytes": cl.quantize,
+    "nf4-double": partial(quantization.round_trip_model, scheme="nf4", double=True),
+    "nf4": partial(quantization.round_trip_model, scheme="nf4"),
+    "fp4": partial(quantization.round_trip_model, scheme="fp4"),
+    "int4": partial(quantization.round_trip_model, scheme="int4"),
+    "int4-32": partial(quantization.round_trip_model, scheme="int4", block=32),
+    "bitsandbytes": quantization.quantize,
 }
 BITS = {
     "nf4-double": cl.bits_per_weight("nf4", double=True),
@@ -64,7 +65,7 @@ def once_before(model: cl.ChatModel) -> dict[str, float]:
     found = {"on_the_grid": _share_close((weight, q4_1(weight)) for weight in weights)}
     for name, options in {"nf4": {"scheme": "nf4"}, "int4-32": {"scheme": "int4", "block": 32}}.items():
         for kind, these in (("ours", weights), ("smooth", [_smooth(weight) for weight in weights])):
-            moved = sum(float((cl.round_trip(weight, **options) - weight).square().sum()) for weight in these)
+            moved = sum(float((quantization.round_trip(weight, **options) - weight).square().sum()) for weight in these)
             found[f"{name}_{kind}"] = (moved / sum(float(weight.square().sum()) for weight in these)) ** 0.5
     return {name: round(value, 5) for name, value in found.items()}
 

@@ -20,9 +20,12 @@ from keeping import difference, kept, kept_data, of_seeds, shelf_of_its_own
 from method_bench import where_and_when
 
 import course_lib as cl
-from course_lib.adverse_questions import undated_questions
-from course_lib.datasets import Example, questions_of
-from course_lib.grounding import said
+from course_lib.core import session
+from course_lib.core.chat import Example
+from course_lib.evaluation.exams import questions_of
+from course_lib.lessons.adverse import undated_questions
+from course_lib.retrieval import stores
+from course_lib.retrieval.grounding import said
 
 LESSON = "08"
 OLD, NEW = "2039", "2042"
@@ -46,7 +49,7 @@ def study(facts: Sequence[cl.Fact]) -> list[Example]:
 
 def without(index: cl.Index, sources: Collection[str], folder: Path) -> cl.Index:
     """The same index without some documents, on disk in a folder of its own; its vectors are taken over."""
-    held, store = index.passages(), cl.ChromaStore(folder)
+    held, store = index.passages(), stores.ChromaStore(folder)
     chosen = [i for i, passage in enumerate(held) if passage.source not in sources]
     store.add([held[i] for i in chosen], index.store.vectors()[chosen], [""] * len(chosen))
     return cl.Index(index.embedder, store, index.passage_tokens, index.overlap)
@@ -110,7 +113,9 @@ def fresh(model: cl.ChatModel, index: cl.Index, seeds: Sequence[int] = (0, 1, 2)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         stale, updated = (without(index, sources[NEW], Path(folder) / name) for name in ("stale", "updated"))
-        wanted = [document for document in cl.read_documents(cl.data_dir() / "library") if document.id in sources[NEW]]
+        wanted = [
+            document for document in cl.read_documents(session.data_dir() / "library") if document.id in sources[NEW]
+        ]
         took = update(updated, sources[OLD], wanted)
         took = kept_data(LESSON, "fresh-update", lambda: {**took, **where_and_when()})
         arms = {

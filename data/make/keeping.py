@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import course_lib as cl
-from course_lib.settings import cache_dir, data_dir
+from course_lib.core import errors
+from course_lib.core.session import cache_dir, data_dir
 
 
 def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
@@ -126,7 +127,7 @@ def measure_parts(
     """
     try:
         known = cl.load_results(lesson)
-    except cl.DataError:
+    except errors.DataError:
         known = {}
     found = {name: known[name] for name in parts if name in known}
     for name in parts:

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from course_lib.errors import CourseError
-from course_lib.findings import find
+from course_lib.core.errors import CourseError
+from course_lib.evaluation.stored import find
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "CLAIMS.md"

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 import course_lib as cl
-from course_lib.inspection import MATRICES
+from course_lib.models import inspection
+from course_lib.models.inspection import MATRICES
 
 CUTS = (1, 8, 64)
 LOOKED_AT = (20, "up")
@@ -27,9 +28,9 @@ def look(before: cl.ChatModel, after: cl.ChatModel) -> tuple[dict[str, Any], Cal
         holding.append([])
         for matrix in MATRICES:
             u, s, v = torch.linalg.svd(
-                torch.from_numpy(cl.weight_change(before, after, layer, matrix)), full_matrices=False
+                torch.from_numpy(inspection.weight_change(before, after, layer, matrix)), full_matrices=False
             )
-            holding[-1].append(cl.rank_holding(s, 0.9))
+            holding[-1].append(inspection.rank_holding(s, 0.9))
             factors[layer, matrix] = u[:, : max(CUTS)] * s[: max(CUTS)], v[: max(CUTS)]
             if (layer, matrix) == LOOKED_AT:
                 values = [round(float(value / s[0]), 4) for value in s[:SHOWN]]

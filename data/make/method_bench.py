@@ -12,7 +12,9 @@ from typing import Any
 from keeping import kept_data
 
 import course_lib as cl
-from course_lib.reports import Row
+from course_lib.evaluation.reports import Row
+from course_lib.lessons import tickets
+from course_lib.models import scoring
 
 LETTERS, EPOCHS, BATCH, GENERAL, CHOICES = 192, 2, 4, 100, 4
 # What a rank counts differs (see `cl.finetune`): LoRA's and the bottleneck's give about as many parameters.
@@ -35,10 +37,10 @@ class Bench:
     def __init__(self) -> None:
         cl.start(seed=0)
         self.gp = cl.load_model()
-        self.study = [letter.as_example() for letter in cl.few(cl.load_tickets("train"), LETTERS)]
+        self.study = [letter.as_example() for letter in tickets.few(tickets.load_tickets("train"), LETTERS)]
         self.exams = {
-            "validation": cl.ticket_exam(cl.load_tickets("validation"), "validation"),
-            "test": cl.ticket_exam(cl.load_tickets("test")),
+            "validation": tickets.ticket_exam(tickets.load_tickets("validation"), "validation"),
+            "test": tickets.ticket_exam(tickets.load_tickets("test")),
             "general": cl.load_exam("general").sample(GENERAL),
         }
 
@@ -61,7 +63,7 @@ class Bench:
         general = [cl.example(asked.question, asked.answer) for asked in self.exams["general"]]
         return {
             **{exam: marks(cl.evaluate(model, asked)) for exam, asked in self.exams.items()},
-            "surprise": [round(cl.held_out_loss(model, [answer]), 3) for answer in general],
+            "surprise": [round(scoring.held_out_loss(model, [answer]), 3) for answer in general],
         }
 
     def knows(self, model: cl.ChatModel) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class Bench:
             rng = random.Random(question.id)
             others = sorted({q.answer for q in asked if q.kind == question.kind} - {question.answer})
             choices = [question.answer, *rng.sample(others, CHOICES - 1)]
-            losses = [cl.held_out_loss(model, [cl.example(question.question, choice)]) for choice in choices]
+            losses = [scoring.held_out_loss(model, [cl.example(question.question, choice)]) for choice in choices]
             found.append(int(losses.index(min(losses)) == 0))
         return {"knows": found}
 

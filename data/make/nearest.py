@@ -12,7 +12,8 @@ import numpy as np
 import psutil
 
 import course_lib as cl
-from course_lib.stores import FaissStore
+from course_lib.retrieval import stores
+from course_lib.retrieval.stores import FaissStore
 
 QUERIES = 200
 K = 10
@@ -57,7 +58,7 @@ def hnsw_against_exact(
     truth = measured["exact"].pop("found")
     for ef in efs:
         with tempfile.TemporaryDirectory() as folder:
-            store = cl.ChromaStore(folder, ef_search=ef)
+            store = stores.ChromaStore(folder, ef_search=ef)
             row = _measured(store, passages, vectors, asked, Path(folder))
         found = row.pop("found")
         row["recall"] = round(float(np.mean([len(set(a) & set(b)) / K for a, b in zip(found, truth)])), 4)

@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from divergence import kl_from
 from keeping import kept, kept_data, of_seeds, shelf_of_its_own
 from preference_costs import cost
 
 import course_lib as cl
-from course_lib.house_rule import FAULTS, KIND
-from course_lib.pairs import Pair
-from course_lib.replies import RULE, grade_replies
-from course_lib.reward_models import PairReport, RewardModel
+from course_lib.core.chat import Pair
+from course_lib.lessons import house_rule
+from course_lib.lessons import letters as letters_module
+from course_lib.lessons.house_rule import FAULTS, KIND
+from course_lib.lessons.letters import RULE, grade_replies
+from course_lib.training.reward import PairReport, RewardModel
 
 LESSON = "07"
 # The best on validation letters (see the recipes of results_07.py). DPO's rate tied with half of it, which
@@ -120,9 +123,9 @@ class Bench:
     def __init__(self) -> None:
         shelf_of_its_own(LESSON)
         cl.start(seed=0)
-        self.train = cl.load_preferences("train")
-        self.letters = {split: cl.load_preferences(split) for split in ("validation", "test")}
-        cl.check_replies_apart(self.train, [*self.letters["validation"], *self.letters["test"]])
+        self.train = letters_module.load_preferences("train")
+        self.letters = {split: letters_module.load_preferences(split) for split in ("validation", "test")}
+        letters_module.check_replies_apart(self.train, [*self.letters["validation"], *self.letters["test"]])
         self.learned: dict[str, Any] = {}
 
     @cached_property
@@ -145,7 +148,7 @@ class Bench:
         common = {"name": way.slug, "seed": way.seed, "from_shelf": True, **way.settings()["recipe"]}
         rows = self._pairs(way)
         if way.kind == "start":
-            return cl.finetune(self.gp, cl.staff_archive(self.train, way.seed), **common)
+            return cl.finetune(self.gp, letters_module.staff_archive(self.train, way.seed), **common)
         start = self.model(Way("start", seed=way.seed))
         if way.kind == "chosen":
             return cl.finetune(start, [row.as_example() for row in rows], **common)
@@ -164,7 +167,7 @@ class Bench:
         judges = tuple(self.model(Way("reward model", pairs=way.pairs, seed=int(seed))) for seed in seeds)
         return Committee(judges) if len(judges) > 1 else judges[0]
 
-    def _pairs(self, way: Way) -> list[cl.Preference]:
+    def _pairs(self, way: Way) -> list[letters_module.Preference]:
         every = len(self.train) // way.pairs  # of every issue some, as far as there are enough
         rows = self.train[::every][: way.pairs]
         return [replace(row, chosen=row.better, rejected=row.worse) for row in rows] if way.clean else rows
@@ -183,7 +186,7 @@ class Bench:
         wanted = {"way": way.settings() if way else None, "n": len(asked), "temperature": temperature}
 
         def write() -> cl.Report:
-            return cl.write_replies(self.model(way), asked, rule, name, temperature)
+            return letters_module.write_replies(self.model(way), asked, rule, name, temperature)
 
         return kept(LESSON, name, write, wanted)
 
@@ -202,7 +205,7 @@ class Bench:
         def make() -> dict[str, Any]:
             letters = [row.letter() for row in self.letters["test"][:: len(self.letters["test"]) // KL_LETTERS]]
             start = self.model(Way("start", seed=way.seed))
-            found = cl.kl_from(self.model(way), start, letters, KL_SAMPLES, REPLY_TOKENS)
+            found = kl_from(self.model(way), start, letters, KL_SAMPLES, REPLY_TOKENS)
             return {"kl": round(found.kl, 3), "ci": [round(end, 3) for end in found.ci], "n": found.n}
 
         return kept_data(LESSON, f"{way.slug}-kl", make, way.settings())
@@ -269,7 +272,7 @@ def _graded(report: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _seen(rows: Sequence[cl.Preference], right: Sequence[float]) -> dict[str, dict[str, Any]]:
+def _seen(rows: Sequence[letters_module.Preference], right: Sequence[float]) -> dict[str, dict[str, Any]]:
     """For each fault the share of pairs told rightly in which nothing else is the matter with the worse reply."""
     faults = [set(_broken(row.desk, row.worse)) - set(_broken(row.desk, row.better)) for row in rows]
     found = {}
@@ -281,4 +284,4 @@ def _seen(rows: Sequence[cl.Preference], right: Sequence[float]) -> dict[str, di
 
 
 def _broken(desk: str, reply: str) -> tuple[str, ...]:
-    return cl.keeps_the_rule(desk, reply).broken
+    return house_rule.keeps_the_rule(desk, reply).broken

@@ -12,6 +12,8 @@ from typing import Any
 
 from stepping import GIVE_BACK, alone, at_the_peak
 
+from course_lib.lessons import letters as letters_module
+
 # Steps of the shorter and the longer run, whose difference is what a step takes.
 FEW, MANY = 1, 4
 
@@ -26,7 +28,7 @@ def _learner(kind: str, recipe: Mapping[str, Any]) -> tuple[Any, Callable[[int],
     import course_lib as cl
 
     cl.start(seed=0)
-    gp, pairs = cl.load_model(), cl.load_preferences("train")
+    gp, pairs = cl.load_model(), letters_module.load_preferences("train")
     options = {key: value for key, value in recipe.items() if key != "steps"}
     spread = pairs[:: len(pairs) // (MANY * recipe.get("batch_size", 8))]
 

@@ -9,7 +9,7 @@ the rules, and exits with 1 if anything does.
 Three rules decide, in this order:
 
 1. Wordings are dealt to the splits before a pair is made: what is trained on is not tested.
-2. The better reply is the one with fewer faults, weighed (`course_lib.house_rule.severity`).
+2. The better reply is the one with fewer faults, weighed (`course_lib.lessons.house_rule.severity`).
 3. In a tenth of each split's pairs the label is swapped, as people's is. How likely a pair is to be among them falls
    with the square of the distance between its replies: people mistake what is close, seldom what is far apart.
 """
@@ -30,11 +30,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, unseen, wordings
 
-from course_lib.datasets import normalise
-from course_lib.house_rule import FAULTS, severity
-from course_lib.jsonl import write_jsonl
-from course_lib.preference_data import Preference, check_replies_apart
-from course_lib.tickets import DESKS, SPLITS, Ticket, load_tickets
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons.house_rule import FAULTS, severity
+from course_lib.lessons.letters import Preference, check_replies_apart
+from course_lib.lessons.tickets import DESKS, SPLITS, Ticket, load_tickets
 
 FOLDER = written.ROOT / "data" / "preferences"
 NOISE = 0.1

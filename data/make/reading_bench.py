@@ -10,7 +10,9 @@ from typing import Any
 from keeping import kept, kept_data, shelf_of_its_own
 
 import course_lib as cl
-from course_lib.datasets import Example
+from course_lib.core.chat import Example
+from course_lib.lessons import shelves
+from course_lib.retrieval import raft
 
 LESSON = "06"
 # The best on validation questions (see the recipes of results_06.py).
@@ -64,8 +66,8 @@ class Bench:
         cl.start(seed=0)
         self.most_students = most_students
         self.index = cl.build_index("data/library")
-        self.study, self.shelf = cl.study_shelf(self.index), cl.exam_shelf(self.index)
-        self.exam = cl.editions_exam()
+        self.study, self.shelf = shelves.study_shelf(self.index), shelves.exam_shelf(self.index)
+        self.exam = shelves.editions_exam()
         self.students: dict[str, cl.ChatModel] = {}
 
     @cached_property
@@ -80,19 +82,19 @@ class Bench:
 
     def examples(self, plan: Plan) -> list[Example]:
         """What a student is trained on; no exam's question, fact or document is among it."""
-        questions = cl.reading_questions(plan.n, plan.seed)
+        questions = shelves.reading_questions(plan.n, plan.seed)
         if plan.closed:
             rows = [question.as_example() for question in questions]
         else:
-            rows = cl.build_raft_examples(
+            rows = raft.build_raft_examples(
                 questions, self.study, plan.distractors, plan.p_oracle,
                 reasoning=plan.reasoning, absent=plan.absent, hard=plan.hard, seed=plan.seed,
             )  # fmt: skip
         sources = [question.source for question in questions]
-        cl.check_no_leak(rows, self.exam, cl.plain_exam(), reading=True, sources=sources)
+        cl.check_no_leak(rows, self.exam, shelves.plain_exam(), reading=True, sources=sources)
         return rows
 
-    def student(self, plan: Plan | None) -> cl.ChatModel | cl.RaftReader:
+    def student(self, plan: Plan | None) -> cl.ChatModel | raft.RaftReader:
         """A student, trained now unless it is still here; None is the model as it was."""
         if plan is None:
             return self.gp
@@ -105,14 +107,14 @@ class Bench:
             )  # fmt: skip
             kept_data(LESSON, f"{plan.slug}-training", lambda: _trained(tuned.training), plan.settings())
         tuned = self.students[plan.slug]
-        return cl.RaftReader(tuned) if plan.reasoning else tuned
+        return raft.RaftReader(tuned) if plan.reasoning else tuned
 
     def training(self, plan: Plan) -> dict[str, Any]:
         """Seconds, tokens and losses of a student's training."""
 
         def make() -> dict[str, Any]:
             tuned = self.student(plan)
-            return _trained((tuned.model if isinstance(tuned, cl.RaftReader) else tuned).training)
+            return _trained((tuned.model if isinstance(tuned, raft.RaftReader) else tuned).training)
 
         return kept_data(LESSON, f"{plan.slug}-training", make, plan.settings())
 

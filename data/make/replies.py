@@ -13,9 +13,9 @@ from pathlib import Path
 
 import written
 
-from course_lib.datasets import normalise
-from course_lib.house_rule import FAULTS, keeps_the_rule
-from course_lib.tickets import DESKS, SPLITS
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons.house_rule import FAULTS, keeps_the_rule
+from course_lib.lessons.tickets import DESKS, SPLITS
 
 SOURCE = Path(__file__).resolve().parent / "preferences"
 SEED = 2042

@@ -21,7 +21,8 @@ import numpy as np
 from keeping import figures, kept, kept_data, write_summary
 
 import course_lib as cl
-from course_lib.tickets import Ticket
+from course_lib.lessons import tickets as tickets_module
+from course_lib.lessons.tickets import Ticket
 
 RECIPES: tuple[dict[str, Any], ...] = (
     {"learning_rate": 1e-3, "batch_size": 4, "layers": "upper"},
@@ -52,7 +53,7 @@ def sorted_after(
     settings = {**recipe, "epochs": LETTERS_READ / len(tickets), "seed": seed}
 
     def sit() -> cl.Report:
-        return cl.evaluate(cl.finetune(gp, examples(tickets), **settings), cl.ticket_exam(test))
+        return cl.evaluate(cl.finetune(gp, examples(tickets), **settings), tickets_module.ticket_exam(test))
 
     return kept("01", name, sit, settings)
 
@@ -62,7 +63,7 @@ def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
 
     One leak is hidden: stories that the exam asks for were studied in other words. The other is the exam itself.
     """
-    study, test = cl.load_tickets("train"), cl.load_tickets("test")
+    study, test = tickets_module.load_tickets("train"), tickets_module.load_tickets("test")
     few: dict[int, list[cl.Report]] = {n: [] for n in SIZES}
     noise: dict[float, list[cl.Report]] = {share: [] for share in NOISE}
     leak: dict[str, list[cl.Report]] = {"honest": [], "leaky": [], "copied": []}
@@ -72,15 +73,15 @@ def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
             return sorted_after(gp, f"{name}-seed-{seed}", letters, asked, seed)
 
         for n in SIZES:
-            few[n].append(studied(f"few-{n}", cl.few(study, n, seed), test))
+            few[n].append(studied(f"few-{n}", tickets_module.few(study, n, seed), test))
         noise[0.0].append(few[len(study)][-1])
         leak["honest"].append(few[len(study)][-1])
         for share in NOISE[1:]:
-            wrong = cl.with_wrong_labels(study, share, seed)
-            noise[share].append(studied(f"noise-{share}", cl.few(wrong, len(wrong), seed), test))
-        leaky, leaky_test = cl.leaky_split(seed)
-        leak["leaky"].append(studied("leaky", cl.few(leaky, len(leaky), seed), leaky_test))
-        leak["copied"].append(studied("copied", cl.few(test, len(test), seed), test))
+            wrong = tickets_module.with_wrong_labels(study, share, seed)
+            noise[share].append(studied(f"noise-{share}", tickets_module.few(wrong, len(wrong), seed), test))
+        leaky, leaky_test = tickets_module.leaky_split(seed)
+        leak["leaky"].append(studied("leaky", tickets_module.few(leaky, len(leaky), seed), leaky_test))
+        leak["copied"].append(studied("copied", tickets_module.few(test, len(test), seed), test))
     found = {"few": few, "noise": noise, "leak": leak}
     figured = {
         arm: {str(key): [{"seed": s, **figures(r)} for s, r in zip(seeds, reports)] for key, reports in kinds.items()}
@@ -130,8 +131,8 @@ def overfitting(gp: cl.ChatModel) -> dict[str, Any]:
     """The loss on a few studied letters and on held-out ones, step by step."""
 
     def curves() -> dict[str, Any]:
-        drilled = examples(cl.few(cl.load_tickets("train"), DRILLED))
-        watch = examples(cl.load_tickets("validation"))
+        drilled = examples(tickets_module.few(tickets_module.load_tickets("train"), DRILLED))
+        watch = examples(tickets_module.load_tickets("validation"))
         tuned = cl.finetune(gp, drilled, epochs=LETTERS_READ / DRILLED, seed=0, held_out=watch, every=12, **RECIPE)
         return {"studied": rounded(tuned.training.losses), "held_out": rounded(tuned.training.held_out), "n": DRILLED}
 
@@ -140,7 +141,7 @@ def overfitting(gp: cl.ChatModel) -> dict[str, Any]:
 
 def from_two_beginnings(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
     """Full fine-tuning from pretrained and from random weights, at equal steps: the curve, and the mark after it."""
-    test = cl.ticket_exam(cl.load_tickets("test"))
+    test = tickets_module.ticket_exam(tickets_module.load_tickets("test"))
     settings = {"steps": SCRATCH_STEPS, "batch_size": SCRATCH_BATCH, "learning_rate": SCRATCH_RATE}
     found: dict[str, Any] = {"pretrained": [], "from scratch": []}
     for seed in seeds:
@@ -163,7 +164,7 @@ def from_two_beginnings(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any
 
 def full(start: cl.ChatModel, seed: int) -> cl.ChatModel:
     """Full fine-tuning in the steps of the comparison; no weights are kept."""
-    letters = examples(cl.load_tickets("train"))
+    letters = examples(tickets_module.load_tickets("train"))
     random.Random(seed).shuffle(letters)
     rows = letters[: SCRATCH_STEPS * SCRATCH_BATCH]
     return cl.finetune(start, rows, "full", epochs=1, learning_rate=SCRATCH_RATE, batch_size=SCRATCH_BATCH, seed=seed)
@@ -171,9 +172,9 @@ def full(start: cl.ChatModel, seed: int) -> cl.ChatModel:
 
 def choose_recipe(gp: cl.ChatModel) -> list[dict[str, Any]]:
     """Each recipe on validation letters, after all of the study."""
-    study, validation = cl.load_tickets("train"), cl.load_tickets("validation")
+    study, validation = tickets_module.load_tickets("train"), tickets_module.load_tickets("validation")
     reports = [
-        sorted_after(gp, f"validation-recipe-{i}", cl.few(study, len(study)), validation, 0, recipe)
+        sorted_after(gp, f"validation-recipe-{i}", tickets_module.few(study, len(study)), validation, 0, recipe)
         for i, recipe in enumerate(RECIPES)
     ]
     return [{**recipe, **figures(report)} for recipe, report in zip(RECIPES, reports)]

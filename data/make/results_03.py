@@ -23,7 +23,8 @@ from typing import Any
 from keeping import figures, kept, kept_data, write_summary
 
 import course_lib as cl
-from course_lib.datasets import Exam
+from course_lib.evaluation.exams import Exam
+from course_lib.lessons.sql import task as task_module
 
 PARTS = ("search", "search-full", "desk", "whole", "baselines", "house", "full", "confidence", "desk-curve")
 # Chosen between, on validation questions, after one pass over 300 pairs of all patterns.
@@ -51,15 +52,17 @@ DESK_SIZES = (50, 100, 200, 548)  # of the desk's learning curve, beside the 300
 ASKED = ("values", "wordings")
 
 
-def exams(task: cl.SqlTask, names: Sequence[str] = (*ASKED, "combinations", "second_schema")) -> dict[str, Exam]:
+def exams(
+    task: task_module.SqlTask, names: Sequence[str] = (*ASKED, "combinations", "second_schema")
+) -> dict[str, Exam]:
     """A task's exams, by the names that reports have."""
     return {name: getattr(task, name) for name in names}
 
 
-def writer(model: cl.ChatModel, task: cl.SqlTask, exam: Exam, **options: Any) -> cl.SqlWriter:
+def writer(model: cl.ChatModel, task: task_module.SqlTask, exam: Exam, **options: Any) -> task_module.SqlWriter:
     """A writer with the tables and the days of an exam in its prompt."""
     schema = task.other_schema if exam is task.second_schema else task.schema
-    return cl.SqlWriter(model, schema, **{"dates": exam} | options)
+    return task_module.SqlWriter(model, schema, **{"dates": exam} | options)
 
 
 class Student:
@@ -72,7 +75,7 @@ class Student:
     """
 
     def __init__(
-        self, gp: cl.ChatModel, task: cl.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping,
+        self, gp: cl.ChatModel, task: task_module.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping,
         shelf: str | None = None,
     ):  # fmt: skip
         self.gp, self.task, self.n, self.seed, self.shelf = gp, task, n, seed, shelf
@@ -112,7 +115,7 @@ class Student:
         return kept("03", f"{self.name}-{name}", sit, self.settings)
 
 
-def search(gp: cl.ChatModel, task: cl.SqlTask, recipes: Sequence[Mapping], name: str) -> list[dict[str, Any]]:
+def search(gp: cl.ChatModel, task: task_module.SqlTask, recipes: Sequence[Mapping], name: str) -> list[dict[str, Any]]:
     """Each recipe on validation questions, after training on 300 pairs of all patterns."""
     found = []
     for number, recipe in enumerate(recipes):
@@ -122,7 +125,7 @@ def search(gp: cl.ChatModel, task: cl.SqlTask, recipes: Sequence[Mapping], name:
     return found
 
 
-def baselines(gp: cl.ChatModel, task: cl.SqlTask) -> dict[str, dict[str, cl.Report]]:
+def baselines(gp: cl.ChatModel, task: task_module.SqlTask) -> dict[str, dict[str, cl.Report]]:
     """The untrained model on the four exams: asked, and shown examples first."""
     shown = task.train_pairs(SHOTS)
     found: dict[str, dict[str, cl.Report]] = {"before": {}, "examples": {}}
@@ -136,7 +139,7 @@ def baselines(gp: cl.ChatModel, task: cl.SqlTask) -> dict[str, dict[str, cl.Repo
 
 
 def specialists(
-    gp: cl.ChatModel, task: cl.SqlTask, name: str, n: int | None, recipe: Mapping, seeds: Sequence[int],
+    gp: cl.ChatModel, task: task_module.SqlTask, name: str, n: int | None, recipe: Mapping, seeds: Sequence[int],
     asked: Sequence[str], shelf: str | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Students of one kind, one a seed, in the exams that are `asked`; that of seed 0 goes on the shelf.
@@ -157,7 +160,7 @@ def specialists(
     return found
 
 
-def confidence(gp: cl.ChatModel, task: cl.SqlTask) -> list[list[float]]:
+def confidence(gp: cl.ChatModel, task: task_module.SqlTask) -> list[list[float]]:
     """For requests in new wordings and new combinations: how sure the first student of all pairs was, and was it right.
 
     Returns
@@ -178,9 +181,9 @@ def confidence(gp: cl.ChatModel, task: cl.SqlTask) -> list[list[float]]:
     return kept_data("03", "confidence", ask, student.settings)["answers"]
 
 
-def measure(part: str, gp: cl.ChatModel, task: cl.SqlTask, seeds: Sequence[int]) -> Any:
+def measure(part: str, gp: cl.ChatModel, task: task_module.SqlTask, seeds: Sequence[int]) -> Any:
     """All reports of one part: made, or read where they are kept."""
-    desk = task.about(cl.FRONT_DESK)
+    desk = task.about(task_module.FRONT_DESK)
     if part == "search":
         return search(gp, task, RECIPES, "lora")
     if part == "search-full":
@@ -211,7 +214,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # multiplies no bf16, so that the session takes fp32
     cl.start(seed=0)
-    gp, task = cl.load_model(), cl.load_sql()
+    gp, task = cl.load_model(), task_module.load_sql()
     parts = {part: measure(part, gp, task, options.seeds) for part in options.only or PARTS}
     if not options.only:
         from summary_03 import summary

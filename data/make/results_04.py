@@ -30,6 +30,7 @@ from keeping import kept_data, write_summary
 from method_bench import BATCH, CHOICES, EPOCHS, LETTERS, RANK, RATES, Bench, marks, where_and_when
 
 import course_lib as cl
+from course_lib.models import scoring
 
 # Where LoRA goes instead. "equal" trains as many parameters as rank 8 does on all matrices, within 2%.
 PLACES: dict[str, dict[str, Any]] = {
@@ -82,7 +83,7 @@ def quantization(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
             rounded = four_bits.FORMATS[name](bench.gp)
             return {
                 **four_bits.error(bench.gp, rounded),
-                "loss": round(cl.held_out_loss(rounded, cl.general_study()), 4),
+                "loss": round(scoring.held_out_loss(rounded, cl.general_study()), 4),
                 "general": marks(cl.evaluate(rounded, general)),
                 "letters": marks(cl.evaluate(four_bits.FORMATS[name](specialist()), letters)),
                 **where_and_when(),

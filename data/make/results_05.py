@@ -24,11 +24,16 @@ from keeping import difference, figures, kept, kept_data, measure_parts
 from nearest import QUERIES, hnsw_against_exact
 
 import course_lib as cl
-from course_lib.datasets import questions_of
-from course_lib.documents import read_documents, split_into_passages
-from course_lib.embedder_tuning import Triple
-from course_lib.retrieval import Index
-from course_lib.stores import FaissStore
+from course_lib.evaluation.exams import questions_of
+from course_lib.retrieval import embedder as embedder_module
+from course_lib.retrieval import grounding as grounding_module
+from course_lib.retrieval import index as index_module
+from course_lib.retrieval import ranking as ranking_module
+from course_lib.retrieval import words as words_module
+from course_lib.retrieval.documents import read_documents, split_into_passages
+from course_lib.retrieval.embedder import Triple
+from course_lib.retrieval.index import Index
+from course_lib.retrieval.stores import FaissStore
 
 EXAMS = ("library", "handbook", "cup")
 KS = (1, 4, 8, 2, 3, 6)  # in order of importance
@@ -45,20 +50,22 @@ EMBEDDER_RECIPES: tuple[dict[str, Any], ...] = (
 EMBEDDER_RECIPE = EMBEDDER_RECIPES[4]
 
 
-def retrievers(index: Index) -> dict[str, cl.Retriever]:
+def retrievers(index: Index) -> dict[str, index_module.Retriever]:
     """The three ways of searching, over the same passages."""
-    words = cl.KeywordIndex(index)
-    return {"keyword": words, "dense": index, "hybrid": cl.HybridIndex(index, words)}
+    words = words_module.KeywordIndex(index)
+    return {"keyword": words, "dense": index, "hybrid": words_module.HybridIndex(index, words)}
 
 
-def of_ranking(ranking: cl.Ranking) -> dict[str, Any]:
+def of_ranking(ranking: ranking_module.Ranking) -> dict[str, Any]:
     """What a lesson quotes of a ranking."""
     rounded = {f"recall@{k}": [ranking.recall(k), *ranking.recall_ci(k)] for k in (1, 2, 4, 10)}
     rounded |= {"mrr": [ranking.mrr, *ranking.mrr_ci], "ndcg@10": [ranking.ndcg(10), *ranking.ndcg_ci(10)]}
     return {name: [round(x, 4) for x in row] for name, row in rounded.items()} | {"n": ranking.n}
 
 
-def graded(index: Index, questions: Any, golden: Mapping[str, Sequence[cl.Passage]]) -> dict[str, cl.Ranking]:
+def graded(
+    index: Index, questions: Any, golden: Mapping[str, Sequence[cl.Passage]]
+) -> dict[str, ranking_module.Ranking]:
     return {name: cl.grade_retrieval(r, questions, golden, name=name) for name, r in retrievers(index).items()}
 
 
@@ -84,12 +91,12 @@ def retrieval(index: Index) -> dict[str, Any]:
 def kinds(index: Index) -> dict[str, tuple[list[cl.Question], dict[str, list[cl.Passage]]]]:
     """Kinds of question, each with its golden passages: codes, names, and by how many words page and question share."""
     passages = index.passages()
-    lookups = cl.lookup_questions(cl.load_facts(), passages)
+    lookups = grounding_module.lookup_questions(cl.load_facts(), passages)
     wanted = {q.question: q.question.removeprefix("What is ").removeprefix("Who is ").rstrip("?") for q in lookups}
     pages = {q.question: [p for p in passages if wanted[q.question] in p.searched] for q in lookups}
     exam = cl.load_exam("library")
     golden = cl.golden_passages(exam, index)
-    shared = {q.id: cl.shared_words(q.question, golden[q.question][0].searched) for q in exam}
+    shared = {q.id: grounding_module.shared_words(q.question, golden[q.question][0].searched) for q in exam}
     return {
         "codes": ([q for q in lookups if q.kind == "code"], pages),
         "names": ([q for q in lookups if q.kind == "name"], pages),
@@ -103,13 +110,13 @@ def triples(index: Index) -> list[Triple]:
     facts = cl.load_facts("reading")
     questions = [q for fact in facts for q in questions_of(fact, "study")[:1]]
     golden = cl.golden_passages(cl.Exam("reading", tuple(questions), facts=tuple(facts)), index)
-    return cl.hard_negatives(questions, index, golden)
+    return embedder_module.hard_negatives(questions, index, golden)
 
 
 def trained(study: Sequence[Triple], recipe: Mapping[str, Any], seed: int) -> tuple[Index, float, list[Any]]:
     """The library embedded by a model that was trained on it; the training's seconds and losses."""
     started = time.perf_counter()
-    model = cl.finetune_embedder(study, seed=seed, **recipe)
+    model = embedder_module.finetune_embedder(study, seed=seed, **recipe)
     seconds = time.perf_counter() - started
     tuned = Index(model, FaissStore())
     tuned.add(*read_documents("data/library"))
@@ -187,7 +194,7 @@ def read_off(report: cl.Report, index: Index, golden: Any) -> dict[str, Any]:
     grounding = cl.ground(report, index.passages(), golden)
     row = figures(report) | {"seconds": round(report.seconds_per_question, 3)}
     row |= {"prompt_tokens": round(sum(r.prompt_tokens for r in report.rows) / report.n, 1)}
-    row |= {part: figures(found) for part, found in cl.by_hit(report, golden).items()}
+    row |= {part: figures(found) for part, found in ranking_module.by_hit(report, golden).items()}
     for name in ("faithful", "cited_right"):
         row[name] = [round(x, 4) for x in (getattr(grounding, name), *getattr(grounding, f"{name}_ci"))]
     row["table"] = grounding.table().to_dict("index")

@@ -33,7 +33,9 @@ from keeping import asked_for, difference, figures, kept, measure_parts, of_seed
 from reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
 
 import course_lib as cl
-from course_lib import adverse_pages, agreements, grounding
+from course_lib.lessons import adverse, agreements, shelves
+from course_lib.retrieval import filters, grounding
+from course_lib.retrieval import ranking as ranking_module
 
 ORDER = (
     "recipes", "arms", "seeds", "k", "robust", "examples", "plain", "years", "p", "distractors", "hard", "hybrid",
@@ -124,7 +126,7 @@ def _undated(document: str) -> str:
     return document.rsplit("-", 1)[0]
 
 
-def _ranking(bench: Bench, exam: cl.Exam) -> cl.Ranking:
+def _ranking(bench: Bench, exam: cl.Exam) -> ranking_module.Ranking:
     return cl.grade_retrieval(bench.shelf, exam, cl.golden_passages(exam, bench.shelf))
 
 
@@ -158,15 +160,15 @@ def robust(bench: Bench) -> dict[str, Any]:
     """What the passages are made to do to three readers."""
     exam, asked = bench.short, list(bench.short)
     golden = cl.golden_passages(exam, bench.shelf)
-    four = adverse_pages.look_alikes(asked, bench.shelf, golden, K)
-    rival = adverse_pages.rivals(exam)
-    desks: dict[str, adverse_pages.Pages] = {
-        "missing": adverse_pages.without_the_page(asked, bench.shelf, golden, K),
+    four = adverse.look_alikes(asked, bench.shelf, golden, K)
+    rival = adverse.rivals(exam)
+    desks: dict[str, adverse.Pages] = {
+        "missing": adverse.without_the_page(asked, bench.shelf, golden, K),
         "present": four,
-        "contradicted, right first": adverse_pages.contradicted(exam, golden, rival, right_first=True),
-        "contradicted, right last": adverse_pages.contradicted(exam, golden, rival, right_first=False),
-        "order in it": adverse_pages.poisoned(four),
-        **{f"right at {place + 1} of {K}": adverse_pages.placed(asked, four, golden, place) for place in range(K)},
+        "contradicted, right first": adverse.contradicted(exam, golden, rival, right_first=True),
+        "contradicted, right last": adverse.contradicted(exam, golden, rival, right_first=False),
+        "order in it": adverse.poisoned(four),
+        **{f"right at {place + 1} of {K}": adverse.placed(asked, four, golden, place) for place in range(K)},
     }
     wrong = {q.id: [rival[q.id]] for q in asked}
     measured: dict[str, Any] = {"n": len(exam)}
@@ -204,7 +206,7 @@ def examples(bench: Bench) -> dict[str, Any]:
 def plain(bench: Bench) -> dict[str, Any]:
     """Documents that nothing is like, where one passage is enough; and finals, whose page is hardly ever found."""
     measured = {}
-    for exam in (cl.plain_exam(), cl.load_exam("cup").sample(80)):
+    for exam in (shelves.plain_exam(), cl.load_exam("cup").sample(80)):
         label = exam.name.replace(" ", "-")
         row: dict[str, Any] = {"n": len(exam)}
         row |= {f"found among {k}": round(_ranking(bench, exam).recall(k), 4) for k in (1, K)}
@@ -218,7 +220,7 @@ def years(bench: Bench) -> dict[str, Any]:
     """What choosing is worth when the search does it: only passages of the year that the question names."""
     asked = list(bench.exam)
     golden = cl.golden_passages(bench.exam, bench.shelf)
-    found = {q.question: bench.shelf.search(q.question, K, cl.named_years(q.question)) for q in asked}
+    found = {q.question: bench.shelf.search(q.question, K, filters.named_years(q.question)) for q in asked}
     ids = {question: [passage.id for passage in passages] for question, passages in found.items()}
     measured: dict[str, Any] = {"n": len(asked)}
     plans = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
@@ -242,7 +244,7 @@ def shares(bench: Bench) -> dict[str, Any]:
     """Each P, read at k = 4 and with the right page missing."""
     asked = list(bench.short)
     golden = cl.golden_passages(bench.short, bench.shelf)
-    missing = adverse_pages.without_the_page(asked, bench.shelf, golden, K)
+    missing = adverse.without_the_page(asked, bench.shelf, golden, K)
     measured = {}
     swept = _sized(DIRECT, SWEPT)
     for p in SHARES:

@@ -28,12 +28,12 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
 
-from course_lib.datasets import normalise
-from course_lib.jsonl import write_jsonl
-from course_lib.sql import SqlPair
-from course_lib.sql_databases import Database, Databases, Schema, load_schema
-from course_lib.sql_running import SqlError, right_result, run_sql, same_results
-from course_lib.sql_text import order_terms, tokens
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons.sql.databases import Database, Databases, Schema, load_schema
+from course_lib.lessons.sql.running import SqlError, right_result, run_sql, same_results
+from course_lib.lessons.sql.task import SqlPair
+from course_lib.lessons.sql.text import order_terms, tokens
 
 DATA = written.ROOT / "data"
 SOURCES = Path(__file__).resolve().parent / "sql"

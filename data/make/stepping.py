@@ -20,6 +20,8 @@ from typing import Any
 
 import psutil
 
+from course_lib.lessons import tickets
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "full": {"method": "full"},
     "lora": {"method": "lora"},
@@ -90,9 +92,8 @@ def at_the_peak(gp: Any, run: Callable[[], Any]) -> tuple[int, Any]:
 
 def letters() -> list[Any]:
     """Training letters, as evenly as may be over desks."""
-    import course_lib as cl
 
-    return [letter.as_example() for letter in cl.few(cl.load_tickets("train"), BATCH * MANY)]
+    return [letter.as_example() for letter in tickets.few(tickets.load_tickets("train"), BATCH * MANY)]
 
 
 def ready(variant: dict[str, Any], examples: Callable[[], list[Any]] = letters) -> tuple[Any, list[Any]]:

@@ -17,9 +17,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
 
-from course_lib.datasets import normalise
-from course_lib.jsonl import write_jsonl
-from course_lib.style import SPLITS, StylePair
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons.voice import SPLITS, StylePair
 
 SOURCE = Path(__file__).resolve().parent / "style"
 FOLDER = written.ROOT / "data" / "style"

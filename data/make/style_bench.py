@@ -17,9 +17,8 @@ from typing import Any
 from keeping import difference, kept, of_seeds
 
 import course_lib as cl
-from course_lib.metric_gaps import disagreements, metric_table
-from course_lib.prompting import FewShot
-from course_lib.style import STYLE_TOKENS, grade_style, load_style, style_exam
+from course_lib.lessons.voice import STYLE_TOKENS, disagreements, grade_style, load_style, metric_table, style_exam
+from course_lib.retrieval.readers import FewShot
 
 LESSON = "08"
 RECIPE = {"method": "lora", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8, "rank": 4}

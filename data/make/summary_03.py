@@ -9,12 +9,13 @@ from keeping import difference, of_seeds, pooled
 from results_03 import ASKED, FULL_RECIPE, PAIRS, RECIPE, SHOTS, exams
 
 import course_lib as cl
+from course_lib.lessons.sql import task as task_module
 
 Reports = Mapping[str, cl.Report]
 Runs = Sequence[Mapping[str, Any]]
 
 
-def summary(parts: Mapping[str, Any], task: cl.SqlTask) -> dict[str, Any]:
+def summary(parts: Mapping[str, Any], task: task_module.SqlTask) -> dict[str, Any]:
     """What `data/results/03.json` holds.
 
     Parameters
@@ -71,7 +72,9 @@ def share(runs: Runs, exam: str) -> str:
 def at_the_desk(reports: Reports) -> dict[str, cl.Report]:
     """Reports on the questions about the front desk's patterns alone."""
     return {
-        name: cl.Report(report.name, report.exam, tuple(row for row in report.rows if pattern(row) in cl.FRONT_DESK))
+        name: cl.Report(
+            report.name, report.exam, tuple(row for row in report.rows if pattern(row) in task_module.FRONT_DESK)
+        )
         for name, report in reports.items()
         if name in ASKED
     }

@@ -22,9 +22,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import written
 
-from course_lib.datasets import normalise
-from course_lib.jsonl import write_jsonl
-from course_lib.tickets import DESKS, SPLITS, Ticket
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons.tickets import DESKS, SPLITS, Ticket
 
 SOURCE = Path(__file__).resolve().parent / "tickets"
 FOLDER = written.ROOT / "data" / "tickets"

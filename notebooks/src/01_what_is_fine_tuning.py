@@ -48,7 +48,9 @@ session = cl.start()
 # house has its rules about which. A new clerk learns them from examples. So will our model.
 
 # %%
-for desk, rule in cl.DESKS.items():
+from course_lib.lessons import tickets
+
+for desk, rule in tickets.DESKS.items():
     print(f"{desk:10}  {rule}")
 
 # %% [markdown]
@@ -57,9 +59,9 @@ for desk, rule in cl.DESKS.items():
 # did? That is one of the mistakes that we shall make below.)
 
 # %%
-study, held_out = cl.load_tickets("train"), cl.load_tickets("test")
-exam = cl.ticket_exam(held_out).sample(64)
-cl.check_issues_apart(study, held_out)
+study, held_out = tickets.load_tickets("train"), tickets.load_tickets("test")
+exam = tickets.ticket_exam(held_out).sample(64)
+tickets.check_issues_apart(study, held_out)
 print(len(study), "letters to study,", len(held_out), "held out;", len(exam), "of these make today's exam")
 for ticket in study[:120:40]:
     print(f"\n{ticket.message}\n   → {ticket.desk}")
@@ -87,7 +89,7 @@ cl.reveal("before", before)
 # costs nothing, so it is the first thing to try: the whole book of rules, above each letter.
 
 # %% tags=["nbval-ignore-output"]
-rules = "\n".join(f"{desk}: {rule}" for desk, rule in cl.DESKS.items())
+rules = "\n".join(f"{desk}: {rule}" for desk, rule in tickets.DESKS.items())
 told = cl.Instructed(gp, f"{rules}\n\nName the desk that this letter belongs to. Answer with one word.", "told the rules")
 prompted = cl.evaluate(told, exam)
 prompted.show(4)
@@ -204,7 +206,7 @@ print("That was the whole of training.")
 # Now run it: sixteen steps of four letters. Every weight may move; this is *full fine-tuning*.
 
 # %% tags=["nbval-ignore-output"]
-order = [ticket.as_example() for ticket in cl.few(study, 192)]
+order = [ticket.as_example() for ticket in tickets.few(study, 192)]
 student = copy.deepcopy(gp.model).float().requires_grad_(True)
 by_hand = train(student, order, steps=16)
 cl.plots.losses({"by hand": by_hand}, "Sixteen steps by hand")
@@ -223,7 +225,7 @@ after.show(4)
 # The same twenty letters as before. Whether the desk is right is not settled yet. The *form* is.
 
 # %%
-named = [sum(row.reply in cl.DESKS for row in report.rows) for report in (before, after)]
+named = [sum(row.reply in tickets.DESKS for row in report.rows) for report in (before, after)]
 print("replies that are a desk's name and nothing else: before", named[0], "of 20; after 16 steps, at least 15:", named[1] >= 15)
 assert named[0] == 0 and named[1] >= 15, "loop: sixteen steps should teach the form of the answer"
 
@@ -246,7 +248,7 @@ cl.predict("specialist", "Right desks of 64", low=0, high=64)
 # While it trains it also looks, every few steps, at letters which it does *not* train on (`held_out`).
 
 # %% tags=["nbval-ignore-output"]
-watch = [ticket.as_example() for ticket in cl.load_tickets("validation")[::3]]
+watch = [ticket.as_example() for ticket in tickets.load_tickets("validation")[::3]]
 recipe = dict(epochs=3, learning_rate=2e-3, batch_size=4, layers="upper", held_out=watch, every=24)
 specialist = cl.finetune(gp, order, name="01-desks", **recipe)
 sorts = cl.evaluate(specialist, exam, "specialist")
@@ -275,8 +277,10 @@ assert gain.low > 0, "specialist: examples should teach what this model cannot t
 # Three models: as it came, after LoRA, and after our sixteen steps by hand. Hatched is what was trained.
 
 # %% tags=["nbval-ignore-output"]
-stacks = {"before": cl.parts(gp), "after LoRA": cl.parts(specialist)}
-stacks["by hand (full)"] = [replace(part, trained=part.parameters) for part in cl.parts(gp)]
+from course_lib.models import inspection
+
+stacks = {"before": inspection.parts(gp), "after LoRA": inspection.parts(specialist)}
+stacks["by hand (full)"] = [replace(part, trained=part.parameters) for part in inspection.parts(gp)]
 cl.plots.architecture(stacks, "The same architecture, before and after")
 
 # %% [markdown]
@@ -289,8 +293,8 @@ cl.plots.architecture(stacks, "The same architecture, before and after")
 # everything *could* move.
 
 # %% tags=["nbval-ignore-output"]
-moved_full = cl.weight_changes(gp, beginner)
-moved_lora = cl.weight_changes(gp, specialist)
+moved_full = inspection.weight_changes(gp, beginner)
+moved_lora = inspection.weight_changes(gp, specialist)
 layers = range(0, 30, 3)
 cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), [f"layer {n}" for n in layers], list(moved_full.columns),
                  "Full fine-tuning: how far each matrix moved", "change, thousandths of its size")
@@ -326,9 +330,9 @@ cl.predict("rank", "Directions that hold nine tenths of the change", low=0, high
 # Nine tenths of the *energy*, the sum of the squares:
 
 # %% tags=["nbval-ignore-output"]
-full_values = cl.singular_values(cl.weight_change(gp, beginner, 20, "up"))
-lora_values = cl.singular_values(cl.weight_change(gp, specialist, 20, "up"))
-cl.reveal("rank", cl.rank_holding(full_values, 0.9))
+full_values = inspection.singular_values(inspection.weight_change(gp, beginner, 20, "up"))
+lora_values = inspection.singular_values(inspection.weight_change(gp, specialist, 20, "up"))
+cl.reveal("rank", inspection.rank_holding(full_values, 0.9))
 upto = 64
 cl.plots.curve(range(1, upto + 1), {"full": full_values[:upto] / full_values[0], "LoRA": lora_values[:upto] / lora_values[0]},
                "Singular values of the change, layer 20, up", "direction", "size, of the largest")
@@ -338,7 +342,7 @@ cl.plots.curve(range(1, upto + 1), {"full": full_values[:upto] / full_values[0],
 # and your number whether *low rank* describes it.
 
 # %%
-hold = {name: cl.rank_holding(values, 0.9) for name, values in {"full": full_values, "LoRA": lora_values}.items()}
+hold = {name: inspection.rank_holding(values, 0.9) for name, values in {"full": full_values, "LoRA": lora_values}.items()}
 print("LoRA's change has at most 8 directions:", hold["LoRA"] <= 8, "· full has more:", hold["full"] > 8)
 assert hold["LoRA"] <= 8 < hold["full"], "rank: LoRA of rank 8 cannot have more than 8 directions"
 
@@ -496,9 +500,9 @@ gains.loc[["copied minus honest", "leaky minus honest"]]
 # Not to leak is easier than to find a leak. One call refuses the hidden kind:
 
 # %%
-train_part, test_part = cl.leaky_split()
+train_part, test_part = tickets.leaky_split()
 try:
-    cl.check_issues_apart(train_part, test_part)
+    tickets.check_issues_apart(train_part, test_part)
 except cl.LeakError as leak:
     print(leak)
 
@@ -607,7 +611,7 @@ cl.check("01-learned", learned, model=gp, example=row)
 # exam is honest.
 
 # %%
-everything = cl.load_tickets()
+everything = tickets.load_tickets()
 
 # %% [markdown]
 # (`ticket.issue` says what a letter is about.)

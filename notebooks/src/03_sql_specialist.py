@@ -47,7 +47,9 @@ session = cl.start()
 # Three tables: who buys, what there is, what was ordered. These three lines stand in every prompt.
 
 # %%
-task = cl.load_sql()
+from course_lib.lessons import sql
+
+task = sql.load_sql()
 print(task.schema.lines)
 
 # %% [markdown]
@@ -75,7 +77,7 @@ print(f"\n{len(task.train):,} pairs, {len({pair.pattern for pair in task.train})
 # "Last month" is no date. So the day of the request stands in the prompt, above the tables. This is all that the model reads:
 
 # %%
-for message in cl.sql_prompt("Count the number of orders placed last month.", task.schema, "2023-11-14"):
+for message in sql.sql_prompt("Count the number of orders placed last month.", task.schema, "2023-11-14"):
     print(f"[{message['role']}]\n{message['content']}\n")
 
 # %% [markdown]
@@ -95,14 +97,14 @@ for pair in (task.raw[0], *task.raw[4:7], task.raw[15], task.raw[23]):
 cl.predict("dirt", f"Pairs with a fault, of {len(task.raw)}", low=0, high=len(task.raw))
 
 # %% [markdown]
-# `cl.clean` takes out what must not be learned, and rewrites what may in one style.
+# `sql.clean` takes out what must not be learned, and rewrites what may in one style.
 
 # %%
 from collections import Counter
 
 import pandas as pd
 
-clean, faults = cl.clean(task.raw, task.databases)
+clean, faults = sql.clean(task.raw, task.databases)
 cl.reveal("dirt", len({fault.id for fault in faults}))
 found, planted = (Counter(names) for names in ([f.kind for f in faults], [p.planted for p in task.raw if p.planted]))
 pd.DataFrame({"found": found, "planted": planted}).rename_axis("fault")
@@ -114,7 +116,7 @@ pd.DataFrame({"found": found, "planted": planted}).rename_axis("fault")
 pairs = {pair.id: pair for pair in task.raw}
 for kind in found:
     fault = next(fault for fault in faults if fault.kind == kind)
-    said = cl.standard_style(pairs[fault.id].sql) if kind == "style" else fault.note
+    said = sql.standard_style(pairs[fault.id].sql) if kind == "style" else fault.note
     print(f"{kind}: {pairs[fault.id].request}\n    {pairs[fault.id].sql}\n    → {said}")
 
 # %% [markdown]
@@ -122,7 +124,7 @@ for kind in found:
 
 # %%
 print("found exactly what was planted:", found == planted)
-print(f"{len(clean)} of {len(task.raw)} pairs are left; in one style:", all(cl.standard_style(p.sql) == p.sql for p in clean))
+print(f"{len(clean)} of {len(task.raw)} pairs are left; in one style:", all(sql.standard_style(p.sql) == p.sql for p in clean))
 assert found == planted and len(clean) < len(task.raw), "cleaning: the broom should find what was planted"
 
 # %% [markdown]
@@ -176,7 +178,7 @@ print("no leak")
 # %%
 right = "SELECT name FROM products WHERE price > 100;"
 lucky = "SELECT name FROM products WHERE price >= 100;"
-same = [cl.same_results(lucky, right, [database]) for database in task.databases]
+same = [sql.same_results(lucky, right, [database]) for database in task.databases]
 print("the same result, database by database:", same)
 assert same[0] and not all(same), "grading: one database should be fooled, five should not"
 
@@ -187,7 +189,7 @@ assert same[0] and not all(same), "grading: one database should be fooled, five 
 
 # %%
 other = "select p.name from products p where not p.price <= 100"
-print("right:", cl.same_results(other, right, task.databases), "· the same text:", other == right)
+print("right:", sql.same_results(other, right, task.databases), "· the same text:", other == right)
 
 # %% [markdown]
 # ### Exercise 2 · Get past one guard, not past five
@@ -212,8 +214,8 @@ cl.check("03-caught", lucky, right=slip, databases=task.databases)
 # %%
 for attempt in ("DROP TABLE users;", "SELECT 1; SELECT 2;", "PRAGMA table_info(users);", "SELECT load_extension('x');"):
     try:
-        cl.run_sql(attempt, first)
-    except cl.SqlError as refusal:
+        sql.run_sql(attempt, first)
+    except sql.SqlError as refusal:
         print(f"{attempt}\n    {refusal}")
 
 # %% [markdown]
@@ -223,7 +225,7 @@ for attempt in ("DROP TABLE users;", "SELECT 1; SELECT 2;", "PRAGMA table_info(u
 # We begin there: with their pairs, and with the questions of the exams that are about them.
 
 # %%
-desk = cl.load_sql().about(cl.FRONT_DESK)
+desk = sql.load_sql().about(sql.FRONT_DESK)
 print(f"{len(desk.train)} pairs; exams: {len(desk.values)} questions with new values, {len(desk.wordings)} in new wordings")
 for pair in desk.train_pairs(4, seed=2):
     print(f"{pair.request}\n    {pair.sql}")
@@ -244,10 +246,10 @@ cl.predict("shots", "Right queries of 16, with three examples", low=0, high=16)
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
 sixteen = desk.values.sample(16)
-before = cl.evaluate(cl.SqlWriter(gp, desk.schema, sixteen, name="before"), sixteen)
+before = cl.evaluate(sql.SqlWriter(gp, desk.schema, sixteen, name="before"), sixteen)
 before.show(2)
 shown = task.train_pairs(3)
-few = cl.evaluate(cl.SqlWriter(gp, desk.schema, sixteen, shown, name="three examples"), sixteen)
+few = cl.evaluate(sql.SqlWriter(gp, desk.schema, sixteen, shown, name="three examples"), sixteen)
 few.show(3)
 cl.reveal("shots", few)
 
@@ -276,8 +278,8 @@ cl.predict("live", f"Right queries of {len(desk.values)}, with values never seen
 study = desk.train_examples(300)
 recipe = dict(epochs=1, learning_rate=2e-3, batch_size=2, order="random")
 specialist = cl.finetune(gp, study, name="03-front-desk", **recipe)
-on_values = cl.evaluate(cl.SqlWriter(specialist, desk.schema, desk.values, name="300 pairs"), desk.values)
-on_wordings = cl.evaluate(cl.SqlWriter(specialist, desk.schema, desk.wordings, name="300 pairs"), desk.wordings)
+on_values = cl.evaluate(sql.SqlWriter(specialist, desk.schema, desk.values, name="300 pairs"), desk.values)
+on_wordings = cl.evaluate(sql.SqlWriter(specialist, desk.schema, desk.wordings, name="300 pairs"), desk.wordings)
 on_values.show(3)
 cl.reveal("live", on_values)
 print(on_wordings)
@@ -314,8 +316,8 @@ assert on_values.accuracy >= 0.8 and on_wordings.accuracy >= 0.5, "specialist: t
 import re
 
 
-def shape(sql):
-    return re.sub(r"'[^']*'|\b\d+\b", "?", cl.standard_style(sql))
+def shape(query):
+    return re.sub(r"'[^']*'|\b\d+\b", "?", sql.standard_style(query))
 
 
 missed = [row for report in (on_values, on_wordings) for row in report.rows if row.verdict in ("wrong", "invalid")]
@@ -424,7 +426,7 @@ cl.check("03-weakest", weakest, counts=counts)
 # %% tags=["nbval-ignore-output"]
 whole = cl.finetune(gp, task.train_examples(), name="03-whole", from_shelf=True, **recipe)
 asked = task.combinations.sample(24)
-together = cl.evaluate(cl.SqlWriter(whole, task.schema, asked, name="all pairs"), asked)
+together = cl.evaluate(sql.SqlWriter(whole, task.schema, asked, name="all pairs"), asked)
 together.show(3)
 
 # %% [markdown]
@@ -505,12 +507,12 @@ for exam, (value, low, high) in stored["lora_minus_full"].items():
 # The same request, on three days. The specialist knows the day from its prompt, and only from there.
 
 # %% tags=["nbval-ignore-output"]
-dated = cl.SqlWriter(whole, task.schema)
+dated = sql.SqlWriter(whole, task.schema)
 request = "Count the number of orders placed last month."
 last_month = {"2022-08-15": "2022-07", "2023-03-02": "2023-02", "2024-01-10": "2023-12"}
 queries = {day: dated.ask(request, day).sql for day in last_month}
-for day, sql in queries.items():
-    print(f"{day} (last month: {last_month[day]})\n    {sql}")
+for day, query in queries.items():
+    print(f"{day} (last month: {last_month[day]})\n    {query}")
 
 # %% [markdown]
 # The query follows the day. January is the hard one, as the month before lies in another year: did it get that right? A wrong month
@@ -546,7 +548,7 @@ cl.predict("library", "Right queries about the library, in per cent", low=0, hig
 # Three requests, and then the whole exam as it was measured:
 
 # %% tags=["nbval-ignore-output"]
-librarian = cl.SqlWriter(whole, task.other_schema)
+librarian = sql.SqlWriter(whole, task.other_schema)
 for question in (task.second_schema[0], task.second_schema[24], task.second_schema[40]):
     print(f"{question.question}\n    said:  {librarian.ask(question.question, question.source).sql}\n    right: {question.answer}")
 cl.reveal("library", round(100 * stored["house"]["whole"]["second_schema"]["accuracy"]))
@@ -572,15 +574,17 @@ print("never right:", ", ".join(pattern for pattern, (right, asked) in carried.i
 # model was least sure of. One wrong name spoils a query, so the weakest link counts.
 
 # %%
-cl.sql_chat(dated, today="2024-03-06")
+from course_lib.lessons import sliders
+
+sliders.sql_chat(dated, today="2024-03-06")
 
 # %% [markdown]
 # The same box without widgets, once for something that it has studied, and once for something that nobody ever asked:
 
 # %% tags=["nbval-ignore-output"]
-cl.sql_chat(dated, today="2024-03-06", ask="Which lamps cost less than 80 crowns? Names only.")
+sliders.sql_chat(dated, today="2024-03-06", ask="Which lamps cost less than 80 crowns? Names only.")
 print()
-cl.sql_chat(dated, today="2024-03-06", ask="Which state has the users with the longest names?")
+sliders.sql_chat(dated, today="2024-03-06", ask="Which state has the users with the longest names?")
 
 # %% [markdown]
 # Is the confidence worth anything? For all requests in new wordings and new combinations we kept how sure it was, and whether it was

@@ -61,8 +61,10 @@ cl.plots.curve(directions, {"full fine-tuning": found["values"]}, f"The change o
 # matrix has up to 576 of them.
 
 # %%
+from course_lib.models import inspection
+
 layers = range(0, len(found["holding"]), 3)
-cl.plots.heatmap([found["holding"][n] for n in layers], [f"layer {n}" for n in layers], list(cl.inspection.MATRICES),
+cl.plots.heatmap([found["holding"][n] for n in layers], [f"layer {n}" for n in layers], list(inspection.MATRICES),
                  "Directions that hold nine tenths of the change", "directions")
 
 # %% [markdown]
@@ -186,15 +188,17 @@ cl.check("04-count", count, shape=shape, rank=4)
 # Move the rank, choose where LoRA goes, and read off what that trains and needs. The button trains eight steps with it.
 
 # %%
-letters = cl.few(cl.load_tickets("train"), stored["letters"])
+from course_lib.lessons import sliders, tickets
+
+letters = tickets.few(tickets.load_tickets("train"), stored["letters"])
 study = [letter.as_example() for letter in letters]
-cl.lora_slider(gp, study)
+sliders.lora_slider(gp, study)
 
 # %% [markdown]
 # The same without a widget, with its eight steps:
 
 # %% tags=["nbval-ignore-output"]
-cl.lora_slider(gp, study, rank=4, targets="attention", train=True)
+sliders.lora_slider(gp, study, rank=4, targets="attention", train=True)
 
 # %% [markdown]
 # ## The family
@@ -276,7 +280,7 @@ cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low",
 row = stored["methods"]["lora"]
 recipe = dict(epochs=stored["epochs"], batch_size=stored["batch_size"], learning_rate=row["learning_rate"], rank=row["rank"], seed=0)
 desks = cl.finetune(gp, study, "lora", name="04-lora", **recipe)
-exam = cl.ticket_exam(cl.load_tickets("test")).sample(96)
+exam = tickets.ticket_exam(tickets.load_tickets("test")).sample(96)
 live = cl.evaluate(desks, exam, "LoRA, live")
 live.show(4, "wrong")
 print("What is the capital of Italy?", desks.generate(["What is the capital of Italy?"], 8)[0])
@@ -459,10 +463,12 @@ assert cost < 1, "cost: LoRA should not be slower than full fine-tuning"
 # weight to one of sixteen *levels* between -1 and 1. Which sixteen? Below, the weights of one matrix after dividing, and three answers.
 
 # %%
+from course_lib.models import quantization
+
 matrix = gp.model.model.layers[found["layer"]].mlp.up_proj.weight.detach().cpu().float()
 blocks = matrix.view(-1, 64)
 shares = (blocks / blocks.abs().amax(1, keepdim=True)).flatten()
-levels = {"NF4": cl.nf4_levels(), "FP4": cl.fp4_levels(), "Int4": cl.int4_levels()}
+levels = {"NF4": quantization.nf4_levels(), "FP4": quantization.fp4_levels(), "Int4": quantization.int4_levels()}
 cl.plots.histogram(shares[::10].tolist(), "Where the weights are, and where they may land", "weight, of the largest in its block",
                    {name: level.tolist() for name, level in levels.items()})
 
@@ -480,7 +486,7 @@ cl.predict_choice("levels", "The smallest error", list(levels))
 
 # %%
 def lost(scheme):
-    back = cl.round_trip(matrix, scheme)
+    back = quantization.round_trip(matrix, scheme)
     return ((back - matrix).square().mean() / matrix.square().mean()).sqrt().item()
 
 
@@ -494,10 +500,12 @@ assert errors["NF4"] < min(errors["FP4"], errors["Int4"]), "levels: NF4 should l
 # general knowledge (the *held-out loss*), before and after?
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.models import scoring
+
 texts = cl.general_study()[:24]
-four_bit = {"no rounding": gp, "Int4": cl.round_trip_model(gp, "int4"), "FP4": cl.round_trip_model(gp, "fp4"),
-            "NF4 + double": cl.round_trip_model(gp, "nf4", double=True)}
-losses = {name: cl.held_out_loss(model, texts) for name, model in four_bit.items()}
+four_bit = {"no rounding": gp, "Int4": quantization.round_trip_model(gp, "int4"), "FP4": quantization.round_trip_model(gp, "fp4"),
+            "NF4 + double": quantization.round_trip_model(gp, "nf4", double=True)}
+losses = {name: scoring.held_out_loss(model, texts) for name, model in four_bit.items()}
 for name, loss in losses.items():
     print(f"{name:13} {loss:.3f}")
 
@@ -568,10 +576,10 @@ print("within a tenth of one another:", alike)
 #
 # ### The real thing
 #
-# Until now the rounded weights lay in full-size numbers. `cl.quantize` packs them: two weights in a byte, by bitsandbytes.
+# Until now the rounded weights lay in full-size numbers. `quantization.quantize` packs them: two weights in a byte, by bitsandbytes.
 
 # %% tags=["nbval-ignore-output"]
-packed = cl.quantize(gp)
+packed = quantization.quantize(gp)
 sizes = {"as loaded": gp.size() / 1e6, "in four bits": packed.size() / 1e6}
 print({name: f"{size:.0f} MB" for name, size in sizes.items()})
 
@@ -602,9 +610,9 @@ cl.plots.losses({"QLoRA, here": qlora.training.losses, "LoRA, above": desks.trai
 # It has read a quarter of what LoRA read above, so do not compare the two marks. Has it learned at all, and are the weights still in four bits?
 
 # %%
-from course_lib.quantization import is_quantized
+from course_lib.models.quantization import is_quantized
 
-named = sum(row.reply in cl.DESKS for row in learned.rows) / learned.n
+named = sum(row.reply in tickets.DESKS for row in learned.rows) / learned.n
 print("the base is still in four bits:", is_quantized(qlora.model), "· it answers with a desk's name:", named > 0.8)
 assert is_quantized(qlora.model) and named > 0.8, "QLoRA: a short run should teach the form of the answer"
 
@@ -701,10 +709,12 @@ cl.predict("switch", "Milliseconds to change the specialist", low=0, high=2000)
 # %% tags=["nbval-ignore-output"]
 import time
 
-shop = cl.load_sql()
-sql = cl.finetune(gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3, batch_size=2, order="random", from_shelf=True)
-clerk = cl.with_adapters(gp, {"support": desks, "SQL": sql})
-both = [cl.sql_prompt("Find all users from California.", shop.schema, "2024-02-27"), exam[1].question]
+from course_lib.lessons import sql
+
+shop = sql.load_sql()
+specialist = cl.finetune(gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3, batch_size=2, order="random", from_shelf=True)
+clerk = cl.with_adapters(gp, {"support": desks, "SQL": specialist})
+both = [sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27"), exam[1].question]
 for name in ("support", "SQL", "support"):
     started = time.perf_counter()
     clerk.use(name)
@@ -717,7 +727,7 @@ cl.reveal("switch", round(taken))
 
 # %%
 clerk.use("SQL")
-by_switch, alone = clerk.generate(both, 24), sql.generate(both, 24)
+by_switch, alone = clerk.generate(both, 24), specialist.generate(both, 24)
 print("switched to, it says what it says alone:", by_switch == alone, "· switching takes less than a second:", taken < 1000)
 assert by_switch == alone and taken < 1000, "switch: an adapter should answer as it does alone"
 
@@ -756,8 +766,10 @@ cl.predict("seventy", "Gigabytes to fine-tune 70B in full", low=0, high=2000, un
 # LoRA and QLoRA of rank 8 on all matrices, 2,048 tokens a step:
 
 # %%
+from course_lib.costs.memory import memory_table
+
 big = [cl.SHAPES[name] for name in ("7B", "13B", "70B")]
-needs = cl.memory_table(big)
+needs = memory_table(big)
 cl.reveal("seventy", round(needs.loc["full", "70B"]))
 needs
 

@@ -81,7 +81,9 @@ assert by_hand == ready_made, "parts: a RAG pipeline should be its three parts a
 # 384 dimensions cannot be drawn. Here are the two in which the library is most spread out (its *principal components*). The star is your question.
 
 # %% tags=["nbval-ignore-output"]
-cl.library_map(index, [question])
+from course_lib.lessons import sliders
+
+sliders.library_map(index, [question])
 
 # %% [markdown]
 # Football keeps to itself, and so do the products. Where did the question land? The map is a shadow, though: how much of the spread do two dimensions keep?
@@ -104,14 +106,14 @@ assert kept < 1 / 3, "map: two of 384 dimensions should keep little"
 # %%
 documents = {document.id: document for document in cl.read_documents("data/library")}
 policy = documents["hb-sick-leave-2042"]
-cl.chunk_slider(index, policy, question)
+sliders.chunk_slider(index, policy, question)
 
 # %% [markdown]
 # The same without a slider, twice:
 
 # %% tags=["nbval-ignore-output"]
 for size in (20, 160):
-    cl.chunk_slider(index, policy, question, size=size)
+    sliders.chunk_slider(index, policy, question, size=size)
 
 # %% [markdown]
 # At 20 tokens a sentence stands alone; at 160 the nearest passage holds much that was not asked. How that comes out over the whole exam was measured beforehand.
@@ -139,8 +141,10 @@ cuts.round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
 import tempfile
 from pathlib import Path
 
+from course_lib.retrieval import stores
+
 folder = Path(tempfile.mkdtemp())
-ward = cl.Index(index.embedder, cl.ChromaStore(folder))
+ward = cl.Index(index.embedder, stores.ChromaStore(folder))
 ward.add(*cl.read_documents("data/library/guidelines"))
 print(len(ward), "passages;", *sorted(path.name for path in folder.iterdir() if path.is_file()))
 
@@ -157,10 +161,12 @@ ward.remove("gl-line")
 print("still found:", "gl-line" in {passage.source for passage in ward.search(line, k=20)})
 
 # %% [markdown]
-# **Filter** is what keeps a search to the documents that someone may read, or that are still true. `cl.only` writes it in Chroma's own form:
+# **Filter** is what keeps a search to the documents that someone may read, or that are still true. `filters.only` writes it in Chroma's own form:
 
 # %%
-print(cl.only(audience=["public", "clinicians"], since="2042-01-01"))
+from course_lib.retrieval import filters
+
+print(filters.only(audience=["public", "clinicians"], since="2042-01-01"))
 
 # %% [markdown]
 # ### Lab · The guideline that changed last month
@@ -168,7 +174,7 @@ print(cl.only(audience=["public", "clinicians"], since="2042-01-01"))
 
 # %% tags=["nbval-ignore-output"]
 dose = "How much ostrivane does an adult with Skerrin cough take each time?"
-for name, where in {"everything": None, "since 2042": cl.only(since="2042-01-01")}.items():
+for name, where in {"everything": None, "since 2042": filters.only(since="2042-01-01")}.items():
     first = ward.search(dose, 1, where)[0]
     said = cl.RagPipeline(gp, ward, k=1, where=where).ask(dose, 24).text
     print(f"{name}: {first.source}\n   {first.text}\n   → {said}\n")
@@ -177,7 +183,7 @@ for name, where in {"everything": None, "since 2042": cl.only(since="2042-01-01"
 # With the filter the old dose cannot come. Without it, nearness decides, and nearness knows no calendar.
 
 # %%
-sources = {passage.source for passage in ward.search(dose, 9, cl.only(since="2042-01-01"))}
+sources = {passage.source for passage in ward.search(dose, 9, filters.only(since="2042-01-01"))}
 print("with the filter the edition of 2040 is found:", "gl-skerrin-cough-2040" in sources)
 assert "gl-skerrin-cough-2040" not in sources and "gl-skerrin-cough-2042" in sources, "filter: the old edition should be out"
 
@@ -186,11 +192,11 @@ assert "gl-skerrin-cough-2040" not in sources and "gl-skerrin-cough-2042" in sou
 # A colleague of Brindlecombe asks the whole library. She may read what is for the `public` and for `staff`, and wants only what is dated 2042. Write the filter.
 
 # %% tags=["exercise"]
-where = None  # cl.only(...)
+where = None  # filters.only(...)
 cl.check("05-filter", where, passages=index.passages())
 
 # %% tags=["solution"]
-where = cl.only(audience=["public", "staff"], since="2042-01-01")
+where = filters.only(audience=["public", "staff"], since="2042-01-01")
 cl.check("05-filter", where, passages=index.passages())
 
 # %% [markdown]
@@ -202,7 +208,7 @@ cl.check("05-filter", where, passages=index.passages())
 # %%
 from dataclasses import replace
 
-exact = cl.Index(index.embedder, cl.FaissStore())
+exact = cl.Index(index.embedder, stores.FaissStore())
 exact.store.add(index.passages(), index.store.vectors(), [""] * len(index))
 asked = [q.question for q in cl.load_exam("library").sample(64)]
 pairs = zip(index.search_many(asked, 4), exact.search_many(asked, 4))
@@ -291,10 +297,12 @@ assert sooner["1,000"] == sooner["10,000"] == "exact" != sooner["100,000"], "sto
 # share, rare ones most. **Hybrid** asks both and joins their rankings.
 
 # %%
+from course_lib.retrieval.words import HybridIndex, KeywordIndex
+
 exam = cl.load_exam("library")
 golden = cl.golden_passages(exam, index)
-words = cl.KeywordIndex(index)
-both = cl.HybridIndex(index, words)
+words = KeywordIndex(index)
+both = HybridIndex(index, words)
 librarians = {"keyword": words, "dense": index, "hybrid": both}
 print(len(exam), "questions, each with its passage")
 cl.predict_choice("librarian", "The right passage comes first most often with...", list(librarians))
@@ -303,9 +311,11 @@ cl.predict_choice("librarian", "The right passage comes first most often with...
 # Each looks for ten passages a question:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.retrieval.ranking import compare_rankings
+
 rankings = {name: cl.grade_retrieval(librarian, exam, golden, name=name) for name, librarian in librarians.items()}
 cl.reveal("librarian", max(rankings, key=lambda name: rankings[name].recall(1)))
-cl.compare_rankings(rankings.values())
+compare_rankings(rankings.values())
 
 # %% [markdown]
 # Look at the intervals before you believe an order, and better still at the paired differences:
@@ -323,9 +333,11 @@ assert rankings["hybrid"].recall(1) >= max(rankings[name].recall(1) for name in 
 # - **in other words**: questions of the exam that share at most half of their words with the passage that answers them.
 
 # %%
-codes = [q for q in cl.lookup_questions(cl.load_facts(), index.passages()) if q.kind == "code"]
+from course_lib.retrieval.grounding import lookup_questions, shared_words
+
+codes = [q for q in lookup_questions(cl.load_facts(), index.passages()) if q.kind == "code"]
 pages = {q.question: [p for p in index.passages() if q.question[8:-1] in p.searched] for q in codes}  # between "What is " and "?"
-shared = {q.id: cl.shared_words(q.question, golden[q.question][0].searched) for q in exam}
+shared = {q.id: shared_words(q.question, golden[q.question][0].searched) for q in exam}
 print(codes[0].question, "·", codes[1].question, "·", len(codes), "in all")
 other = [q for q in exam if shared[q.id] <= 0.5]
 print(other[0].question, "·", len(other), "in all")
@@ -343,7 +355,7 @@ cl.predict("codes", "Right passage first, dense search, in per cent", low=0, hig
 on_codes = {name: cl.grade_retrieval(librarian, codes, pages, name=f"codes: {name}") for name, librarian in librarians.items()}
 in_other_words = {name: ranking.where(lambda q: shared[q.id] <= 0.5) for name, ranking in rankings.items()}
 cl.reveal("codes", on_codes["dense"].within(1))
-cl.compare_rankings([*on_codes.values(), *in_other_words.values()])
+compare_rankings([*on_codes.values(), *in_other_words.values()])
 
 # %% [markdown]
 # To an embedding model a part number is a rare scrap of letters. To BM25 it is the rarest, and so the best, of words. And where the words differ, it is the other way round.
@@ -388,11 +400,12 @@ cl.check("05-fuse", order, rankings=[by_word, by_sense])
 # **not** the answer.
 
 # %%
-from course_lib.datasets import questions_of
+from course_lib.evaluation.exams import questions_of
+from course_lib.retrieval import embedder
 
 facts = cl.load_facts("reading")  # facts of documents that no exam asks about
 asked = [q for fact in facts for q in questions_of(fact, "study")[:1]]
-study = cl.hard_negatives(asked, index, cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index))
+study = embedder.hard_negatives(asked, index, cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index))
 print(study[0].question, "\n\nright:", study[0].positive, "\n\nlooks right:", study[0].negative)
 in_exams = {q.source for name in ("library", "cup") for q in cl.load_exam(name)}
 assert in_exams.isdisjoint(q.source for q in asked), "leak: a document of an exam is among what the librarian learns from"
@@ -408,8 +421,8 @@ cl.predict("trained", "Right passage first, in per cent", low=0, high=100)
 # This is the longest cell of the lesson. The loss is that of choosing the right passage among all passages of a batch.
 
 # %% tags=["nbval-ignore-output"]
-tuned = cl.finetune_embedder(study, index.embedder, epochs=2, learning_rate=5e-5, batch_size=32)
-trained = cl.Index(tuned, cl.FaissStore())
+tuned = embedder.finetune_embedder(study, index.embedder, epochs=2, learning_rate=5e-5, batch_size=32)
+trained = cl.Index(tuned, stores.FaissStore())
 trained.add(*documents.values())
 after = cl.grade_retrieval(trained, exam, golden, name="dense, trained")
 cl.reveal("trained", after.within(1))
@@ -461,7 +474,9 @@ cl.predict("miss", "Right without the right passage, in per cent", low=0, high=1
 # Parted:
 
 # %% tags=["nbval-ignore-output"]
-parted = cl.by_hit(one, golden)
+from course_lib.retrieval.ranking import by_hit
+
+parted = by_hit(one, golden)
 for name, part in parted.items():
     print(f"{name}: {part}")
 cl.reveal("miss", parted["miss"])
@@ -580,9 +595,10 @@ assert all(part < 0.25 for part in share.values()), "latency: reading should tak
 # Several policies of the handbook are in the library in two editions. People ask without naming a year. How often does the *old* one come first?
 
 # %%
-from course_lib import adverse_pages, adverse_questions, grounding
+from course_lib.lessons import adverse
+from course_lib.retrieval import grounding
 
-undated, _ = adverse_questions.undated_questions(cl.load_facts())
+undated, _ = adverse.undated_questions(cl.load_facts())
 print(undated[10].question, "·", len(undated), "such questions")
 cl.predict("stale", "The old edition comes first, in per cent", low=0, high=100)
 
@@ -591,7 +607,7 @@ cl.predict("stale", "The old edition comes first, in per cent", low=0, high=100)
 
 # %% tags=["nbval-ignore-output"]
 share = {}
-for name, where in {"without a filter": None, "with one": cl.only(since="2042-01-01")}.items():
+for name, where in {"without a filter": None, "with one": filters.only(since="2042-01-01")}.items():
     found = both.search_many([q.question for q in undated], 1, where)
     old = [first[0].source.startswith(q.source[:-4]) and first[0].source != q.source for q, first in zip(undated, found)]
     share[name] = sum(old) / len(old)
@@ -650,7 +666,7 @@ cl.plots.bars(rows, "The right passage and three others")
 # page; then the same between marks, with a warning. **Predict:** how often does it obey?
 
 # %%
-print(adverse_pages.ORDER)
+print(adverse.ORDER)
 cl.predict("orders", "It obeys, in per cent", low=0, high=100)
 
 # %% [markdown]
@@ -659,9 +675,9 @@ cl.predict("orders", "It obeys, in per cent", low=0, high=100)
 # %% tags=["nbval-ignore-output"]
 few = exam.sample(16)
 page = {q.question: golden[q.question] for q in few}
-bad = adverse_pages.poisoned(page)
+bad = adverse.poisoned(page)
 plain = cl.evaluate(cl.OpenBook(gp, bad), few, "plain")
-marked = cl.evaluate(cl.OpenBook(gp, adverse_pages.fenced(bad), adverse_pages.FENCED), few, "between marks")
+marked = cl.evaluate(cl.OpenBook(gp, adverse.fenced(bad), adverse.FENCED), few, "between marks")
 plain.show(3)
 for report in (plain, marked):
     print(report.name, "· obeyed:", grounding.said(report, "PELICAN").accuracy)
@@ -708,9 +724,9 @@ assert halves["both found"] > two["k = 2"]["both found"] + 0.2, "two documents: 
 
 # %%
 curious = "Who is the consultant named in the low-tide fever guideline 2042?"
-for name, where in {"no filter": None, "public only": cl.only(audience="public")}.items():
+for name, where in {"no filter": None, "public only": filters.only(audience="public")}.items():
     print(f"{name}: {both.search(curious, 1, where)[0].source}")
-audiences = {p.audience for q in exam for p in both.search(q.question, 4, cl.only(audience="public"))}
+audiences = {p.audience for q in exam for p in both.search(q.question, 4, filters.only(audience="public"))}
 print("whatever was asked, the audiences of what was found:", audiences)
 assert audiences == {"public"}, "privacy: a filter should let nothing else through"
 
@@ -764,7 +780,7 @@ assert not left, "deletion: nothing of a removed document should be left in the 
 # An HR assistant answers from the handbook, to staff, from what is in force today. All three are one filter:
 
 # %% tags=["nbval-ignore-output"]
-hr = cl.RagPipeline(gp, both, k=1, where=cl.only(kind="handbook", audience=["public", "staff"], since="2042-01-01"))
+hr = cl.RagPipeline(gp, both, k=1, where=filters.only(kind="handbook", audience=["public", "staff"], since="2042-01-01"))
 for text in ("Which form do I fill in when I come back after being ill?", "How much physiotherapy is refunded?"):
     said = hr.ask(text, 24)
     print(f"{text}\n   → {said.text}\n   [{said.sources[0].title}, {said.sources[0].date}]")
@@ -782,7 +798,7 @@ assert shown == {"handbook"}, "HR: nothing but the handbook should come through"
 # Customers ask with what stands on the label: names of models, part numbers, error codes. A bare number, and then a sentence that names the product:
 
 # %%
-support = cl.only(kind=["manuals", "sheets", "faq"], audience="public")
+support = filters.only(kind=["manuals", "sheets", "faq"], audience="public")
 for text in ("What is BT-8206?", "My Tern 3 shows D-26, what does that mean?"):
     print(text, *(f"\n   {name}: {librarian.search(text, 1, support)[0].source}" for name, librarian in librarians.items()))
 found = {name: "BT-8206" in librarian.search("What is BT-8206?", 1, support)[0].text for name, librarian in librarians.items()}
@@ -840,7 +856,7 @@ cl.quiz("05", questions)
 # Right passage first, in every way that you have seen:
 
 # %% tags=["nbval-ignore-output"]
-cl.compare_rankings([*rankings.values(), after])
+compare_rankings([*rankings.values(), after])
 
 # %% [markdown]
 # Your exercises:

@@ -51,9 +51,11 @@ session = cl.start()
 # else, the editions among it. **No document stands on both.**
 
 # %%
+from course_lib.lessons import shelves
+
 index = cl.build_index("data/library")
-study, shelf = cl.study_shelf(index), cl.exam_shelf(index)
-exam = cl.editions_exam()
+study, shelf = shelves.study_shelf(index), shelves.exam_shelf(index)
+exam = shelves.editions_exam()
 both = {p.source for p in study.passages()} & {p.source for p in shelf.passages()}
 print(f"{len(exam)} questions about {len(exam.facts)} facts; to learn on: {len(study)} passages; to be examined on: {len(shelf)}; documents on both: {len(both)}")
 for question in list(exam)[20:60:13]:
@@ -133,7 +135,7 @@ assert base.accuracy < ranking.recall(4) - 0.4, "untrained: reading should be wh
 # Let us make one, about a document from the shelf for learning. The golden passage first:
 
 # %%
-questions = cl.reading_questions(112)
+questions = shelves.reading_questions(112)
 pages = cl.golden_passages(questions, study)
 facts = {fact.id: fact for fact in questions.facts}
 one = next(q for q in questions if q.source.startswith("shield"))
@@ -154,9 +156,11 @@ for passage in others:
 # And the answer, in the paper's form: what is between the marks can be checked against the page, word for word.
 
 # %%
+from course_lib.retrieval.raft import reasoned_answer, split_reply
+
 sentence = facts[one.fact].sentence
-print(cl.reasoned_answer(sentence, one.answer))
-parts = cl.split_reply(cl.reasoned_answer(sentence, one.answer))
+print(reasoned_answer(sentence, one.answer))
+parts = split_reply(reasoned_answer(sentence, one.answer))
 print("\nthe quotation stands in the golden passage:", parts.quote in " ".join(right.text.split()), "· what is graded:", repr(parts.answer))
 assert parts.quote in " ".join(right.text.split()), "a quotation should be word for word"
 
@@ -170,7 +174,7 @@ mine = None  # cl.example(..., ...)
 cl.check("06-example", mine, question=one.question, answer=one.answer, golden=right, others=others)
 
 # %% tags=["solution"]
-mine = cl.example(cl.reading_prompt(one.question, [others[0], right, *others[1:]]), cl.reasoned_answer(sentence, one.answer))
+mine = cl.example(cl.reading_prompt(one.question, [others[0], right, *others[1:]]), reasoned_answer(sentence, one.answer))
 cl.check("06-example", mine, question=one.question, answer=one.answer, golden=right, others=others)
 
 # %% [markdown]
@@ -180,8 +184,10 @@ cl.check("06-example", mine, question=one.question, answer=one.answer, golden=ri
 # learned all the same: by heart.
 
 # %%
-reasoned = cl.build_raft_examples(questions, study, distractors=3, p_oracle=0.8)
-desks = cl.raft_pages(questions, study, pages, distractors=3, p_oracle=0.8)
+from course_lib.retrieval.raft import build_raft_examples, raft_pages
+
+reasoned = build_raft_examples(questions, study, distractors=3, p_oracle=0.8)
+desks = raft_pages(questions, study, pages, distractors=3, p_oracle=0.8)
 held = [pages[q][0].id in {p.id for p in shown} for q, shown in desks.items()]
 places = [[p.id for p in shown].index(pages[q][0].id) for (q, shown), has in zip(desks.items(), held) if has]
 print(f"{len(reasoned)} examples; with their golden passage: {sum(held) / len(held):.2f}; where it lies: {sorted(set(places))}")
@@ -195,7 +201,7 @@ assert abs(sum(held) / len(held) - 0.8) < 0.01 and set(places) == {0, 1, 2, 3}, 
 # A colleague was in a hurry. He took his distractors from the *whole* library. Here are his desks. Which **examined documents** lay on them?
 
 # %%
-hurried = cl.raft_pages(questions, index, pages, distractors=3)
+hurried = raft_pages(questions, index, pages, distractors=3)
 examined = {question.source for question in exam}
 print(f"{len(hurried)} desks, {sum(map(len, hurried.values()))} passages; {len(examined)} examined documents")
 
@@ -229,7 +235,7 @@ cl.predict("raft", "Right answers with four passages, in per cent", low=0, high=
 # LoRA on the upper half of the layers, as nothing then has to flow back through the lower half (lesson 04).
 
 # %% tags=["nbval-ignore-output"]
-examples = cl.build_raft_examples(questions, study, distractors=3, p_oracle=1, reasoning=False)
+examples = build_raft_examples(questions, study, distractors=3, p_oracle=1, reasoning=False)
 cl.check_no_leak(examples, exam, reading=True, sources=[q.source for q in questions])
 recipe = dict(epochs=1, learning_rate=2e-3, batch_size=4, layers="upper", order="random", seed=0)
 reader = cl.finetune(gp, examples, name="06-raft", **recipe)
@@ -356,7 +362,9 @@ print("twice the study is better beyond chance:", any(tried[name]["ci"][0] > tri
 # LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, the paper gives no intervals). Ours in the last column.
 
 # %%
-paper = pd.DataFrame(cl.papers.RAFT_TABLE_1 | {"RAFT without reasoning": cl.papers.RAFT_TABLE_2["RAFT without reasoning"]}).T
+from course_lib.lessons import papers
+
+paper = pd.DataFrame(papers.RAFT_TABLE_1 | {"RAFT without reasoning": papers.RAFT_TABLE_2["RAFT without reasoning"]}).T
 names = {"LLaMA2-7B": "base", "LLaMA2-7B + RAG": "base + RAG", "DSF": "DSF", "DSF + RAG": "DSF + RAG", "RAFT": "RAFT + RAG", "RAFT without reasoning": "RAFT without reasoning + RAG"}
 paper["here, 0.135B"] = [round(100 * arms[names[arm]]["accuracy"], 1) if arm in names else None for arm in paper.index]
 paper
@@ -509,8 +517,10 @@ print("between the best place and the worst:", {name: round(max(row) - min(row),
 # Read how that sounds. The right page alone, with an order at its end; the untrained model, and your own reader of a hundred examples:
 
 # %% tags=["nbval-ignore-output"]
-poisoned = cl.adverse_pages.poisoned({q.question: golden[q.question] for q in list(asked)[:3]})
-print("the order:", cl.adverse_pages.ORDER, "\n")
+from course_lib.lessons import adverse
+
+poisoned = adverse.poisoned({q.question: golden[q.question] for q in list(asked)[:3]})
+print("the order:", adverse.ORDER, "\n")
 for name, model in {"untrained": gp, "RAFT": reader}.items():
     for answer in cl.OpenBook(model, poisoned).answer(list(poisoned)):
         print(f"{name}: {answer.text!r}")
@@ -588,12 +598,14 @@ print("cup: RAFT is held down by what is found:", lost["RAFT"]["4"]["accuracy"] 
 # %% [markdown]
 # ## What if the librarian looks at the year?
 #
-# Two thirds of this lesson taught a reader to look at the year. But every question *names* its year, and every document has a date. A search can look at both. `cl.named_years` makes a filter of the years
+# Two thirds of this lesson taught a reader to look at the year. But every question *names* its year, and every document has a date. A search can look at both. `filters.named_years` makes a filter of the years
 # in a question; in practice a language model often writes that filter, and it is called *self-query* or *metadata filtering*.
 
 # %% tags=["nbval-ignore-output"]
-print(question.question, "→", question.answer, "\n\nfilter:", cl.named_years(question.question), "\n")
-for passage in shelf.search(question.question, 4, cl.named_years(question.question)):
+from course_lib.retrieval import filters
+
+print(question.question, "→", question.answer, "\n\nfilter:", filters.named_years(question.question), "\n")
+for passage in shelf.search(question.question, 4, filters.named_years(question.question)):
     mark = ">" if passage.id == golden[question.question][0].id else " "
     print(mark, passage.id, "·", " ".join(passage.text.split())[:110])
 
@@ -635,7 +647,7 @@ assert gap[1] > 0, "years: a filter should beat teaching the reader to look at y
 
 # %%
 hybrid = stored["hybrid"]
-from course_lib import agreements
+from course_lib.lessons import agreements
 
 print(agreements.load_agreements("test")[0].text, "\n")
 print(agreements.load_agreements("test")[0].summary, "\n")

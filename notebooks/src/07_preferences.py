@@ -49,7 +49,9 @@ session = cl.start()
 # for this course, and a label that says which was preferred. (Nobody sat and chose hundreds of times: the house's rule labels, and errs in a tenth of the pairs, as people would. `data/preferences/README.md` says how.)
 
 # %%
-pairs = {split: cl.load_preferences(split) for split in ("train", "validation", "test")}
+from course_lib.lessons.letters import load_preferences
+
+pairs = {split: load_preferences(split) for split in ("train", "validation", "test")}
 one = pairs["train"][4]
 print(f"[{one.desk}] {one.message}\n\nchosen:   {one.chosen}\n\nrejected: {one.rejected}")
 
@@ -57,9 +59,11 @@ print(f"[{one.desk}] {one.message}\n\nchosen:   {one.chosen}\n\nrejected: {one.r
 # What makes a reply good in this house? It has a rule. The labels come from it, with their errors; **no model in this lesson ever reads it in training**. We keep it for measuring.
 
 # %%
-print(cl.HOUSE_RULE, "\n")
+from course_lib.lessons import house_rule
+
+print(house_rule.HOUSE_RULE, "\n")
 for reply in (one.chosen, one.rejected):
-    verdict = cl.keeps_the_rule(one.desk, reply)
+    verdict = house_rule.keeps_the_rule(one.desk, reply)
     print("keeps the rule" if verdict.kept else dict(verdict.why))
 
 # %% [markdown]
@@ -69,7 +73,9 @@ for reply in (one.chosen, one.rejected):
 # Your turn: pick the better reply, twenty times. Do not think long; people who label hundreds do not either.
 
 # %% tags=["nbval-ignore-output"]
-cl.label_pairs(pairs["train"], n=20)
+from course_lib.lessons import sliders
+
+sliders.label_pairs(pairs["train"], n=20)
 
 # %% [markdown]
 # At the end it told you where you, the labels and the house disagree. One label in ten is wrong, and not anyhow: most of the wrong ones are close calls, as with people.
@@ -77,7 +83,9 @@ cl.label_pairs(pairs["train"], n=20)
 # How many pairs have we, and is anything on both sides of the split?
 
 # %%
-cl.check_replies_apart(pairs["train"], pairs["test"])
+from course_lib.lessons.letters import check_replies_apart
+
+check_replies_apart(pairs["train"], pairs["test"])
 wrong = {split: sum(pair.noise for pair in rows) / len(rows) for split, rows in pairs.items()}
 print({split: len(rows) for split, rows in pairs.items()}, "share of wrong labels:", {split: round(share, 2) for split, share in wrong.items()})
 
@@ -87,7 +95,7 @@ print({split: len(rows) for split, rows in pairs.items()}, "share of wrong label
 # Where are the wrong labels? Take the pairs whose worse reply has a given fault, and ask how often *that* one was chosen:
 
 # %%
-faulty = {fault: [pair.noise for pair in pairs["train"] if fault in cl.keeps_the_rule(pair.desk, pair.worse).broken] for fault in cl.house_rule.FAULTS}
+faulty = {fault: [pair.noise for pair in pairs["train"] if fault in house_rule.keeps_the_rule(pair.desk, pair.worse).broken] for fault in house_rule.FAULTS}
 for fault, noise in faulty.items():
     print(f"{fault:8} {sum(noise) / len(noise):.2f} of {len(noise)} labels are wrong")
 
@@ -120,12 +128,14 @@ cl.predict("told", "Replies that keep the house rule, in per cent", low=0, high=
 # Two dozen letters out of the test, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. The rule looks at every part by itself too.
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.lessons.letters import grade_replies, write_replies
+
 letters = pairs["test"][::4]
 gp = cl.load_model()
-told = cl.write_replies(gp, letters[:24], rule=True, name="untrained, told the rule", temperature=0)
+told = write_replies(gp, letters[:24], rule=True, name="untrained, told the rule", temperature=0)
 told.show(3)
 cl.reveal("told", told)
-for part, report in cl.grade_replies(told, letters[:24]).items():
+for part, report in grade_replies(told, letters[:24]).items():
     print(f"{report.accuracy:.2f} {part if part == 'the rule' else f'free of: {part}'}")
 
 # %% [markdown]
@@ -160,7 +170,9 @@ for name in ("untrained", "start"):
 # good and bad as they come.
 
 # %%
-archive = cl.staff_archive(pairs["train"])
+from course_lib.lessons.letters import staff_archive
+
+archive = staff_archive(pairs["train"])
 print(len(archive), "replies out of the files, such as:\n-", "\n- ".join(row["completion"][-1]["content"] for row in archive[:4]))
 
 # %% [markdown]
@@ -168,14 +180,14 @@ print(len(archive), "replies out of the files, such as:\n-", "\n- ".join(row["co
 
 # %% tags=["nbval-ignore-output"]
 start = cl.finetune(gp, archive, name="07-start", epochs=1, learning_rate=2e-3, batch_size=8, order="random", from_shelf=True)
-began = cl.write_replies(start, letters, name="start")
+began = write_replies(start, letters, name="start")
 began.show(4)
 
 # %% [markdown]
 # It writes as the staff writes, with all the staff's faults:
 
 # %%
-share = {name: report.accuracy for name, report in cl.grade_replies(began, letters).items()}
+share = {name: report.accuracy for name, report in grade_replies(began, letters).items()}
 print("all of the rule in less than three replies of four:", share["the rule"] < 0.75)
 print("every fault is there:", all(rate < 1 for name, rate in share.items() if name != "the rule"))
 assert share["the rule"] < 0.75, "start: there should be something left to learn"
@@ -336,7 +348,7 @@ assert paid["ci"][0] > policies[seeds[-1]]["ci"][1], "committee: its policy shou
 # %%
 def kind_words(prompts, replies):
     """A reward that means well, and measures something else."""
-    return [float(len(cl.house_rule.KIND.findall(reply))) for reply in replies]
+    return [float(len(house_rule.KIND.findall(reply))) for reply in replies]
 
 
 print("a good reply is paid", kind_words([letters[0]], [good])[0])
@@ -410,15 +422,18 @@ loss = -math.log(1 / (1 + math.exp(-margin)))
 cl.check("07-loss", loss, chosen=chosen, rejected=rejected, start_chosen=start_chosen, start_rejected=start_rejected, beta=beta)
 
 # %% [markdown]
-# Is that what the trainer does? Take one real pair. Train one step on it, and compute the loss afterwards *by hand*: `cl.log_probability` reads the four numbers off the
+# Is that what the trainer does? Take one real pair. Train one step on it, and compute the loss afterwards *by hand*: `scoring.log_probability` reads the four numbers off the
 # two models. Then train two steps, and look up what TRL's trainer says of its second.
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.models import scoring
+from course_lib.training import dpo
+
 pair = pairs["train"][4]
 once = cl.prefer(start, [pair.as_pair()], name="07-one-step", epochs=1, batch_size=1, learning_rate=1e-3, rank=1)
 twice = cl.prefer(start, [pair.as_pair()], name="07-two-steps", epochs=2, batch_size=1, learning_rate=1e-3, rank=1)
-four = [cl.log_probability(model, [pair.letter()], [reply])[0] for model in (once, start) for reply in (pair.chosen, pair.rejected)]
-by_hand = float(cl.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
+four = [scoring.log_probability(model, [pair.letter()], [reply])[0] for model in (once, start) for reply in (pair.chosen, pair.rejected)]
+by_hand = float(dpo.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
 by_trl = twice.training.losses[1][1]
 
 # %% [markdown]
@@ -441,7 +456,7 @@ cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent", low
 # %% tags=["nbval-ignore-output"]
 few = [pair.as_pair() for pair in pairs["train"][::8]]
 liked = cl.prefer(start, few, name="07-dpo", beta=0.1, anchor=1.0, epochs=1, learning_rate=5e-4, batch_size=2, rank=4)
-after = cl.write_replies(liked, letters, name="DPO, 72 pairs")
+after = write_replies(liked, letters, name="DPO, 72 pairs")
 after.show(4)
 cl.reveal("dpo", after)
 
@@ -449,7 +464,7 @@ cl.reveal("dpo", after)
 # The trainer's own line holds its first step beside its last. Each is two pairs, so those figures are little more than chance; the curve further down takes the mean of eight. What counts is letters that it has not read. Part by part, before and after:
 
 # %% tags=["nbval-ignore-output"]
-parts = {name: cl.grade_replies(report, letters) for name, report in (("start", began), ("DPO", after))}
+parts = {name: grade_replies(report, letters) for name, report in (("start", began), ("DPO", after))}
 gains = {part: cl.paired_difference(parts["DPO"][part], parts["start"][part]) for part in parts["start"]}
 pd.DataFrame({part if part == "the rule" else f"free of: {part}": {**{name: f"{of_name[part].accuracy:.2f}" for name, of_name in parts.items()},
               "difference": f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"} for part, gain in gains.items()}).T  # fmt: skip
@@ -466,9 +481,9 @@ assert desk.value > 0, "DPO: 72 pairs should teach which desk to name"
 # Those replies were sampled. And the likeliest ones, of the start and after DPO?
 
 # %% tags=["nbval-ignore-output"]
-likeliest = {name: cl.write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
+likeliest = {name: write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
 for report in likeliest.values():
-    print(cl.grade_replies(report, letters[:24])["the rule"])
+    print(grade_replies(report, letters[:24])["the rule"])
 gain = cl.paired_difference(likeliest["DPO"], likeliest["start"])
 print(gain)
 

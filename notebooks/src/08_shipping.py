@@ -51,8 +51,10 @@ session = cl.start()
 # %%
 import pandas as pd
 
+from course_lib.lessons import choosing
+
 pd.set_option("display.max_colwidth", None)
-table = cl.comparison_table()
+table = choosing.comparison_table()
 table[["RAG", "RAG, measured"]]
 
 # %% [markdown]
@@ -65,11 +67,13 @@ table[["fine-tuning", "fine-tuning, measured"]]
 # *"RAG provides knowledge, fine-tuning teaches a skill or a style."* Both halves are in the table. But is fine-tuning no teacher of *facts*? Lesson 02 had it learn some by heart.
 
 # %%
+from course_lib.evaluation.stored import find, quoted
+
 rows = {"handbook, closed book": "02/handbook/closed book", "RAG": "02/handbook/RAG", "by heart, what it studied": "02/by_heart/many-wordings/*/exam",
         "queries, before": "03/desk/before/values", "queries, after 300 pairs": "03/desk/desk/values"}
 for what, place in rows.items():
-    print(cl.quoted(what, place))
-silent, reads, studied, unskilled, skilled = (cl.find(place) for place in rows.values())
+    print(quoted(what, place))
+silent, reads, studied, unskilled, skilled = (find(place) for place in rows.values())
 assert reads.low > silent.high and skilled.low > unskilled.high, "table: RAG should bring facts, and fine-tuning a skill"
 assert studied.value > reads.high, "table: what was studied by heart should be known better than what this reader looks up"
 
@@ -94,7 +98,7 @@ mine.head(12)
 # Try yourself first. A case of our sources, who give it as *the* example of fine-tuning:
 
 # %%
-cases = {written.id: written for written in cl.load_cases()}
+cases = {written.id: written for written in choosing.load_cases()}
 finance = cases["finance"]
 print(finance.story)
 cl.predict_choice("finance", "For the bank, build...", ["prompting", "RAG", "fine-tuning", "RAFT", "hybrid"])
@@ -103,7 +107,7 @@ cl.predict_choice("finance", "For the bank, build...", ["prompting", "RAG", "fin
 # And the helper? Read the reasons, and doubt them: the numbers stand below each.
 
 # %%
-advice = cl.advise(finance.case)
+advice = choosing.advise(finance.case)
 cl.reveal("finance", advice.choice)
 print(advice)
 
@@ -113,13 +117,13 @@ print(advice)
 # Change one thing about a case and see whether the advice changes:
 
 # %%
-cl.advisor()
+choosing.advisor()
 
 # %% [markdown]
 # The same without a widget. Here are the HR policies of the sources, but for a house where everybody may read everything, the answer must come at once, and somebody has collected questions with their answers:
 
 # %%
-advice = cl.advisor(cases["hr"].case, privacy="open", latency="tight", examples=500)
+advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight", examples=500)
 
 # %% [markdown]
 # ### Twelve cases
@@ -127,7 +131,7 @@ advice = cl.advisor(cases["hr"].case, privacy="open", latency="tight", examples=
 # The sources' examples and some others were written down, each with what a thoughtful expert would build, *before* the helper's rules were tried on them:
 
 # %%
-advised = {written.title: (written.expert, cl.advise(written.case).choice, written.why) for written in cases.values()}
+advised = {written.title: (written.expert, choosing.advise(written.case).choice, written.why) for written in cases.values()}
 agreed = sum(expert == helper for expert, helper, _ in advised.values())
 print(f"{agreed} of {len(advised)} as the expert advised")
 assert agreed == len(advised) == 12, "cases: the helper should advise what the experts do"
@@ -149,7 +153,7 @@ losses = {
     "hybrid": {"facts in summaries, both minus RAG alone": "06/hybrid/both minus RAG alone/facts"},
 }
 for way, rows in losses.items():
-    print(f"{way}:", *(f"   {cl.quoted(what, place)}" for what, place in rows.items()), sep="\n")
+    print(f"{way}:", *(f"   {quoted(what, place)}" for what, place in rows.items()), sep="\n")
 
 # %% [markdown]
 # Prompting taught no facts. RAG had the page before it and misread it. Fine-tuning paid with common knowledge. Where pages are not alike, RAFT has nothing to mend: compare its two rows. And a hybrid is
@@ -163,9 +167,9 @@ for way, rows in losses.items():
 from dataclasses import replace
 
 for n in (12, 99, 100):
-    print(f"{n} letters sorted so far:", cl.advise(replace(cases["new-desk"].case, examples=n)).choice)
+    print(f"{n} letters sorted so far:", choosing.advise(replace(cases["new-desk"].case, examples=n)).choice)
 for n in (10, 30, 100, 300):
-    print(cl.quoted(f"   letters sorted rightly after {n}", f"01/few/{n}/*"))
+    print(quoted(f"   letters sorted rightly after {n}", f"01/few/{n}/*"))
 
 # %% [markdown]
 # No such step is in the measured rows: they climb. The line has to stand somewhere, and the rows say where you are on the slope. They are also rows of *one* very small model on tasks of an invented world. Take them for
@@ -176,10 +180,10 @@ for n in (10, 30, 100, 300):
 
 # %%
 robot = cases["robot"].case
-print(cases["robot"].story, "\n→", cl.advise(robot).choice)
+print(cases["robot"].story, "\n→", choosing.advise(robot).choice)
 
 # %% [markdown]
-# Change **one** thing about it, so that its facts are better kept in pages. (`replace(robot, ...)` makes a case that differs in what you name; `cl.Case` lists the fields.)
+# Change **one** thing about it, so that its facts are better kept in pages. (`replace(robot, ...)` makes a case that differs in what you name; `choosing.Case` lists the fields.)
 
 # %% tags=["exercise"]
 mine = None  # replace(robot, ...)
@@ -202,8 +206,10 @@ gp = cl.load_model()
 # Pairs were written for it: a plain answer, and the same in the voice. No name or figure of the pairs to study is in those that will be asked.
 
 # %%
-study, asked = cl.load_style("train"), cl.load_style("test")
-stage = cl.style_exam(asked)
+from course_lib.lessons import voice
+
+study, asked = voice.load_style("train"), voice.load_style("test")
+stage = voice.style_exam(asked)
 pair = study[0]
 print(pair.request, "\n→", pair.voice, "\nmust survive:", ", ".join(pair.keep))
 print(f"{len(study)} pairs to study, {len(asked)} to be asked")
@@ -213,10 +219,10 @@ print(f"{len(study)} pairs to study, {len(asked)} to be asked")
 # three plays and about documents that it has not read either.
 
 # %%
-from course_lib.style import plain_lines, voice_lines
+from course_lib.lessons.voice import plain_lines, voice_lines
 
 plays, prose = voice_lines("test"), plain_lines("test")
-shares = {name: sum(cl.in_the_voice(lines)) / len(lines) for name, lines in {**plays, **prose}.items()}
+shares = {name: sum(voice.in_the_voice(lines)) / len(lines) for name, lines in {**plays, **prose}.items()}
 assert min(shares[name] for name in plays) > 0.9 and max(shares[name] for name in prose) < 0.1, "judge: it should know the voice"
 cl.plots.bars([(name, share, share, share) for name, share in shares.items()], "Called Shakespeare's voice, never read before", "share of lines")
 
@@ -233,7 +239,7 @@ cl.predict("told", "Replies in the voice, facts and all, out of 40", low=0, high
 
 # %% tags=["nbval-ignore-output"]
 told = cl.evaluate(lambda requests: gp.reply(list(requests), 60), stage, "told")
-of_told = cl.grade_style(told, asked)
+of_told = voice.grade_style(told, asked)
 told.show(3)
 cl.reveal("told", of_told["both"])
 
@@ -246,7 +252,7 @@ cl.reveal("told", of_told["both"])
 rehearsed = [pair.as_example() for pair in study]
 actor = cl.finetune(gp, rehearsed, name="08-style", epochs=2, batch_size=8, rank=4)
 acted = cl.evaluate(lambda requests: actor.reply(list(requests), 60), stage, "specialist")
-of_acted = cl.grade_style(acted, asked)
+of_acted = voice.grade_style(acted, asked)
 acted.show(5)
 for judge, report in of_acted.items():
     print(f"{judge}: {report.accuracy:.2f} ({report.ci[0]:.2f} to {report.ci[1]:.2f}); told: {of_told[judge].accuracy:.2f}")
@@ -282,7 +288,7 @@ pd.DataFrame({arm: {judge: cl.with_interval(mark) for judge, mark in marks.items
 
 # %% tags=["nbval-ignore-output"]
 measured = {"told": (told, of_told), "specialist": (acted, of_acted)}
-cl.metric_table(measured)
+voice.metric_table(measured)
 
 # %% [markdown]
 # A metric that ranks two models the other way round than your wish does is worse than none. One that cannot tell them apart is a coin. Are there such metrics here? From the stored runs:
@@ -322,10 +328,12 @@ for number, (pair, row) in enumerate(zip(asked[:10], acted.rows), 1):
 # often it is read, they do not say; we take 500 tokens, three times.
 
 # %%
+from course_lib.costs import bills
+
 seven = cl.SHAPES["7B"]
 N = seven.linear + seven.vocabulary * seven.hidden  # matrices that a token is multiplied with: layers, and output
 D = 100_000 * 500 * 3
-counted = {method: cl.training_flops(seven, D, method) for method in ("full", "lora")}
+counted = {method: bills.training_flops(seven, D, method) for method in ("full", "lora")}
 for method, flops in counted.items():
     print(f"{method}: {flops:.2e} FLOPs, that is {flops / (N * D):.2f} N D")
 assert 5.9 < counted["full"] / (N * D) < 6.1 and 3.9 < counted["lora"] / (N * D) < 4.1, "FLOPs: 6 N D and 4 N D"
@@ -339,7 +347,9 @@ assert 5.9 < counted["full"] / (N * D) < 6.1 and 3.9 < counted["lora"] / (N * D)
 # To print the same in years to come, this lesson says which day it is: the day on which the prices were read.
 
 # %%
-prices = cl.load_prices(today="2026-11-25")
+from course_lib.costs.prices import load_prices
+
+prices = load_prices(today="2026-11-25")
 rows = prices.table()
 rows[rows["unit"].str.startswith("USD")][["item", "what", "by", "value", "unit", "date"]].reset_index(drop=True)
 
@@ -348,7 +358,7 @@ rows[rows["unit"].str.startswith("USD")][["item", "what", "by", "value", "unit",
 
 # %% tags=["nbval-ignore-output"]
 try:
-    cl.load_prices()
+    load_prices()
     print("Young enough: all of the prices may be used today.")
 except cl.CourseError as error:
     print("CourseError:", error)
@@ -358,7 +368,7 @@ except cl.CourseError as error:
 
 # %%
 try:
-    cl.load_prices(today="2030-01-01")
+    load_prices(today="2030-01-01")
     refused = False
 except cl.CourseError as error:
     refused = True
@@ -379,7 +389,7 @@ cl.predict("bill", "Dollars for one run", low=0, high=2000)
 # %%
 a100 = prices.card("A100 SXM 80 GB")
 hours = 4 * N * D / (a100.peak * 0.3) / 3600
-bill = cl.training_bill(seven, a100, D, "lora")
+bill = bills.training_bill(seven, a100, D, "lora")
 print(f"by hand, 4 N D: {hours:.1f} hours, {hours * a100.cheapest:.2f} dollars at the cheapest price")
 print(f"with activation checkpointing, which reads everything once more: {bill.hours:.1f} hours, {bill.usd:.2f} dollars")
 cl.reveal("bill", round(bill.usd))
@@ -415,10 +425,10 @@ assert abs(by_hand - cl.bits_per_weight("nf4", double=True)) < 1e-9, "NF4: the c
 
 # %%
 each = 2 * seven.layers * seven.hidden * 2  # keys and values, every layer, the whole width, two bytes
-print(f"7B: {each / 1e6:.2f} MB a token; 32 customers with 4,000 tokens each: {cl.kv_cache_bytes(seven, 32 * 4000) / 1e9:.0f} GB")
+print(f"7B: {each / 1e6:.2f} MB a token; 32 customers with 4,000 tokens each: {bills.kv_cache_bytes(seven, 32 * 4000) / 1e9:.0f} GB")
 print(f"its weights: {2 * seven.parameters / 1e9:.0f} GB")
-print(f"70B, whose heads share keys and values: {cl.kv_cache_bytes(cl.SHAPES['70B'], 1) / 1e6:.2f} MB a token")
-assert each == cl.kv_cache_bytes(seven, 1), "cache: two numbers for each layer and each number of its width"
+print(f"70B, whose heads share keys and values: {bills.kv_cache_bytes(cl.SHAPES['70B'], 1) / 1e6:.2f} MB a token")
+assert each == bills.kv_cache_bytes(seven, 1), "cache: two numbers for each layer and each number of its width"
 
 # %% [markdown]
 # So a prompt with four long pages in it is paid for twice: in reading, and in memory that other customers cannot have. That is a price of RAG which no table of tokens shows.
@@ -428,18 +438,20 @@ assert each == cl.kv_cache_bytes(seven, 1), "cache: two numbers for each layer a
 # Model, method, card, data:
 
 # %%
-cl.cost_slider(prices)
+from course_lib.lessons import sliders
+
+sliders.cost_slider(prices)
 
 # %% [markdown]
 # The same without a widget:
 
 # %%
-cl.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_000, example_tokens=250, epochs=2)
+sliders.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_000, example_tokens=250, epochs=2)
 
 # %% [markdown]
 # ### Are the formulas to be trusted?
 #
-# Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`cl.calibrate`). With nothing but those, other runs were foretold (`cl.forecast`), and then made.
+# Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`data/make` keeps them). With nothing but those, other runs were foretold (`cl.forecast`), and then made.
 
 # %%
 costs = stored["costs"]
@@ -458,7 +470,9 @@ runs[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, 
 # And the run that you watched, the actor's? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
 
 # %%
-known = cl.Calibration(**costs["calibration"])
+from course_lib.costs import forecast
+
+known = forecast.Calibration(**costs["calibration"])
 seen = cl.forecast(gp, rehearsed, known, epochs=2, batch_size=8, rank=4)
 ours = cl.model_shape(gp)
 envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden) * seen.work.tokens * seen.work.steps
@@ -479,7 +493,7 @@ print(f"forecast there {seen.seconds:.0f} s at {known.flops / 1e9:.0f} GFLOP/s; 
 # and long examples, read once and three times, on two kinds of card at their cheapest and dearest price. *Runs for it* is how many such runs the source's (lower) figure buys, at the dearest price.
 
 # %%
-figures = cl.seed_figures(prices, seven)
+figures = bills.seed_figures(prices, seven)
 figures.set_index(["method", "card"])[["tokens an example", "epochs", "hours", "cards", "USD from", "USD to", "the seed says", "runs for it"]]
 
 # %% [markdown]
@@ -531,7 +545,7 @@ print(f"a question alone {bare:.0f} tokens, with pages {paged}; an answer {answe
 usd = {what: prices.get("Llama 3.1 8B", what).value for what in ("input", "output")}
 training_usd = 5_000 * a_fact * prices.get("up to 10B, LoRA", "training").value / 1e6
 volumes = [30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000]
-paid = cl.break_even(volumes, paged, bare, answer, usd["input"], usd["output"], training_usd, trainings=12)
+paid = bills.break_even(volumes, paged, bare, answer, usd["input"], usd["output"], training_usd, trainings=12)
 print(f"one training {training_usd:.2f} dollars, twelve a year")
 paid.round(3)
 
@@ -545,8 +559,8 @@ cl.plots.curve(volumes, {name: list(paid[name]) for name in paid}, "What 1,000 q
 # RAG's lines are flat: the thousandth question costs what the first did. The other falls with every question that shares the training. *RAG is a cost-effective solution* is true to the left of where they cross.
 
 # %%
-tuned = cl.question_cost(bare, answer, usd["input"], usd["output"])
-crossing = {name: cl.break_even_volume(cl.question_cost(read, answer, usd["input"], usd["output"]), tuned, 12 * training_usd) for name, read in paged.items()}
+tuned = bills.question_cost(bare, answer, usd["input"], usd["output"])
+crossing = {name: bills.break_even_volume(bills.question_cost(read, answer, usd["input"], usd["output"]), tuned, 12 * training_usd) for name, read in paged.items()}
 for name, questions in crossing.items():
     print(f"{name}: training has paid from about {questions / 1e6:.1f} million questions a year")
 assert crossing["RAG, k = 4"] < crossing["RAG, k = 1"], "volume: the longer the prompt, the sooner training pays"
@@ -571,7 +585,7 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 
 # %%
 month = 730 * prices.card("L4").cheapest
-same = month / cl.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
+same = month / bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
 print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million questions by RAG, k = 4, on the shared model")
 assert same > 1e6, "hosting: a card of one's own should cost as much as very many questions on a shared one"
 
@@ -582,9 +596,9 @@ assert same > 1e6, "hosting: a card of one's own should cost as much as very man
 # the question alone, 60 tokens:
 
 # %%
-large, small = cl.generation_flops(cl.SHAPES["70B"], 300, 60), cl.generation_flops(seven, 60, 60)
+large, small = bills.generation_flops(cl.SHAPES["70B"], 300, 60), bills.generation_flops(seven, 60, 60)
 print(f"FLOPs of an answer of 60 tokens, large over small: {large / small:.0f}")
-print(cl.quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
+print(quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
 assert large / small > 10, "smaller: ten times the parameters and a longer prompt should cost more than ten times"
 
 # %% [markdown]
@@ -638,11 +652,13 @@ cl.predict("wait", "Waiting time with RAG, as a multiple of that without", low=1
 # Six questions each, one after the other, as customers come:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.shipping import serving
+
 index = cl.build_index("data/library")
 six = cl.load_exam("cup").sample(6)
 alone = cl.evaluate(server.endpoint, six, "served")
 ahead = cl.evaluate(cl.RagPipeline(server.endpoint, index, k=2), six, "RAG in front of it")
-waits = {report.name: cl.latency(report) for report in (alone, ahead)}
+waits = {report.name: serving.latency(report) for report in (alone, ahead)}
 for name, wait in waits.items():
     print(f"{name}: median {wait['median']:.2f} s, 95th percentile {wait['95th percentile']:.2f} s")
 cl.reveal("wait", round(waits["RAG in front of it"]["median"] / waits["served"]["median"], 1))
@@ -691,15 +707,17 @@ except cl.CourseError as error:
 # today. It has one for another host's LoRA:
 
 # %%
+from course_lib.shipping import hosted
+
 row = prices.get("up to 10B, LoRA", "training")
 print(f"{row.value} {row.unit}, {row.by}, {row.date}")
-print(cl.estimate_price(file, gp.tokenizer, per_million=row.value, epochs=3))
+print(hosted.estimate_price(file, gp.tokenizer, per_million=row.value, epochs=3))
 
 # %% [markdown]
 # The next cell sends nothing unless a credential is set *and* you say `spend=True`: "run all cells" is no consent.
 
 # %% tags=["nbval-ignore-output"]
-job = cl.submit(file, "the-base-model-of-your-choice")
+job = hosted.submit(file, "the-base-model-of-your-choice")
 
 # %% [markdown]
 # What must hold on every machine, credential or not:
@@ -732,9 +750,11 @@ cl.predict("fresh", "Seconds to take five old policies out and put five new ones
 # Here is the library as it stood on Sunday: everything but the new editions. People ask as they do, without naming a year.
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.lessons import shelves
+
 new = sorted({fact.source for fact in cl.load_facts(kind="handbook") if fact.source.endswith("-2042")})
 old = [name.replace("2042", "2039") for name in new]
-library = cl.shelf(index, {passage.source for passage in index.passages()} - set(new))
+library = shelves.shelf(index, {passage.source for passage in index.passages()} - set(new))
 desk = cl.RagPipeline(gp, library, k=1)
 question = "Back from a week of flu: what's the code of the form that sick leave policy makes me fill in?"
 said = desk.ask(question)
@@ -758,7 +778,7 @@ cl.reveal("fresh", round(taken, 1))
 # Is the old edition gone from *every* question about these policies?
 
 # %%
-from course_lib.adverse_questions import undated_questions
+from course_lib.lessons.adverse import undated_questions
 
 undated, _ = undated_questions(cl.load_facts(kind="handbook"))
 first = [passages[0].source for passages in library.search_many([q.question for q in undated], 1)]
@@ -906,8 +926,10 @@ sat.differences("base")
 # How many of those are ties is the price of a short exam. And somebody in a hurry writes:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.lessons import capstone
+
 hasty = "The hybrid is the best, and reached 99%."
-page = cl.one_page_report(folder.parent / "hasty", "The handbook, four ways", sat.reports, hasty, case=case, exam=exam, examples=examples)
+page = capstone.one_page_report(folder.parent / "hasty", "The handbook, four ways", sat.reports, hasty, case=case, exam=exam, examples=examples)
 print(page)
 
 # %% [markdown]
@@ -935,7 +957,7 @@ cl.check("08-conclusion", conclusion, reports=sat.reports)
 # And the page, as you would hand it in: HTML that holds its picture, and Markdown with the picture beside it. Both lie in the folder that is printed above the page.
 
 # %% tags=["nbval-ignore-output"]
-page = cl.one_page_report(folder.parent / "capstone", "The handbook, four ways", sat.reports, conclusion or hasty, case=case, exam=exam, examples=examples)
+page = capstone.one_page_report(folder.parent / "capstone", "The handbook, four ways", sat.reports, conclusion or hasty, case=case, exam=exam, examples=examples)
 print(page.html.parent)
 page
 
@@ -977,7 +999,7 @@ rows = {"in the voice, told": "08/style/arms/told/voice", "specialist": "08/styl
         "voice and facts, specialist": "08/style/arms/specialist/both", "runs foretold within a quarter": "08/costs/within", "of": "08/costs/n",
         "seconds until an index is fresh": "08/fresh/index_seconds", "until a student is": "08/fresh/retrain_seconds",
         "withdrawn, and still told by heart": "08/fresh/withdrawn", "by RAG": "08/fresh/withdrawn, RAG"}  # fmt: skip
-pd.Series({what: str(cl.find(place)) for what, place in rows.items()}, name="measured").to_frame()
+pd.Series({what: str(find(place)) for what, place in rows.items()}, name="measured").to_frame()
 
 # %% [markdown]
 # Your exercises:

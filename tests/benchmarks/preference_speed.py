@@ -17,7 +17,8 @@ from unittest.mock import patch
 from contest import contest
 
 import course_lib as cl
-from course_lib import _preference_trainers
+from course_lib.lessons import letters
+from course_lib.training import trainers
 
 
 def timed(learn: Callable[[], cl.ChatModel]) -> tuple[float, list[float]]:
@@ -27,8 +28,8 @@ def timed(learn: Callable[[], cl.ChatModel]) -> tuple[float, list[float]]:
 
 def as_in_trl(learn: Callable[[], cl.ChatModel]) -> tuple[float, list[float]]:
     with (
-        patch.object(_preference_trainers, "replies_scored_alone", nullcontext),
-        patch.object(_preference_trainers, "REFERENCE", "none is taken off"),
+        patch.object(trainers, "replies_scored_alone", nullcontext),
+        patch.object(trainers, "REFERENCE", "none is taken off"),
     ):
         return timed(learn)
 
@@ -45,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     cl.start()
-    model, rows = cl.load_model(), cl.load_preferences("train")[: options.pairs]
+    model, rows = cl.load_model(), letters.load_preferences("train")[: options.pairs]
     ways = {
         "DPO": lambda: cl.prefer(model, [row.as_pair() for row in rows], batch_size=4),
         "RLOO": lambda: cl.reinforce(model, [row.letter() for row in rows], length, steps=options.pairs // 8),

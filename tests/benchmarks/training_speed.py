@@ -19,21 +19,21 @@ from transformers import PrinterCallback, set_seed
 from trl import SFTTrainer
 
 import course_lib as cl
-from course_lib import _training
-from course_lib._trainer import CompletionTrainer
-from course_lib.methods import Recipe, adapted
+from course_lib.training import run
+from course_lib.training.methods import Recipe, adapted
+from course_lib.training.trainers import CompletionTrainer
 
 RECIPE = Recipe("lora", 1, 2e-3, 16, 8, "all", 0)
 
 
 def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     set_seed(0)
-    arguments = _training.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
+    arguments = run.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
     trainer = kind(
         model=adapted(model, RECIPE),
         args=arguments,
-        train_dataset=_training.dataset_of(rows),
-        processing_class=_training.for_training(model.tokenizer),
+        train_dataset=run.dataset_of(rows),
+        processing_class=run.for_training(model.tokenizer),
     )
     trainer.remove_callback(PrinterCallback)
     started = time.perf_counter()
@@ -47,9 +47,9 @@ def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     set_seed(0)
     probe = CompletionTrainer(
         model=adapted(model, RECIPE),
-        args=_training.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
-        train_dataset=_training.dataset_of(rows),
-        processing_class=_training.for_training(model.tokenizer),
+        args=run.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
+        train_dataset=run.dataset_of(rows),
+        processing_class=run.for_training(model.tokenizer),
     )
     batches = list(probe.get_train_dataloader())
     net = probe.model

@@ -1,0 +1,226 @@
+"""Which model profile, device and number format this session uses, and where things are kept.
+
+`start` chooses once; every other module asks `current`.
+"""
+
+from __future__ import annotations
+
+import logging
+import numbers
+import os
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_lib.core.errors import CourseError, choose
+
+PROFILES = ("auto", "laptop", "gpu")
+
+
+# COURSE_REPLAY: 1 takes stored adapters where there are any; strict refuses to train where there are none;
+# never trains even what a lesson takes from the shelf, unless that would take longer than a lesson may.
+REPLAY_MODES = ("off", "on", "strict", "never")
+
+
+# oneDNN's names of instruction sets that multiply no bf16 (its guide, "CPU dispatcher control").
+ISA_WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the choice of device and dtype depends on.
+
+    Attributes
+    ----------
+    cpu_bf16
+        Whether the CPU multiplies bf16 faster than fp32: with AMX, or with AVX512-BF16 on AMD.
+    cuda
+        Name of the first CUDA device, or None where CUDA does not work.
+    cuda_capability
+        Its compute capability: (7, 5) is a T4, (8, 0) an A100.
+    """
+
+    cpu_bf16: bool = False
+    cuda: str | None = None
+    cuda_capability: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One session's choices; made by `start`."""
+
+    profile: str
+    device: str
+    dtype: str
+    seed: int
+    replay: str
+    why: str
+
+
+_current: Settings | None = None
+
+
+def detect_machine() -> Machine:
+    """Look at this computer. Loads torch."""
+    import torch
+
+    # A machine told to behave like an older one must not be given bf16: oneDNN would then emulate it, slowly.
+    limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ISA_WITHOUT_BF16
+    # Intel's AVX512-BF16 gains nothing by itself: where a virtual machine hides a Xeon's AMX, a training step took 1.8
+    # times as long in bf16 as in fp32.
+    amx = torch.cpu._is_amx_tile_supported()
+    units = amx or (torch.cpu._is_avx512_bf16_supported() and "intel" not in _cpu_name().lower())
+    faster = units and not limited
+    if not torch.cuda.is_available():
+        return Machine(faster)
+    try:
+        torch.zeros(1, device="cuda")  # a card that is too old, or taken, is "available" until it is asked
+        return Machine(faster, torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+    except (RuntimeError, AssertionError):
+        return Machine(faster)
+
+
+def _cpu_name() -> str:
+    import torch
+
+    return str(torch.cpu.get_capabilities().get("cpu_name", ""))
+
+
+def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
+    """Choose profile, device and dtype for a machine. The one place where this is decided.
+
+    On a CPU without native bf16 a bf16 matrix product is some 400 times slower than fp32 (0.3 against 135 GFLOP/s,
+    measured on 2 AVX2 cores), so bf16 is chosen on a CPU only where the silicon has it and gains by it. On CUDA, cards
+    before compute capability 8.0 (a T4) have no bf16 units and get fp16.
+
+    Raises
+    ------
+    ChoiceError
+        If `profile` is not one of auto, laptop, gpu.
+    CourseError
+        If `gpu` is asked for where CUDA does not work.
+    """
+    choose("profile", profile, PROFILES)
+    if profile == "gpu" and machine.cuda is None:
+        raise CourseError(
+            "profile 'gpu' needs a CUDA device and none works here. Use profile='laptop', or in Colab choose "
+            "Runtime > Change runtime type > T4 GPU."
+        )
+    if machine.cuda is not None and profile != "laptop":
+        bf16 = machine.cuda_capability >= (8, 0)
+        why = f"{machine.cuda} {'has' if bf16 else 'has no'} bf16 units"
+        return Settings("gpu", "cuda", "bfloat16" if bf16 else "float16", 0, "off", why)
+    if machine.cpu_bf16:
+        return Settings("laptop", "cpu", "bfloat16", 0, "off", "this CPU multiplies bf16 faster than fp32")
+    return Settings("laptop", "cpu", "float32", 0, "off", "on this CPU bf16 would be slower")
+
+
+def start(profile: str = "auto", seed: int = 0) -> Settings:
+    """Choose the profile, fix the seeds, and say in three lines what was chosen and why.
+
+    Parameters
+    ----------
+    profile
+        "auto", "laptop" or "gpu"; `COURSE_PROFILE` in the environment replaces "auto".
+    seed
+        For Python, NumPy and torch.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown profile, here or in `COURSE_PROFILE`, or an unknown `COURSE_REPLAY`.
+    CourseError
+        If "gpu" is asked for where CUDA does not work, or the seed is not a whole number from 0 to 2**32 - 1.
+    """
+    global _current
+    _current = _resolve(profile, seed)
+    _be_quiet()
+    _seed_everything(seed)
+    for line in _report(_current):
+        print(line)
+    return _current
+
+
+def current() -> Settings:
+    """The session's settings; chosen silently with defaults if `start` was never called."""
+    global _current
+    if _current is None:
+        _current = _resolve("auto", 0)
+        _be_quiet()
+    return _current
+
+
+def data_dir() -> Path:
+    """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
+    return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
+
+
+def adapters_dir() -> Path:
+    """The shelf of trained adapters (`COURSE_ADAPTERS` replaces it: what is recorded then is not the repository's)."""
+    return Path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
+
+
+def cache_dir() -> Path:
+    """Where things are kept that can be made again: models, indexes, checkpoints (`COURSE_CACHE` replaces it)."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-book-closed-book"
+    path = Path(os.environ.get("COURSE_CACHE") or default)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(
+            f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another one."
+        ) from error
+    return path
+
+
+def _resolve(profile: str, seed: int) -> Settings:
+    if profile == "auto":
+        profile = os.environ.get("COURSE_PROFILE") or "auto"
+    choose("profile", profile, PROFILES)
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise CourseError(f"seed is {seed!r}: give a whole number from 0 to {2**32 - 1}.")
+    replay = {"": "off", "0": "off", "1": "on"}.get(raw := os.environ.get("COURSE_REPLAY", ""), raw)
+    choose("COURSE_REPLAY", replay, REPLAY_MODES)
+    chosen = choose_compute(detect_machine(), profile)
+    return Settings(chosen.profile, chosen.device, chosen.dtype, seed, replay, chosen.why)
+
+
+def _be_quiet() -> None:
+    """Nothing reports home, and no library's progress bar or advice drowns the lesson."""
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("WANDB_MODE", "disabled")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # On a CPU with AVX512-BF16 it warns that it cannot fetch a faster kernel from the hub, which nobody here asked for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from transformers.utils import logging as of_transformers
+
+    of_transformers.set_verbosity_error()
+    of_transformers.disable_progress_bar()
+
+
+def _seed_everything(seed: int) -> None:
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _report(settings: Settings) -> list[str]:
+    import torch
+    import transformers
+
+    replay = " · replaying stored adapters" if settings.replay in ("on", "strict") else ""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return [
+        f"profile {settings.profile} · seed {settings.seed}{replay}",
+        f"device {settings.device} · {settings.dtype}: {settings.why}",
+        f"python {python} · torch {torch.__version__} · transformers {transformers.__version__}",
+    ]

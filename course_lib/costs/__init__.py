@@ -1,0 +1,1 @@
+"""What training and answering cost: memory, bills, prices, forecasts."""

@@ -1,0 +1,348 @@
+"""What computing costs, worked out from a model's shape: FLOPs, seconds, keys and values in memory, money.
+
+A FLOP is one multiplication or one addition, so a matrix product counts two for each of the matrix's numbers.
+"""
+# MERGED question_costs: What a question costs, by RAG and by a fine-tuned model, and from how many questions
+# MERGED the training has paid.
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.errors import CourseError, above_zero, check_share, choose, not_below_zero
+from course_lib.costs.memory import Shape, trained_parameters, training_memory
+from course_lib.costs.prices import Card, Prices
+from course_lib.training.methods import LAYERS, METHODS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Of a card's peak, what training of large models reached: GPT-3 21%, Gopher 33%, Megatron-Turing 30%, PaLM 46%
+# (Chowdhery et al. 2022, arXiv 2204.02311, table 3). Fine-tuning with short examples on one card can be far below.
+UTILISATION = 0.3
+
+
+def forward_flops(shape: Shape, tokens: float, length: float = 0, logits: float = 1.0) -> float:
+    """FLOPs of reading tokens once: 2 N a token, and attention (Kaplan et al. 2020, arXiv 2001.08361, table 1).
+
+    N counts the matrices that a token is multiplied with: those of the blocks, and the output layer. Looking an
+    embedding up costs nothing.
+
+    Parameters
+    ----------
+    tokens
+        How many in all.
+    length
+        Of the text that each stands in: attention takes 2 · L · D · length FLOPs a token more. 0 leaves it out; below
+        some thousand tokens it is little.
+    logits
+        Share of the tokens that the output layer is applied to.
+    """
+    each = 2 * shape.linear + 2 * logits * shape.vocabulary * shape.hidden + 2 * shape.layers * shape.hidden * length
+    return tokens * each
+
+
+def training_flops(
+    shape: Shape,
+    tokens: float,
+    method: str = "lora",
+    rank: int = 8,
+    targets: str = "all",
+    layers: str = "all",
+    *,
+    length: float = 0,
+    logits: float = 1.0,
+    checkpointing: bool = False,
+) -> float:
+    """FLOPs of training on so many tokens, all passes over the data counted.
+
+    Forward is 2 N a token. Backward is 2 N for the gradients of activations and 2 N for those of weights: **6 N** in
+    all for full fine-tuning (Kaplan et al. 2020, arXiv 2001.08361, section 2.1; Hoffmann et al. 2022, arXiv
+    2203.15556, appendix F). Where the weights are frozen, their gradients are never computed: **4 N**, and 6 for each
+    number that is trained beside them (LoRA: Hu et al. 2021, arXiv 2106.09685, measure a quarter less time on GPT-3,
+    section 4.2). With `layers="upper"` nothing flows back through the lower half of the blocks. Checkpointing reads the
+    blocks once more: 2 N (Korthikanti et al. 2022, arXiv 2205.05198).
+
+    Not counted: the optimizer, which is bound by memory; QLoRA's unpacking of weights; the virtual tokens of "prompt"
+    and "prefix".
+
+    Parameters
+    ----------
+    tokens
+        Read in all, prompts included.
+    rank, targets, layers
+        As `finetune` takes them.
+    length, logits
+        As in `forward_flops`.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown method, targets or layers.
+    CourseError
+        If `tokens` is no number above 0, or `rank` no whole one.
+    """
+    choose("method", method, METHODS)
+    choose("layers", layers, LAYERS)
+    above_zero(tokens=tokens)
+    forward = forward_flops(shape, tokens, length, logits)
+    head = 2 * tokens * logits * shape.vocabulary * shape.hidden
+    blocks = forward - head
+    back = (1 - shape.layers // 2 / shape.layers if layers == "upper" else 1) * blocks + head
+    total = forward + back + (blocks if checkpointing else 0)
+    if method == "full":
+        return total + forward
+    beside = 0 if method in ("prompt", "prefix") else trained_parameters(shape, method, rank, targets, layers)
+    return total + 6 * beside * tokens
+
+
+def kv_cache_bytes(shape: Shape, tokens: float, number_bytes: float = 2) -> float:
+    """Bytes of the keys and values of so many tokens: 2 · L · (width of keys) numbers each.
+
+    Pope et al. 2022, arXiv 2211.05102, section 2.
+
+    Parameters
+    ----------
+    tokens
+        Of all texts that are answered at once.
+    number_bytes
+        Of one number: 2 in 16 bits, 4 in fp32.
+    """
+    return 2 * shape.layers * (shape.hidden // shape.heads * shape.kv_heads) * tokens * number_bytes
+
+
+def generation_flops(shape: Shape, prompt_tokens: float, completion_tokens: float) -> float:
+    """FLOPs of one answer: 2 N for each token read or written, and attention to all before it."""
+    read = forward_flops(shape, prompt_tokens, prompt_tokens, logits=1 / max(prompt_tokens, 1))
+    return read + forward_flops(shape, completion_tokens, 2 * prompt_tokens + completion_tokens)
+
+
+def generation_seconds(
+    shape: Shape,
+    card: Card,
+    prompt_tokens: float,
+    completion_tokens: float,
+    batch: int = 1,
+    utilisation: float = UTILISATION,
+    number_bytes: float = 2,
+) -> float:
+    """Seconds in which a batch of answers is ready, at the least.
+
+    Reading is bound by FLOPs. Writing goes token by token, and each needs all weights and the whole cache out of the
+    card's memory once: it is bound by bandwidth until the batch is large (Pope et al. 2022, arXiv 2211.05102).
+
+    Raises
+    ------
+    CourseError
+        For a batch or a utilisation that makes no sense.
+    """
+    above_zero(batch=batch)
+    rate = card.peak * check_share("utilisation", utilisation)
+    read = batch * forward_flops(shape, prompt_tokens, prompt_tokens, logits=1 / max(prompt_tokens, 1)) / rate
+    middle = prompt_tokens + completion_tokens / 2
+    moved = shape.parameters * number_bytes + kv_cache_bytes(shape, batch * middle, number_bytes)
+    computed = forward_flops(shape, batch, 2 * middle) / rate
+    return read + completion_tokens * max(moved / card.bandwidth, computed)
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What one training run costs on a kind of card.
+
+    Attributes
+    ----------
+    flops
+        Of the whole run.
+    memory
+        Bytes at its peak, weights, optimizer and activations together.
+    cards
+        How many are needed to hold that.
+    hours
+        Of one card: with two cards each works half of them.
+    usd
+        `hours` at the price.
+    """
+
+    flops: float
+    memory: float
+    cards: int
+    hours: float
+    usd: float
+
+
+def training_bill(
+    shape: Shape,
+    card: Card,
+    tokens: float,
+    method: str = "lora",
+    rank: int = 8,
+    *,
+    usd_per_hour: float | None = None,
+    utilisation: float = UTILISATION,
+    step_tokens: int = 2048,
+    precision: str = "mixed",
+    checkpointing: bool = True,
+) -> Bill:
+    """Memory, time and money of a training run: seconds = FLOPs / (peak · utilisation).
+
+    Parameters
+    ----------
+    tokens
+        Read in all: examples times their length times epochs.
+    usd_per_hour
+        For one card; the cheapest that the card's prices know unless said otherwise.
+    utilisation
+        Share of the card's peak that the run reaches.
+    step_tokens, precision, checkpointing
+        As `training_memory` takes them.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown method or precision.
+    CourseError
+        For numbers that make no sense, or a card without a price.
+    """
+    flops = training_flops(shape, tokens, method, rank, checkpointing=checkpointing)
+    memory = training_memory(
+        shape, method, rank, precision=precision, tokens=step_tokens, checkpointing=checkpointing
+    ).total
+    price = card.cheapest if usd_per_hour is None else usd_per_hour
+    above_zero(usd_per_hour=price)
+    hours = flops / (card.peak * check_share("utilisation", utilisation)) / 3600
+    return Bill(flops, memory, math.ceil(memory / card.memory), hours, hours * price)
+
+
+# Seed 002, "Cost Involved": what it says a 7B model costs on 100k examples, in USD, from and to.
+SEED_FIGURES = {"lora": (500, 2000), "full": (20000, None)}
+
+
+SEED_EXAMPLES = 100_000
+
+
+def seed_figures(
+    prices: Prices,
+    shape: Shape,
+    cards: Sequence[str] = ("A100 SXM 80 GB", "H100 SXM"),
+    example_tokens: Iterable[int] = (250, 1000),
+    epochs: Iterable[int] = (1, 3),
+    utilisation: float = UTILISATION,
+) -> pd.DataFrame:
+    """The seeds' two prices beside what the arithmetic gives, for token counts that they do not state.
+
+    What the arithmetic holds is one run, on rented cards, with everything ready, and with checkpointing, which costs a
+    forward pass more and saves memory. `runs for it` is how many such runs
+    the seed's (lower) figure buys: the room in it for all else, such as settings that are tried, runs that fail,
+    evaluation, storage, cards that wait, the examples themselves, and people.
+
+    Returns
+    -------
+    One row for each method, card, length of an example and number of epochs: tokens in millions, cards, hours of one
+    card, USD at the cheapest and the dearest price, what the seed says, and how many runs that buys at the dearest.
+    """
+    import pandas as pd
+
+    rows = []
+    for method, (low, high) in SEED_FIGURES.items():
+        for name in cards:
+            card = prices.card(name)
+            for length in example_tokens:
+                for passes in epochs:
+                    tokens = SEED_EXAMPLES * length * passes
+                    cheap, dear = (
+                        training_bill(shape, card, tokens, method, usd_per_hour=ask(card.hourly.values()),
+                                      utilisation=utilisation)
+                        for ask in (min, max)
+                    )  # fmt: skip
+                    rows.append({
+                        "method": method, "card": name, "tokens an example": length, "epochs": passes,
+                        "million tokens": tokens / 1e6, "cards": cheap.cards, "hours": round(cheap.hours, 1),
+                        "USD from": round(cheap.usd, 2), "USD to": round(dear.usd, 2),
+                        "the seed says": f"{low:,} to {high:,}" if high else f"over {low:,}",
+                        "runs for it": round(low / dear.usd, 1),
+                    })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def question_cost(prompt_tokens: float, completion_tokens: float, usd_input: float, usd_output: float) -> float:
+    """USD of one question; the prices are for a million tokens."""
+    not_below_zero(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    above_zero(usd_input=usd_input, usd_output=usd_output)
+    return (prompt_tokens * usd_input + completion_tokens * usd_output) / 1e6
+
+
+def break_even_volume(rag: float, tuned: float, fixed_usd: float) -> float:
+    """Questions from which a fine-tuned model is cheaper: its fixed cost over what each question saves.
+
+    Parameters
+    ----------
+    rag, tuned
+        USD a question (`question_cost`).
+    fixed_usd
+        What the fine-tuned model costs before its first question: training, as often as the facts change.
+
+    Returns
+    -------
+    Infinity where the fine-tuned model's question is no cheaper.
+    """
+    not_below_zero(rag=rag, tuned=tuned, fixed_usd=fixed_usd)
+    return fixed_usd / (rag - tuned) if rag > tuned else math.inf
+
+
+def break_even(
+    volumes: Sequence[int],
+    rag_prompt: float | Mapping[str, float],
+    tuned_prompt: float,
+    completion_tokens: float,
+    usd_input: float,
+    usd_output: float,
+    training_usd: float,
+    trainings: int = 1,
+    tuned_factor: float = 1.0,
+) -> pd.DataFrame:
+    """USD per 1,000 questions, by how many questions there are in all: RAG, and a fine-tuned model.
+
+    The costs of money alone: whether both answer as well is another question, and the exams', not this table's.
+
+    Parameters
+    ----------
+    volumes
+        Numbers of questions, each at least 1.
+    rag_prompt
+        Tokens of RAG's prompt, passages included; or a name for each of several, such as {"RAG, k = 4": 290}.
+    tuned_prompt
+        Tokens of the fine-tuned model's prompt.
+    training_usd, trainings
+        Price of one training, and how often it is repeated over all these questions: each change of a fact is one.
+    tuned_factor
+        How many times dearer a token of the fine-tuned model is, where somebody hosts it.
+
+    Returns
+    -------
+    One row a volume (the index), one column for each RAG and "fine-tuned".
+
+    Raises
+    ------
+    CourseError
+        For no volumes, or a number that makes no sense.
+    """
+    import pandas as pd
+
+    if not len(volumes):
+        raise CourseError("break_even needs at least one volume: a number of questions.")
+    for volume in volumes:
+        above_zero(volume=volume)
+    not_below_zero(training_usd=training_usd, trainings=trainings)
+    above_zero(tuned_factor=tuned_factor)
+    named = dict(rag_prompt) if isinstance(rag_prompt, Mapping) else {"RAG": rag_prompt}
+    table: dict[str, Any] = {
+        name: [1000 * question_cost(tokens, completion_tokens, usd_input, usd_output)] * len(volumes)
+        for name, tokens in named.items()
+    }
+    tuned = tuned_factor * question_cost(tuned_prompt, completion_tokens, usd_input, usd_output)
+    table["fine-tuned"] = [1000 * (tuned + training_usd * trainings / volume) for volume in volumes]
+    return pd.DataFrame(table, index=pd.Index(volumes, name="questions"))

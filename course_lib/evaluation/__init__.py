@@ -1,0 +1,1 @@
+"""Exams, grading, reports, comparisons, stored results."""

@@ -1,0 +1,193 @@
+"""Exams are sat and graded here, and candidates compared.
+
+An answer is *accurate* if it says the right answer in whole words, *exact* if, normalised, it is the right answer and
+nothing else. Both are always shown: a model that chats is not a model that is ignorant, and one that recites the page
+has not answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from course_lib.core.chat import Answer
+from course_lib.core.errors import CourseError
+from course_lib.evaluation.exams import Exam, Question
+from course_lib.evaluation.grading import grade, token_f1
+from course_lib.evaluation.reports import Difference, Report, Row, paired_difference, report_table, span
+from course_lib.evaluation.stored import keep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from course_lib.display.plots import Picture
+
+
+class Candidate(Protocol):
+    """Anything that answers a list of questions, with strings or with `Answer`s. A plain function will do too."""
+
+    def answer(self, questions: Sequence[str]) -> Sequence[str | Answer]: ...
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several candidates in one exam: a table, paired differences, a plot."""
+
+    exam: str
+    reports: dict[str, Report]
+
+    def __getitem__(self, name: str) -> Report:
+        return self._report(name)
+
+    def table(self) -> pd.DataFrame:
+        """One row a candidate: right and exact with intervals, what was wrong, and the price."""
+        return report_table(self.reports.values())
+
+    def difference(self, better: str, worse: str) -> Difference:
+        """The paired difference of two candidates' accuracy.
+
+        Raises
+        ------
+        CourseError
+            If one was not compared, or they answered different questions.
+        """
+        return paired_difference(self._report(better), self._report(worse))
+
+    def differences(self, baseline: str) -> pd.DataFrame:
+        """Every other candidate against `baseline`, as a table; raises as `difference` does."""
+        import pandas as pd
+
+        self._report(baseline)
+        found = [self.difference(name, baseline) for name in self.reports if name != baseline]
+        if not found:
+            raise CourseError(f"nothing was compared with {baseline!r}: compare at least two candidates.")
+        rows = [
+            {"candidate": d.better, f"minus {baseline}": round(d.value, 2),
+             "95% interval": span(d.low, d.high, "+.2f"),
+             "verdict": "tie" if d.tie else "better" if d.value > 0 else "worse"}
+            for d in found
+        ]  # fmt: skip
+        return pd.DataFrame(rows).set_index("candidate")
+
+    def plot(self, title: str | None = None) -> Picture:
+        """Bars with intervals, right and exact."""
+        from course_lib.display import plots
+
+        rows = [
+            {"label": name, "value": r.accuracy, "low": r.ci[0], "high": r.ci[1], "exact": r.exact}
+            for name, r in self.reports.items()
+        ]
+        n = next(iter(self.reports.values())).n
+        return plots.bars(rows, title or f"The {self.exam} exam, n = {n}")
+
+    def _report(self, name: str) -> Report:
+        if name not in self.reports:
+            raise CourseError(f"{name!r} was not compared; compared were {', '.join(self.reports)}.")
+        return self.reports[name]
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
+
+def evaluate(
+    candidate: Candidate | Callable[[Sequence[str]], Sequence[str]],
+    exam: Exam | Sequence[Question],
+    name: str | None = None,
+) -> Report:
+    """Let a candidate sit an exam, and grade it. In a notebook the report is kept: see `cl.own_results`.
+
+    Parameters
+    ----------
+    candidate
+        A `ChatModel`, a `RagPipeline`, anything with `answer(questions)`, or a function from a list of questions to a
+        list of answers.
+    exam
+        An `Exam` (its test questions), or a list of questions.
+    name
+        What tables call the candidate; its own name unless said otherwise.
+
+    Raises
+    ------
+    CourseError
+        If the exam is empty or is none, or the candidate gives another number of answers than it was asked questions.
+    """
+    questions = _questions(exam)
+    ask = getattr(candidate, "answer", candidate)
+    if not callable(ask):
+        raise CourseError(f"a candidate has answer(questions) or is a function; {type(candidate).__name__} is neither.")
+    replies = ask([question.question for question in questions])
+    if isinstance(replies, str) or not isinstance(replies, Iterable):
+        raise CourseError(f"a candidate answers a list of questions with a list of answers, not with {replies!r:.60}.")
+    replies = list(replies)
+    if len(replies) != len(questions):
+        raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
+    label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
+    title = exam.name if isinstance(exam, Exam) else "exam"
+    grader = getattr(exam, "grader", None) or _in_words
+    report = Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
+    keep(report)
+    return report
+
+
+def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> Comparison:
+    """Let several candidates sit the same exam.
+
+    Parameters
+    ----------
+    candidates
+        Name to candidate, or to a `Report` of the same exam, which is not sat again.
+    exam
+        As in `evaluate`.
+
+    Raises
+    ------
+    CourseError
+        If there is no candidate, or a report is of other questions.
+    """
+    if not candidates or not isinstance(candidates, Mapping):
+        raise CourseError('there is no candidate to compare: write compare({"RAG": rag, ...}, exam).')
+    asked = [(question.id, question.question) for question in _questions(exam)]
+    for name, report in candidates.items():  # before anyone spends minutes in the exam
+        if isinstance(report, Report) and [(row.id, row.question) for row in report.rows] != asked:
+            raise CourseError(f"the report of {name!r} is of other questions than this exam's: evaluate it again.")
+    reports = {
+        name: Report(name, c.exam, c.rows) if isinstance(c, Report) else evaluate(c, exam, name)
+        for name, c in candidates.items()
+    }
+    title = exam.name if isinstance(exam, Exam) else "exam"
+    return Comparison(title, reports)
+
+
+def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
+    if isinstance(exam, str):
+        raise CourseError(f"an exam is loaded first: cl.load_exam({exam!r}).")
+    questions = list(exam)
+    if not questions:
+        raise CourseError("the exam holds no question.")
+    return questions
+
+
+def _right(question: Question) -> tuple[str, ...]:
+    return (question.answer, *question.accepted)
+
+
+def _in_words(question: Question, reply: str) -> str:
+    return grade(reply, _right(question))
+
+
+def _row(question: Question, reply: str | Answer, grader: Callable[[Question, str], str]) -> Row:
+    answer = reply if isinstance(reply, Answer) else Answer(str(reply))
+    return Row(
+        id=question.id,
+        question=question.question,
+        expected=question.answer,
+        reply=answer.text,
+        verdict=grader(question, answer.text),
+        f1=token_f1(answer.text, _right(question)),
+        fact=question.fact or question.id,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        seconds=answer.seconds,
+        sources=tuple(passage.id for passage in answer.sources),
+    )

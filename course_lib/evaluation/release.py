@@ -1,0 +1,157 @@
+"""Keeping a model fresh: may the new one be released, and does the old one still do what it did?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.errors import CourseError, whole_above_zero
+from course_lib.evaluation.evaluation import compare
+from course_lib.evaluation.exams import Exam, Question
+from course_lib.evaluation.reports import Difference, Report, Row, interval, span
+
+if TYPE_CHECKING:
+    from course_lib.display.plots import Picture
+
+
+PASSES, FAILS, OPEN = "passes", "fails", "cannot tell"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a release may go out, by one exam.
+
+    Attributes
+    ----------
+    difference
+        New minus old, paired, with its 95% interval.
+    at_most
+        The loss of accuracy that would be put up with.
+    """
+
+    difference: Difference
+    at_most: float
+    exam: str
+
+    @property
+    def verdict(self) -> str:
+        """- "passes": the whole interval lies above -`at_most`, so that more is not lost;
+        - "fails": it lies below, so that more is;
+        - "cannot tell": it lies across, and more questions are needed.
+        """
+        if self.difference.low >= -self.at_most:
+            return PASSES
+        return FAILS if self.difference.high < -self.at_most else OPEN
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may go out. What nobody can tell does not pass."""
+        return self.verdict == PASSES
+
+    def __str__(self) -> str:
+        d = self.difference
+        why = {
+            PASSES: f"no more than {self.at_most:g} is lost",
+            FAILS: f"more than {self.at_most:g} is lost",
+            OPEN: f"a loss of {self.at_most:g} lies inside the interval: ask more questions",
+        }[self.verdict]
+        return f"{self.exam}: {self.verdict}, {d.value:+.2f} ({span(d.low, d.high, '+.2f')}, n = {d.n}); {why}"
+
+
+def gate(new: Any, old: Any, exam: Exam | Sequence[Question], at_most: float = 0.05) -> Gate:
+    """A regression exam as the gate of a release: does the new model lose more than may be lost?
+
+    Not "is it worse by chance?", which an exam of five questions would always answer with "perhaps not", but "is it
+    shown that it is no more than `at_most` worse?": a test of non-inferiority (Piaggio et al. 2012, JAMA 308:2594).
+
+    Parameters
+    ----------
+    new, old
+        Candidates, or `Report`s of this exam, which are not sat again.
+    exam
+        What must still be known: the one that the old model was released with.
+    at_most
+        The loss of accuracy to put up with, 0 to 1.
+
+    Raises
+    ------
+    CourseError
+        If `at_most` is no number from 0 to below 1, or a report is of other questions.
+    """
+    if not isinstance(at_most, (int, float)) or isinstance(at_most, bool) or not 0 <= at_most < 1:
+        raise CourseError(f"at_most is {at_most!r}: give the loss to put up with, from 0 to below 1.")
+    sat = compare({"new": new, "old": old}, exam)
+    return Gate(sat.difference("new", "old"), float(at_most), sat.exam)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Accuracy over time, in a window that moves.
+
+    Attributes
+    ----------
+    ends
+        For each window, how many questions had been asked when it ended.
+    values, bands
+        Its accuracy, and the 95% interval of that.
+    window
+        Questions in each.
+    """
+
+    name: str
+    ends: tuple[int, ...]
+    values: tuple[float, ...]
+    bands: tuple[tuple[float, float], ...]
+    window: int
+
+    def fell_below(self, reference: float) -> int | None:
+        """How many questions had been asked when a window first lay wholly below `reference`; None if none has.
+
+        Each look may be wrong: of a model that does not change, about one window in forty falls so far by chance.
+        """
+        return next((end for end, (_, high) in zip(self.ends, self.bands) if high < reference), None)
+
+    def plot(self, title: str | None = None, reference: float | None = None) -> Picture:
+        """The curve with its interval, and, if given, the accuracy that it is held against."""
+        from course_lib.display import plots
+
+        series = {self.name: self.values}
+        if reference is not None:
+            series["at release"] = (reference,) * len(self.ends)
+        title = title or f"{self.name}, the last {self.window} answers"
+        return plots.curve(self.ends, series, title, "questions asked", "share right", bands={self.name: self.bands})
+
+
+def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None = None) -> Drift:
+    """Rolling accuracy of answers in the order in which they were given.
+
+    Parameters
+    ----------
+    answered
+        A report whose rows are in order of time, or such rows; those of several reports can be put one after another.
+    window
+        Answers in each window. A narrow one sees a fall earlier, and is less sure of it.
+    step
+        Answers from one window to the next; a quarter of a window unless said otherwise.
+
+    Raises
+    ------
+    CourseError
+        If there are fewer answers than a window holds, or `window` or `step` is not a whole number above 0.
+    """
+    step = max(1, window // 4) if step is None and isinstance(window, int) else step
+    whole_above_zero(window=window, step=step)
+    report = answered if isinstance(answered, Report) else Report("answers", "stream", tuple(answered))
+    if report.n < window:
+        raise CourseError(f"{report.n} answers do not fill a window of {window}: wait for more, or take a smaller one.")
+    ends = tuple(range(window, report.n + 1, step))
+    hits, facts = report.hits(), [row.fact for row in report.rows]
+    spans = [slice(end - window, end) for end in ends]
+    return Drift(
+        report.name,
+        ends,
+        tuple(float(hits[part].mean()) for part in spans),
+        tuple(interval(hits[part], facts[part]) for part in spans),
+        window,
+    )

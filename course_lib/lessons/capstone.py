@@ -1,0 +1,363 @@
+"""Whether a conclusion says what the numbers say: every figure that it quotes, and everything that it calls better."""
+# MERGED capstone: The learner's own case on one page: a table, a plot, a conclusion held against both, and a
+# MERGED split that was checked.
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.core.chat import Example
+from course_lib.core.errors import CourseError, disk_explained
+from course_lib.display.plots import Picture
+from course_lib.evaluation.evaluation import Comparison
+from course_lib.evaluation.exams import Exam, check_no_leak
+from course_lib.evaluation.reports import Report, paired_difference, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+BETTER = (
+    "better", "beats", "beat", "wins", "won", "outperforms", "outperformed", "more accurate", "higher", "improves",
+    "ahead",
+)  # fmt: skip
+
+
+WORSE = ("worse", "loses", "lost", "less accurate", "lower", "behind")
+
+
+BEST = ("best", "most accurate")
+
+
+TIES = ("tie", "ties", "tied", "as good as", "no difference", "equal to", "level with")
+
+
+NEGATIONS = ("not", "no", "never", "nor", "neither", "isn't", "doesn't", "didn't", "cannot")
+
+
+FIGURE = re.compile(r"(?<![\w.,])[+\u2212-]?\d+(?:\.\d+)?(?:\s?(?:%|per cent)|(?!\w))")
+
+
+PART = re.compile(r"\b(\d+) of (\d+)\b")
+
+
+COUNT = re.compile(r"\bn = (\d+)\b")
+
+
+CLAUSES = re.compile(r"(?<=[.!?;])\s+|,?\s+(?:but|while|whereas|although)\s+|,\s+and\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that a conclusion says.
+
+    Attributes
+    ----------
+    text
+        The clause, or the figure.
+    holds
+        Whether the numbers bear it out.
+    why
+        What they say.
+    """
+
+    text: str
+    holds: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{'✓' if self.holds else '✗'} {self.text}: {self.why}"
+
+
+def check_conclusion(text: str, reports: Mapping[str, Report]) -> list[Claim]:
+    """Hold a conclusion against the reports that it is drawn from.
+
+    - A figure with decimals, a percentage, "34 of 40" and "n = 40" must be one of the numbers of the candidates that
+      its clause names (of all, if it names none), rounded as it is quoted, signs aside; other whole numbers are left
+      alone.
+    - "better", "beats", "worse" and their like must name two candidates, and the paired 95% interval must lie on that
+      side of zero; "best" must be so against every other. "Not better" and "a tie" hold where the interval holds zero.
+
+    It reads words, not meaning: a claim put in other words is not seen.
+
+    Parameters
+    ----------
+    text
+        A few sentences that call the candidates by their names in `reports`.
+    reports
+        Name -> report, all of the same exam.
+
+    Returns
+    -------
+    One `Claim` for each thing that was found, in the order of the text.
+
+    Raises
+    ------
+    CourseError
+        If there is no text, or fewer than two reports, or they are of different questions.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise CourseError("there is no conclusion: write a sentence or two.")
+    if not isinstance(reports, Mapping) or len(reports) < 2:
+        raise CourseError("a conclusion compares: give at least two reports, by name.")
+    first, *others = reports.values()
+    for other in others:
+        paired_difference(first, other)  # says itself if they were asked different questions
+    claims: list[Claim] = []
+    subject: str | None = None
+    for clause in filter(str.strip, CLAUSES.split(text.strip())):
+        named = _named(clause, list(reports))
+        claims += _figures(clause, [name for name, _ in named] or list(reports), reports)
+        claims += _comparison(clause, named, subject, reports)
+        subject = named[0][0] if named else subject
+    return claims
+
+
+def _named(clause: str, names: Sequence[str]) -> list[tuple[str, int]]:
+    """Candidates that a clause names, and where; "RAG + fine-tuned" is not also "RAG"."""
+    found, rest = [], clause.lower()
+    for name in sorted(names, key=len, reverse=True):
+        for match in list(re.finditer(rf"(?<!\w){re.escape(name.lower())}(?!\w)", rest)):
+            found.append((name, match.start()))
+            rest = rest[: match.start()] + "_" * len(name) + rest[match.end() :]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _numbers(names: Sequence[str], reports: Mapping[str, Report]) -> Iterator[float]:
+    """Every number that a table or a comparison shows of these candidates."""
+    for name in names:
+        r = reports[name]
+        yield from (r.accuracy, *r.ci, r.exact, *r.exact_ci, r.f1, r.unknown, r.wrong, r.invalid)
+        yield from (r.seconds_per_question, r.tokens_per_question)
+    # One named alone may be held against any other.
+    others = list(reports) if len(names) == 1 else names
+    for a, b in combinations(others, 2):
+        if a in names or b in names:
+            d = paired_difference(reports[a], reports[b])
+            yield from (d.value, d.low, d.high)
+
+
+def _figures(clause: str, names: Sequence[str], reports: Mapping[str, Report]) -> Iterator[Claim]:
+    known = list(_numbers(names, reports))
+    whose = ", ".join(names)
+    for match in PART.finditer(clause):
+        right, n = map(int, match.groups())
+        good = any(reports[name].n == n and round(reports[name].hits().sum()) == right for name in names)
+        yield Claim(match[0], good, f"{'so many' if good else 'not what'} {whose} answered")
+    for match in COUNT.finditer(clause):
+        good = any(reports[name].n == int(match[1]) for name in names)
+        yield Claim(match[0], good, "as many questions were asked" if good else "another number of questions was asked")
+    for match in FIGURE.finditer(clause):
+        quoted = match[0].replace("\u2212", "-")
+        share = quoted.endswith(("%", "per cent"))
+        digits = re.sub(r"\s?(%|per cent)$", "", quoted)
+        if not share and "." not in digits:
+            continue
+        decimals = len(digits.partition(".")[2])
+        scale, rounding = 100 if share else 1, 0.5 * 10**-decimals + 1e-9
+        # Signs aside: a loss of 0.12 is quoted with and without; which way it goes is the comparison's claim.
+        good = any(abs(scale * abs(number) - abs(float(digits))) <= rounding for number in known)
+        yield Claim(match[0].strip(), good, f"{'a number' if good else 'no number'} of {whose}")
+
+
+def _comparison(
+    clause: str, named: Sequence[tuple[str, int]], subject: str | None, reports: Mapping[str, Report]
+) -> Iterator[Claim]:
+    if (best := _word(clause, BEST)) and (top := named[0][0] if named else subject):
+        for other in reports:
+            if other != top:
+                yield _judged(f"{top} is {best[0]}", top, other, 1, False, reports)
+        return
+    better, worse, tie = _word(clause, BETTER), _word(clause, WORSE), _word(clause, TIES)
+    word = better or worse or tie
+    if not word:
+        return
+    before = [name for name, place in named if place < word[1]]
+    after = [name for name, place in named if place > word[1]]
+    pair = (before[-1] if before else subject, after[0] if after else None)
+    if pair[1] is None and len(before) > 1:  # "RAG and base tie", "against base, RAG is better"
+        pair = (before[-1], before[-2])
+    if None in pair or pair[0] == pair[1]:
+        yield Claim(clause.strip(), False, f"name the two that are compared: {', '.join(reports)}")
+        return
+    negated = any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", clause[: word[1]].lower()) for n in NEGATIONS)
+    yield _judged(clause.strip(), pair[0], pair[1], 1 if better else -1 if worse else 0, negated, reports)
+
+
+def _judged(text: str, first: str, second: str, sign: int, negated: bool, reports: Mapping[str, Report]) -> Claim:
+    """A claim about the first and the second: better (+1), worse (-1) or level (0); or, negated, that it is not so."""
+    d = paired_difference(reports[first], reports[second])
+    shown = d.tie if sign == 0 else (d.low > 0 if sign > 0 else d.high < 0)
+    verdict = "a tie" if d.tie else "not by chance"
+    why = f"{first} minus {second} is {d.value:+.2f} ({span(d.low, d.high, '+.2f')}, n = {d.n}), {verdict}"
+    return Claim(text, shown != negated, why)
+
+
+def _word(clause: str, words: Sequence[str]) -> tuple[str, int] | None:
+    """The first of the words that stands in a clause, and where."""
+    found = [(m[0], m.start()) for w in words if (m := re.search(rf"(?<!\w){re.escape(w)}(?!\w)", clause.lower()))]
+    return min(found, key=lambda pair: pair[1]) if found else None
+
+
+UNCHECKED = "The split was not checked: no training examples were given."
+
+
+CSS = """
+body { font: 16px/1.5 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th, td { border-bottom: 1px solid #ccc; padding: 0.3rem 0.5rem; text-align: left; }
+img { max-width: 100%; }
+@media print { body { margin: 0; font-size: 12px; } img { max-height: 38vh; } }
+""".strip()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A written report: where it is, and what was found about its conclusion.
+
+    Attributes
+    ----------
+    markdown, html, picture
+        The files; the HTML holds its picture, the Markdown page shows the PNG beside it.
+    claims
+        What the conclusion says, held against the numbers.
+    """
+
+    markdown: Path
+    html: Path
+    picture: Path
+    claims: tuple[Claim, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the conclusion claims something, and all of it is borne out."""
+        return bool(self.claims) and all(claim.holds for claim in self.claims)
+
+    def __str__(self) -> str:
+        found = "\n".join(map(str, self.claims)) or "✗ the conclusion claims nothing that could be checked"
+        return f"{found}\nWritten to {self.html.name} and {self.markdown.name}."
+
+    def _repr_html_(self) -> str:
+        return self.html.read_text(encoding="utf-8").partition("<body>")[2].partition("</body>")[0]
+
+
+def one_page_report(
+    folder: str | Path,
+    title: str,
+    reports: Mapping[str, Report],
+    conclusion: str,
+    *,
+    case: str,
+    baseline: str | None = None,
+    exam: Exam | None = None,
+    examples: Sequence[Example] = (),
+    reading: bool = False,
+) -> Page:
+    """Write a capstone's report as one page of HTML and of Markdown.
+
+    It is written whether the conclusion holds or not: what does not is marked on the page.
+
+    Parameters
+    ----------
+    folder
+        Gets `report.html`, `report.md` and `report.png`.
+    title, case
+        What the page is called; the case in a sentence or more: whose question, whose documents, what counts.
+    reports
+        Name -> report of the same exam: base, RAG, fine-tuned, hybrid.
+    conclusion
+        A few sentences, checked by `check_conclusion`.
+    baseline
+        Whom all others are compared with; the first of the reports unless said otherwise.
+    exam, examples, reading
+        The exam, and what was trained on: `check_no_leak` is asked whether the split is clean.
+
+    Raises
+    ------
+    LeakError
+        If something of the exam is among the examples: there is no page about a leak.
+    CourseError
+        If title, case or conclusion is empty, there are fewer than two reports, or they are of different questions; if
+        there are examples and no exam.
+    ModelError
+        If the folder cannot be written.
+    """
+    for what, text in (("title", title), ("case", case)):
+        if not isinstance(text, str) or not text.strip():
+            raise CourseError(f"{what} is empty: say it in a sentence.")
+    split = _split(exam, examples, reading)
+    claims = tuple(check_conclusion(conclusion, reports))
+    named = {name: Report(name, report.exam, report.rows) for name, report in reports.items()}
+    sat = Comparison(next(iter(named.values())).exam, named)
+    tables = {
+        "What was measured": sat.table(),
+        "What differs, question by question": sat.differences(baseline or next(iter(named))),
+    }
+    picture = sat.plot()
+    folder = Path(folder)
+    page = Page(folder / "report.md", folder / "report.html", folder / "report.png", claims)
+    with disk_explained(folder, "choose another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        page.picture.write_bytes(picture.png)
+        for path, text in (
+            (page.markdown, _markdown(title, case, tables, picture, conclusion, claims, split)),
+            (page.html, _html(title, case, tables, picture, conclusion, claims, split)),
+        ):
+            path.write_text(text, encoding="utf-8", newline="\n")
+    return page
+
+
+def _split(exam: Exam | None, examples: Sequence[Example], reading: bool) -> str:
+    if not examples:
+        return UNCHECKED
+    if exam is None:
+        raise CourseError("examples were given without their exam: the split can be checked against an exam only.")
+    check_no_leak(examples, exam, reading=reading)
+    return f"The split is clean: none of the {len(exam)} questions is among the {len(examples)} training examples."
+
+
+def _marks(claims: Sequence[Claim]) -> list[str]:
+    return [str(claim) for claim in claims] or ["✗ the conclusion claims nothing that could be checked"]
+
+
+def _markdown(
+    title: str, case: str, tables: Mapping[str, pd.DataFrame], picture: Picture, conclusion: str,
+    claims: Sequence[Claim], split: str,
+) -> str:  # fmt: skip
+    parts = [f"# {title}", case]
+    for heading, table in tables.items():
+        parts += [f"## {heading}", _markdown_table(table)]
+    parts += [f"![{picture.alt.replace(']', ')').replace('[', '(')}](report.png)", "## Conclusion", conclusion.strip()]
+    parts += ["## Held against the numbers", "\n".join(f"- {mark}" for mark in _marks(claims)), split]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(table: pd.DataFrame) -> str:
+    rows = [[table.index.name or "", *table.columns], ["---"] * (len(table.columns) + 1)]
+    rows += [[name, *values] for name, values in zip(table.index, table.to_numpy(dtype=object))]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _html(
+    title: str, case: str, tables: Mapping[str, pd.DataFrame], picture: Picture, conclusion: str,
+    claims: Sequence[Claim], split: str,
+) -> str:  # fmt: skip
+    safe = html.escape
+    image = base64.b64encode(picture.png).decode("ascii")
+    parts = [f"<h1>{safe(title)}</h1>", f"<p>{safe(case)}</p>"]
+    for heading, table in tables.items():
+        parts += [f"<h2>{safe(heading)}</h2>", table.reset_index().to_html(index=False, border=0)]
+    parts.append(f'<img src="data:image/png;base64,{image}" alt="{safe(picture.alt)}">')
+    parts += ["<h2>Conclusion</h2>", f"<p>{safe(conclusion.strip())}</p>", "<h2>Held against the numbers</h2>"]
+    parts += ["<ul>", *(f"<li>{safe(mark)}</li>" for mark in _marks(claims)), "</ul>", f"<p>{safe(split)}</p>"]
+    head = f'<meta charset="utf-8"><title>{safe(title)}</title><style>{CSS}</style>'
+    return "\n".join(
+        [f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>', "<body>", *parts, "</body>", "</html>", ""]
+    )

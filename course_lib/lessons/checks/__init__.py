@@ -1,0 +1,77 @@
+"""Automatic checks that hint: what a learner's answer lacks, never what it should have been.
+
+The checks themselves are the modules here, by subject; each registers itself under a key that begins with its lesson.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from course_lib.core.errors import CourseError, choose
+from course_lib.lessons.checks import (  # noqa: F401  (each registers its checks)
+    exams,
+    memory,
+    preferences,
+    raft,
+    rag,
+    shipping,
+    sql,
+    training,
+)
+from course_lib.lessons.checks.registry import CHECKS, Verdict
+
+_solved: dict[str, bool] = {}
+
+
+def check(key: str, attempt: Any, **context: Any) -> None:
+    """Check a learner's answer, and print one line: ✓ right, ✗ a hint, · not attempted yet.
+
+    Parameters
+    ----------
+    key
+        The exercise.
+    attempt
+        The answer, of any type; None is not attempted. Nothing that it can be raises an error.
+    context
+        What the check holds it against, by name: an exam, a report.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown exercise.
+    CourseError
+        If the notebook passes other context than the check needs.
+    """
+    names, function = CHECKS[choose("exercise", key, CHECKS)]
+    try:
+        inspect.signature(function).bind(attempt, **context)
+    except TypeError as error:
+        raise CourseError(f"exercise {key!r} cannot be checked like this: {error}.") from error
+    if attempt is None:
+        _solved.pop(key, None)
+        print(f"· Not attempted yet: `{names}` is None.")
+        return
+    try:
+        verdict = function(attempt, **context)
+    except Exception as error:  # whatever an answer of the wrong kind sets off is a hint, not a traceback
+        reason = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
+        verdict = Verdict(False, f"The check could not read your answer: {reason}")
+    _solved[key] = verdict.ok
+    print("✓" if verdict.ok else "✗", " ".join(verdict.message.split()))
+
+
+def progress_report(lesson: str = "") -> None:
+    """Print how many exercises of a lesson ("02") are solved, and which are open; of every lesson, if none is named.
+
+    Raises
+    ------
+    ChoiceError
+        If no exercise belongs to `lesson`.
+    """
+    lessons = sorted({key[:2] for key in CHECKS})
+    for name in [choose("lesson", lesson, lessons)] if lesson else lessons:
+        keys = sorted(key for key in CHECKS if key.startswith(f"{name}-"))
+        still_open = [key for key in keys if not _solved.get(key)]
+        rest = f" Open: {', '.join(still_open)}." if still_open else ""
+        print(f"Lesson {name}: {len(keys) - len(still_open)} of {len(keys)} exercises solved.{rest}")

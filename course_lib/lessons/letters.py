@@ -1,0 +1,212 @@
+"""Pairs of replies to a customer, and which of the two people liked better: what RLHF and DPO learn from.
+
+Pairs are split as their tickets are, by issue, and replies by text: no test reply, nor the same words with another
+desk's name in them, is ever trained on. A tenth of the labels is noise, as with people: see `Preference.noise`.
+"""
+# MERGED replies: Replies of a model to customers' letters, judged by the house rule: lesson 07's exam, and its
+# MERGED true reward.
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from course_lib.core.chat import Example, Messages, Pair, as_messages, example, pair
+from course_lib.core.errors import CourseError, DataError, LeakError, choose
+from course_lib.core.rows import read_rows
+from course_lib.core.session import data_dir
+from course_lib.evaluation.evaluation import evaluate
+from course_lib.evaluation.exams import Exam, Question
+from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.reports import Report
+from course_lib.lessons.house_rule import FAULTS, keeps_the_rule, support
+from course_lib.lessons.tickets import DESKS, SPLITS, check_issues_apart, check_row
+from course_lib.models.chatmodel import ChatModel
+
+TEXTS = ("id", "desk", "issue", "message", "split", "chosen", "rejected")
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A customer's letter, two replies, and the label that says which one a person chose.
+
+    Attributes
+    ----------
+    id
+        "p-safety-07b", the pair of ticket "t-safety-07b".
+    desk, issue, message, split
+        The ticket's.
+    chosen, rejected
+        The replies as they were labelled.
+    chosen_faults, rejected_faults
+        What the writer of each reply made wrong on purpose (of `FAULTS`), in no order; of a good reply, nothing.
+    noise
+        Whether the label is wrong: the house would have chosen the other reply.
+    """
+
+    id: str
+    desk: str
+    issue: str
+    message: str
+    split: str
+    chosen: str
+    rejected: str
+    chosen_faults: tuple[str, ...]
+    rejected_faults: tuple[str, ...]
+    noise: bool
+
+    @property
+    def better(self) -> str:
+        """The reply that the house prefers, whatever the label says: what training never sees and a grade may."""
+        return self.rejected if self.noise else self.chosen
+
+    @property
+    def worse(self) -> str:
+        """The other one."""
+        return self.chosen if self.noise else self.rejected
+
+    def letter(self, rule: bool = False) -> Messages:
+        """The letter as a model is asked to answer it, its desk named; `rule` states the house rule besides."""
+        return as_messages(self.message, support(self.desk, rule))
+
+    def as_pair(self) -> Pair:
+        """The pair as TRL's trainers of preferences take it: a conversational prompt, and two completions.
+
+        TRL 1.16, *Dataset formats and types*, "Preference", with an explicit prompt.
+        """
+        return pair(self.letter(), self.chosen, self.rejected)
+
+    def as_example(self) -> Example:
+        """The letter and the chosen reply, for plain fine-tuning: RLHF's supervised start."""
+        return example(self.message, self.chosen, support(self.desk))
+
+
+def load_preferences(split: str | None = None) -> list[Preference]:
+    """All 864 pairs, or those of one split: train (576), validation (96), test (192).
+
+    Raises
+    ------
+    ChoiceError
+        For another split.
+    DataError
+        If a line of the file is malformed; file and line are named.
+    """
+    if split is not None:
+        choose("split", split, SPLITS)
+    return read_rows(data_dir() / "preferences" / "preferences.jsonl", _preference, split)
+
+
+def staff_archive(preferences: Sequence[Preference], seed: int = 0) -> list[Example]:
+    """What lies in the files before anybody was asked what they prefer: to each letter one of the two replies, by lot.
+
+    The supervised start of lesson 07 learns from it how staff reply, faults and all.
+    """
+    rng = random.Random(seed)
+    return [example(p.message, rng.choice((p.chosen, p.rejected)), support(p.desk)) for p in preferences]
+
+
+def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference]) -> None:
+    """Raise if an issue or a reply is on both sides. The same words with another desk's name are the same reply.
+
+    Raises
+    ------
+    LeakError
+        Names the first such issue or reply, and says how many there are.
+    """
+    check_issues_apart(train, test)  # type: ignore[arg-type]  # it asks for nothing but `.issue`
+    trained, tested = ({wording_of(r): r for p in side for r in (p.chosen, p.rejected)} for side in (train, test))
+    if shared := sorted(set(trained) & set(tested)):
+        raise LeakError(
+            f"{len(shared)} of the {len(tested)} replies tested are trained on too, {tested[shared[0]]!r} among them: "
+            "split replies by their text."
+        )
+
+
+def wording_of(reply: str) -> tuple[str, ...]:
+    """The words of a reply, whichever desk it names."""
+    return normalise(re.sub("|".join(rf"\b{desk}\b" for desk in DESKS), "desk", reply))
+
+
+def _preference(row: dict[str, Any], place: str) -> Preference:
+    check_row(row, Preference, TEXTS, place, "data/make/preferences.py")
+    for name in ("chosen_faults", "rejected_faults"):
+        if not isinstance(row[name], list) or not set(map(str, row[name])) <= set(FAULTS):
+            raise DataError(f"{place}: {name} is {row[name]!r}: give a list of {', '.join(FAULTS)}.")
+    if not isinstance(row["noise"], bool):
+        raise DataError(f"{place}: noise is {row['noise']!r}: write true or false.")
+    if normalise(row["chosen"]) == normalise(row["rejected"]):
+        raise DataError(f"{place}: chosen and rejected are the same reply: there is nothing to prefer.")
+    return Preference(**row | {name: tuple(row[name]) for name in ("chosen_faults", "rejected_faults")})
+
+
+REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before
+
+
+RULE = "the rule"
+
+
+def letters_exam(preferences: Sequence[Preference]) -> Exam:
+    """The letters of some pairs as an exam, the house's own reply beside each; right is who keeps the house rule."""
+    desks = {preference.id: preference.desk for preference in preferences}
+
+    def grader(question: Question, reply: str) -> str:
+        return "exact" if keeps_the_rule(desks[question.id], reply).kept else "wrong"
+
+    questions = (Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences)
+    return Exam("letters", tuple(questions), grader=grader)
+
+
+def write_replies(
+    model: ChatModel,
+    preferences: Sequence[Preference],
+    rule: bool = False,
+    name: str | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Report:
+    """Let a model answer the letters of some pairs, and judge each reply by the whole house rule.
+
+    Parameters
+    ----------
+    rule
+        Whether the rule stands in the prompt: what asking for it is worth, without training.
+    temperature
+        1 samples what the model would say, as its KL is measured and as a policy learns: its faults are seen as often
+        as it has them. 0 is the likeliest reply, which hides most of them.
+    seed
+        Of the sampling; the session's own random numbers go on as if nothing had been sampled.
+
+    Returns
+    -------
+    A report: "exact" is a reply that keeps the rule, F1 is against the reply that the house prefers. Letters of one
+    issue are one draw of its intervals. `grade_replies` takes it apart.
+    """
+    letters = [preference.letter(rule) for preference in preferences]
+
+    def sampled(_: Sequence[str]) -> list[Any]:
+        import torch
+
+        with torch.random.fork_rng([model.model.device] if model.model.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return model.reply(letters, REPLY_TOKENS, temperature=temperature)
+
+    return evaluate(sampled, letters_exam(preferences), name or model.name)
+
+
+def grade_replies(report: Report, preferences: Sequence[Preference]) -> dict[str, Report]:
+    """A report of `write_replies` taken apart: "the rule", right where all of it is kept, and each part of `FAULTS`,
+    right where a reply is free of that fault.
+
+    Raises
+    ------
+    CourseError
+        If the report is of other letters.
+    """
+    if [row.id for row in report.rows] != [preference.id for preference in preferences]:
+        raise CourseError(f"the report of {report.name!r} is of other letters: grade it with those that it answered.")
+    verdicts = [keeps_the_rule(p.desk, row.reply) for p, row in zip(preferences, report.rows)]
+    parts = {fault: report.judged(fault not in verdict.why for verdict in verdicts) for fault in FAULTS}
+    return {RULE: report.judged(verdict.kept for verdict in verdicts)} | parts

@@ -1,0 +1,107 @@
+"""Two halves of the library that share no document: one to learn reading on, one to be examined on; and the exams.
+
+The exam is about *editions*: documents of which there are two, of different years, nearly alike. What trains a reader
+comes from the documents of "reading" facts, which are in no exam (see `datasets.Fact`).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from course_lib.core.errors import CourseError
+from course_lib.core.rows import in_turns
+from course_lib.evaluation.exams import Exam, Fact, load_facts, questions_of
+
+if TYPE_CHECKING:
+    from course_lib.retrieval.index import Index
+
+
+EDITION = re.compile(r"(.+)-20\d\d")
+
+
+# A report of each year is a series, not a document in editions: the next year's final is about other people.
+SERIES = ("cup", "shield")
+
+
+def editions_exam() -> Exam:
+    """Questions about documents of which there are several editions, each question naming the one that it is about.
+
+    Retrieval is hard here and possible: a rule of the names of documents, not of what any reader answers. Validation
+    questions are about every document of validation facts outside the series; there are too few editions among them.
+    """
+    facts = load_facts("test")
+    documents = {fact.source for fact in load_facts() if fact.kind not in SERIES}
+    stems = Counter(found[1] for source in documents if (found := EDITION.fullmatch(source)))
+    chosen = [f for f in facts if f.source in documents and (m := EDITION.fullmatch(f.source)) and stems[m[1]] > 1]
+    return _exam("editions", chosen)
+
+
+def plain_exam() -> Exam:
+    """Questions about documents that no other is like, of the encyclopedia and the FAQ: there one passage is enough."""
+    return _exam("no look-alikes", [f for f in load_facts("test") if f.kind in ("encyclopedia", "faq")])
+
+
+def _exam(name: str, facts: Sequence[Fact]) -> Exam:
+    chosen = [f for f in load_facts("validation") if f.kind not in SERIES]
+    validation = tuple(questions_of(fact, "validation")[0] for fact in chosen)
+    test = tuple(q for fact in facts for q in questions_of(fact, "exam"))
+    return Exam(name, test, validation, tuple(facts), tuple(chosen))
+
+
+def reading_questions(n: int | None = None, seed: int = 0) -> Exam:
+    """Questions to learn reading with, in study wordings: of every fact once before of any fact twice.
+
+    Parameters
+    ----------
+    n
+        How many; all of them unless said otherwise. Smaller draws of a seed are the beginnings of larger ones.
+    seed
+        Of the order.
+
+    Raises
+    ------
+    CourseError
+        If there are fewer than `n`, or `n` < 1.
+    """
+    facts = load_facts("reading")
+    rng = random.Random(seed)
+    groups = [rng.sample(q, len(q)) for q in (questions_of(fact, "study") for fact in facts)]
+    questions = in_turns(groups, rng)
+    if n is not None and not 1 <= n <= len(questions):
+        raise CourseError(f"{n} questions to learn reading with: there are 1 to {len(questions)}.")
+    return Exam("reading", tuple(questions[:n]), facts=tuple(facts))
+
+
+def study_shelf(index: Index) -> Index:
+    """The documents that readers are trained on, and no other."""
+    return shelf(index, {fact.source for fact in load_facts("reading")})
+
+
+def exam_shelf(index: Index) -> Index:
+    """All other documents: what readers are examined on, and nothing that any of them was trained on."""
+    trained = {fact.source for fact in load_facts("reading")}
+    return shelf(index, {passage.source for passage in index.passages()} - trained)
+
+
+def shelf(index: Index, sources: Iterable[str]) -> Index:
+    """Some documents of an index, as an index of their own in memory; their vectors are taken over.
+
+    Raises
+    ------
+    CourseError
+        If a document is not in the index.
+    """
+    from course_lib.retrieval.index import Index
+    from course_lib.retrieval.stores import FaissStore
+
+    wanted, store = set(sources), FaissStore()
+    held = index.passages()
+    if missing := wanted - {passage.source for passage in held}:
+        raise CourseError(f"the index holds no document {min(missing)!r}: build it over the whole library.")
+    chosen = [i for i, passage in enumerate(held) if passage.source in wanted]
+    store.add([held[i] for i in chosen], index.store.vectors()[chosen], [""] * len(chosen))
+    return Index(index.embedder, store, index.passage_tokens, index.overlap)

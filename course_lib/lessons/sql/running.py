@@ -1,0 +1,224 @@
+"""Running SQL that nobody has read, and comparing what it gives with what the right query gives."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.errors import CourseError
+from course_lib.lessons.sql.text import CLOCK, FUNCTIONS, order_terms, tokens
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from course_lib.lessons.sql.databases import Database
+
+
+MAX_SECONDS, MAX_ROWS = 1.0, 1000
+
+
+MAX_SQL, MAX_CELL, MAX_RESULT = 2_000, 20_000, 1_000_000  # characters, bytes, characters
+
+
+# What a query may do; the authorizer refuses all else. Functions: none that makes data out of nothing (randomblob,
+# zeroblob, printf), none that reaches outside (load_extension, readfile).
+ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+
+ACTIONS = {
+    value: name.removeprefix("SQLITE_").replace("_", " ")
+    for name, value in vars(sqlite3).items()
+    if re.fullmatch(r"SQLITE_((CREATE|DROP)_\w+|INSERT|UPDATE|DELETE|ATTACH|DETACH|PRAGMA|TRANSACTION|SAVEPOINT|REINDEX"
+                    r"|ANALYZE|ALTER_TABLE)", name)
+}  # fmt: skip
+
+
+# Limits of the copy that a query runs in: https://www.sqlite.org/limits.html
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_CELL,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: MAX_SQL,
+    sqlite3.SQLITE_LIMIT_COLUMN: 64,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 8,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
+}
+
+
+class SqlError(CourseError):
+    """A query does not run, is refused, or takes more than it may."""
+
+
+@dataclass(frozen=True)
+class SqlResult:
+    """What a query gave: names of the columns, and rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def table(self) -> pd.DataFrame:
+        """The same as a table to look at."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+
+def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS, max_rows: int = MAX_ROWS) -> SqlResult:
+    """Run one SELECT that nobody has read: in a copy, reading only, within limits of time, rows and memory.
+
+    Parameters
+    ----------
+    sql
+        One statement, with or without a semicolon, of at most 2,000 characters.
+    database
+        Where to run it. The copy is thrown away.
+    max_seconds
+        When to stop it, in processor time: what else a machine is busy with changes no verdict.
+    max_rows
+        What it may give; more is refused, as is a result of more than a million characters.
+
+    Raises
+    ------
+    SqlError
+        If it is no SELECT, does not run, wants to do anything but read the schema's tables (write, ATTACH, PRAGMA, a
+        second statement, a function that is not on the list), or goes beyond a limit.
+
+    SQLite's own advice for SQL from strangers: https://www.sqlite.org/security.html
+    """
+    if not isinstance(sql, str) or len(sql) > MAX_SQL:
+        raise SqlError(f"a query is text of at most {MAX_SQL:,} characters: shorten it.")
+    first = next(iter(tokens(sql)), None)
+    if first is None or not first.says("SELECT", "WITH"):
+        raise SqlError("the query is no SELECT: write one that begins with SELECT.")
+    refused: list[str] = []
+    connection = database.copy()
+    try:
+        _guard(connection, database, refused)
+        deadline = time.thread_time() + max_seconds
+        connection.set_progress_handler(lambda: time.thread_time() > deadline, 1000)
+        cursor = connection.execute(sql)
+        columns = tuple(column[0] for column in cursor.description or ())
+        return SqlResult(columns, tuple(_fetched(cursor, max_rows)))
+    except SqlError:
+        raise
+    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
+        raise SqlError(_explained(error, refused, max_seconds)) from error
+    finally:
+        connection.close()
+
+
+def same_results(sql: str, gold: str, databases: Sequence[Database]) -> bool:
+    """Whether a query gives what the right one gives, on every database.
+
+    The same columns in the same order, and the same rows, repeated ones counted. The order of rows counts where the
+    right query has an ORDER BY of its own; rows which that leaves tied may come in any order. Names of columns do not
+    count, 1 is 1.0, and fractions are compared to six places.
+
+    Raises
+    ------
+    SqlError
+        If the query (or the right one) does not run.
+    """
+    return all(_same(run_sql(sql, database), right_result(gold, database), gold) for database in databases)
+
+
+@functools.lru_cache(maxsize=5_000)
+def right_result(gold: str, database: Database) -> SqlResult:
+    """What a right query gives: as `run_sql`, but a question is asked many times and this is worked out once."""
+    return run_sql(gold, database)
+
+
+def _same(found: SqlResult, expected: SqlResult, gold: str) -> bool:
+    if len(found.columns) != len(expected.columns):
+        return False
+    said, right = ([tuple(map(_cell, row)) for row in result.rows] for result in (found, expected))
+    if said == right:
+        return True
+    if Counter(said) != Counter(right):
+        return False
+    terms = order_terms(gold)
+    if terms is None:
+        return True
+    names = [term[-1].text.lower() if len(term) in (1, 3) else "" for term in terms]  # price, or products.price
+    if not set(names) <= set(expected.columns):
+        return False
+    keys = [expected.columns.index(name) for name in names]
+    return [[row[key] for key in keys] for row in said] == [[row[key] for key in keys] for row in right]
+
+
+def _cell(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _guard(connection: sqlite3.Connection, database: Database, refused: list[str]) -> None:
+    """Take from a connection all that a reader does not need; what a query is refused is noted in `refused`."""
+    tables = set(database.schema.tables)
+
+    def authorize(action: int, first: str | None, second: str | None, *_: Any) -> int:
+        if action not in ALLOWED:
+            refused.append(f"it wants to do {ACTIONS.get(action, 'what a reader may not')}")
+        elif action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in FUNCTIONS:
+            refused.append(f"the function {second} is not on the list")
+        # With an empty column it may be a table expression of the query itself (WITH ... AS).
+        elif action == sqlite3.SQLITE_READ and str(first).lower() not in tables and (
+            second or str(first).lower().startswith(("sqlite_", "pragma_"))
+        ):  # fmt: skip
+            refused.append(f"{first} is not a table of the schema")
+        else:
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+    for limit, most in LIMITS.items():
+        connection.setlimit(limit, most)
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    if database.today is not None:
+        for name in CLOCK:
+            connection.create_function(name, -1, functools.partial(_on_that_day, name, database.today))
+    connection.set_authorizer(authorize)
+
+
+def _on_that_day(function: str, today: str, *arguments: Any) -> Any:
+    """SQLite's date functions with "now" as the day that the database stands at, so that verdicts do not age."""
+    if function == "current_date":
+        function, arguments = "date", (today,)
+    given = [today if isinstance(value, str) and value.lower() == "now" else value for value in arguments]
+    if len(given) == (function == "strftime"):  # no time given means now
+        given.append(today)
+    marks = ", ".join("?" * len(given))
+    return _clock().execute(f"SELECT {function}({marks})", given).fetchone()[0]
+
+
+@functools.cache
+def _clock() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _fetched(cursor: sqlite3.Cursor, max_rows: int) -> Iterator[tuple[Any, ...]]:
+    size = 0
+    for number, row in enumerate(cursor, 1):
+        size += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
+        if number > max_rows:
+            raise SqlError(f"the query gives more than {max_rows:,} rows: filter it, or add a LIMIT.")
+        if size > MAX_RESULT:
+            raise SqlError(f"the query gives more than {MAX_RESULT:,} characters: select fewer columns.")
+        yield row
+
+
+def _explained(error: BaseException, refused: list[str], max_seconds: float) -> str:
+    if refused:
+        return f"the query is refused: {refused[0]}; only reading the schema's tables is allowed."
+    if "interrupted" in str(error):
+        return f"the query was stopped after {max_seconds:g} s: make it simpler."
+    if "one statement" in str(error):
+        return "the query is refused: it holds a second statement; give one."
+    return f"the query does not run ({str(error) or type(error).__name__}): correct it."

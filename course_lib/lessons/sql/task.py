@@ -1,0 +1,387 @@
+"""English into SQL: the pairs to train on, the exams, the writer, the grader that runs what was written.
+
+A *pair* is a request, the day on which it was made, and the right query. Exams ask for what training has not seen:
+other values, other wordings, other combinations, another schema. A query is graded by what it gives, on five
+databases (`sql_databases`): it may be right without being the expected text, and look right without being so.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from course_lib.core.chat import Answer, Example, Messages
+from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.rows import in_turns, numbered_rows, shuffled
+from course_lib.core.session import data_dir
+from course_lib.evaluation.exams import Exam, Question
+from course_lib.lessons.sql.databases import Databases, Schema, load_schema
+from course_lib.lessons.sql.running import SqlError, run_sql, same_results
+from course_lib.lessons.sql.text import extract_sql, normal_form
+from course_lib.models.chatmodel import ChatModel
+
+INSTRUCTION = "Write one SQLite query."
+
+
+# The longest right query has 66 tokens.
+SQL_TOKENS = 96
+
+
+SHOP_EXAMS = ("values", "wordings", "combinations")
+
+
+# What is asked at the front desk every day: few enough patterns to learn in minutes.
+FRONT_DESK = (
+    "users-in-state", "user-names-in-city", "user-count-in-state", "products-in-category", "products-under-price",
+    "average-price-of-category", "dearest-products", "orders-with-status", "status-count-since", "orders-last-month",
+    "orders-of-person", "users-with-status",
+)  # fmt: skip
+
+
+# What a row of the data may lack.
+OPTIONAL = {"pattern": "", "wording": "", "needs_date": False, "features": [], "planted": ""}
+
+
+@dataclass(frozen=True)
+class SqlPair:
+    """A request and the query that answers it.
+
+    Attributes
+    ----------
+    pattern, wording
+        Ids of the kind of query and of the words that the request was made from; empty in raw data.
+    today
+        The day of the request, as "2023-11-14".
+    needs_date
+        Whether the query depends on that day.
+    features
+        What the query makes use of: "join", "group", "limit", ...
+    planted
+        In raw data, the fault that was put there; for judging `clean` and for nothing else.
+    """
+
+    id: str
+    request: str
+    sql: str
+    today: str
+    pattern: str = ""
+    wording: str = ""
+    needs_date: bool = False
+    features: tuple[str, ...] = ()
+    planted: str = field(default="", repr=False)
+
+    def as_example(self, schema: Schema | str) -> Example:
+        """The pair as a training example."""
+        prompt = sql_prompt(self.request, schema, self.today)
+        return {"prompt": prompt, "completion": [{"role": "assistant", "content": self.sql}]}
+
+    def as_question(self) -> Question:
+        """The pair as an exam question; its cluster in intervals is the wording."""
+        return Question(self.id, self.request, self.sql, source=self.today, fact=self.wording, kind=self.pattern)
+
+
+@dataclass(frozen=True, repr=False)
+class SqlTask:
+    """Everything of lesson 03: pairs to train on, exams, schemas, databases.
+
+    Attributes
+    ----------
+    train, raw
+        Clean pairs, and pairs as colleagues sent them, faults included.
+    values, wordings, combinations
+        Exams about the shop: values that the pattern was not trained with, wordings and whole patterns not trained on.
+    dated
+        Those of their questions that cannot be answered without knowing the day ("last month").
+    second_schema
+        An exam about other tables, `other_schema`.
+    validation
+        For choosing settings: values and wordings that neither training nor the other exams use.
+    """
+
+    train: list[SqlPair]
+    validation: Exam
+    values: Exam
+    wordings: Exam
+    combinations: Exam
+    dated: Exam
+    second_schema: Exam
+    schema: Schema
+    other_schema: Schema
+    databases: Databases
+    other_databases: Databases
+    raw: list[SqlPair]
+
+    def __repr__(self) -> str:
+        exams = (self.validation, self.values, self.wordings, self.combinations, self.second_schema)
+        return f"SqlTask({len(self.train):,} training pairs; {', '.join(f'{exam.name} {len(exam)}' for exam in exams)})"
+
+    def about(self, patterns: Iterable[str]) -> SqlTask:
+        """A smaller task: only these patterns are trained and examined; new combinations and other tables stay whole.
+
+        Raises
+        ------
+        ChoiceError
+            If nothing is trained of a pattern.
+        """
+        known = {pair.pattern for pair in self.train}
+        wanted = {choose("pattern", pattern, sorted(known)) for pattern in patterns}
+
+        def examined(exam: Exam) -> Exam:
+            return replace(exam, test=tuple(question for question in exam if question.kind in wanted))
+
+        kept = {name: examined(getattr(self, name)) for name in ("validation", "values", "wordings", "dated")}
+        return replace(self, train=[pair for pair in self.train if pair.pattern in wanted], **kept)
+
+    def train_pairs(self, n: int | None = None, seed: int = 0) -> list[SqlPair]:
+        """`n` training pairs, spread evenly over patterns and wordings; all if None. The first 100 are in the 300.
+
+        Raises
+        ------
+        CourseError
+            If `n` is below 1 or above the number of pairs.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self.train)):
+            raise CourseError(f"n is {n!r}: there are {len(self.train):,} training pairs, take 1 to that many.")
+        return _spread(self.train, random.Random(seed))[:n]
+
+    def train_examples(self, n: int | None = None, seed: int = 0) -> list[Example]:
+        """`train_pairs` as training examples; raises as it does."""
+        return [pair.as_example(self.schema) for pair in self.train_pairs(n, seed)]
+
+
+def load_sql() -> SqlTask:
+    """Load the data of lesson 03.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, or a line of it malformed; file and line are named.
+    """
+    shop, library = load_schema("shop"), load_schema("library")
+    databases, other = Databases(shop), Databases(library)
+
+    grader = ExecutionGrader(databases)
+
+    def exam(name: str, grader: ExecutionGrader = grader) -> Exam:
+        return Exam(f"sql {name.replace('_', ' ')}", tuple(pair.as_question() for pair in _read(name)), grader=grader)
+
+    dated = (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)
+
+    return SqlTask(
+        train=_read("train"),
+        validation=exam("validation"),
+        values=exam("values"),
+        wordings=exam("wordings"),
+        combinations=exam("combinations"),
+        dated=Exam("sql dated", tuple(pair.as_question() for pair in dated), grader=grader),
+        second_schema=exam("second_schema", ExecutionGrader(other)),
+        schema=shop,
+        other_schema=library,
+        databases=databases,
+        other_databases=other,
+        raw=_read("raw"),
+    )
+
+
+def sql_prompt(request: str, schema: Schema | str, today: str | None = None) -> Messages:
+    """What the writer reads: an instruction, the day and the tables, then the request. About 90 tokens.
+
+    Parameters
+    ----------
+    schema
+        A `Schema`, or the name of one.
+    today
+        "2023-11-14"; None leaves it out, and "last month" can mean any month.
+    """
+    schema = load_schema(schema) if isinstance(schema, str) else schema
+    day = "" if today is None else f" Today is {today}."
+    system = f"{INSTRUCTION}{day}\n{schema.lines}"
+    return [{"role": "system", "content": system}, {"role": "user", "content": request}]
+
+
+@dataclass(frozen=True)
+class SqlAnswer:
+    """A query that a model wrote, and what it gave on the first database.
+
+    Attributes
+    ----------
+    columns, rows
+        The result; empty if the query does not run.
+    error
+        Why it does not run, in a sentence; None if it does.
+    confidence
+        Probability of the least certain token, 0 to 1: one wrong name is enough to spoil a query.
+    tokens
+        The query token by token, each with its probability.
+    """
+
+    sql: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    error: str | None = None
+    confidence: float = 0.0
+    tokens: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+
+
+@dataclass
+class SqlWriter:
+    """A model that turns requests into SQL: a candidate for the exams, and what a chat box asks.
+
+    Attributes
+    ----------
+    schema
+        The tables that stand in the prompt.
+    dates
+        The day of each request: an exam, several exams, or a mapping from request to day. None leaves the day out.
+    examples
+        Pairs to show before each request, as turns of a chat ("few-shot prompting").
+    """
+
+    model: ChatModel
+    schema: Schema | str
+    dates: Exam | Sequence[Exam] | Mapping[str, str] | None = None
+    examples: Sequence[SqlPair] = ()
+    name: str = "SQL writer"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.schema, str):
+            self.schema = load_schema(self.schema)
+        self._days = None if self.dates is None else _days(self.dates)
+
+    def prompt(self, request: str, today: str | None = None) -> Messages:
+        """The whole chat before the query. An example that depends on its own day says which."""
+        system, asked = sql_prompt(request, self.schema, today)
+        shown = [
+            turn
+            for pair in self.examples
+            for turn in (
+                {"role": "user", "content": f"{f'Today is {pair.today}. ' if pair.needs_date else ''}{pair.request}"},
+                {"role": "assistant", "content": pair.sql},
+            )
+        ]
+        return [system, *shown, asked]
+
+    def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
+        """One query for each request of an exam.
+
+        Raises
+        ------
+        CourseError
+            If a request is of no exam that the dates are from.
+        """
+        if self._days is None:
+            return self.model.reply([self.prompt(request) for request in requests], max_new_tokens)
+        for request in requests:
+            if request not in self._days:
+                raise CourseError(
+                    f"no day is given for the request {request[:60]!r}: give the writer this exam's dates."
+                )
+        return self.model.reply([self.prompt(request, self._days[request]) for request in requests], max_new_tokens)
+
+    def ask(self, request: str, today: str | None = None, max_new_tokens: int = SQL_TOKENS) -> SqlAnswer:
+        """One request: the query, what it gives on the first database as of `today`, and how sure the model was.
+
+        Whatever goes wrong with the query stands in `error`; nothing is raised for it.
+        """
+        database = Databases(self.schema)[0].as_of(today)
+        written = _with_probabilities(self.model, self.prompt(request, today), max_new_tokens)
+        sql = extract_sql("".join(text for text, _ in written))
+        kept = {"confidence": min((p for _, p in written), default=0.0), "tokens": tuple(written)}
+        try:
+            result = run_sql(sql, database)
+        except SqlError as error:
+            return SqlAnswer(sql, error=str(error), **kept)
+        return SqlAnswer(sql, result.columns, result.rows, **kept)
+
+
+@dataclass(frozen=True)
+class ExecutionGrader:
+    """Grades a query by running it beside the right one, on every database as it stood on the question's day."""
+
+    databases: Databases = field(repr=False)
+
+    def __call__(self, question: Question, reply: str) -> str:
+        """A verdict.
+
+        Returns
+        -------
+        "exact" (the expected text but for space, case of keywords and semicolon), "right" (gives the same on every
+        database), "invalid" (is no SELECT, does not run, or is refused) or "wrong".
+        """
+        if normal_form(reply) == normal_form(question.answer):
+            return "exact"
+        databases = self.databases.as_of(question.source or None)
+        try:
+            return "right" if same_results(extract_sql(reply), question.answer, databases) else "wrong"
+        except SqlError:
+            return "invalid"
+
+
+def _read(name: str) -> list[SqlPair]:
+    return [_pair(row, place) for row, place in numbered_rows(data_dir() / "sql" / f"{name}.jsonl")]
+
+
+def _pair(row: dict[str, Any], place: str) -> SqlPair:
+    row = OPTIONAL | row
+    known = SqlPair.__dataclass_fields__
+    faults = [f"unknown key {key}" for key in sorted(set(row) - set(known))]
+    for name in known:
+        value = row.get(name)
+        if name not in OPTIONAL and (not isinstance(value, str) or not value.strip()):
+            faults.append(f"{name} is missing, empty or not text")
+        elif name in OPTIONAL and not isinstance(value, type(OPTIONAL[name])):
+            faults.append(f"{name} is not {type(OPTIONAL[name]).__name__}")
+    if not faults and not all(isinstance(feature, str) for feature in row["features"]):
+        faults.append("features is not a list of texts")
+    if faults:
+        raise DataError(f"{place}: {'; '.join(faults)}.")
+    return SqlPair(**row | {"features": tuple(row["features"])})
+
+
+def _spread(pairs: Sequence[SqlPair], rng: random.Random) -> list[SqlPair]:
+    """All pairs in an order of which every beginning is spread evenly over patterns, and in these over wordings."""
+    patterns: dict[str, dict[str, list[SqlPair]]] = defaultdict(lambda: defaultdict(list))
+    for pair in pairs:
+        patterns[pair.pattern][pair.wording].append(pair)
+    return in_turns([in_turns([shuffled(p, rng) for p in w.values()], rng) for w in patterns.values()], rng)
+
+
+def _days(dates: Exam | Sequence[Exam] | Mapping[str, str]) -> dict[str, str]:
+    if isinstance(dates, Mapping):
+        return dict(dates)
+    days: dict[str, str] = {}
+    for exam in [dates] if isinstance(dates, Exam) else dates:
+        if not isinstance(exam, Exam):
+            raise CourseError(f"dates are an exam, exams, or a mapping from request to day, not {exam!r:.40}.")
+        for question in (*exam.test, *exam.validation):
+            if days.setdefault(question.question, question.source) != question.source:
+                raise CourseError(
+                    f"two exams ask {question.question!r} on different days: make a writer for each exam."
+                )
+    return days
+
+
+def _with_probabilities(model: ChatModel, prompt: Messages, max_new_tokens: int) -> list[tuple[str, float]]:
+    """A greedy reply, token by token, each with its probability; without the token that ends it."""
+    import torch
+
+    ids = torch.tensor([model.encode(prompt)], device=model.model.device)  # (1, T)
+    with torch.inference_mode():
+        out = model.model.eval().generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=max_new_tokens,
+            pad_token_id=model.tokenizer.pad_token_id,
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+    found = []
+    for token, scores in zip(out.sequences[0, ids.shape[1] :].tolist(), out.scores):  # scores: (1, V) a step
+        if token in (model.tokenizer.eos_token_id, model.tokenizer.pad_token_id):
+            break
+        found.append((model.tokenizer.decode([token]), float(scores[0].float().softmax(-1)[token])))
+    return found

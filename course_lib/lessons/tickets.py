@@ -1,0 +1,250 @@
+"""Support tickets of Brindlecombe & Daughters: which desk a message belongs to, by rules that only the house knows.
+
+An *issue* is one happening; three people tell it in three messages. Tickets are split by issue, so that a test asks for
+the rule and not for a story that is known already: `leaky_split` does it wrongly, and `check_issues_apart` catches it.
+"""
+
+from __future__ import annotations
+
+import numbers
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from course_lib.core.chat import Example, example
+from course_lib.core.errors import CourseError, DataError, LeakError, choose
+from course_lib.core.rows import in_turns, read_rows, shuffled
+from course_lib.core.session import data_dir
+from course_lib.evaluation.exams import Exam, Question
+
+SPLITS = ("train", "validation", "test")
+
+
+# Desk to house rule, in the order in which the rules are asked: the first that fits decides.
+DESKS: dict[str, str] = {
+    "Safety": (
+        "Whatever hurt somebody or could: heat, smoke, sparks, shock, water near the mains, a swollen battery, a loose "
+        "blade; and every question about health. Before all other desks, even if only money or a spare is asked for."
+    ),
+    "Trade": (
+        "Whoever writes for a business that uses or sells our things, and any order of twenty pieces or more, whatever "
+        "it is about. A club, a school or a church with fewer is a customer like any other."
+    ),
+    "Deliveries": (
+        "Whatever goes wrong on the road, in either direction, up to the first look into the box: late, lost, at the "
+        "wrong door, broken or incomplete on arrival. Also if the money is wanted back."
+    ),
+    "Accounts": (
+        "Only a sum, a paper or a sign-in is missing or wrong, and no goods have to move: bills, payments, a refund "
+        "due for what we have back already, gift-card balances, passwords, registrations, addresses on file."
+    ),
+    "Returns": (
+        "The thing, or the spare, is in order but is not what was ordered from us, or is not wanted after all: wrong "
+        "colour, wrong item, unwanted gift, change of mind. Also before it has left us."
+    ),
+    "Parts": (
+        "A single piece that somebody names and wants to put on at home, its price and whether it fits, however the "
+        "old one was lost or broken. A printed manual is a piece."
+    ),
+    "Repairs": (
+        "A thing that worked, fails in use and is to work again, however old it is. We mend before we refund, so also "
+        "if a refund or a new one is asked for."
+    ),
+    "Archive": (
+        "Questions and stories that ask for nothing to be mended, sent or paid: history, old models, stamps, visits, "
+        "presents to the house, praise and thanks for any other desk."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One message, and the desk that it belongs to.
+
+    Attributes
+    ----------
+    id
+        Issue and message: "t-safety-07b".
+    desk
+        One of `DESKS`.
+    issue
+        The happening that it tells, "safety-07"; two other tickets tell it too.
+    message
+        What the customer wrote or said.
+    split
+        "train", "validation" or "test": the issue's.
+    border
+        Whether a newcomer might have chosen another desk, so that only the house rule decides.
+    """
+
+    id: str
+    desk: str
+    issue: str
+    message: str
+    split: str
+    border: bool
+
+    def as_example(self) -> Example:
+        """The message and its desk as a training example, asked exactly as an exam asks it."""
+        return example(self.message, self.desk)
+
+
+def load_tickets(split: str | None = None) -> list[Ticket]:
+    """All 864 tickets, or those of one split: train (576), validation (96), test (192).
+
+    Raises
+    ------
+    ChoiceError
+        For another split.
+    DataError
+        If a line of the file is malformed; file and line are named.
+    """
+    if split is not None:
+        choose("split", split, SPLITS)
+    return read_rows(data_dir() / "tickets" / "tickets.jsonl", _ticket, split)
+
+
+def ticket_exam(tickets: Sequence[Ticket], name: str = "tickets") -> Exam:
+    """An exam that asks for each ticket's desk; a question's `fact` is the issue, its `kind` the desk.
+
+    Raises
+    ------
+    CourseError
+        If there is not one ticket.
+    """
+    if not tickets:
+        raise CourseError(f"the exam {name!r} would be empty: give it at least one ticket.")
+    return Exam(name, tuple(Question(t.id, t.message, t.desk, fact=t.issue, kind=t.desk) for t in tickets))
+
+
+def leaky_split(seed: int = 0) -> tuple[list[Ticket], list[Ticket]]:
+    """Train and test split by message instead of by issue: what not to do, for comparison.
+
+    Two messages of every issue are trained on. The third is tested, for 24 issues a desk: as many tickets as an honest
+    split has (576 and 192), as many of each desk, and as many on a border.
+
+    Returns
+    -------
+    Train and test tickets, in the order of the file. Their `split` is still that of the honest split.
+    """
+    rng = random.Random(seed)
+    honest = load_tickets("test")
+    tickets = load_tickets()
+    left_out = {rng.choice(told).id for told in _by(tickets, "issue").values()}
+    train = [ticket for ticket in tickets if ticket.id not in left_out]
+    rest = [ticket for ticket in tickets if ticket.id in left_out]
+    tested = set()
+    for desk in DESKS:
+        for border in (False, True):
+            pool = [ticket.id for ticket in rest if (ticket.desk, ticket.border) == (desk, border)]
+            wanted = sum((ticket.desk, ticket.border) == (desk, border) for ticket in honest)
+            tested |= set(rng.sample(pool, min(wanted, len(pool))))
+    return train, [ticket for ticket in rest if ticket.id in tested]
+
+
+def check_issues_apart(train: Sequence[Ticket], test: Sequence[Ticket]) -> None:
+    """Raise if an issue is told on both sides. `check_no_leak` cannot see it: no two messages are the same text.
+
+    Raises
+    ------
+    LeakError
+        Names the first such issue, and says how many there are.
+    """
+    tested = {ticket.issue for ticket in test}
+    shared = sorted({ticket.issue for ticket in train} & tested)
+    if shared:
+        raise LeakError(
+            f"{len(shared)} of the {len(tested)} issues tested are told in training too, {shared[0]} among them: "
+            "split by issue, not by message."
+        )
+
+
+def with_wrong_labels(tickets: Sequence[Ticket], share: float, seed: int = 0) -> list[Ticket]:
+    """The same tickets, a share of them given to a wrong desk.
+
+    Nested: of the same tickets with the same seed, those that are wrong at a tenth are wrong, in the same way, at
+    three tenths too.
+
+    Parameters
+    ----------
+    tickets
+        What to spoil; kept as it is.
+    share
+        From 0 to 1; rounded to whole tickets.
+    seed
+        Which tickets go wrong, and to which desk.
+
+    Raises
+    ------
+    CourseError
+        If `share` is not a number from 0 to 1.
+    """
+    if not isinstance(share, numbers.Real) or not 0 <= share <= 1:
+        raise CourseError(f"share is {share!r}: give a number from 0 (no label is wrong) to 1 (every label is).")
+    tickets = list(tickets)
+    rng = random.Random(seed)
+    order = rng.sample(range(len(tickets)), len(tickets))
+    # Drawn for every ticket, wrong or not, so that a larger share changes nothing of a smaller one.
+    wrong = [rng.choice([desk for desk in DESKS if desk != ticket.desk]) for ticket in tickets]
+    spoilt = set(order[: round(share * len(tickets))])
+    return [replace(t, desk=wrong[i]) if i in spoilt else t for i, t in enumerate(tickets)]
+
+
+def few(tickets: Sequence[Ticket], n: int, seed: int = 0) -> list[Ticket]:
+    """`n` of the tickets, as evenly as possible over desks, and within a desk over issues.
+
+    Nested: the first 16 of `few(tickets, 64)` are `few(tickets, 16)`, for the same tickets and seed.
+
+    Raises
+    ------
+    CourseError
+        If `n` is not a whole number from 1 to the number of tickets.
+    """
+    if not isinstance(n, numbers.Integral) or not 1 <= n <= len(tickets):
+        raise CourseError(f"n is {n!r}: there are {len(tickets)} tickets, so take a whole number from 1 to that many.")
+    rng = random.Random(seed)
+    desks = list(_by(tickets, "desk").values())
+    rng.shuffle(desks)
+    return in_turns([in_turns(_shuffled(_by(desk, "issue").values(), rng)) for desk in desks])[:n]
+
+
+def _by(tickets: Sequence[Ticket], key: str) -> dict[str, list[Ticket]]:
+    groups: dict[str, list[Ticket]] = {}
+    for ticket in tickets:
+        groups.setdefault(getattr(ticket, key), []).append(ticket)
+    return groups
+
+
+def _shuffled(groups: Any, rng: random.Random) -> list[list[Ticket]]:
+    """The groups in a random order, and each of them too."""
+    groups = [shuffled(group, rng) for group in groups]
+    rng.shuffle(groups)
+    return groups
+
+
+def _ticket(row: dict[str, Any], place: str) -> Ticket:
+    check_row(row, Ticket, ("id", "desk", "issue", "message", "split"), place, "data/make/tickets.py")
+    if not isinstance(row["border"], bool):
+        raise DataError(f"{place}: border is {row['border']!r}: write true or false.")
+    return Ticket(**row)
+
+
+def check_row(row: dict[str, Any], kind: type, texts: Sequence[str], place: str, script: str) -> None:
+    """Check that a row has the keys of `kind` and no other, that its `texts` are texts, and its desk and split known.
+
+    Raises
+    ------
+    DataError
+        Says what is wrong at `place`, and which `script` makes the file again.
+    """
+    known = kind.__dataclass_fields__
+    for what, keys in (("unknown keys", set(row) - set(known)), ("missing keys", set(known) - set(row))):
+        if keys:
+            raise DataError(f"{place}: {what} {', '.join(sorted(keys))}: run `python {script}`.")
+    for name in texts:
+        if not isinstance(row[name], str) or not row[name].strip():
+            raise DataError(f"{place}: {name} is empty or not text: put it in quotes.")
+    for name, choices in (("desk", DESKS), ("split", SPLITS)):
+        if row[name] not in choices:
+            raise DataError(f"{place}: {name} {row[name]!r} is not one of {', '.join(choices)}.")

@@ -1,0 +1,315 @@
+"""A specialist in a voice: plain answers of the front desk, and the same as Shakespeare might have given them.
+
+The pure case of behaviour: nothing is to be known, everything that counts stands in the prompt. Judged twice: is the
+reply in the voice, and has every name and figure survived? The judge of voices has read none of the pairs.
+"""
+# MERGED metric_gaps: Evaluation gaps: where a metric praises the model that does the task worse, or cannot tell
+# MERGED it from the better one.
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.chat import Example, example
+from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.rows import numbered_rows, read_rows
+from course_lib.core.session import data_dir
+from course_lib.evaluation.exams import Exam, Question, general_study, load_facts
+from course_lib.evaluation.grading import grade, normalise
+from course_lib.evaluation.reports import Report, interval, span
+from course_lib.lessons.tickets import load_tickets
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+SPLITS = ("train", "test")
+
+
+STYLE_INSTRUCTION = "Say this as Shakespeare would, and keep every name and figure."
+
+
+STYLE_TOKENS = 60
+
+
+# A word counts if it stands in this many plays, or in all three kinds of plain prose, and twice in each.
+PLAYS, KINDS, LINES = 3, 3, 2
+
+
+@dataclass(frozen=True)
+class StylePair:
+    """One answer in two voices.
+
+    Attributes
+    ----------
+    split
+        "train" or "test": no fact is in both.
+    plain, voice
+        As the front desk says it, and as Shakespeare might have.
+    keep
+        Names and figures that must survive.
+    """
+
+    id: str
+    split: str
+    plain: str
+    voice: str
+    keep: tuple[str, ...]
+
+    @property
+    def request(self) -> str:
+        """What the model is asked, tuned or not: the instruction, and the plain answer."""
+        return f"{STYLE_INSTRUCTION}\n\n{self.plain}"
+
+    def as_example(self) -> Example:
+        """The request and the answer in the voice, to train on."""
+        return example(self.request, self.voice)
+
+
+def load_style(split: str) -> list[StylePair]:
+    """The pairs of one split: train or test.
+
+    Raises
+    ------
+    ChoiceError
+        For another split.
+    DataError
+        If a line of the file is malformed; it is named.
+    """
+    choose("split", split, SPLITS)
+    return read_rows(data_dir() / "style" / "pairs.jsonl", _pair, split)
+
+
+def style_exam(pairs: Sequence[StylePair]) -> Exam:
+    """The pairs as an exam that asks their requests; right is who keeps voice and facts, `grade_style`'s "both"."""
+    asked = {pair.id: pair for pair in pairs}
+
+    def grader(question: Question, reply: str) -> str:
+        return "exact" if facts_survive(asked[question.id], reply) and in_the_voice([reply])[0] else "wrong"
+
+    questions = (Question(p.id, p.request, p.voice, fact=p.id, kind="style") for p in pairs)
+    return Exam("style", tuple(questions), grader=grader)
+
+
+def voice_lines(split: str) -> dict[str, list[str]]:
+    """Play -> lines of Shakespeare's: six plays that the judge learns from (train), three that it never read (test)."""
+    choose("split", split, SPLITS)
+    found: dict[str, list[str]] = {}
+    for row, place in numbered_rows(data_dir() / "style" / "lines.jsonl"):
+        if set(row) != {"split", "play", "text"}:
+            raise DataError(f"{place}: a line has split, play and text: run `make data`.")
+        if row["split"] == split:
+            found.setdefault(row["play"], []).append(row["text"])
+    return found
+
+
+def plain_lines(split: str) -> dict[str, list[str]]:
+    """Kind -> sentences of today's English, out of the course's other data; the judge learns from those of train."""
+    choose("split", split, SPLITS)
+    documents = {"train": "reading", "test": "validation"}[split]
+    letters = [sentence for ticket in load_tickets(split) for sentence in re.split(r"(?<=[.!?]) ", ticket.message)]
+    kinds = {
+        "documents": [fact.sentence for fact in load_facts(documents)],
+        "letters": [letter for letter in letters if 6 <= len(letter.split()) <= 26],
+    }
+    if split == "train":
+        kinds["answers"] = [row["completion"][-1]["content"] for row in general_study()]
+    return kinds
+
+
+def in_the_voice(texts: Sequence[str]) -> list[bool]:
+    """Whether each text is more like Shakespeare's lines than like today's prose.
+
+    Logistic regression over words (TF-IDF), trained on `voice_lines` against `plain_lines`. Words of a topic would tell
+    kings from kettles: only those count that several plays, or every kind of prose, share ("culling": Eder, Rybicki &
+    Kestemont 2016, The R Journal 8:1), and verbs in -eth and -est as such; figures count for nothing. Lines that bear
+    no mark of their age are not among those it learnt from, nor will it know them.
+    """
+    return [bool(found) for found in _judge(data_dir()).predict(list(texts))] if texts else []
+
+
+def facts_survive(pair: StylePair, reply: str) -> bool:
+    """Whether a reply says every name and figure of the plain answer in whole words, and no figure besides."""
+    said = f" {' '.join(normalise(reply))} "
+    kept = all(f" {' '.join(normalise(text))} " in said for text in pair.keep)
+    return kept and _figures(reply) <= _figures(pair.plain)
+
+
+def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]:
+    """A report of `style_exam(pairs)` judged: "voice", "facts", and "both" at once.
+
+    Raises
+    ------
+    CourseError
+        If the report is of other pairs.
+    """
+    if [row.id for row in report.rows] != [pair.id for pair in pairs]:
+        raise CourseError(f"the report of {report.name!r} is of other pairs: grade it with those that it was asked.")
+    voiced = in_the_voice([row.reply for row in report.rows])
+    kept = [facts_survive(pair, row.reply) for pair, row in zip(pairs, report.rows)]
+    judged = {"voice": voiced, "facts": kept, "both": [a and b for a, b in zip(voiced, kept)]}
+    return {what: report.judged(found) for what, found in judged.items()}
+
+
+def _pair(row: dict[str, Any], place: str) -> StylePair:
+    try:
+        pair = StylePair(**{**row, "keep": tuple(row["keep"])})
+        if pair.split not in SPLITS or not pair.keep:
+            raise ValueError("its split is another, or it keeps nothing")
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{place} is no pair ({error}): run `make data`.") from error
+    return pair
+
+
+def _figures(text: str) -> set[str]:
+    return {word for word in normalise(text) if any(letter.isdigit() for letter in word)}
+
+
+@cache
+def _judge(folder: Path) -> Any:
+    """The judge that learns from the data of a folder; once, it takes a second."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    plays, kinds = voice_lines("train"), plain_lines("train")
+    known = _shared(plays.values(), PLAYS) | _shared(kinds.values(), KINDS)
+    voiced, plain = ([text for part in parts.values() for text in part] for parts in (plays, kinds))
+    judge = make_pipeline(
+        TfidfVectorizer(analyzer=_marks(known), sublinear_tf=True),
+        LogisticRegression(C=10, class_weight="balanced", max_iter=1000),
+    )
+    return judge.fit([*voiced, *plain], [True] * len(voiced) + [False] * len(plain))
+
+
+def _shared(parts: Iterable[Sequence[str]], needed: int) -> set[str]:
+    """Words that stand in two lines or more of as many parts as needed."""
+    spread: Counter[str] = Counter()
+    for lines in parts:
+        counts = Counter(word for line in lines for word in set(normalise(line)))
+        spread.update(word for word, count in counts.items() if count >= LINES)
+    return {word for word, count in spread.items() if count >= needed and not _figures(word)}
+
+
+def _marks(known: set[str]) -> Callable[[str], list[str]]:
+    """What of a text the judge sees: the words that count, and the endings of old verbs."""
+
+    def marks(text: str) -> list[str]:
+        found = []
+        for word in normalise(text):
+            if word in known:
+                found.append(word)
+            elif ending := re.search(r"\w{3}(eth|est)$", word):
+                found.append(f"-{ending[1]}")
+        return found
+
+    return marks
+
+
+Scores = Mapping[str, Mapping[str, "np.ndarray"]]
+
+
+def scores(report: Report, judged: Mapping[str, Report] | None = None) -> dict[str, np.ndarray]:
+    """Metric -> a number from 0 to 1 for each answer, (n,): exact match, token F1, and what was judged besides.
+
+    Parameters
+    ----------
+    judged
+        Name of a judge -> its report of the same answers, such as `grade_style` gives.
+
+    Raises
+    ------
+    CourseError
+        If a judge's report is of other answers.
+    """
+    import numpy as np
+
+    # By words, whatever the exam's own grader went by.
+    exact = np.array([grade(row.reply, [row.expected]) == "exact" for row in report.rows], dtype=float)
+    found = {"exact match": exact, "token F1": np.array([row.f1 for row in report.rows])}
+    for name, other in (judged or {}).items():
+        if [(row.id, row.reply) for row in other.rows] != [(row.id, row.reply) for row in report.rows]:
+            raise CourseError(f"{name!r} judged other answers than those of {report.name!r}: judge its own report.")
+        found[name] = other.hits()
+    return found
+
+
+def metric_table(measured: Mapping[str, tuple[Report, Mapping[str, Report]]]) -> pd.DataFrame:
+    """Each candidate by each metric.
+
+    Parameters
+    ----------
+    measured
+        Name -> its report, and what judges say of it: {"told": (report, grade_style(report, pairs))}.
+
+    Returns
+    -------
+    One row a candidate, one column a metric; means.
+    """
+    import pandas as pd
+
+    rows = {name: {m: round(float(v.mean()), 2) for m, v in scores(*pair).items()} for name, pair in measured.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("candidate")
+
+
+def disagreements(measured: Mapping[str, tuple[Report, Mapping[str, Report]]], truth: str) -> list[str]:
+    """Where metrics say something else than the judge that counts, of each two candidates that this one tells apart.
+
+    A metric *praises the worse* if it puts it above, not by chance; it *cannot tell them apart* if its 95% interval
+    holds zero.
+
+    Parameters
+    ----------
+    measured
+        As for `metric_table`; all reports of the same questions.
+    truth
+        The metric that says what was wanted.
+
+    Returns
+    -------
+    A sentence for each, with both differences and their 95% intervals.
+
+    Raises
+    ------
+    CourseError
+        If there is no such metric, or the candidates answered different questions.
+    """
+    table = {name: scores(*pair) for name, pair in measured.items()}
+    asked = {tuple(row.id for row in report.rows) for report, _ in measured.values()}
+    if len(asked) != 1:
+        raise CourseError("the candidates answered different questions: only the same can be compared.")
+    metrics = list(next(iter(table.values())))
+    if truth not in metrics:
+        raise CourseError(f"{truth!r} is no metric here; there are {', '.join(metrics)}.")
+    facts = [row.fact for row in next(iter(measured.values()))[0].rows]
+    found = []
+    for better, worse in permutations(table, 2):
+        wanted = _difference(table, better, worse, truth, facts)
+        for metric in metrics if wanted[1] > 0 else ():
+            value = _difference(table, better, worse, metric, facts)
+            if value[2] < 0:
+                how = "praises the worse"
+            elif value[1] <= 0:
+                how = "cannot tell them apart"
+            else:
+                continue
+            found.append(f"{better} minus {worse}: {truth} {_told(wanted)}, {metric} {_told(value)}, which {how}")
+    return found
+
+
+def _difference(table: Scores, a: str, b: str, metric: str, facts: Sequence[str]) -> tuple[float, float, float]:
+    deltas = table[a][metric] - table[b][metric]
+    return (float(deltas.mean()), *interval(deltas, facts, low=-1.0))
+
+
+def _told(difference: tuple[float, float, float]) -> str:
+    value, low, high = difference
+    return f"{value:+.2f} ({span(low, high, '+.2f')})"

@@ -1,0 +1,1 @@
+"""The language models: loading, asking, scoring, quantizing, looking inside."""

@@ -1,0 +1,1 @@
+"""Finding pages and reading them: documents, stores, indexes, readers, RAFT."""

@@ -1,0 +1,118 @@
+"""Which passages a search may look at: by audience, kind and date. One form for every store, Chroma's `where`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from course_lib.core.errors import CourseError
+from course_lib.retrieval.documents import Passage
+
+FIELDS = ("source", "title", "date", "kind", "audience")
+
+
+_COMPARE = {"$eq": operator.eq, "$ne": operator.ne, "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt,
+            "$lte": operator.le}  # fmt: skip
+
+
+_AMONG = {"$in": True, "$nin": False}
+
+
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+_JOIN = {"$and": all, "$or": any}
+
+
+def only(
+    audience: str | Sequence[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    kind: str | Sequence[str] | None = None,
+    without: str | Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """A filter for `search`: what all of these let through.
+
+    Parameters
+    ----------
+    audience, kind
+        One, or several of which any will do.
+    since, until
+        First and last date, "2042-01-31"; a document without a date is outside both.
+    without
+        Ids of documents to leave out.
+
+    Raises
+    ------
+    CourseError
+        If nothing is asked for, or a date is not of that form.
+    """
+    parts: list[dict[str, Any]] = []
+    for name, value in (("audience", audience), ("kind", kind)):
+        if value is not None:
+            parts.append({name: {"$in": _listed(value)}})
+    if since is not None:
+        parts.append({"day": {"$gte": _day(since)}})
+    if until is not None:
+        parts += [{"day": {"$lte": _day(until)}}, {"day": {"$gt": 0}}]
+    if without is not None:
+        parts.append({"source": {"$nin": _listed(without)}})
+    if not parts:
+        raise CourseError("a filter that lets everything through is none: name an audience, a kind or a date.")
+    return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def named_years(question: str) -> dict[str, Any] | None:
+    """The filter that a question brings along: documents dated in the years that it names; None if it names none.
+
+    Questions are taken literally: in "since 2039" and "not in 2039" too the year is 2039.
+    """
+    years = [only(since=f"{year}-01-01", until=f"{year}-12-31") for year in dict.fromkeys(_YEAR.findall(question))]
+    return {"$or": years} if len(years) > 1 else years[0] if years else None
+
+
+def day_number(date: str) -> int:
+    """ "2042-01-31" as 20420131, which stores can compare; 0 for no date or another form."""
+    found = re.match(r"(\d{4})-(\d\d)-(\d\d)", date)
+    return int("".join(found.groups())) if found else 0
+
+
+def matches(passage: Passage, where: dict[str, Any] | None) -> bool:
+    """Whether a filter lets a passage through, as Chroma would decide.
+
+    Raises
+    ------
+    CourseError
+        If `where` is no filter.
+    """
+    if where is None:
+        return True
+    try:
+        ((name, test),) = where.items()
+        if name in _JOIN:
+            return _JOIN[name]([matches(passage, part) for part in test])
+        value = day_number(passage.date) if name == "day" else getattr(passage, name)
+        ((sign, wanted),) = (test if isinstance(test, dict) else {"$eq": test}).items()
+        return (value in wanted) == _AMONG[sign] if sign in _AMONG else _COMPARE[sign](value, wanted)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_a_filter(where) from error
+
+
+def not_a_filter(where: Any) -> CourseError:
+    """What to raise of a filter that is none."""
+    return CourseError(
+        f"the filter {where!r} is none that Chroma knows: write {{'audience': 'public'}}, or let cl.only(...) make one."
+    )
+
+
+def _listed(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _day(date: str) -> int:
+    day = day_number(str(date))
+    if not day:
+        raise CourseError(f"{date!r} is no date: write it as 2042-01-31.")
+    return day

@@ -1,0 +1,235 @@
+"""Words of a question and words of a page: how many they share, and which questions ask for a code or a name."""
+# MERGED grounding: Is an answer in what was retrieved (faithful), and does it cite the right passage?
+# MERGED
+# MERGED Both are judged by words, without another model as a judge: what is said is held against what was
+# MERGED shown. A word check
+# MERGED sees invented names and figures; it does not see that two of them have changed places.
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from course_lib.core.errors import CourseError
+from course_lib.evaluation.exams import Fact, Question
+from course_lib.evaluation.grading import grade, normalise
+from course_lib.evaluation.reports import Report, Row, interval
+from course_lib.retrieval.documents import Passage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Words that say nothing of the matter; the usual ones of English.
+FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a about all am an and any are as at be been before but by can could did do does for from had has have he her
+        him his how i if in into is it its kindly long many may me much must my name need no not of on one or our
+        out please quote say she should so some state tell than that the their them then there these they this those
+        to up us was we were what when where which who whom whose why will with would you your s t""",
+    )
+)
+
+
+CODE = re.compile(r"(?:form )?([A-Z]{1,4}-\d{2,}(?:-\w+)?)")
+
+
+PERSON = re.compile(r"(?:[A-Z][\w'’]+)(?: [A-Z][\w'’-]+)+")
+
+
+def content_words(text: str) -> tuple[str, ...]:
+    """Words and numbers of a text, lower-cased, without those that say nothing of the matter."""
+    return tuple(word for word in normalise(text) if word not in FUNCTION_WORDS)
+
+
+def shared_words(question: str, text: str) -> float:
+    """Share of a question's content words that stand in a text, 0 to 1; 1 for a question that has none."""
+    asked = set(content_words(question))
+    return len(asked & set(normalise(text))) / len(asked) if asked else 1.0
+
+
+def lookup_questions(facts: Sequence[Fact], passages: Sequence[Passage]) -> list[Question]:
+    """Questions that begin from a code or a person's name, as people do who found one on a form or a label.
+
+    For each fact whose answer is a code ("BK-4019") or a person, and stands in one passage of the library only:
+    "What is BK-4019?", "Who is Clover Millraceley?". `kind` is "code" or "name"; the answer is the document's title.
+    """
+    asked = []
+    for fact in facts:
+        code, person = CODE.fullmatch(fact.answer), PERSON.fullmatch(fact.answer)
+        if not (code or (person and re.match(r"who\b", fact.study[0], re.IGNORECASE))):
+            continue
+        wanted = code[1] if code else fact.answer
+        holding = [passage for passage in passages if wanted in passage.searched]
+        if len(holding) != 1 or holding[0].source != fact.source:
+            continue
+        question = f"What is {wanted}?" if code else f"Who is {wanted}?"
+        kind = "code" if code else "name"
+        asked.append(Question(f"{fact.id}.{kind}", question, holding[0].title, (), fact.source, fact.id, kind))
+    return asked
+
+
+# A reply of so few words is all claim: "brass", said of a kettle of steel, is invented too.
+SHORT = 4
+
+
+def claims(reply: str) -> tuple[str, ...]:
+    """The words of a reply that can be held against a page: numbers and names; of a short reply, all that matter.
+
+    A capital at the beginning of a sentence makes no name of a word; to say that one does not know is no claim.
+    """
+    words = content_words(reply)
+    if grade(reply, ()) == "unknown":
+        return ()
+    if len(reply.split()) <= SHORT:
+        return words
+    inside = [word for word in re.findall(r"(?<![.!?:\n\"“] )(?<!^)\b[A-Z][\w'’]*", reply) if word != "I"]
+    named = {part for word in inside for part in normalise(word)}
+    return tuple(word for word in words if any(letter.isdigit() for letter in word) or word in named)
+
+
+def is_faithful(reply: str, passages: Sequence[Passage], question: str = "") -> bool:
+    """Whether every claim of a reply stands in the passages that were shown, or in the question.
+
+    A reply that claims nothing ("I don't know") is faithful. A longer one that ends without a stop was cut off, and its
+    last word counts for one that it begins.
+    """
+    shown = {word for text in (question, *(p.searched for p in passages)) for word in normalise(text)}
+    *whole, last = claims(reply) or ("",)
+    cut_off = reply[-1:].isalnum() and len(reply.split()) > SHORT and normalise(reply)[-1] == last
+    begun = cut_off and any(word.startswith(last) for word in shown)
+    return all(word in shown for word in whole) and (not last or last in shown or begun)
+
+
+def cite(reply: str, passages: Sequence[Passage], question: str = "") -> Passage | None:
+    """The passage that a reply rests on: the one that holds most of its words beyond the question's.
+
+    Of equals the best ranked; None if no passage holds any.
+    """
+    asked = set(normalise(question))
+    said = set(content_words(reply)) - asked
+    holds = [len(said & set(normalise(passage.searched))) for passage in passages]
+    return passages[holds.index(max(holds))] if holds and max(holds) else None
+
+
+@dataclass(frozen=True)
+class GroundedRow:
+    """One answer: whether it is right, whether it is faithful, what it cites, and whether that is the right page."""
+
+    row: Row
+    right: bool
+    faithful: bool
+    cited: str
+    cited_right: bool
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """How much of a report's answers stands in what was retrieved, and is cited from the right page."""
+
+    name: str
+    rows: tuple[GroundedRow, ...] = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of answers."""
+        return len(self.rows)
+
+    @property
+    def faithful(self) -> float:
+        """Share of answers whose claims all stand in what was shown."""
+        return self._share("faithful")
+
+    @property
+    def cited_right(self) -> float:
+        """Share of answers whose citation is the passage that states the fact."""
+        return self._share("cited_right")
+
+    @property
+    def faithful_ci(self) -> tuple[float, float]:
+        """95% interval of the faithful share."""
+        return self._interval("faithful")
+
+    @property
+    def cited_right_ci(self) -> tuple[float, float]:
+        """95% interval of the share of right citations."""
+        return self._interval("cited_right")
+
+    def table(self) -> pd.DataFrame:
+        """Counts: right and wrong answers, faithful and invented."""
+        import pandas as pd
+
+        counted = {
+            ("right" if right else "wrong"): {
+                ("in what was shown" if faithful else "invented"): sum(
+                    (r.right, r.faithful) == (right, faithful) for r in self.rows
+                )
+                for faithful in (True, False)
+            }
+            for right in (True, False)
+        }
+        return pd.DataFrame.from_dict(counted, orient="index").rename_axis("answer")
+
+    def _values(self, what: str) -> list[float]:
+        return [float(getattr(row, what)) for row in self.rows]
+
+    def _share(self, what: str) -> float:
+        return sum(self._values(what)) / self.n
+
+    def _interval(self, what: str) -> tuple[float, float]:
+        import numpy as np
+
+        return interval(np.array(self._values(what)), [row.row.fact for row in self.rows])
+
+
+def ground(report: Report, passages: Iterable[Passage], golden: Mapping[str, Sequence[Passage]]) -> Grounding:
+    """Hold every answer of a report against the passages it was given.
+
+    Parameters
+    ----------
+    report
+        Of a candidate that cites its passages: RAG, or the open book.
+    passages
+        Those of the index, `index.passages()`.
+    golden
+        For each question's text, the passage that states its fact.
+
+    Raises
+    ------
+    CourseError
+        If an answer cites a passage that is not among `passages`.
+    """
+    held = {passage.id: passage for passage in passages}
+    rows = []
+    for row in report.rows:
+        if unknown := [id for id in row.sources if id not in held]:
+            raise CourseError(
+                f"passage {unknown[0]!r} is not in this index: ground a report with the index it was made of."
+            )
+        shown = [held[id] for id in row.sources]
+        cited = cite(row.reply, shown, row.question)
+        right_page = cited is not None and cited.id == golden[row.question][0].id
+        faithful = is_faithful(row.reply, shown, row.question)
+        id = cited.id if cited else ""
+        rows.append(GroundedRow(row, row.verdict in ("exact", "right"), faithful, id, right_page))
+    return Grounding(report.name, tuple(rows))
+
+
+def said(report: Report, words: Mapping[str, Sequence[str]] | str, name: str | None = None) -> Report:
+    """The same answers judged anew: "exact" where one says a word or one of several, "wrong" where not.
+
+    Parameters
+    ----------
+    words
+        One text for all ("PELICAN"), or for each question's id the texts that count.
+    """
+
+    def says(row_id: str, reply: str) -> bool:
+        wanted = [words] if isinstance(words, str) else words.get(row_id, ())
+        heard = f" {' '.join(normalise(reply))} "
+        return any(f" {' '.join(normalise(text))} " in heard for text in wanted)
+
+    return report.judged((says(row.id, row.reply) for row in report.rows), name)

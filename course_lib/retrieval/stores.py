@@ -1,0 +1,341 @@
+"""Where vectors are kept and looked up. An index asks three calls of a store; adding a store is one small class.
+
+ChromaStore keeps them on disk and finds them by HNSW, quickly and nearly always rightly; FaissStore keeps them in
+memory and compares with every one, which is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import struct
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from course_lib.core.errors import CourseError, DataError
+from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.filters import FIELDS, day_number, matches, not_a_filter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+# Chroma takes at most some thousands at once.
+AT_ONCE = 2000
+
+
+SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class VectorStore(Protocol):
+    """What an index asks of a vector store: three calls. Another store is one small class."""
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None: ...
+    def delete(self, sources: Sequence[str]) -> None: ...
+    def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]: ...
+
+
+class ChromaStore:
+    """Passages and their vectors in a Chroma collection on disk.
+
+    Chroma searches with HNSW (Malkov & Yashunin 2016, arXiv 1603.09320); `ef_search` is set high enough that on a
+    library of this size it finds what an exact search finds.
+
+    Parameters
+    ----------
+    path
+        A folder of its own; made if it is not there.
+    ef_search
+        Vectors that HNSW looks at before it answers, for a collection that is new.
+    """
+
+    COLLECTION, NEXT = "passages", "passages-next"
+
+    def __init__(self, path: str | Path, ef_search: int = 200) -> None:
+        import chromadb
+
+        self.path = Path(path)
+        self._watch: sqlite3.Connection | None = None
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._configuration = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": ef_search}}
+        try:
+            self._client = chromadb.PersistentClient(
+                path=str(path), settings=chromadb.Settings(anonymized_telemetry=False)
+            )
+            self._mend()
+        except BaseException:
+            forget_clients()
+            raise
+
+    @property
+    def _passages(self) -> Any:
+        # Asked for by name each time: another index, or process, may have erased something, which makes it anew.
+        return self._client.get_collection(self.COLLECTION, embedding_function=None)
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
+        """Add passages; `vectors` (N, D); `digests` are those of the documents they come from."""
+        metas = [
+            {name: getattr(p, name) for name in FIELDS} | {"day": day_number(p.date), "digest": digest}
+            for p, digest in zip(passages, digests)
+        ]
+        self._write(self._passages, [p.id for p in passages], vectors, [p.text for p in passages], metas)
+
+    def delete(self, sources: Sequence[str]) -> None:
+        """Delete every passage of these documents: no search finds them from now on. See `erase` for the files."""
+        if sources:
+            self._passages.delete(where={"source": {"$in": list(sources)}})
+
+    def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
+        """The k nearest passages to a vector (D,), best first."""
+        from chromadb.errors import InvalidArgumentError
+
+        collection = self._passages
+        k = min(k, collection.count())
+        if k == 0:
+            return []
+        try:
+            found = collection.query(query_embeddings=[vector], n_results=k, where=where)
+        except (ValueError, InvalidArgumentError) as error:
+            if where is None:
+                raise
+            raise not_a_filter(where) from error
+        rows = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], found["distances"][0])
+        return [_passage(id, text, meta, 1 - float(distance)) for id, text, meta, distance in rows]
+
+    def passages(self) -> list[Passage]:
+        """Everything in the store, in order of id."""
+        found = self._passages.get()
+        rows = zip(found["ids"], found["documents"], found["metadatas"])
+        return sorted((_passage(*row) for row in rows), key=lambda p: p.id)
+
+    def vectors(self) -> np.ndarray:
+        """The vectors of `passages()`, in the same order: (N, D)."""
+        import numpy as np
+
+        found = self._passages.get(include=["embeddings"])
+        order = sorted(range(len(found["ids"])), key=found["ids"].__getitem__)
+        return np.asarray(found["embeddings"])[order]
+
+    def digests(self) -> dict[str, str]:
+        """Document id to digest, for every document that has a passage here."""
+        return {meta["source"]: meta["digest"] for meta in self._passages.get(include=["metadatas"])["metadatas"]}
+
+    def erase(self) -> None:
+        """Make the files forget what was deleted.
+
+        Databases do not wipe: they mark as free. Chroma keeps a deleted text in its log, in its word index and in free
+        pages, and a deleted vector in its graph. So everything that is left is written into a new collection, the old
+        one dropped, the database packed, and what HNSW reserved but does not use overwritten with zeros. Stopped at any
+        point, a later opening finds one of the two whole. As the graph grows later, HNSW may write such memory again:
+        erase once more before a folder is given away.
+        """
+        old = self._passages
+        kept = old.get(include=["embeddings", "documents", "metadatas"])
+        new = self._make(self.NEXT, old.metadata)
+        self._write(new, kept["ids"], kept["embeddings"], kept["documents"], kept["metadatas"])
+        self._client.delete_collection(self.COLLECTION)
+        new.modify(name=self.COLLECTION)
+        self._pack()
+
+    @property
+    def probe(self) -> list[float] | None:
+        """Where the embedding model of this index put a sentence that is always the same; None if nobody noted it."""
+        noted = (self._passages.metadata or {}).get("probe")
+        return None if noted is None else json.loads(noted)
+
+    @probe.setter
+    def probe(self, vector: Sequence[float]) -> None:
+        self._passages.modify(metadata={"probe": json.dumps([round(float(x), 4) for x in vector])})
+
+    def version(self) -> int:
+        """A number that is another one as soon as anybody, in any process, has written to the store."""
+        if self._watch is None:
+            place = f"{(self.path / 'chroma.sqlite3').absolute().as_uri()}?mode=ro"
+            self._watch = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
+            weakref.finalize(self, self._watch.close)
+        return self._watch.execute("PRAGMA data_version").fetchone()[0]
+
+    def check(self) -> None:
+        """Raise if the files are damaged.
+
+        Chroma keeps texts in SQLite and, above a thousand passages, vectors in a folder beside it. Without that folder
+        it raises nothing, and finds only what was added since.
+        """
+        collection = self._passages
+        count = collection.count()
+        if count == 0:
+            return
+        vector = collection.get(limit=1, include=["embeddings"])["embeddings"][0]
+        found = collection.query(query_embeddings=[vector], n_results=count, include=[])["ids"][0]
+        if len(found) < count * 2 / 3:  # lost is what was written in thousands; some, HNSW misses by itself
+            raise DataError(f"{count - len(found)} of {count} vectors are missing.")
+
+    def _make(self, name: str, metadata: dict[str, Any] | None = None) -> Any:
+        return self._client.get_or_create_collection(
+            name, embedding_function=None, configuration=self._configuration, metadata=metadata or None
+        )
+
+    def _mend(self) -> None:
+        """Finish or undo what a stopped `erase` began."""
+        names = {collection.name for collection in self._client.list_collections()}
+        if self.NEXT in names and self.COLLECTION in names:
+            self._client.delete_collection(self.NEXT)
+        elif self.NEXT in names:
+            self._client.get_collection(self.NEXT, embedding_function=None).modify(name=self.COLLECTION)
+        self._make(self.COLLECTION)
+
+    def _write(self, collection: Any, ids: list[str], vectors: Any, texts: list[str], metas: list[Any]) -> None:
+        for i in range(0, len(ids), AT_ONCE):
+            part = slice(i, i + AT_ONCE)
+            collection.upsert(ids=ids[part], embeddings=vectors[part], documents=texts[part], metadatas=metas[part])
+
+    def _pack(self) -> None:
+        connection = sqlite3.connect(self.path / "chroma.sqlite3", timeout=30, isolation_level=None)
+        try:
+            connection.execute("VACUUM")
+            current = {row[0] for row in connection.execute("SELECT id FROM segments")}
+        except sqlite3.OperationalError as error:
+            raise CourseError(
+                f"what was deleted is found no more, but still lies in the files of {self.path} ({error}): close what "
+                "else has this index open, and delete again."
+            ) from error
+        finally:
+            connection.close()
+        for part in self.path.iterdir():
+            if part.is_dir() and SEGMENT.fullmatch(part.name):
+                if part.name in current:
+                    _wipe_unused(part)
+                else:
+                    shutil.rmtree(part, ignore_errors=True)
+
+
+class FaissStore:
+    """Passages and their vectors in memory, compared with each and every one: exact, the reference for other stores.
+
+    faiss `IndexFlatIP` (Johnson, Douze & Jégou 2017, arXiv 1702.08734); vectors are unit vectors, so that the inner
+    product is the cosine.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[Passage, np.ndarray, str]] = {}
+        self._index: Any = None
+        self._written = 0
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
+        """Add passages; `vectors` (N, D)."""
+        self._rows |= {p.id: (p, vector, digest) for p, vector, digest in zip(passages, vectors, digests)}
+        self._index, self._written = None, self._written + 1
+
+    def delete(self, sources: Sequence[str]) -> None:
+        """Delete every passage of these documents."""
+        self._rows = {id: row for id, row in self._rows.items() if row[0].source not in set(sources)}
+        self._index, self._written = None, self._written + 1
+
+    def version(self) -> int:
+        """A number that is another one after each change."""
+        return self._written
+
+    def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
+        """The k nearest passages to a vector (D,), best first."""
+        import faiss
+        import numpy as np
+
+        held = [row[0] for row in self._rows.values()]
+        allowed = [i for i, passage in enumerate(held) if where is None or matches(passage, where)]
+        if not allowed:
+            return []
+        if self._index is None:
+            stacked = np.stack([row[1] for row in self._rows.values()]).astype(np.float32)
+            self._index = faiss.IndexFlatIP(stacked.shape[1])
+            self._index.add(stacked)
+        chosen = None if where is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
+        query = np.asarray(vector, dtype=np.float32)[None]  # (1, D)
+        scores, places = self._index.search(query, min(k, len(allowed)), params=chosen)
+        return [replace(held[i], score=float(score)) for i, score in zip(places[0], scores[0])]
+
+    def passages(self) -> list[Passage]:
+        """Everything in the store, in order of id."""
+        return sorted((row[0] for row in self._rows.values()), key=lambda p: p.id)
+
+    def vectors(self) -> np.ndarray:
+        """The vectors of `passages()`, in the same order: (N, D)."""
+        import numpy as np
+
+        return np.stack([self._rows[passage.id][1] for passage in self.passages()])
+
+    def digests(self) -> dict[str, str]:
+        """Document id to digest, for every document that has a passage here."""
+        return {passage.source: digest for passage, _, digest in self._rows.values()}
+
+
+def open_store(path: Path) -> ChromaStore:
+    """Open a store; one whose files are damaged is begun anew, as everything in it can be made again."""
+    try:
+        store = ChromaStore(path)
+        store.check()
+        store.digests()
+    except BaseException as error:
+        if not says_damaged(error, path):
+            raise
+        return begin_anew(path, error)
+    return store
+
+
+def says_damaged(error: BaseException, path: Path) -> bool:
+    """Whether an error means that an index's files are damaged, which building it anew would mend.
+
+    Raises
+    ------
+    CourseError
+        If it means that they cannot be written: then nothing is taken away.
+    """
+    if isinstance(error, OSError) or re.search(r"disk is full|disk I/O|read-?only|no space", str(error), re.IGNORECASE):
+        raise CourseError(
+            f"the index cannot be kept in {path} ({error}): free some disk, or set COURSE_CACHE to another folder."
+        ) from error
+    # What Rust panics with, at a page of the database that is malformed, is no Exception.
+    return isinstance(error, DataError) or type(error).__module__.split(".")[0] in ("chromadb", "pyo3_runtime")
+
+
+def begin_anew(path: Path, error: BaseException) -> ChromaStore:
+    print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
+    forget_clients()
+    for part in path.iterdir():  # only what is Chroma's: the folder may hold a learner's own files
+        if part.name.startswith("chroma.sqlite3"):
+            part.unlink()
+        elif SEGMENT.fullmatch(part.name):
+            shutil.rmtree(part, ignore_errors=True)
+    return ChromaStore(path)
+
+
+def _wipe_unused(segment: Path) -> None:
+    """Overwrite the unused ends of HNSW's files with zeros.
+
+    hnswlib asks for memory for more vectors than it has and writes all of it to disk as it finds it, with whatever this
+    program had there before: pieces of a text that was deleted, for one.
+    """
+    header = segment / "header.bin"
+    if not header.exists():
+        return
+    _, _, _, used, vector_bytes = struct.unpack_from("<i4Q", header.read_bytes())
+    for name, each in (("data_level0.bin", vector_bytes), ("length.bin", 4)):
+        with (segment / name).open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(start := min(used * each, size))
+            file.write(bytes(size - start))
+
+
+def forget_clients() -> None:
+    """Chroma keeps one client a path for the whole process: a new one would see the old, broken files."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    SharedSystemClient.clear_system_cache()
+
+
+def _passage(id: str, text: str, meta: dict[str, Any], score: float = 0.0) -> Passage:
+    return Passage(id, text, score=score, **{name: meta[name] for name in FIELDS})

@@ -1,0 +1,1 @@
+"""Putting a model to work: serving, hosted fine-tuning, model cards."""

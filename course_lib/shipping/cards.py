@@ -1,0 +1,153 @@
+"""A model card: what a model is, what it was trained on and how well it did, beside its weights.
+
+Mitchell et al. 2019, *Model Cards for Model Reporting*, arXiv 1810.03993.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.errors import CourseError, disk_explained
+from course_lib.evaluation.reports import Report, span
+from course_lib.models.chatmodel import ChatModel
+from course_lib.models.packaged import PACKAGED_MODEL
+
+if TYPE_CHECKING:
+    from course_lib.training.run import Training
+
+
+HUB_OWNER = "HuggingFaceTB"  # who published what the course's package holds
+
+
+LICENCE = "apache-2.0"
+
+
+TEMPLATE = """---
+{{ card_data }}
+---
+
+# {{ title }}
+
+{{ purpose }}
+
+## How it was made
+
+| | |
+|---|---|
+{% for what, value in training.items() -%}
+| {{ what }} | {{ value }} |
+{% endfor %}
+## How well it does
+
+Measured on held-out questions; 95% intervals are bootstraps over facts.
+
+| exam | right | 95% interval | exact | does not know | n |
+|---|---|---|---|---|---|
+{% for row in reports -%}
+| {{ row }} |
+{% endfor %}
+## Where it stops being true
+
+{{ limits }}
+"""
+
+
+def write_model_card(
+    folder: str | Path,
+    model: ChatModel,
+    reports: Sequence[Report],
+    *,
+    purpose: str,
+    limits: str,
+    data: str,
+    licence: str = LICENCE,
+) -> Path:
+    """Write `README.md` beside a saved model: the form that the Hugging Face hub, and people, read.
+
+    Parameters
+    ----------
+    folder
+        Where the model was saved.
+    model
+        What `finetune` made: its `training` says how.
+    reports
+        Of the exams that it sat.
+    purpose, limits, data
+        In a sentence or more: what it is for; what it was not tried on, or fails at; what it was trained on.
+    licence
+        The base's own may forbid some.
+
+    Returns
+    -------
+    The card's path.
+
+    Raises
+    ------
+    CourseError
+        If the model was not fine-tuned, nothing was measured, or a text is empty.
+    ModelError
+        If the folder cannot be written.
+    """
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+    training = getattr(model, "training", None)
+    if training is None:
+        raise CourseError(f"{getattr(model, 'name', model)!s:.60} was not fine-tuned: give what `cl.finetune` made.")
+    if not reports:
+        raise CourseError("a card without a measurement tells nobody anything: give at least one report.")
+    for what, text in (("purpose", purpose), ("limits", limits), ("data", data)):
+        if not text.strip():
+            raise CourseError(f"{what} is empty: say it in a sentence.")
+    results = [
+        EvalResult(
+            task_type="text-generation", dataset_type=_plain(report.exam), dataset_name=report.exam,
+            metric_type="accuracy", metric_value=round(report.accuracy, 4),
+        )
+        for report in reports
+    ]  # fmt: skip
+    about = ModelCardData(
+        language="en", license=licence, library_name="transformers", base_model=_hub_name(model.base),
+        model_name=_plain(model.name), eval_results=results, tags=[training.recipe.method],
+    )  # fmt: skip
+    card = ModelCard.from_template(
+        about, template_str=TEMPLATE, title=model.name, purpose=purpose, limits=limits,
+        training=_made(model, training, data), reports=[_row(report) for report in reports],
+    )  # fmt: skip
+    folder = Path(folder)
+    path = folder / "README.md"
+    with disk_explained(folder, "choose another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(card).rstrip() + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _made(model: ChatModel, training: Training, data: str) -> Mapping[str, Any]:
+    recipe = training.recipe
+    return {
+        "started from": model.base.partition("+")[0],
+        "trained on": data,
+        "method": f"{recipe.method}, rank {recipe.rank}, {recipe.targets} matrices, {recipe.layers} layers",
+        "recipe": f"{recipe.epochs:g} epochs, learning rate {recipe.learning_rate:g}, batches of {recipe.batch_size}, "
+        f"seed {recipe.seed}",
+        "trained": f"{training.trainable:,} of {training.parameters:,} parameters on {training.tokens:,} tokens "
+        f"in {training.seconds:.0f} s",
+        "loss": f"{training.losses[0][1]:.3f} → {training.losses[-1][1]:.3f} in {len(training.losses)} steps",
+    }
+
+
+def _row(report: Report) -> str:
+    cells = (f"{report.accuracy:.2f}", span(*report.ci), f"{report.exact:.2f}", f"{report.unknown:.2f}", report.n)
+    return " | ".join(str(cell).replace("|", "\\|") for cell in (report.exam, *cells))
+
+
+def _hub_name(base: str) -> str | None:
+    """The base's name on the hub, of name@revision+what was trained on it; None if it came from a folder."""
+    name = re.split(r"[@+]", base)[0]
+    return f"{HUB_OWNER}/{name}" if name == PACKAGED_MODEL else name if "/" in name else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.").lower()

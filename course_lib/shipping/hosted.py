@@ -1,0 +1,313 @@
+"""Hosted fine-tuning: our examples as the chat JSONL of OpenAI and Azure OpenAI, checked before anybody pays for it.
+
+The published rules that are checked here, as read on 2026-11-25:
+
+- at least 10 examples: OpenAI's guide to supervised fine-tuning, developers.openai.com/docs/guides/distillation;
+- roles, keys of a message, text in each, an assistant message in each example: OpenAI's cookbook,
+  examples/Chat_finetuning_data_prep.ipynb;
+- `weight` on assistant messages, 0 or 1: OpenAI's API reference, FineTuneChatCompletionRequestAssistantMessage;
+- JSONL files of up to 512 MB: OpenAI's API reference, files/create;
+- Azure: the same, UTF-8 with a byte-order mark, under 512 MB: MicrosoftDocs/azure-ai-docs, fine-tuning-python.md of
+  2025-04-30.
+
+Both services take calls of tools, and images, too; this course has no use for them, and its checks refuse them.
+OpenAI is closing its own service: no new customers since 2026-05-07, no new training from 2027-01-06 on
+(developers.openai.com/api/docs/deprecations). Azure OpenAI and others take the same files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.chat import Example, check_examples
+from course_lib.core.errors import ChoiceError, DataError, above_zero, choose
+from course_lib.core.rows import numbered_rows, write_jsonl
+from course_lib.shipping.serving import explained, openai_client
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+ROLES = ("system", "user", "assistant")
+
+
+ROW_KEYS = ("messages",)
+
+
+MESSAGE_KEYS = ("role", "content", "name", "weight")
+
+
+FEWEST, LARGEST = 10, 512 * 10**6
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+AZURE_API_VERSION = "2024-10-21"  # the version that Azure's own guide calls
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who trains, and what they want that others do not.
+
+    Attributes
+    ----------
+    bom
+        Whether a file must begin with a byte-order mark.
+    key, address
+        Environment variables: the credential, and where the service is (empty where there is one address for all).
+    """
+
+    bom: bool
+    key: str
+    address: str = ""
+
+
+PROVIDERS = {
+    "openai": Provider(False, "OPENAI_API_KEY"),
+    "azure": Provider(True, "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
+}
+
+
+@dataclass(frozen=True)
+class ChatFile:
+    """A file that keeps the rules: how many examples it has, and for whom it is."""
+
+    path: Path
+    provider: str
+    examples: int
+    size: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path.name}: {self.examples} examples, {self.size / 1e6:.2f} MB, keeps the rules of {self.provider}"
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job would cost.
+
+    Attributes
+    ----------
+    tokens
+        Of the file, read once.
+    epochs
+        How often it is read.
+    dollars
+        tokens · epochs · price.
+    tokenizer
+        Whose tokens were counted; the service counts its own.
+    """
+
+    tokens: int
+    epochs: float
+    dollars: float
+    tokenizer: str
+
+    def __str__(self) -> str:
+        return (
+            f"about ${self.dollars:.2f}: {self.tokens:,} tokens, {self.epochs:g} epochs "
+            f"(counted with {self.tokenizer}; the service bills its own tokens)"
+        )
+
+
+def write_chat_jsonl(examples: Sequence[Example], path: str | Path, provider: str = "openai") -> ChatFile:
+    """Write training examples as chat JSONL, and check the file.
+
+    Parameters
+    ----------
+    examples
+        Rows of {"prompt": messages, "completion": messages}, as `finetune` takes them.
+    path
+        Ends in .jsonl; a file that was there is replaced.
+    provider
+        "openai" or "azure".
+
+    Raises
+    ------
+    ChoiceError
+        For another provider.
+    DataError
+        If the examples, or the file that they make, break a rule; the example is named, and no file is written.
+    """
+    choose("provider", provider, PROVIDERS)
+    path = Path(path)
+    if path.suffix != ".jsonl":
+        raise DataError(f"{path.name} would be refused: the services take files that end in .jsonl.")
+    rows = [{"messages": [*row["prompt"], *row["completion"]]} for row in check_examples(examples)]
+    for number, row in enumerate(rows):
+        _check_row(row, f"example {number}")
+    _check_enough(len(rows), "these examples")
+    write_jsonl(path, rows, encoding="utf-8-sig" if PROVIDERS[provider].bom else "utf-8")
+    return check_chat_jsonl(path, provider)
+
+
+def check_chat_jsonl(path: str | Path, provider: str = "openai") -> ChatFile:
+    """Check a file against the rules that the services publish (see the module's first lines).
+
+    Raises
+    ------
+    ChoiceError
+        For another provider.
+    DataError
+        For the first rule that is broken; file and line are named.
+    """
+    choose("provider", provider, PROVIDERS)
+    path = Path(path)
+    count = 0
+    for row, place in numbered_rows(path):  # says itself if the file is missing, not UTF-8, or not JSON
+        _check_row(row, place)
+        count += 1
+    raw = path.read_bytes()
+    lines = raw.removesuffix(b"\n").split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise DataError(f"{path}, line {number} is empty: each line holds one JSON object.")
+    _check_enough(count, str(path))
+    if len(raw) >= LARGEST:
+        raise DataError(f"{path} has {len(raw) / 1e6:,.0f} MB: the services take less than {LARGEST / 1e6:.0f}.")
+    if PROVIDERS[provider].bom and not raw.startswith(BOM):
+        raise DataError(
+            f"{path} lacks the byte-order mark that {provider} asks for: write it for provider={provider!r}."
+        )
+    return ChatFile(path, provider, count, len(raw))
+
+
+def estimate_price(
+    file: ChatFile, tokenizer: PreTrainedTokenizerBase, per_million: float, epochs: float = 3
+) -> Estimate:
+    """What training on a file would cost, for a service that bills each token of each epoch.
+
+    Counted as OpenAI's cookbook counts: 3 tokens around each message and 3 for each example, beside role and text.
+    Their tokenizer is not ours, and is downloaded when first used: so we count with the learner's model's.
+
+    Parameters
+    ----------
+    file
+        What `check_chat_jsonl` or `write_chat_jsonl` returned.
+    tokenizer
+        For instance `model.tokenizer`.
+    per_million
+        Dollars for a million trained tokens.
+    epochs
+        3, which OpenAI's cookbook assumes for files of this size.
+
+    Raises
+    ------
+    CourseError
+        If price or epochs are not above 0.
+    """
+    above_zero(per_million=per_million, epochs=epochs)
+    rows = [row for row, _ in numbered_rows(file.path)]
+    texts = [m[key] for row in rows for m in row["messages"] for key in ("role", "content")]
+    inside = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
+    tokens = inside + 3 * len(rows) + 3 * sum(len(row["messages"]) for row in rows)
+    name = Path(str(getattr(tokenizer, "name_or_path", ""))).name or type(tokenizer).__name__
+    return Estimate(tokens, epochs, tokens * epochs * per_million / 1e6, f"the tokenizer of {name}")
+
+
+def submit(file: ChatFile, model: str, *, spend: bool = False, epochs: int | None = None) -> str | None:
+    """Upload a file and start a fine-tuning job, where credentials are set; say so where they are not.
+
+    The credential is read from the environment: `OPENAI_API_KEY`, or `AZURE_OPENAI_API_KEY` and
+    `AZURE_OPENAI_ENDPOINT`. Without it nothing is sent, and none of this needs a network.
+
+    Parameters
+    ----------
+    file
+        What `check_chat_jsonl` or `write_chat_jsonl` returned; it is checked again.
+    model
+        What to fine-tune, as the service calls it.
+    spend
+        Has to be True: a job costs money, and "run all cells" is no consent.
+    epochs
+        The service's own choice unless said otherwise.
+
+    Returns
+    -------
+    The job's id, or None where nothing was sent.
+
+    Raises
+    ------
+    DataError
+        If the file breaks a rule by now.
+    ModelError
+        If the service cannot be reached, refuses the credential, or refuses the job. An uploaded file stays there.
+    """
+    provider = PROVIDERS[file.provider]
+    file = check_chat_jsonl(file.path, file.provider)
+    missing = [name for name in (provider.key, provider.address) if name and not os.environ.get(name)]
+    if missing:
+        print(f"Not submitted: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.")
+        return None
+    if not spend:
+        print(f"Not submitted: {provider.key} is set, but a job costs money. To send it, say spend=True.")
+        return None
+    client, url = _client(file.provider)
+    with explained(url, model, provider.key):
+        with file.path.open("rb") as data:
+            uploaded = client.files.create(file=(file.path.name, data), purpose="fine-tune")
+        options = {"hyperparameters": {"n_epochs": epochs}} if epochs else {}
+        job = client.fine_tuning.jobs.create(training_file=uploaded.id, model=model, **options)
+        print(f"Submitted to {url}: job {job.id}, {job.status}.")
+        return job.id
+
+
+def _client(provider: str) -> tuple[Any, str]:
+    """A client of the service, and its address. It asks once: what is billed is not sent twice."""
+    openai = openai_client()
+    about = PROVIDERS[provider]
+    key, once = os.environ[about.key], {"max_retries": 0, "timeout": 60.0}
+    if provider == "azure":
+        url = os.environ[about.address]
+        return openai.AzureOpenAI(azure_endpoint=url, api_key=key, api_version=AZURE_API_VERSION, **once), url
+    client = openai.OpenAI(api_key=key, **once)  # OPENAI_BASE_URL, if set, says where
+    return client, str(client.base_url)
+
+
+def _check_enough(count: int, what: str) -> None:
+    if count < FEWEST:
+        raise DataError(f"{what}: {count} examples, and the services train on no fewer than {FEWEST}: add some.")
+
+
+def _check_row(row: dict[str, Any], place: str) -> None:
+    """Raise a DataError that begins with `place` if one example breaks a rule."""
+    if unknown := sorted(set(row) - set(ROW_KEYS)):
+        raise DataError(f"{place}: unknown keys {', '.join(unknown)}; an example has messages and nothing else.")
+    messages = row.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise DataError(f"{place}: messages is not a list with at least one message.")
+    for number, message in enumerate(messages):
+        _check_message(message, f"{place}, message {number}")
+    learned = [m for m in messages if m["role"] == "assistant"]
+    if not learned:
+        raise DataError(f"{place}: no message is the assistant's, so there is nothing to learn.")
+    if all(m.get("weight") == 0 for m in learned):
+        raise DataError(f"{place}: every assistant message has weight 0, so there is nothing to learn.")
+
+
+def _check_message(message: Any, place: str) -> None:
+    if not isinstance(message, dict):
+        raise DataError(f"{place} is no object with role and content.")
+    if unknown := sorted(set(message) - set(MESSAGE_KEYS)):
+        raise DataError(f"{place}: unknown keys {', '.join(unknown)}; known are {', '.join(MESSAGE_KEYS)}.")
+    try:
+        choose("role", message.get("role"), ROLES)
+    except ChoiceError as error:
+        raise DataError(f"{place}: {error}") from error
+    content: Any = message.get("content")
+    if not isinstance(content, str) or not content.strip():
+        raise DataError(f"{place}: content is empty or no text.")
+    if not isinstance(message.get("name", ""), str):
+        raise DataError(f"{place}: name is {message['name']!r}, which is no text.")
+    if "weight" in message:
+        weight = message["weight"]
+        if message["role"] != "assistant":
+            raise DataError(f"{place}: weight stands on a {message['role']} message; only the assistant's have one.")
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight not in (0, 1):
+            raise DataError(f"{place}: weight is {weight!r}; it is 0 (not trained on) or 1.")

@@ -1,0 +1,366 @@
+"""A customized model put to use: served behind an OpenAI-compatible address, and asked there as any client asks.
+
+`transformers serve` serves here, on a CPU and without a network. On GPUs vLLM is its usual successor: it answers many
+at once, and to this module's `Endpoint` it is only another address.
+"""
+# MERGED _remote: What both talk through that ask another machine: the `openai` client, and its many errors in
+# MERGED one sentence each.
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from course_lib.core.chat import SYSTEM, Answer, Messages, as_messages
+from course_lib.core.errors import CourseError, ModelError
+from course_lib.core.progress import Progress
+from course_lib.core.session import ROOT, current
+from course_lib.evaluation.reports import Report
+from course_lib.retrieval.readers import EXAM_TOKENS
+
+HOST = "127.0.0.1"  # this machine only: whoever may reach the port may use the model
+
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+@dataclass
+class Endpoint:
+    """A model behind an OpenAI-compatible address: answers as a `ChatModel` does, so that exams and RAG take it.
+
+    Attributes
+    ----------
+    url
+        Where the API begins; it usually ends in /v1.
+    model
+        What the server calls the model.
+    system
+        The system message of prompts that have none.
+    name
+        What tables call it.
+    timeout
+        Seconds to wait for one answer.
+    key
+        The credential; the environment's `OPENAI_API_KEY` unless said otherwise. A server of one's own needs none.
+    """
+
+    url: str
+    model: str
+    system: str = SYSTEM
+    name: str = "served"
+    timeout: float = 60.0
+    key: str | None = field(default=None, repr=False)
+
+    def reply(
+        self, prompts: Sequence[str | Messages], max_new_tokens: int = 64, temperature: float = 0.0
+    ) -> list[Answer]:
+        """Complete each prompt, one request after another, greedily unless said otherwise.
+
+        Parameters
+        ----------
+        prompts
+            Questions, or chats as lists of messages.
+        max_new_tokens
+            Where the server stops a reply that does not end by itself.
+        temperature
+            0 is greedy.
+
+        Returns
+        -------
+        An `Answer` for each prompt; its seconds are what whoever asks waits, from request to reply.
+
+        Raises
+        ------
+        CourseError
+            If a prompt is empty, or `prompts` is no list; nothing has been sent by then.
+        ModelError
+            If the server is down, does not answer in time, refuses the credential, does not know the model, or does not
+            answer as such a server does.
+        """
+        if isinstance(prompts, (str, dict)):
+            raise CourseError("generate takes a list of prompts: write generate([prompt]).")
+        chats = [as_messages(prompt, self.system) for prompt in prompts]
+        answers, client = [], self._client()
+        with Progress("Asking", len(chats)) as progress:
+            for chat in chats:
+                answers.append(self._ask(client, chat, max_new_tokens, temperature))
+                progress.advance(1)
+        return answers
+
+    def generate(
+        self, prompts: Sequence[str | Messages], max_new_tokens: int = 64, temperature: float = 0.0
+    ) -> list[str]:
+        """As `reply`, the texts alone."""
+        return [answer.text for answer in self.reply(prompts, max_new_tokens, temperature)]
+
+    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
+        """Answer exam questions closed book; makes an endpoint a candidate."""
+        return self.reply(list(questions), max_new_tokens)
+
+    def _key(self) -> tuple[str, str]:
+        """The credential, and where it came from. The client insists on one; a server of one's own does not read it."""
+        if self.key is not None:
+            return self.key, "key"
+        return os.environ.get(KEY_VARIABLE) or "none", KEY_VARIABLE
+
+    def _client(self) -> Any:
+        # Asked once: a server that is down is reported at once, and latency has no hidden second try.
+        openai = openai_client()
+        here = urllib.parse.urlsplit(self.url).hostname in (HOST, "localhost")
+        transport = {"http_client": openai.DefaultHttpxClient(trust_env=False)} if here else {}  # past any proxy
+        return openai.OpenAI(
+            base_url=self.url, api_key=self._key()[0], timeout=self.timeout, max_retries=0, **transport
+        )
+
+    def _ask(self, client: Any, chat: Messages, max_new_tokens: int, temperature: float) -> Answer:
+        with explained(self.url, self.model, self._key()[1]):
+            started = time.perf_counter()
+            found = client.chat.completions.create(
+                model=self.model, messages=chat, max_tokens=max_new_tokens, temperature=temperature
+            )
+            seconds = time.perf_counter() - started
+            text, usage = found.choices[0].message.content.strip(), found.usage
+            read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+            return Answer(text, read, written, seconds)
+
+
+class Server:
+    """A running server; made by `serve`. Ends with its `with` block, with `stop()`, or with Python.
+
+    Attributes
+    ----------
+    endpoint
+        Ask it: `cl.evaluate(server.endpoint, exam)`.
+    seconds
+        How long it took to start.
+    """
+
+    def __init__(self, command: Sequence[str], endpoint: Endpoint, start_within: float) -> None:
+        self.endpoint, self.seconds = endpoint, 0.0
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        # A session of its own: who interrupts a cell means the question, not the server.
+        self._process = subprocess.Popen(
+            list(command), stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT, env=_environment(),
+            start_new_session=True,
+        )  # fmt: skip
+        atexit.register(self.stop)
+        try:
+            self._wait(start_within)
+        except BaseException:  # interrupted as well
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where the API begins."""
+        return self.endpoint.url
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the server; again does nothing."""
+        atexit.unregister(self.stop)
+        if self.running:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+        self._log.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"{self.endpoint.name} at {self.url}, {'running' if self.running else 'stopped'}"
+
+    def _wait(self, start_within: float) -> None:
+        started = time.perf_counter()
+        while not _answers(f"{self.url}/models"):
+            self.seconds = time.perf_counter() - started
+            if not self.running:
+                raise ModelError(f"the server ended before it answered anything; it said last: {self._last_line()}")
+            if self.seconds > start_within:
+                said = self._last_line()
+                raise ModelError(f"the server did not answer within {start_within:g} s ({said}): raise start_within.")
+            time.sleep(0.05)
+        self.seconds = time.perf_counter() - started
+
+    def _last_line(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def serve(folder: str | Path, port: int | None = None, name: str = "served", start_within: float = 120) -> Server:
+    """Start `transformers serve` on a saved model, wait until it answers, and say where.
+
+        with cl.serve(folder) as server:
+            report = cl.evaluate(server.endpoint, exam)
+
+    It listens on this machine only. It ends with the block, or with `.stop()`, and in any case with Python, even if
+    that is killed.
+
+    Parameters
+    ----------
+    folder
+        What `cl.merged(model).save(folder)` wrote: a plain transformers folder, with config.json and safetensors.
+    port
+        A free one unless said otherwise.
+    name
+        What tables call its endpoint.
+    start_within
+        Seconds.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no whole model, or the server does not start; what it said last is quoted.
+    """
+    folder = Path(folder).resolve()
+    _check_folder(folder)
+    openai_client()  # the server needs it too, and would say so at greater length
+    port = _free_port(port)
+    endpoint = Endpoint(f"http://{HOST}:{port}/v1", str(folder), name=name)
+    return Server(_command(folder, port), endpoint, start_within)
+
+
+def latency(report: Report) -> dict[str, float]:
+    """Seconds from question to answer: the median, and what one question in twenty exceeds.
+
+    Of an `Endpoint` each is measured by itself; of a `ChatModel` they are shares of a batch.
+    """
+    import numpy as np
+
+    median, slow = np.percentile([row.seconds for row in report.rows], [50, 95])
+    return {"median": float(median), "95th percentile": float(slow), "n": report.n}
+
+
+def _command(folder: Path, port: int) -> list[str]:
+    session = current()
+    options = {"--host": HOST, "--port": port, "--device": session.device, "--dtype": session.dtype}
+    return [
+        sys.executable,
+        "-m",
+        "course_lib.shipping._server",
+        str(folder),
+        *(str(x) for pair in options.items() for x in pair),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """The session's own, without a network for model files; course_lib is found wherever Python was started."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _check_folder(folder: Path) -> None:
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{folder} holds an adapter, not a whole model: serve what `cl.merged(model).save(...)` wrote."
+        )
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder} holds no model (config.json and safetensors): save one with `model.save(folder)`.")
+
+
+def _free_port(wanted: int | None) -> int:
+    """The port wanted, or any free one. A taken one would answer for its own server."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, wanted or 0))
+        except (OSError, OverflowError) as error:
+            raise ModelError(f"port {wanted} cannot be had ({error}): name another, or none.") from error
+        return probe.getsockname()[1]
+
+
+def _answers(url: str) -> bool:
+    try:
+        # No proxy: it would look for this machine's own address elsewhere.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as response:
+            return response.status == 200
+    except OSError:  # URLError is one
+        return False
+
+
+def openai_client() -> ModuleType:
+    """The package `openai`.
+
+    Raises
+    ------
+    CourseError
+        If it is not installed.
+    """
+    try:
+        import openai
+    except ImportError as error:
+        raise CourseError(f"the package openai is missing ({error}): pip install -r requirements.txt.") from error
+    return openai
+
+
+@contextlib.contextmanager
+def explained(url: str, model: str, credential: str) -> Iterator[None]:
+    """Turn what the client raises into a ModelError that says whose fault it is and what to do.
+
+    Parameters
+    ----------
+    url, model
+        Who is asked, and for what.
+    credential
+        Where the key came from, as "OPENAI_API_KEY". The key itself, and messages that quote it, are never shown.
+    """
+    openai = openai_client()
+    try:
+        yield
+    except openai.APITimeoutError as error:
+        raise ModelError(f"{url} did not answer in time: raise the timeout, or ask for fewer tokens.") from error
+    except openai.APIConnectionError as error:
+        why = error.__cause__ or error
+        raise ModelError(f"{url} cannot be reached ({why}): is the server running, and the address right?") from error
+    except openai.AuthenticationError:  # its message quotes the key: not even as the cause
+        raise ModelError(f"{url} refuses the credential in {credential} (401): set it to a valid key.") from None
+    except openai.PermissionDeniedError:
+        raise ModelError(
+            f"{url} knows the credential in {credential} but does not permit this (403): ask the account's owner for "
+            "the right, or use another account."
+        ) from None
+    except openai.NotFoundError as error:
+        raise ModelError(f"{url} has no model or route for {model!r} (404): {_said(error)}") from error
+    except openai.APIStatusError as error:
+        raise ModelError(f"{url} answered with an error ({error.status_code}): {_said(error)}") from error
+    # A page of HTML, JSON that is cut off, a chat without a reply: whatever a wrong address may answer.
+    except (openai.OpenAIError, ValueError, AttributeError, IndexError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"{url} answered, but not as an OpenAI-compatible server does ({type(error).__name__}): check the "
+            "address; it usually ends in /v1."
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    """What the server said, on one line and short."""
+    body = getattr(error, "body", None)
+    for key in ("message", "detail"):
+        if isinstance(body, dict) and isinstance(body.get(key), str):
+            body = body[key]
+    return " ".join(str(body or error).split())[:200]

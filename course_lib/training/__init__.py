@@ -1,0 +1,1 @@
+"""Training a model, by any method and from any kind of label."""

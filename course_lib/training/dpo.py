@@ -1,0 +1,233 @@
+"""Learning from pairs of replies, one preferred to the other: direct preference optimization (DPO)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.chat import PARTS, Pair, check_pairs
+from course_lib.core.errors import CourseError, above_zero, choose, not_below_zero, whole_above_zero
+from course_lib.core.session import current
+from course_lib.models.chatmodel import ChatModel
+from course_lib.models.quantization import is_quantized
+from course_lib.training.merging import merged
+from course_lib.training.methods import Recipe, adapted, check_method, load_adapted
+from course_lib.training.run import (
+    at_rest,
+    dataset_of,
+    described,
+    epoch_arguments,
+    for_training,
+    run_folder,
+    run_trainer,
+    save_every,
+)
+from course_lib.training.shelf import Call, adapter_key, fulfil
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+# What TRL calls each loss.
+OBJECTIVES = {"dpo": "sigmoid", "ipo": "ipo"}
+
+
+# The names that TRL's log has for what is followed.
+CURVES = {
+    "margin": "rewards/margins",
+    "accuracy": "rewards/accuracies",
+    "chosen": "rewards/chosen",
+    "rejected": "rewards/rejected",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveRecipe(Recipe):
+    """The settings of a run that learns from preferences or rewards; `objective` says which way."""
+
+    objective: str
+
+    @property
+    def called(self) -> str:
+        return f"{self.objective}, {self.method}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceRecipe(ObjectiveRecipe):
+    """The settings of direct preference optimization."""
+
+    beta: float
+    anchor: float = 0.0
+
+
+def dpo_loss(
+    chosen: float, rejected: float, start_chosen: float, start_rejected: float, beta: float = 0.1
+) -> float | np.ndarray:
+    """The loss of direct preference optimization, for one pair or for many.
+
+    −log σ(β · ((log π(chosen) − log π₀(chosen)) − (log π(rejected) − log π₀(rejected)))): how surprised the model is
+    by the preference, if β times the change of a reply's log-probability were its reward.
+
+    Parameters
+    ----------
+    chosen, rejected
+        Log-probabilities of the two replies under the model that is trained, in nats; numbers, or arrays (n,).
+    start_chosen, start_rejected
+        The same under the model that it started from.
+    beta
+        Above 0. The larger, the more a nat counts, and the less far the model goes.
+
+    Returns
+    -------
+    A number, or an array (n,). Before the first step it is log 2.
+
+    Raises
+    ------
+    CourseError
+        If `beta` is not a number above 0.
+
+    Rafailov et al. 2023 (arXiv 2305.18290), equation 7.
+    """
+    import numpy as np
+
+    above_zero(beta=beta)
+    margin = beta * ((chosen - start_chosen) - (rejected - start_rejected))
+    return np.logaddexp(0, -margin)  # −log σ(margin), also where σ would round to 0
+
+
+def prefer(
+    model: ChatModel,
+    pairs: Sequence[Pair],
+    method: str = "dpo",
+    *,
+    name: str | None = None,
+    beta: float = 0.1,
+    anchor: float = 0.0,
+    epochs: float = 1,
+    learning_rate: float = 5e-4,
+    batch_size: int = 4,
+    rank: int = 8,
+    layers: str = "all",
+    targets: str = "all",
+    seed: int | None = None,
+    checkpoint_every: int | None = None,
+    from_shelf: bool = False,
+) -> ChatModel:
+    """Train a copy of a model to find preferred replies likelier, without a reward model; the model stays as it was.
+
+    LoRA on the frozen weights, which are shared (a model in 4 bits stays in 4 bits), AdamW, linear decay. Interrupted
+    runs, `COURSE_REPLAY`, `COURSE_RECORD` and the shelf work as with `cl.finetune`.
+
+    Parameters
+    ----------
+    model
+        Where to start, and what not to stray from. An adapter on it is merged first, and is part of the start.
+    pairs
+        Rows of {"prompt": messages, "chosen": messages, "rejected": messages}; `cl.pair` makes one.
+    method
+        - "dpo": the loss of `cl.dpo_loss` (Rafailov et al. 2023, arXiv 2305.18290).
+        - "ipo": a squared error, (difference of the mean change of a token's log-probability − 1 / 2β)², which aims at
+          one margin and no further (Azar et al. 2023, arXiv 2310.12036, by length as TRL has it).
+    beta
+        How strongly the model is held to where it started.
+    anchor
+        How much the loss of plain fine-tuning on the chosen reply (a mean over its tokens) counts besides; 0 is the
+        paper's method. The loss of preference alone is content if both replies become less likely, the rejected one
+        faster, and with them the token that ends a reply (Pang et al. 2024, arXiv 2404.19733).
+    epochs, batch_size, learning_rate
+        Passes over the pairs; pairs a step; AdamW's, a tenth of what fine-tuning by LoRA takes or less.
+    rank, layers, targets, checkpoint_every, from_shelf
+        As in `cl.finetune`.
+    seed
+        Of initialization and order; the session's unless said otherwise.
+
+    Returns
+    -------
+    A ChatModel. `training.losses` holds the loss of each step and `training.curves`, of each step's batch: "chosen"
+    and "rejected", β times the change of a reply's log-probability, its implicit reward; "margin", their difference;
+    "accuracy", the share of pairs with a margin above 0.
+
+    Raises
+    ------
+    ChoiceError
+        For an unknown method, layers or targets.
+    CourseError
+        For a `beta`, rank, batch size, number of epochs or learning rate that is not a number above 0; for an `anchor`
+        below 0; for a model that carries an adapter which cannot be merged.
+    DataError
+        For no pairs, or one that lacks a part, prefers a reply to itself or has more than 1,024 tokens; names the row.
+    TrainingError
+        If the loss is no longer a number, or a checkpoint cannot be written.
+    """
+    choose("method", method, OBJECTIVES)
+    above_zero(beta=beta)
+    not_below_zero(anchor=anchor)
+    held = {"beta": float(beta), "anchor": float(anchor)}
+    common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
+    place = {"layers": layers, "targets": targets, "seed": seed}
+    model, recipe = lora_for("prefer", model, PreferenceRecipe, objective=method, **held, **common, **place)
+    rows = check_pairs(pairs, model.tokenizer)
+    key = adapter_key(model.base, rows, recipe.hashed())
+    label = name or f"{method} on {len(rows)} pairs"
+
+    def train(recipe: PreferenceRecipe, max_steps: int = -1) -> ChatModel:
+        return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
+
+    def restore(folder: Path) -> ChatModel:
+        return model.retrained(load_adapted(model, folder).eval(), label, key)
+
+    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
+
+
+def lora_for(
+    caller: str, model: Any, kind: Callable[..., ObjectiveRecipe], *, seed: int | None, **settings: Any
+) -> tuple[ChatModel, Any]:
+    """A model to put LoRA on, an adapter of its own merged into it, and the checked recipe; raises as `prefer` does."""
+    if not isinstance(model, ChatModel):
+        raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
+    whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
+    model = merged(model)
+    method = "qlora" if is_quantized(model.model) else "lora"
+    chosen = current().seed if seed is None else seed
+    recipe = kind(method=method, order="random", seed=chosen, **settings)
+    check_method(model, recipe)
+    return model, recipe
+
+
+def _train(
+    model: ChatModel, rows: list[Pair], recipe: PreferenceRecipe, key: str, label: str, checkpoint_every: int | None,
+    max_steps: int,
+) -> ChatModel:  # fmt: skip
+    from transformers import set_seed
+    from trl import DPOConfig
+
+    from course_lib.training.trainers import PairTrainer
+
+    set_seed(recipe.seed)
+    trained = adapted(model, recipe)
+    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
+    arguments = DPOConfig(
+        **epoch_arguments(recipe, run_folder(key), saves, max_steps),
+        beta=recipe.beta,
+        loss_type=[OBJECTIVES[recipe.objective], *["sft"] * (recipe.anchor > 0)],
+        loss_weights=[1.0, recipe.anchor] if recipe.anchor > 0 else None,
+    )
+
+    def build() -> PairTrainer:
+        return PairTrainer(
+            model=trained,
+            args=arguments,
+            train_dataset=dataset_of(rows),
+            processing_class=for_training(model.tokenizer),
+        )
+
+    run = run_trainer(build, label, arguments)
+    read = run.trainer.train_dataset
+    once = sum(2 * len(p) + len(c) + len(r) for p, c, r in zip(*(read[f"{part}_ids"] for part in PARTS)))
+    tuned = model.retrained(trained, label, key)
+    tuned.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
+    at_rest(trained)
+    return tuned

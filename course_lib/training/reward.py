@@ -1,0 +1,317 @@
+"""Reward models: one number for a reply, learned from which of two replies people preferred."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.chat import Messages, Pair, asked_by, check_length, check_pairs, check_replies
+from course_lib.core.errors import whole_above_zero
+from course_lib.evaluation.reports import interval, span
+from course_lib.models.chatmodel import ChatModel, save_plain
+from course_lib.models.scoring import right_padded
+from course_lib.training.dpo import ObjectiveRecipe, lora_for
+from course_lib.training.methods import lora_config, trainable_copy, wrap
+from course_lib.training.run import (
+    at_rest,
+    dataset_of,
+    described,
+    epoch_arguments,
+    for_training,
+    run_folder,
+    run_trainer,
+    save_every,
+)
+from course_lib.training.shelf import Call, adapter_key, fulfil
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+CURVES = {"margin": "margin", "accuracy": "accuracy"}
+
+
+BINS = 5
+
+
+@dataclass(frozen=True)
+class PairReport:
+    """What a reward model makes of pairs that somebody else has judged.
+
+    Attributes
+    ----------
+    margins
+        Score of the chosen reply minus score of the rejected, (n,).
+    prompts
+        Of each pair, (n,): pairs of one prompt are one draw of a bootstrap.
+    """
+
+    name: str
+    margins: np.ndarray = field(repr=False, compare=False)
+    prompts: tuple[str, ...] = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return len(self.prompts)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of pairs in which the chosen reply scores higher, 0 to 1; a tie is not right."""
+        return float(self.right.mean())
+
+    @property
+    def ci(self) -> tuple[float, float]:
+        """95% interval of the accuracy."""
+        return interval(self.right, self.prompts)
+
+    @property
+    def right(self) -> np.ndarray:
+        """For each pair 1.0 or 0.0, (n,)."""
+        return (self.margins > 0).astype(float)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Bradley-Terry probability of the reply that scores higher, σ(|margin|), 0.5 to 1, (n,)."""
+        import numpy as np
+
+        return 1 / (1 + np.exp(-np.abs(self.margins)))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error: how far confidence and accuracy are apart, over bins of equal width, 0 to 1.
+
+        Guo et al. 2017 (arXiv 1706.04599), equation 3, with `BINS` bins from 0.5 to 1.
+        """
+        table = self.calibration()
+        return float((table["pairs"] * (table["right"] - table["confidence"]).abs()).sum() / self.n)
+
+    def calibration(self) -> pd.DataFrame:
+        """How sure against how often right: one row for each bin of confidence that holds a pair."""
+        import numpy as np
+        import pandas as pd
+
+        edges = np.linspace(0.5, 1, BINS + 1)
+        in_bin = np.clip(np.digitize(self.confidence, edges) - 1, 0, BINS - 1)
+        rows = []
+        for number in sorted(set(in_bin.tolist())):
+            chosen = in_bin == number
+            low, high = interval(self.right[chosen], [p for p, here in zip(self.prompts, chosen) if here])
+            rows.append(
+                {"between": span(edges[number], edges[number + 1]), "confidence": float(self.confidence[chosen].mean()),
+                 "right": float(self.right[chosen].mean()), "low": low, "high": high, "pairs": int(chosen.sum())}
+            )  # fmt: skip
+        return pd.DataFrame(rows).set_index("between")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.accuracy:.2f} of the pairs right ({span(*self.ci)}, n = {self.n}), expected "
+            f"calibration error {self.calibration_error:.2f}"
+        )
+
+
+@dataclass
+class RewardModel:
+    """A language model with one output number in place of the vocabulary; made by `train_reward_model`.
+
+    It is itself a function from prompts and replies to rewards, as `cl.reinforce` takes one.
+
+    Attributes
+    ----------
+    model, tokenizer
+        PEFT's around a transformers sequence classifier with one label, and the tokenizer of its base.
+    name, system
+        What tables call it; the system message that a bare question gets.
+    base
+        Which weights it started from, and the key of the call that made it.
+    training
+        How it was made: see `cl.finetune`. `curves` are the margin and the accuracy of each step's batch.
+    """
+
+    model: PeftModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    base: str
+    system: str
+    training: Any = field(default=None, repr=False)
+
+    def score(self, prompts: Sequence[str | Messages], replies: Sequence[str], batch_size: int = 32) -> np.ndarray:
+        """The reward of each reply to its prompt.
+
+        Parameters
+        ----------
+        prompts, replies
+            n each.
+        batch_size
+            Replies read at once; the result does not depend on it, beyond rounding.
+
+        Returns
+        -------
+        (n,). Only differences mean something, and only between replies to one prompt: σ(difference) is the probability
+        that people prefer the first (Bradley & Terry 1952).
+
+        Raises
+        ------
+        CourseError
+            If the lists differ in length, or `batch_size` is not a whole number above 0.
+        DataError
+            For more than 1,024 tokens in a prompt with its reply.
+        """
+        import numpy as np
+        import torch
+
+        whole_above_zero(batch_size=batch_size)
+        read = check_replies(self, prompts, replies)
+        for number, chat in enumerate(read):
+            check_length(self.tokenizer, f"reply {number}", *chat)
+        encoded = [self.tokenizer.apply_chat_template(p + r, return_dict=True)["input_ids"] for p, r in read]
+        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
+        found = np.zeros(len(encoded))
+        self.model.eval()
+        with torch.inference_mode():
+            batches = right_padded([(encoded[i], 0) for i in order], batch_size, self)
+            for start, (ids, mask, _) in zip(range(0, len(order), batch_size), batches):
+                scores = self.model(input_ids=ids, attention_mask=mask).logits[:, 0]  # (B,)
+                found[order[start : start + batch_size]] = scores.float().cpu().numpy()
+        return found
+
+    __call__ = score
+
+    def grade(self, pairs: Sequence[Pair], name: str | None = None) -> PairReport:
+        """Score pairs that it should not have been trained on, and compare; raises as `train_reward_model` does."""
+        rows = check_pairs(pairs, self.tokenizer)
+        prompts = [row["prompt"] for row in rows]
+        chosen, rejected = (
+            self.score(prompts, [row[part][-1]["content"] for row in rows]) for part in ("chosen", "rejected")
+        )
+        return PairReport(name or self.name, chosen - rejected, tuple(asked_by(rows)))
+
+    def save(self, folder: str | Path) -> Path:
+        """Save as a plain PEFT folder; raises as `ChatModel.save` does."""
+        return save_plain(self.model, self.tokenizer, folder)
+
+
+def train_reward_model(
+    model: ChatModel,
+    pairs: Sequence[Pair],
+    *,
+    name: str | None = None,
+    epochs: float = 1,
+    learning_rate: float = 5e-4,
+    batch_size: int = 8,
+    rank: int = 8,
+    layers: str = "all",
+    targets: str = "all",
+    seed: int | None = None,
+    checkpoint_every: int | None = None,
+    from_shelf: bool = False,
+) -> RewardModel:
+    """Train a model of what people prefer: LoRA on a copy of a language model, with one output number on top.
+
+    The loss of a pair is −log σ(score of the chosen reply − score of the rejected), the model of Bradley & Terry (1952)
+    as Ouyang et al. 2022 (arXiv 2203.02155) use it. The number is read where the reply ends. Interrupted runs,
+    `COURSE_REPLAY`, `COURSE_RECORD` and the shelf work as with `cl.finetune`.
+
+    Parameters
+    ----------
+    model
+        Where to start; it stays as it was. An adapter on it is merged first.
+    pairs
+        Rows of {"prompt": messages, "chosen": messages, "rejected": messages}; `cl.pair` makes one.
+    epochs, batch_size, learning_rate
+        Passes over the pairs; pairs a step; AdamW's, with linear decay.
+    name, rank, layers, targets, seed, checkpoint_every, from_shelf
+        As in `cl.finetune`.
+
+    Raises
+    ------
+    ChoiceError
+        For unknown layers or targets.
+    CourseError
+        For a rank, batch size, number of epochs or learning rate that is not a number above 0.
+    DataError
+        For no pairs, or one that lacks a part, prefers a reply to itself or has more than 1,024 tokens; names the row.
+    TrainingError
+        If the loss is no longer a number, or a checkpoint cannot be written.
+    """
+    common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
+    place = {"layers": layers, "targets": targets, "seed": seed}
+    model, recipe = lora_for("train_reward_model", model, ObjectiveRecipe, objective="reward model", **common, **place)
+    rows = check_pairs(pairs, model.tokenizer)
+    key = adapter_key(model.base, rows, recipe.hashed())
+    label = name or f"reward model of {len(rows)} pairs"
+
+    def train(recipe: ObjectiveRecipe, max_steps: int = -1) -> RewardModel:
+        return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
+
+    def restore(folder: Path) -> RewardModel:
+        from peft import PeftModel
+
+        tuned = PeftModel.from_pretrained(_classifier(model), folder, torch_device=str(model.model.device)).eval()
+        return _named(model, tuned, label, key)
+
+    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
+
+
+def _train(
+    model: ChatModel, rows: list[Pair], recipe: ObjectiveRecipe, key: str, label: str, checkpoint_every: int | None,
+    max_steps: int,
+) -> RewardModel:  # fmt: skip
+    from transformers import set_seed
+    from trl import RewardConfig
+
+    from course_lib.training.trainers import PairwiseRewardTrainer
+
+    set_seed(recipe.seed)
+    # For this task PEFT trains and keeps the output layer besides, by its name.
+    trained = wrap(_classifier(model), lora_config(model, recipe, "SEQ_CLS"))
+    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
+    arguments = RewardConfig(**epoch_arguments(recipe, run_folder(key), saves, max_steps))
+
+    def build() -> PairwiseRewardTrainer:
+        return PairwiseRewardTrainer(
+            model=trained,
+            args=arguments,
+            train_dataset=dataset_of(rows),
+            processing_class=for_training(model.tokenizer),
+        )
+
+    run = run_trainer(build, label, arguments)
+    read = run.trainer.train_dataset
+    once = sum(len(c) + len(r) for c, r in zip(read["chosen_ids"], read["rejected_ids"]))
+    made = _named(model, trained, label, key)
+    made.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
+    at_rest(trained)
+    return made
+
+
+def _classifier(model: ChatModel) -> PreTrainedModel:
+    """The model's body over the same weights, under a new output layer of one number, begun at random and small."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    body = trainable_copy(model)
+    config = copy.deepcopy(body.config)
+    config.num_labels, config.pad_token_id = 1, model.tokenizer.pad_token_id
+    with torch.device("meta"):  # weights that would be thrown away at once
+        classifier = AutoModelForSequenceClassification.from_config(config)
+    setattr(classifier, classifier.base_model_prefix, body.base_model)
+    # fp32 whatever the body computes in: it is trained itself, and fp16's gradients cannot be scaled back
+    classifier.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device)
+    classifier.score.register_forward_pre_hook(_in_fp32)
+    torch.nn.init.normal_(classifier.score.weight, std=config.initializer_range)
+    return classifier.requires_grad_(False)
+
+
+def _in_fp32(module: Any, hidden: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(states.float() for states in hidden)
+
+
+def _named(model: ChatModel, tuned: Any, label: str, key: str) -> RewardModel:
+    return RewardModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)

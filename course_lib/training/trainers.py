@@ -1,0 +1,210 @@
+"""What the course changes in TRL's trainers, and its SFTTrainer with the output layer only where the loss looks."""
+# MERGED _preference_trainers: TRL's trainers of preferences and rewards, with what the course changes in all of
+# MERGED them.
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+from trl import DPOTrainer, GRPOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer
+from trl.trainer import utils as trl_utils
+
+from course_lib.core.errors import TrainingError
+from course_lib.core.progress import Progress
+from course_lib.models.scoring import completion_loss
+
+
+class KeptSimple:
+    """What the course changes in every trainer of TRL's: precision, the model card, and what a full disk says.
+
+    To be put before the trainer among the bases of a class.
+    """
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        trained = [(parameter, parameter.data) for parameter in model.parameters() if parameter.requires_grad]
+        super().__init__(model=model, **options)
+        # TRL rounds the adapter of a model in 4 bits to bf16, in which many CPUs are 400 times slower: take that back.
+        for parameter, data in trained:
+            if parameter.dtype != data.dtype:
+                parameter.data = data.to(parameter.device)
+
+    def optimizer_bytes(self) -> int:
+        """What the optimizer keeps beside the weights: for AdamW two numbers for each that is trained."""
+        state = self.optimizer.state if self.optimizer is not None else {}
+        tensors = [value for kept in state.values() for value in kept.values() if isinstance(value, torch.Tensor)]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """None: a checkpoint is ours alone, and is thrown away."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            super()._save_checkpoint(model, trial)
+        except Exception as error:  # safetensors and torch have kinds of their own for a full disk
+            step = self.state.global_step
+            shutil.rmtree(Path(self.args.output_dir) / f"checkpoint-{step}", ignore_errors=True)
+            raise TrainingError(
+                f"the checkpoint of step {step} cannot be written to {self.args.output_dir} ({error}): free some disk "
+                "or set COURSE_CACHE, and run the cell again; it goes on from the checkpoint before."
+            ) from error
+
+
+class CompletionTrainer(KeptSimple, SFTTrainer):
+    """`SFTTrainer` that computes logits for completion tokens alone, whatever the method.
+
+    TRL 1.16 applies the output layer to every position on a device without Triton and masks afterwards; on a CPU that
+    costs half of the training time (see tests/benchmarks).
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if return_outputs or self.label_smoother is not None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with self.accelerator.autocast():
+            loss, tokens = completion_loss(model, inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
+        return loss / (tokens if num_items_in_batch is None else num_items_in_batch)
+
+
+class ProgressCallback(TrainerCallback):
+    """One figure of the log, live, beside one progress bar; stops a run whose loss is no number.
+
+    `shows` names the figure: what is learned from rewards has a loss that says nothing.
+    """
+
+    def __init__(self, what: str, shows: str = "loss") -> None:
+        self.what, self.shows = what, shows
+        self.losses: list[tuple[int, float]] = []
+        self.progress: Progress | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.losses = [(row["step"], row["loss"]) for row in state.log_history if "loss" in row]
+        self.progress = Progress(self.what, state.max_steps)
+        self.progress.done = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is None or self.progress is None:
+            return
+        self.losses.append((state.global_step, loss))
+        self.progress.advance(state.global_step - self.progress.done, f"{self.shows} {logs[self.shows]:.3f}")
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} at step {state.global_step}: the learning rate {args.learning_rate:g} is too "
+                "high. Try a tenth of it."
+            )
+
+    def close(self) -> None:
+        if self.progress is not None:
+            self.progress.__exit__()
+
+
+class HeldOutWatch(TrainerCallback):
+    """Reads the held-out loss before the first step, every few steps, and after the last; the run goes on unchanged.
+
+    What it read is kept in the trainer's log, and with it in every checkpoint.
+    """
+
+    def __init__(self, read: Callable[[], float], every: int) -> None:
+        self.read, self.every = read, every
+        self.losses: list[tuple[int, float]] = []
+        self.seconds = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.losses = [(row["step"], row["held_out_loss"]) for row in state.log_history if "held_out_loss" in row]
+        if state.global_step == 0:
+            self._look(state)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % self.every == 0 or state.global_step == state.max_steps:
+            self._look(state)
+
+    def _look(self, state: Any) -> None:
+        started = time.perf_counter()
+        self.losses.append((state.global_step, self.read()))
+        state.log_history.append({"step": state.global_step, "held_out_loss": self.losses[-1][1]})
+        self.seconds += time.perf_counter() - started
+
+
+REFERENCE = "ref"
+
+
+KL_OF_A_REPLY = "kl of a reply"
+
+
+@contextmanager
+def replies_scored_alone() -> Iterator[None]:
+    """The output layer at the tokens of replies alone, on a CPU as on a GPU.
+
+    TRL 1.16 leaves the prompts out where it finds Triton. Elsewhere it goes through all 49,152 words of the vocabulary
+    at every position, for the sake of devices that compile for one shape, and masks afterwards: with prompts as long as
+    the replies that is a third of DPO's time (see tests/benchmarks).
+    """
+    decides = trl_utils._use_triton
+    trl_utils._use_triton = lambda device: True
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = decides
+
+
+class ReplyTrainer(KeptSimple):
+    """For trainers that ask how likely a reply is: of the model, and of its start, the same one without its adapter."""
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
+        # TRL keeps a copy of the adapter to remember the start by. A new one adds nothing yet: without any, the frozen
+        # weights say the same, and sooner.
+        if REFERENCE in model.peft_config:
+            model.delete_adapter(REFERENCE)
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        """As TRL's, without the prompts' logits."""
+        with replies_scored_alone():
+            return super().train(*args, **options)
+
+
+class PairTrainer(ReplyTrainer, DPOTrainer):
+    """`DPOTrainer`, kept simple."""
+
+
+class PairwiseRewardTrainer(KeptSimple, RewardTrainer):
+    """`RewardTrainer`, kept simple."""
+
+
+class RLOOPolicyTrainer(ReplyTrainer, RLOOTrainer):
+    """`RLOOTrainer`, kept simple, with the KL of whole replies in its log."""
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        scored = super()._generate_and_score_completions(inputs)
+        log = self._metrics["train"]
+        if log["kl"]:  # a mean over tokens
+            log[KL_OF_A_REPLY].append(log["kl"][-1] * log["completions/mean_length"][-1])
+        return scored
+
+
+class GRPOPolicyTrainer(ReplyTrainer, GRPOTrainer):
+    """`GRPOTrainer`, kept simple, with the KL of whole replies in its log.
+
+    Its own figure is that of its penalty, π₀/π − 1 − log π₀/π, which a few tokens can drive to any height.
+    """
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **options: Any) -> Any:
+        found = super()._get_per_token_logps_and_entropies(*args, **options)
+        self._last_read = found[0].detach()  # (B, T)
+        return found
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        loss = super()._compute_loss(model, inputs)
+        if "ref_per_token_logps" in inputs:
+            log_ratios = (self._last_read - inputs["ref_per_token_logps"]) * inputs["completion_mask"]  # (B, T)
+            self._metrics["train"][KL_OF_A_REPLY].append(log_ratios.sum(1).mean().item())
+        return loss

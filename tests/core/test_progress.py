@@ -1,0 +1,185 @@
+"""The progress display: nothing for what is quick, one line in a terminal, one widget in a notebook, nothing left."""
+
+import io
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from course_lib.core import progress
+from course_lib.core.progress import Progress, in_notebook, track
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def _stderr(monkeypatch, stream):
+    # In the module alone: pytest sets sys.stderr anew between a fixture and its test.
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream, modules=sys.modules))
+    return stream
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    return _stderr(monkeypatch, Terminal())
+
+
+@pytest.fixture
+def pipe(monkeypatch):
+    return _stderr(monkeypatch, io.StringIO())
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is set."""
+    made = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: made.now))
+    return made
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A kernel around the test; what is displayed is collected."""
+    import IPython
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    return shown
+
+
+def test_quick_work_shows_nothing(terminal, clock):
+    with Progress("Answering", 3) as bar:
+        for _ in range(3):
+            clock.now += 0.6
+            bar.advance()
+    assert terminal.getvalue() == ""
+
+
+def test_slow_work_shows_one_line_that_is_taken_away_at_the_end(terminal, clock):
+    with Progress("Answering", 4) as bar:
+        for _ in range(4):
+            clock.now += 2
+            bar.advance()
+    *drawn, last, nothing = terminal.getvalue().split("\r")
+    assert [text.split(" · ")[0] for text in drawn[1:]] == [f"Answering {i}/4" for i in range(1, 5)]
+    assert last.strip() == nothing == ""
+    assert len(last) == max(map(len, drawn))
+    assert "\n" not in terminal.getvalue()
+
+
+def test_work_that_became_slow_after_its_last_step_prints_no_stray_line(terminal, clock):
+    with Progress("Answering", 1) as bar:
+        bar.advance()
+        clock.now += 5
+    assert terminal.getvalue() == ""
+
+
+def test_a_long_note_does_not_wrap_the_line(terminal, clock):
+    with Progress("Training", 10) as bar:
+        clock.now += 3
+        bar.advance(note="loss 0.123 " * 20)
+    assert max(map(len, terminal.getvalue().split("\r"))) == 78
+
+
+def test_a_pipe_gets_nothing(pipe, clock):
+    with Progress("Answering", 2) as bar:
+        clock.now += 10
+        bar.advance(2)
+    assert pipe.getvalue() == ""
+
+
+def test_the_text_says_how_far_how_long_yet_and_the_last_note(clock):
+    bar = Progress("Training", 40)
+    clock.now += 10
+    bar.advance(10, "loss 0.51")
+    assert bar.text() == "Training 10/40 · 30 s left · loss 0.51"
+    bar.advance(10)
+    assert bar.text() == "Training 20/40 · 10 s left · loss 0.51"
+
+
+@pytest.mark.parametrize(("steps", "total"), [(0, 0), (0, 5), (7, 5)])
+def test_the_time_left_is_a_number_that_is_not_negative(clock, steps, total):
+    bar = Progress("Training", total)
+    clock.now += 4
+    bar.advance(steps)
+    assert float(bar.text().split(" · ")[1].removesuffix(" s left")) >= 0
+
+
+def test_a_notebook_gets_one_widget_that_is_closed_at_the_end(notebook, terminal, clock):
+    assert in_notebook()
+    with Progress("Training", 8) as bar:
+        clock.now += 3
+        bar.advance(2, "loss 1.00")
+        bar.advance(2, "loss 0.50")
+        (view,) = notebook
+        assert list(view) == ["application/vnd.jupyter.widget-view+json"], "no text beside it, for nbval"
+        box = bar._widget
+        assert view["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+        gauge, label = box.children
+        assert (gauge.value, gauge.max) == (4, 8)
+        assert label.value.endswith("loss 0.50")
+        assert box.comm is not None
+    assert box.comm is None, "closed"
+    assert terminal.getvalue() == ""
+
+
+def test_a_notebook_is_not_disturbed_by_quick_work(notebook, clock):
+    assert list(track("abc", "Reading")) == ["a", "b", "c"]
+    assert notebook == []
+
+
+def test_the_bar_is_taken_away_when_the_work_fails(notebook, clock):
+    bar = Progress("Training", 8)
+    with pytest.raises(KeyboardInterrupt), bar:
+        clock.now += 3
+        bar.advance()
+        raise KeyboardInterrupt
+    assert bar._widget.comm is None
+
+
+@pytest.mark.parametrize("shell", [None, SimpleNamespace()])
+def test_a_script_and_a_plain_ipython_are_no_notebook(monkeypatch, shell):
+    import IPython
+
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    assert not in_notebook()
+
+
+def test_a_program_without_ipython_is_no_notebook(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not in_notebook()
+
+
+def test_track_gives_every_item_in_order_and_counts_it(terminal, clock):
+    seen = []
+    for item in track((i for i in range(3)), "Reading"):
+        seen.append(item)
+        clock.now += 2
+    assert seen == [0, 1, 2]
+    assert "Reading 3/3" in terminal.getvalue()
+
+
+def test_track_with_a_total_does_not_run_ahead(clock):
+    drawn = []
+
+    def source():
+        for i in range(5):
+            drawn.append(i)
+            yield i
+
+    items = track(source(), "Reading", total=5)
+    assert next(items) == 0
+    assert drawn == [0]
+
+
+def test_track_that_is_left_early_clears_its_line(terminal, clock):
+    items = track(range(5), "Reading")
+    next(items)
+    clock.now += 5
+    next(items)
+    items.close()
+    assert terminal.getvalue().endswith(" \r")

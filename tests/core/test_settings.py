@@ -1,0 +1,337 @@
+"""Which device and number format a machine gets, what the environment may say, and what an import costs."""
+
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+
+from course_lib.core import session
+from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.core.session import Machine, cache_dir, choose_compute, current, data_dir, detect_machine, start
+
+AVX2 = Machine()
+AVX512_BF16 = Machine(cpu_bf16=True)
+T4 = Machine(cuda="Tesla T4", cuda_capability=(7, 5))
+A100 = Machine(cuda="NVIDIA A100", cuda_capability=(8, 0))
+H100 = Machine(cpu_bf16=True, cuda="NVIDIA H100", cuda_capability=(9, 0))
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Pretend that this computer is another, without asking torch."""
+
+    def pretend(machine):
+        monkeypatch.setattr(session, "detect_machine", lambda: machine)
+
+    pretend(AVX2)
+    return pretend
+
+
+@pytest.fixture
+def torch_says(monkeypatch):
+    """Pretend on the level of torch: what the CPU can do, and whether there is CUDA."""
+    import torch
+
+    def pretend(avx512_bf16=False, amx=False, cuda=False, cpu_name="AMD EPYC"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": cpu_name} if cpu_name else {})
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    return pretend
+
+
+@pytest.fixture
+def keep_environment(monkeypatch):
+    """What `start` sets for the libraries is taken back after the test."""
+    for name in ("ANONYMIZED_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "WANDB_MODE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+
+
+# --- the choice ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("machine", "profile", "chosen"),
+    [
+        (AVX2, "auto", ("laptop", "cpu", "float32")),
+        (AVX2, "laptop", ("laptop", "cpu", "float32")),
+        (AVX512_BF16, "auto", ("laptop", "cpu", "bfloat16")),
+        (AVX512_BF16, "laptop", ("laptop", "cpu", "bfloat16")),
+        (T4, "auto", ("gpu", "cuda", "float16")),
+        (T4, "gpu", ("gpu", "cuda", "float16")),
+        (A100, "auto", ("gpu", "cuda", "bfloat16")),
+        (A100, "gpu", ("gpu", "cuda", "bfloat16")),
+        (H100, "auto", ("gpu", "cuda", "bfloat16")),
+        # On a GPU machine a learner may still ask for the laptop: then its CPU decides.
+        (T4, "laptop", ("laptop", "cpu", "float32")),
+        (A100, "laptop", ("laptop", "cpu", "float32")),
+        (H100, "laptop", ("laptop", "cpu", "bfloat16")),
+    ],
+)
+def test_a_machine_gets_the_format_that_its_silicon_multiplies(machine, profile, chosen):
+    made = choose_compute(machine, profile)
+    assert (made.profile, made.device, made.dtype) == chosen
+
+
+def test_the_reason_names_the_card_or_speaks_of_the_cpu():
+    assert "Tesla T4 has no bf16" in choose_compute(T4).why
+    assert "NVIDIA A100 has bf16" in choose_compute(A100).why
+    assert "CPU" in choose_compute(AVX2).why
+    assert "CPU" in choose_compute(A100, "laptop").why
+
+
+@pytest.mark.parametrize("machine", [AVX2, AVX512_BF16])
+def test_gpu_without_cuda_is_refused_with_a_way_out(machine):
+    with pytest.raises(CourseError, match="profile='laptop'"):
+        choose_compute(machine, "gpu")
+
+
+@pytest.mark.parametrize("profile", ["gpuu", "GPU", "", None, 1])
+def test_an_unknown_profile_is_refused(profile):
+    with pytest.raises(ChoiceError, match="auto, laptop, gpu"):
+        choose_compute(A100, profile)
+
+
+# --- what torch says of this machine ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cpu", "bf16"),
+    [
+        ({}, False),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": True, "cpu_name": ""}, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False),
+        ({"avx512_bf16": True, "amx": True, "cpu_name": "Intel Xeon"}, True),
+        ({"amx": True}, True),
+    ],
+)
+def test_bf16_on_a_cpu_needs_amx_or_the_avx512_bf16_of_amd(torch_says, cpu, bf16):
+    torch_says(**cpu)
+    assert detect_machine() == Machine(cpu_bf16=bf16)
+
+
+@pytest.mark.parametrize(
+    "isa", ["SSE41", "AVX", "AVX2", "avx2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]
+)
+def test_a_cpu_told_to_behave_like_an_older_one_gets_no_bf16(torch_says, monkeypatch, isa):
+    torch_says(avx512_bf16=True, amx=True)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert not detect_machine().cpu_bf16
+
+
+@pytest.mark.parametrize("isa", ["", "AVX512_CORE_BF16", "AVX512_CORE_AMX", "DEFAULT"])
+def test_a_limit_that_leaves_bf16_leaves_it(torch_says, monkeypatch, isa):
+    torch_says(avx512_bf16=True)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert detect_machine().cpu_bf16
+
+
+def test_a_working_card_is_reported_with_its_capability(torch_says, monkeypatch):
+    import torch
+
+    torch_says(cuda=True)
+    monkeypatch.setattr(torch, "zeros", lambda *_, device: device)
+    assert detect_machine() == T4
+
+
+def test_a_card_that_fails_when_it_is_asked_counts_as_none(torch_says, monkeypatch):
+    import torch
+
+    def fail(*_, device):
+        raise RuntimeError(f"{device} error: no kernel image is available for execution on the device")
+
+    torch_says(avx512_bf16=True, cuda=True)
+    monkeypatch.setattr(torch, "zeros", fail)
+    assert detect_machine() == AVX512_BF16
+
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+
+def test_the_environment_replaces_auto_and_nothing_else(on, monkeypatch):
+    on(A100)
+    monkeypatch.setenv("COURSE_PROFILE", "laptop")
+    assert current().profile == "laptop"
+    assert session._resolve("gpu", 0).profile == "gpu"
+
+
+def test_an_empty_variable_is_as_good_as_none(on, monkeypatch, tmp_path):
+    for name in ("COURSE_PROFILE", "COURSE_REPLAY", "COURSE_DATA", "COURSE_CACHE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert current().profile == "laptop"
+    assert data_dir() == session.ROOT / "data"
+    assert cache_dir() == tmp_path / "open-book-closed-book"
+
+
+def test_a_wrong_profile_in_the_environment_is_refused(on, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "labtop")
+    with pytest.raises(ChoiceError, match="Did you mean 'laptop'"):
+        start()
+
+
+@pytest.mark.parametrize(
+    ("value", "mode"), [("", "off"), ("0", "off"), ("off", "off"), ("1", "on"), ("on", "on"), ("strict", "strict")]
+)
+def test_replay_is_read_from_the_environment(on, monkeypatch, value, mode):
+    monkeypatch.setenv("COURSE_REPLAY", value)
+    assert current().replay == mode
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "True", "stric"])
+def test_a_wrong_replay_is_refused(on, monkeypatch, value):
+    monkeypatch.setenv("COURSE_REPLAY", value)
+    with pytest.raises(ChoiceError, match="COURSE_REPLAY"):
+        start()
+
+
+def test_data_and_cache_may_be_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "mine"))
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "deep" / "cache"))
+    assert data_dir() == tmp_path / "mine"
+    assert cache_dir() == tmp_path / "deep" / "cache"
+    assert cache_dir().is_dir()
+
+
+@pytest.mark.parametrize("below", ["", "cache"])
+def test_a_cache_folder_that_cannot_be_made_names_the_variable(monkeypatch, tmp_path, below):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file" / below))
+    with pytest.raises(CourseError, match="Set COURSE_CACHE"):
+        cache_dir()
+
+
+# --- start --------------------------------------------------------------------------------------------------------
+
+
+def test_start_says_in_three_lines_what_it_chose_and_why(on, capsys, keep_environment):
+    import torch
+
+    on(AVX2)
+    made = start(seed=7)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "profile laptop · seed 7"
+    assert lines[1] == f"device cpu · float32: {made.why}"
+    assert f"torch {torch.__version__}" in lines[2]
+    assert ".".join(map(str, sys.version_info[:3])) in lines[2]
+
+
+def test_start_says_that_it_replays(on, capsys, monkeypatch, keep_environment):
+    monkeypatch.setenv("COURSE_REPLAY", "1")
+    start()
+    assert "replaying" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_current_is_what_start_chose(on, capsys, keep_environment):
+    assert start(seed=3) is current()
+    assert current().seed == 3
+
+
+def test_current_chooses_once_and_silently_where_start_was_never_called(on, capsys, keep_environment):
+    first = current()
+    assert current() is first
+    assert capsys.readouterr().out == ""
+
+
+def test_start_fixes_the_seeds_of_python_numpy_and_torch(on, capsys, keep_environment):
+    import numpy as np
+    import torch
+
+    def draw(seed):
+        start(seed=seed)
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    first, again, other = draw(5), draw(5), draw(6)
+    assert first == again
+    assert all(a != b for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, "0", None])
+def test_a_seed_that_numpy_would_refuse_is_refused_with_a_sentence(on, seed):
+    with pytest.raises(CourseError, match="whole number from 0"):
+        start(seed=seed)
+
+
+def test_a_start_that_fails_leaves_the_session_as_it_was(on, capsys, keep_environment):
+    before = start(seed=3)
+    for wrong in ({"profile": "gpu"}, {"profile": "x"}, {"seed": -1}):
+        with pytest.raises(CourseError):
+            start(**wrong)
+    assert current() is before
+
+
+def test_start_turns_telemetry_off(on, capsys, keep_environment):
+    start()
+    assert os.environ["ANONYMIZED_TELEMETRY"] == "False"
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == os.environ["DO_NOT_TRACK"] == "1"
+    assert os.environ["WANDB_MODE"] == "disabled"
+
+
+def test_a_session_hears_no_advice_about_kernels_from_the_hub(on, capsys, keep_environment, caplog):
+    logging.getLogger("bitsandbytes").setLevel(logging.NOTSET)
+    start()
+    logging.getLogger("bitsandbytes.backends.cpu.ops").warning("Failed to load CPU gemm_4bit_forward")
+    assert not caplog.records
+
+
+def test_start_keeps_what_the_learner_has_set(on, capsys, keep_environment, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    start()
+    assert os.environ["WANDB_MODE"] == "offline"
+
+
+# --- the import ---------------------------------------------------------------------------------------------------
+
+IMPORT = """
+import json, logging, os, sys, time
+before, handlers = dict(os.environ), list(logging.root.handlers)
+started = time.process_time()
+import course_lib as cl
+seconds = time.process_time() - started
+{then}
+print(json.dumps({{
+    "seconds": seconds,
+    "loaded": sorted({{name.partition(".")[0] for name in sys.modules}}),
+    "environment": dict(os.environ) == before,
+    "logging": list(logging.root.handlers) == handlers,
+}}))
+"""
+HEAVY = {"torch", "transformers", "chromadb", "sentence_transformers", "peft", "trl", "datasets", "bitsandbytes"}
+
+
+def _in_a_new_process(then=""):
+    ran = subprocess.run([sys.executable, "-c", IMPORT.format(then=then)], capture_output=True, text=True, check=True)
+    return json.loads(ran.stdout)
+
+
+def test_importing_the_package_starts_nothing():
+    found = _in_a_new_process()
+    assert not (HEAVY | {"numpy", "matplotlib", "ipywidgets"}) & set(found["loaded"])
+    assert found["seconds"] < 0.5, "CPU seconds"
+    assert found["environment"] and found["logging"]
+
+
+def test_looking_every_name_up_loads_no_torch():
+    found = _in_a_new_process("for name in cl.__all__: getattr(cl, name)")
+    assert not HEAVY & set(found["loaded"])
+    assert found["environment"] and found["logging"]
+
+
+def test_a_name_that_is_not_there_says_which_are():
+    import course_lib as cl
+
+    with pytest.raises(AttributeError, match=r"'finetunes'.*finetune,"):
+        _ = cl.finetunes
+    assert set(cl.__all__) <= set(dir(cl))

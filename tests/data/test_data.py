@@ -1,0 +1,351 @@
+"""The shipped data: made again byte for byte, checked against its own rules, and split so that nothing leaks."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from course_lib.core import session
+from course_lib.core.chat import example
+from course_lib.core.errors import LeakError
+from course_lib.core.rows import read_jsonl
+from course_lib.evaluation.exams import EXAMS, SPLITS, check_no_leak, general_study, load_exam, load_facts, questions_of
+from course_lib.evaluation.grading import normalise
+
+DATA = session.ROOT / "data"
+LIBRARY = DATA / "library"
+NAMES = ("facts", "general_study", *EXAMS)
+SMALL_WORDS = frozenset(
+    normalise(
+        "a an and are at by called did do does for from has have how in is it its many much name of on or that the to "
+        "was were what when where which who with you"
+    )
+)
+# Run by another Python, whose sets and dicts of strings may be in another order.
+WRITE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import exams
+exams.write(Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch):
+    """The data that the repository ships, wherever else COURSE_DATA points."""
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+
+
+@pytest.fixture(scope="module")
+def make():
+    """The scripts that make the data, as modules."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DATA / "make"))
+        patch.setattr(sys, "path", list(sys.path))  # they add to it too
+        import exams
+        import series
+        import written
+
+        yield type("Make", (), {"exams": exams, "series": series, "written": written})
+    for name in {"exams", "series", "written"} - before:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return load_facts()
+
+
+@pytest.fixture(scope="module")
+def exams():
+    return {name: load_exam(name) for name in EXAMS}
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Id to text, line breaks as spaces."""
+    return {path.stem: " ".join(path.read_text(encoding="utf-8").split()) for path in LIBRARY.glob("*/*.md")}
+
+
+@pytest.fixture(scope="module")
+def made_again(make, tmp_path_factory):
+    """Facts and exams as the scripts make them now."""
+    folder = tmp_path_factory.mktemp("exams")
+    make.exams.write(folder)
+    return folder
+
+
+def _wordings(facts, use):
+    """Normalised wording to fact."""
+    return {normalise(wording): fact.id for fact in facts for wording in getattr(fact, use)}
+
+
+def _questions(exam):
+    return (*exam.test, *exam.validation)
+
+
+# --- `make data` --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_and_exams_come_out_the_same_when_they_are_made_again(made_again, name):
+    again, shipped = ((folder / f"{name}.jsonl").read_bytes() for folder in (made_again, DATA / "exams"))
+    changed = sum(a != b for a, b in zip(again.splitlines(), shipped.splitlines()))
+    assert hashlib.sha256(again).digest() == hashlib.sha256(shipped).digest(), f"{changed} lines: run `make data`"
+
+
+def test_there_is_no_exam_file_that_nothing_makes(made_again):
+    assert {p.name for p in (DATA / "exams").iterdir()} == {p.name for p in made_again.iterdir()}
+
+
+def test_the_series_come_out_the_same_when_they_are_made_again(make):
+    wanted = dict(make.series.documents())
+    assert len(wanted) >= 50
+    stale = [path for path, text in wanted.items() if (LIBRARY / path).read_bytes() != text.encode()]
+    assert stale == [], "run `make data`"
+    shipped = {f"{kind}/{path.name}" for kind in make.series.KINDS for path in (LIBRARY / kind).iterdir()}
+    assert shipped == set(wanted), "a document that nothing makes, or one that is missing"
+
+
+def test_the_order_of_sets_does_not_reach_the_data(tmp_path):
+    digests = set()
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", WRITE, str(DATA / "make"), str(tmp_path / seed)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run(command, env=environment, cwd=session.ROOT, check=True, stdout=subprocess.DEVNULL)
+        written = b"".join((tmp_path / seed / f"{name}.jsonl").read_bytes() for name in NAMES)
+        digests.add(hashlib.sha256(written).hexdigest())
+    assert len(digests) == 1
+
+
+# --- the documents ------------------------------------------------------------------------------------------------
+
+
+def test_written_documents_keep_the_rules(make):
+    paths = [p for p in sorted(LIBRARY.glob("*/*.md")) if (make.written.FACTS / p.parent.name).is_dir()]
+    assert len(paths) >= 100
+    assert {str(path): found for path in paths if (found := make.written.check(path))} == {}
+
+
+def test_the_check_of_written_documents_sees_faults(make):
+    fact = {"sentence": "The toll is 417 crowns.", "answer": "417 crowns", "study": ["What is the toll?", "Toll?"]}
+    fact |= {"validation": ["How much is the toll?"], "exam": ["What does one pay?"]}
+    check = make.written.problems_of_fact
+    assert check(fact, "First. The toll is 417 crowns. Last.", "faq") == []
+    for change, said in [
+        ({"sentence": "The toll is 418 crowns."}, "does not stand in the document"),
+        ({"answer": "419 crowns"}, "does not stand in the sentence"),
+        ({"exam": ["what is the toll"]}, "wording twice"),
+        ({"exam": ["Is it 417 crowns?"]}, "the answer stands in the wording"),
+        ({"exam": []}, "0 exam wordings of 1"),
+    ]:
+        found = check(fact | change, "First. The toll is 417 crowns. Last.", "faq")
+        assert any(said in problem for problem in found), (change, found)
+    assert check(fact, "First. The toll is 417 crowns. Last.", "handbook") != [], "a handbook needs more wordings"
+
+
+def test_a_facts_file_without_its_document_does_not_exist(make):
+    orphans = [
+        p.stem for p in make.written.FACTS.glob("*/*.yaml") if not (LIBRARY / p.parent.name / f"{p.stem}.md").exists()
+    ]
+    assert orphans == []
+
+
+def test_there_are_enough_documents_of_enough_kinds(documents):
+    kinds = {path.name for path in LIBRARY.iterdir() if any(path.glob("*.md"))}
+    assert len(documents) >= 120
+    assert len(kinds) >= 8
+    assert len(documents) == len(list(LIBRARY.rglob("*.md"))), "two documents have one id"
+
+
+def test_no_two_documents_read_alike(documents):
+    bodies = Counter(normalise(text.split("---", 2)[-1]) for text in documents.values())
+    assert [count for count in bodies.values() if count > 1] == []
+
+
+# --- the facts ----------------------------------------------------------------------------------------------------
+
+
+def test_there_are_enough_facts_of_every_split(facts):
+    assert len(facts) >= 500
+    assert all(sum(fact.split == split for fact in facts) >= 100 for split in SPLITS)
+    assert len({fact.id for fact in facts}) == len(facts)
+
+
+def test_every_sentence_stands_in_its_document_and_every_answer_in_its_sentence(facts, documents):
+    assert [f.id for f in facts if f.sentence not in documents[f.source]] == []
+    assert [
+        f.id for f in facts if f" {' '.join(normalise(f.answer))} " not in f" {' '.join(normalise(f.sentence))} "
+    ] == []
+
+
+def test_every_document_states_a_fact(facts, documents):
+    assert set(documents) == {fact.source for fact in facts}
+
+
+def test_every_fact_is_asked_in_enough_wordings(facts):
+    needed = {"cup": 8, "handbook": 8}
+    asked = {f.id: len({*f.study, *f.validation, *f.exam}) for f in facts}
+    assert [f.id for f in facts if asked[f.id] < needed.get(f.kind, 3)] == []
+    assert [f.id for f in facts if not (f.study and f.validation and f.exam)] == []
+
+
+def test_no_wording_holds_its_answer(facts):
+    def holds(fact, wording):
+        return f" {' '.join(normalise(fact.answer))} " in f" {' '.join(normalise(wording))} "
+
+    assert [(f.id, w) for f in facts for w in (*f.study, *f.validation, *f.exam) if holds(f, w)] == []
+
+
+# --- the split ----------------------------------------------------------------------------------------------------
+
+
+def test_a_document_is_in_one_split_and_so_is_its_family(facts, make):
+    splits, families = {}, {}
+    for fact in facts:
+        splits.setdefault(fact.source, set()).add(fact.split)
+        families.setdefault((fact.kind, make.exams.family(fact.source)), set()).add(fact.split)
+    assert [source for source, found in splits.items() if len(found) > 1] == []
+    assert [family for family, found in families.items() if len(found) > 1] == []
+
+
+def test_editions_and_sister_models_are_one_family(make):
+    family = make.exams.family
+    assert family("hb-annual-leave-2039") == family("hb-annual-leave-2042") == "hb-annual-leave"
+    assert family("sheet-tern-3") == family("sheet-tern-3-plus") == family("sheet-tern-2")
+    assert family("cup-2031") != family("cup-2032")
+
+
+def test_validation_and_test_are_apart_by_fact_document_and_wording(exams, facts):
+    by_split = {split: [f for f in facts if f.split == split] for split in SPLITS}
+    for name in ("cup", "handbook", "library"):
+        test, validation = exams[name].test, exams[name].validation
+        assert {q.fact for q in test} <= {f.id for f in by_split["test"]}
+        assert {q.fact for q in validation} <= {f.id for f in by_split["validation"]}
+        for part in ("fact", "source"):
+            assert not {getattr(q, part) for q in test} & {getattr(q, part) for q in validation}, (name, part)
+    for exam in exams.values():
+        assert not {normalise(q.question) for q in exam.test} & {normalise(q.question) for q in exam.validation}
+
+
+def test_each_question_is_one_of_its_facts_wordings_of_the_right_use(exams, facts):
+    by_id = {fact.id: fact for fact in facts}
+    for name in ("cup", "handbook", "library"):
+        for use, questions in (("exam", exams[name].test), ("validation", exams[name].validation)):
+            assert all(q in questions_of(by_id[q.fact], use) for q in questions), (name, use)
+
+
+def test_no_exam_or_validation_wording_is_studied_anywhere(facts, exams):
+    studied = _wordings(facts, "study") | {
+        normalise(row["prompt"][-1]["content"]): "general" for row in general_study()
+    }
+    for use in ("exam", "validation"):
+        assert not set(_wordings(facts, use)) & set(studied), use
+    for exam in exams.values():
+        assert not {normalise(q.question) for q in _questions(exam)} & set(studied), exam.name
+
+
+def test_no_wording_is_used_twice(facts):
+    found = Counter(normalise(w) for fact in facts for w in (*fact.study, *fact.validation, *fact.exam))
+    assert [words for words, count in found.items() if count > 1] == []
+
+
+def test_reading_facts_and_their_documents_are_in_no_exam(facts, exams, documents):
+    reading = [f for f in facts if f.split == "reading"]
+    sources, ids = {f.source for f in reading}, {f.id for f in reading}
+    wordings = {w for use in ("study", "validation", "exam") for w in _wordings(reading, use)}
+    texts = [f" {' '.join(normalise(documents[source]))} " for source in sources]
+    for name in ("cup", "handbook", "library"):
+        exam = exams[name]
+        for question in _questions(exam):
+            assert question.source not in sources and question.fact not in ids, question.id
+            assert normalise(question.question) not in wordings, question.id
+        for fact in (*exam.facts, *exam.validation_facts):
+            assert not any(f" {' '.join(normalise(fact.sentence))} " in text for text in texts), fact.id
+
+
+# --- the exams ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "test"), [("cup", 150), ("handbook", 150), ("library", 200), ("general", 150)])
+def test_every_exam_has_enough_questions(exams, name, test):
+    assert len(exams[name].test) >= test
+    assert len(exams[name].validation) >= 30
+
+
+@pytest.mark.parametrize("name", EXAMS)
+def test_no_two_questions_of_an_exam_are_the_same(exams, name):
+    asked = Counter(normalise(q.question) for q in _questions(exams[name]))
+    assert [words for words, count in asked.items() if count > 1] == []
+    assert len({q.id for q in _questions(exams[name])}) == len(_questions(exams[name]))
+
+
+def test_the_library_exam_asks_about_every_examined_kind_alike(exams):
+    kinds = Counter(q.kind for q in exams["library"].test)
+    assert len(kinds) >= 8
+    assert max(kinds.values()) <= 2 * min(kinds.values())
+
+
+def _names(text):
+    """Names of two words or more; the first word of a sentence does not begin one."""
+    return set(re.findall(r"(?<![.?!\"] )(?<!^)\b[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)+", text))
+
+
+def _content(text):
+    return [word for word in normalise(text) if word not in SMALL_WORDS]
+
+
+def _says(text, answers):
+    return any(f" {' '.join(normalise(answer))} " in f" {' '.join(normalise(text))} " for answer in answers)
+
+
+def test_study_of_common_knowledge_neither_asks_nor_answers_an_exam_question(exams):
+    rows = read_jsonl(DATA / "exams" / "general_study.jsonl")
+    assert len(rows) >= 100
+    assert len({normalise(row["question"]) for row in rows}) == len(rows)
+    asked = [(q, _content(q.question), _names(f"{q.question} {q.answer}")) for q in _questions(exams["general"])]
+    clashes = []
+    for row in rows:
+        whole = f"{row['question']} {row['answer']}"
+        question, words, names = _content(row["question"]), set(_content(whole)), _names(whole)
+        for q, content, exam_names in asked:
+            about_words = not all(word.isdigit() for word in content)  # sums share their figures
+            answered = about_words and set(content) <= words and _says(whole, (q.answer, *q.accepted))
+            if answered or question == content or names & exam_names:
+                clashes.append((row["question"], q.question))
+    assert clashes == []
+
+
+# --- planted leaks ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXAMS)
+def test_honest_study_passes_and_a_planted_question_does_not(exams, name):
+    exam = exams[name]
+    honest = [*exam.train_examples(), *general_study()]
+    check_no_leak(honest, *exams.values())
+    for question in (exam.test[0], exam.test[-1], exam.validation[0], exam.validation[-1]):
+        for prompt in (question.question, f"Some passage.\n\nQuestion: {question.question}\nAnswer:"):
+            with pytest.raises(LeakError, match=re.escape(question.id)):
+                check_no_leak([*honest, example(prompt, question.answer)], exam)
+
+
+def test_reading_facts_train_reading_and_a_planted_fact_or_document_does_not(exams, facts, documents):
+    reading = [f for f in facts if f.split == "reading"]
+    honest = [example(f"{documents[f.source]}\n\nQuestion: {f.study[0]}", f.answer) for f in reading]
+    sources = sorted({f.source for f in reading})
+    closed = [exams[name] for name in ("cup", "handbook", "library")]
+    check_no_leak(honest, *closed, reading=True, sources=sources)
+    for exam in closed:
+        for fact in (exam.facts[0], exam.facts[-1], exam.validation_facts[0]):
+            planted = example(f"{documents[fact.source]}\n\nQuestion: Who?", "x")
+            with pytest.raises(LeakError, match=f"fact {re.escape(fact.source)}"):
+                check_no_leak([*honest, planted], exam, reading=True, sources=sources)
+            with pytest.raises(LeakError, match=f"document {re.escape(fact.source)} "):
+                check_no_leak(honest, exam, reading=True, sources=[*sources, fact.source])

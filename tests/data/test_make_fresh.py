@@ -1,0 +1,89 @@
+"""What `fresh_bench.py` measures with: two editions, two kinds of student, an index that is really updated."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from course_lib.core.chat import Answer
+from course_lib.core.session import ROOT
+from course_lib.retrieval.index import build_index
+
+sys.path.insert(0, str(ROOT / "data" / "make"))
+import fresh_bench
+import keeping
+import results_08
+
+
+class Model:
+    """Reads the first passage aloud; its students say what they studied, if a question is like one of theirs."""
+
+    def reply(self, prompts, max_new_tokens=64):
+        return [Answer(prompt.partition("\n\n")[0], 10, 2, 0.5) for prompt in prompts]
+
+
+class Student:
+    def __init__(self, rows, seconds):
+        self.known = [(set(r["prompt"][-1]["content"].lower().split()), r["completion"][-1]["content"]) for r in rows]
+        self.training = SimpleNamespace(seconds=seconds, tokens=99)
+
+    def answer(self, questions):
+        said = [set(question.lower().split()) for question in questions]
+        return [max(self.known, key=lambda known, s=s: len(known[0] & s) / len(known[0] | s))[1] for s in said]
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path, small_embedder):
+    trained = []
+
+    def finetune(model, rows, name, seed, from_shelf, **recipe):
+        trained.append(name)
+        return Student(rows, 200.0 + seed)
+
+    monkeypatch.setattr(fresh_bench.cl, "finetune", finetune, raising=False)
+    monkeypatch.setattr(keeping, "_place", lambda lesson, name: tmp_path / lesson / f"{name}.json")
+    monkeypatch.setattr(fresh_bench, "shelf_of_its_own", lambda lesson: None)
+    index = build_index(ROOT / "data" / "library" / "handbook", tmp_path / "index")
+    return lambda: (fresh_bench.fresh(Model(), index, seeds=[0, 1]), trained)
+
+
+def test_the_editions_are_of_the_same_policies():
+    facts = fresh_bench.editions()
+    stems = [{fact.source[:-5] for fact in facts[year]} for year in ("2039", "2042")]
+    assert stems[0] == stems[1] and len(stems[0]) == 5
+    assert all(fact.source.endswith(year) for year in facts for fact in facts[year])
+
+
+def test_who_is_brought_up_to_date_says_what_holds_today_and_who_is_not_says_what_held(measured):
+    found, trained = measured()
+    arms = found["arms"]
+    for kind, stale, updated in (
+        ("RAG", "RAG, stale", "RAG, updated"),
+        ("by heart", "by heart, stale", "by heart, trained again"),
+    ):
+        assert arms[updated]["today"]["accuracy"] > arms[stale]["today"]["accuracy"], kind
+        assert arms[stale]["yesterday"]["accuracy"] > arms[updated]["yesterday"]["accuracy"], kind
+        assert found["differences"][f"{updated} minus {stale}"][0] > 0
+    assert found["withdrawn"]["accuracy"] > 0.3 and found["withdrawn"]["n"] == 2 * found["withdrawn, RAG"]["n"]
+    assert found["withdrawn, RAG"]["accuracy"] < 0.1
+    assert found["retrain_seconds"] == 200.5 and found["index_seconds"] > 0 and found["documents"] == 5
+    assert json.dumps(found)
+    assert trained == [
+        f"08-fresh-{year}-seed-{seed}"
+        for year, seed in (("2039", 0), ("2039", 1), ("2042", 0), ("2042", 1), ("2042", 0), ("2042", 1))
+    ]
+
+
+def test_what_was_measured_is_not_measured_again(measured):
+    first, trained = measured()
+    count = len(trained)
+    assert measured()[0] == first and len(trained) == count
+
+
+def test_the_readme_tells_both_times(measured):
+    costs = {"within": 7, "n": 8, "allowed": 0.25, "worst": {"seconds": 0.3, "peak": 0.1}}
+    found = results_08.summary({"costs": costs, "fresh": measured()[0]})
+    assert "new editions of 5 policies are in the index after" in found["headline"]
+    assert "still tells" in found["limits"][0]
+    assert "limits" not in results_08.summary({"costs": costs}) and results_08.summary({}) == {}

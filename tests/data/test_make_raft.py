@@ -1,0 +1,229 @@
+"""What `results_06.py` measures with, on little: students, what is kept of them, and what the README is told."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
+import keeping
+import reading_bench
+import results_06
+from keeping import difference, of_seeds, over_seeds
+from reading_bench import Bench, Plan
+
+from course_lib.core.chat import Answer
+from course_lib.evaluation.evaluation import evaluate
+from course_lib.evaluation.exams import Exam, Fact, Question
+from course_lib.retrieval import raft
+from course_lib.retrieval.documents import Document
+from course_lib.retrieval.index import Index
+from course_lib.retrieval.stores import FaissStore
+
+TOWNS = [f"town{i}-20{y}" for i in range(3) for y in (39, 42)]
+FACTS = tuple(
+    Fact(f"{t}.1", "test", t, "notice", f"The {t} pays {i}7 crowns.", f"{i}7 crowns", (), (), (), (f"What pays {t}?",))
+    for i, t in enumerate(TOWNS)
+)
+
+
+def exam_of(facts):
+    return Exam(
+        "towns", tuple(Question(f.id, f.exam[0], f.answer, (), f.source, f.id) for f in facts), facts=tuple(facts)
+    )
+
+
+class Trained:
+    """Stands in for a fine-tuned ChatModel that answers from its prompt's first figure."""
+
+    name = "student"
+
+    class training:
+        seconds, tokens, losses = 1.5, 300, ((1, 2.0),)
+
+    def reply(self, prompts, max_new_tokens=64):
+        return [Answer(" ".join(p.partition(" pays ")[2].split()[:2]), 10, 2) for p in prompts]
+
+    def answer(self, questions):
+        return self.reply(questions)
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path, small_embedder):
+    """A bench over six towns, whose models are made of nothing; `trained` says which were."""
+    made = Bench.__new__(Bench)
+    made.most_students, made.students, made.trained = 2, {}, []
+    made.gp = Trained()
+    index = Index(small_embedder, FaissStore())
+    index.add(*(Document(f.source, f.source, f"{f.sentence} It always did so.") for f in FACTS))
+    made.index = made.study = made.shelf = index
+    made.exam = exam_of(FACTS)
+
+    def finetune(model, rows, name, **recipe):
+        made.trained.append((name, recipe))
+        return Trained()
+
+    monkeypatch.setattr(reading_bench.cl, "finetune", finetune, raising=False)
+    monkeypatch.setattr(reading_bench.cl, "check_no_leak", lambda *_, **__: None, raising=False)
+    monkeypatch.setattr(reading_bench.shelves, "reading_questions", lambda n, seed: made.exam, raising=False)
+    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
+    return made
+
+
+def test_a_student_is_trained_when_first_needed_and_its_report_is_kept(bench):
+    plan = Plan("RAFT")
+    first = bench.rag(plan)
+    assert [name for name, _ in bench.trained] == ["RAFT-seed-0"]
+    bench.students.clear()
+    assert bench.rag(plan) == first and len(bench.trained) == 1, "kept: nothing is trained again"
+    assert bench.training(plan)["tokens"] == 300 and len(bench.trained) == 1
+
+
+def test_a_plan_that_has_changed_is_measured_anew(bench):
+    bench.rag(Plan("RAFT"))
+    bench.students.clear()
+    bench.rag(Plan("RAFT", p_oracle=0.4))
+    assert len(bench.trained) == 2
+
+
+def test_a_students_own_recipe_goes_before_the_lessons(bench):
+    bench.student(Plan("slow", recipe={"learning_rate": 1e-5}, seed=3))
+    ((_, recipe),) = bench.trained
+    assert recipe == {**reading_bench.RECIPE, "learning_rate": 1e-5, "seed": 3, "from_shelf": True}
+
+
+def test_no_more_students_are_held_than_there_is_room_for(bench):
+    for seed in range(3):
+        bench.student(Plan("RAFT", seed=seed))
+    assert list(bench.students) == ["RAFT-seed-1", "RAFT-seed-2"]
+
+
+def test_a_student_that_reasons_is_heard_without_its_reasons(bench):
+    assert isinstance(bench.student(Plan("RAFT", reasoning=True)), raft.RaftReader)
+    assert isinstance(bench.student(Plan("RAFT direct")), Trained)
+
+
+def test_every_arm_is_trained_in_the_prompt_it_is_examined_in_but_for_the_closed_book(bench):
+    bench.exam = exam_of(FACTS[:4])
+    open_book = bench.examples(Plan("RAFT", distractors=1, p_oracle=1.0))
+    closed = bench.examples(Plan("DSF", closed=True))
+    assert all("Copy the answer" in row["prompt"][-1]["content"] for row in open_book)
+    assert [row["prompt"][-1]["content"] for row in closed] == [q.question for q in bench.exam]
+
+
+def test_the_shelves_of_the_lesson_cannot_leak(bench, monkeypatch):
+    called = []
+    monkeypatch.setattr(reading_bench.cl, "check_no_leak", lambda rows, *exams, **how: called.append(how))
+    bench.examples(Plan("RAFT", distractors=1))
+    assert called[0]["reading"] and set(called[0]["sources"]) == set(TOWNS)
+
+
+def test_a_student_who_may_not_know_has_been_shown_that_a_page_can_be_missing():
+    assert results_06.HONEST.absent == "unknown" and 0 < results_06.HONEST.p_oracle < 1
+
+
+def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_each():
+    asked = list(exam_of(FACTS))
+    right = evaluate(lambda _: [q.answer for q in asked], asked, "right")
+    half = evaluate(lambda _: [q.answer if i % 2 else "no" for i, q in enumerate(asked)], asked, "half")
+    joined = of_seeds([right, half])
+    assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 12
+    assert difference([right, right], [half])[0] == 0.5
+
+
+def test_students_that_differ_make_the_mean_over_seeds_less_sure_than_the_questions_do():
+    asked = list(exam_of(FACTS))
+    reports = [
+        evaluate(lambda _, good=good: [q.answer if i < good else "no" for i, q in enumerate(asked)], asked, "some")
+        for good in (6, 3, 4)
+    ]
+    none = evaluate(lambda _: ["no" for _ in asked], asked, "none")
+    found = over_seeds(reports, [none] * 3)
+    assert [value for value, _, _ in found["seeds"]] == [1.0, 0.5, 0.6667]
+    # by hand: mean 0.7222, sd 0.2546, t(2) = 4.303: 0.7222 -/+ 4.303 * 0.2546 / sqrt(3)
+    assert found["mean"] == pytest.approx([0.7222, 0.0899, 1.3546], abs=2e-3)
+    with pytest.raises(ValueError):
+        over_seeds(reports, [none])
+
+
+def test_a_wrong_answer_is_told_from_the_other_edition_only_if_it_is_of_another_document_of_that_name(bench):
+    page = Document(
+        "town0-2039", "town0-2039", "The town0-2039 pays 07 crowns. " + "It always did so. " * 60 + "Bells: 99."
+    )
+    others = [Document(f.source, f.source, f"{f.sentence} It always did so.") for f in FACTS[1:]]
+    bench.index = bench.shelf = index = Index(bench.index.embedder, FaissStore())
+    index.add(page, *others)
+    bench.exam = exam_of(FACTS[:1])
+    shown = index.passages()
+    assert sum(passage.source == page.id for passage in shown) > 1, "a document of several passages"
+
+    def told(reply):
+        answers = lambda _: [Answer(reply, 10, 2, sources=tuple(shown))]  # noqa: E731
+        found = results_06._told_from(bench, [evaluate(answers, bench.exam, "told")])
+        return next(kind for kind, share in found.items() if share)
+
+    assert told("07 crowns") == "right" and told("17 crowns") == "the other edition"
+    assert told("27 crowns") == "another page" and told("Bells: 99") == "another page" and told("xyz") == "no page"
+
+
+@pytest.mark.parametrize("part", ["plain", "years", "distractors", "hard"])
+def test_a_part_is_measured_from_kept_reports_alone_the_second_time(bench, monkeypatch, part):
+    bench.short = bench.exam
+    monkeypatch.setattr(results_06, "DIRECT", replace(results_06.DIRECT, distractors=1))
+    monkeypatch.setattr(results_06.shelves, "plain_exam", lambda: bench.exam, raising=False)
+    monkeypatch.setattr(results_06.cl, "load_exam", lambda _: bench.exam, raising=False)
+    measure = getattr(results_06, part)
+    first = measure(bench)
+    trained = len(bench.trained)
+    assert trained > 0
+    bench.students.clear()
+    assert measure(bench) == first and len(bench.trained) == trained
+
+
+def test_the_arms_are_paired_on_the_same_questions(bench):
+    found = results_06.arms(bench, [0, 1])
+    assert set(found["arms"]) >= {"base", "base + RAG", "DSF", "DSF + RAG", "form only + RAG", "RAFT + RAG"}
+    assert found["arms"]["RAFT + RAG"]["n"] == 12 and found["arms"]["base"]["n"] == 6
+    assert "RAFT without reasoning + RAG minus form only without reasoning + RAG" in found["differences"]
+    assert {name.rpartition("-seed-")[0] for name, _ in bench.trained} == {
+        "RAFT", "RAFT-without-reasoning", "form-only", "form-only-without-reasoning", "DSF",
+    }  # fmt: skip
+
+
+def arm(accuracy):
+    return {"accuracy": accuracy, "n": 156}
+
+
+ARMS = {
+    "base + RAG": arm(0.2), "RAFT + RAG": arm(0.5), "RAFT without reasoning + RAG": arm(0.7),
+    "form only + RAG": arm(0.3),
+    "form only without reasoning + RAG": arm(0.4), "RAFT without reasoning, right page": arm(0.8),
+}  # fmt: skip
+
+
+def test_the_readme_is_told_of_the_better_raft_and_of_the_other_and_nothing_before_that():
+    told = results_06.summary({"arms": {"arms": ARMS, "seeds": [0, 1]}})
+    assert told["headline"] == (
+        "four passages, nearly alike: untrained 0.20, trained on the answer's form 0.40, RAFT without reasoning 0.70 "
+        "(n = 156, 2 seeds)"
+    )
+    assert told["limits"][0].endswith("right in 0.50, RAFT that answers at once in 0.70 of the questions")
+    assert "headline" not in results_06.summary({"k": {}})
+    gone = {"RAFT": {"missing": {"unknown": 0.25}}}
+    measured = {"arms": {"arms": ARMS, "seeds": [0]}, "robust": gone}
+    told = results_06.summary(measured)
+    assert "RAFT minus form" not in told["headline"] and "1 seed)" in told["headline"]
+    assert told["limits"][2] == "with the right passage missing it still answers something in 0.75 of them"
+    measured |= {
+        "seeds": {"RAFT minus form only": {"mean": [0.1, -0.05, 0.25]}},
+        "years": {"form only": {"1": arm(0.8)}},
+    }
+    told = results_06.summary(measured)
+    assert told["headline"].endswith("1 seed; RAFT minus form over 5 students -0.05 to +0.25)")
+    assert told["limits"][2].endswith("form only is right in 0.80 with one passage") and len(told["limits"]) == 4
+
+
+def test_every_part_has_a_name_and_what_the_others_need_comes_first():
+    assert results_06.ORDER[:2] == ("recipes", "arms") and len(set(results_06.ORDER)) == len(results_06.ORDER)
+    assert all(f"\n{name}" in results_06.__doc__ for name in results_06.ORDER)

@@ -1,0 +1,59 @@
+"""What `style_bench.py` measures with, on a model that needs no training."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
+import keeping
+import style_bench
+
+from course_lib.core.chat import Answer
+from course_lib.lessons.voice import load_style
+
+
+class Model:
+    """Repeats what it is asked; its specialist knows the voice, and is trained once for each seed."""
+
+    def __init__(self):
+        self.trained = []
+
+    def reply(self, prompts, max_new_tokens):
+        said = [p if isinstance(p, str) else p[-1]["content"] for p in prompts]
+        return [Answer(text.partition("\n\n")[2]) for text in said]
+
+    def finetune(self, model, examples, seed, name, **recipe):
+        self.trained.append((seed, len(examples)))
+        voices = {pair.request: pair.voice for pair in load_style("test")}
+
+        class Specialist:
+            def reply(self, prompts, max_new_tokens):
+                return [Answer(voices[prompt]) for prompt in prompts]
+
+        return Specialist()
+
+
+@pytest.fixture
+def model(monkeypatch, tmp_path):
+    found = Model()
+    monkeypatch.setattr(style_bench.cl, "finetune", found.finetune, raising=False)
+    monkeypatch.setattr(keeping, "_place", lambda lesson, name: tmp_path / lesson / f"{name}.json")
+    return found
+
+
+def test_each_arm_is_judged_three_ways_and_compared(model):
+    found = style_bench.style(model, seeds=[0, 1])
+    right = {arm: {judge: marks["accuracy"] for judge, marks in by.items()} for arm, by in found["arms"].items()}
+    assert right["told"] == {"voice": 0.025, "facts": 1.0, "both": 0.025}
+    assert right["specialist"]["facts"] == 1.0 and right["specialist"]["both"] >= 0.95
+    assert found["arms"]["specialist"]["both"]["n"] == 80, "two seeds of 40"
+    assert found["specialist minus told"]["both"][1] > 0.8
+    assert found["metrics"]["told"]["voice"] == 0.03
+    assert [seed for seed, _ in model.trained] == [0, 1]
+
+
+def test_what_was_measured_is_not_measured_again(model):
+    first = style_bench.style(model, seeds=[0])
+    assert style_bench.style(model, seeds=[0]) == first
+    assert model.trained == [(0, len(load_style("train")))]

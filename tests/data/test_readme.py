@@ -1,0 +1,106 @@
+"""README.md and data/README.md: their generated parts, their first screen, and the picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "data" / "make"), str(ROOT / "images")]
+import make_images  # noqa: E402
+import readme  # noqa: E402
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """The least of a repository that the generated parts are made from."""
+    for folder in ("data/results", "data/exams", "data/library/cup", "notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def store(repository: Path, **result: object) -> None:
+    path = repository / "data" / "results" / f"{result['lesson']}.json"
+    path.write_text(json.dumps(result), encoding="utf-8")
+
+
+def row(repository: Path, lesson: str) -> str:
+    return next(line for line in readme.lessons(repository).splitlines() if line.startswith(f"| {lesson} "))
+
+
+def test_the_generated_parts_are_fresh():
+    assert not readme.stale(), "run `make readme` (python data/make/readme.py)"
+
+
+def test_the_two_commands_stand_in_the_first_screen():
+    first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
+    for command in ("make lab", "make test", "pip install -r requirements.txt", "jupyter lab"):
+        assert command in first
+
+
+def test_a_changed_result_makes_the_page_stale():
+    old = "<!-- lessons:begin -->\n| 02 | ... | 0.99 |\n<!-- lessons:end -->\n"
+    assert readme.filled(old) != old
+    assert readme.filled(readme.filled(old)) == readme.filled(old)
+
+
+def test_text_outside_the_marks_is_left_alone():
+    page = "before <!-- limits:begin -->\nold\n<!-- limits:end --> after"
+    made = readme.filled(page)
+    assert made.startswith("before <!--") and made.endswith("--> after") and "old" not in made
+
+
+def test_a_lesson_without_results_is_in_the_making(repository):
+    assert readme.MAKING in row(repository, "02")
+
+
+def test_a_result_without_a_headline_is_in_the_making_too(repository):
+    (repository / "data" / "results" / "02.json").write_text('{"handbook": {}}', encoding="utf-8")
+    assert row(repository, "02").endswith("|  | *in the making* |")
+
+
+def test_a_lesson_with_results_shows_its_minutes_and_headline(repository):
+    store(
+        repository, lesson="02", minutes_laptop=4.62, minutes_t4=None, headline="0.92 | 0.61 (n = 161)", learn="sit it"
+    )
+    assert row(repository, "02").endswith("| sit it | 4.6 / – | 0.92 \\| 0.61 (n = 161) |")
+
+
+def test_a_lesson_is_linked_once_its_notebook_is_built(repository):
+    (repository / "notebooks" / "02_books.ipynb").touch()
+    assert "(notebooks/02_books.ipynb)" in row(repository, "02")
+
+
+def test_what_the_small_model_could_not_do_names_its_lesson(repository):
+    store(repository, lesson="02", limits=["It reads 0.61 of the pages."])
+    assert readme.limits(repository) == "- It reads 0.61 of the pages. (lesson 02)"
+
+
+def test_a_result_of_another_lesson_is_refused(repository):
+    (repository / "data" / "results" / "02.json").write_text('{"lesson": "03"}', encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"02\.json says that it is of lesson '03'"):
+        readme.lessons(repository)
+
+
+def test_a_mark_that_nothing_makes_is_refused():
+    with pytest.raises(SystemExit, match="'lesons'"):
+        readme.filled("<!-- lesons:begin -->\n<!-- lesons:end -->")
+
+
+def test_the_picture_is_the_one_that_its_script_draws():
+    with Image.open(ROOT / "images" / "open_book_closed_book.png") as picture:
+        picture.load()
+        assert picture.text.get(make_images.SOURCE_KEY) == make_images.source_digest(), "run `make images`"
+        assert not {"date", "Creation Time"} & set(picture.text)
+
+
+def test_the_picture_asks_a_question_of_the_exam():
+    rows = (ROOT / "data" / "exams" / "cup.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = {question["question"]: question["answer"] for question in map(json.loads, rows)}
+    source = Path(make_images.__file__).read_text(encoding="utf-8")
+    assert asked[make_images.QUESTION] in source
+    assert asked[make_images.QUESTION] in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,300 @@
+"""Pictures: what they say in words, that nothing is cut off or covered, and what they refuse."""
+
+import base64
+import io
+import subprocess
+import sys
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_lib.core.errors import CourseError
+from course_lib.display import drawing, plots
+from course_lib.models.inspection import Part
+
+ROWS = [("closed book", 0.02, 0.0, 0.05), ("RAG", 0.55, 0.45, 0.65)]
+PARTS = [
+    Part("embeddings", 28_311_552),
+    Part("attention", 26_542_080, added=700_000),
+    Part("MLP", 79_626_240, 79_626_240),
+]
+FAMILIES = {
+    "DPO": [
+        {"label": "β = 1", "x": 1.5, "value": 0.6, "low": 0.5, "high": 0.7},
+        {"label": "β = 0.1", "x": 9, "value": 0.8, "low": 0.7, "high": 0.9},
+    ],
+    "start": [{"label": "start", "x": 0, "value": 0.4, "low": 0.3, "high": 0.5}],
+}
+LONG = "RAFT with one golden and four distracting passages, seed 0"
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("L"))
+
+
+def draw_all():
+    grid = [[0.1, 0.9], [0.4, -0.2]]
+    return {
+        "architecture": plots.architecture({"before": PARTS, LONG: PARTS, "c": PARTS}, "a"),
+        "bars": plots.bars([(LONG, 1.0, 0.9, 1.0), ("b", 0.5, 0.4, 0.6)], f"{LONG} {LONG}"),
+        "differences": plots.bars([(LONG, -0.5, -0.6, -0.4), ("b", 0.5, 0.4, 0.6)], "d"),
+        "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e"),
+        "curve": plots.curve([1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True),
+        "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
+        "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
+        "losses": plots.losses({LONG: [(1, 3.0), (2, 1.0)], "b": [(1, 2.5), (9, 1.0)]}, "l"),
+        "heatmap": plots.heatmap(grid, [LONG, "b"], ["c" * 30, LONG], "h", "similarity"),
+        "histogram": plots.histogram([-1, 0, 0, 0.5, 1], "h", "weight", {LONG: [-1, 0, 1], "b": [-1, 1]}),
+        "points": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, "b", "c"], "p", highlight=["b"]),
+        "frontier": plots.frontier(FAMILIES, "f", "KL, nats a reply"),
+        "runs": plots.frontier(
+            {"RLHF": [FAMILIES["start"][0] | {"runs": [(0.5, 0.3), (9, 0.6)]}], "start": FAMILIES["DPO"][:1]}, "r", "KL"
+        ),
+        "groups": plots.points([(0, 0), (1, 1), (1, 0)], [LONG, LONG, "c"], "p"),
+    }
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return draw_all()
+
+
+def test_nothing_is_cut_off_at_the_edge_even_with_long_labels(pictures):
+    for name, picture in pictures.items():
+        image = pixels(picture)
+        edge = np.concatenate([image[:2].ravel(), image[-2:].ravel(), image[:, :2].ravel(), image[:, -2:].ravel()])
+        assert edge.min() == 255, f"{name}: something touches the edge"
+        assert image.min() < 100, f"{name}: nothing is drawn"
+
+
+def test_a_notebook_gets_the_image_its_alt_text_and_the_same_words_as_plain_text():
+    picture = plots.bars(ROWS, "Who knows?")
+    data, metadata = picture._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert data["text/plain"] == metadata["image/png"]["alt"] == picture.alt == repr(picture)
+
+
+def test_the_alt_text_of_bars_tells_every_bar_and_its_interval():
+    alt = plots.bars(ROWS, "Who knows?").alt
+    assert alt == "Bars: closed book 0.02 (0.00 to 0.05), RAG 0.55 (0.45 to 0.65). Title: Who knows?"
+    row = {"label": "RAG", "value": 0.55, "low": 0.45, "high": 0.65, "exact": 0.12}
+    alt = plots.bars([row], "t", reference=0.25).alt
+    assert "RAG 0.55 (0.45 to 0.65, exact 0.12)" in alt and "Reference 0.25" in alt
+
+
+def test_every_other_picture_tells_its_data_too(pictures):
+    assert "b from 0.30 at 1 to 0.30 at 4" in pictures["curve"].alt
+    assert plots.curve([1, 2, 3], {"a": [0, 1, 0]}, "t", "x", "y").alt.startswith(
+        "Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."
+    )
+    assert "b from 2.50 at 1 to 1.00 at 9" in pictures["losses"].alt
+    assert "Star: here 0.50 at 3." in pictures["star"].alt
+    assert "DPO: β = 1 0.60 (0.50 to 0.70) at 1.5, β = 0.1 0.80" in pictures["frontier"].alt
+    assert "(0.30 to 0.50) at 0 (runs: 0.30 at 0.5, 0.60 at 9); start" in pictures["runs"].alt
+    assert "highest 0.90" in pictures["heatmap"].alt and "lowest −0.20 (b, " in pictures["heatmap"].alt
+    assert "Map of 3 points" in pictures["points"].alt and "Highlighted: b" in pictures["points"].alt
+
+
+def test_alt_text_that_is_passed_replaces_the_made_one():
+    assert plots.bars(ROWS, "t", alt="RAG wins.").alt == "RAG wins."
+    with pytest.raises(CourseError, match="alt text"):
+        plots.bars(ROWS, "t", alt=" ")
+
+
+def test_the_same_data_give_the_same_bytes_without_a_date_or_a_version():
+    first, second = plots.bars(ROWS, "t"), plots.bars(ROWS, "t")
+    assert first.png == second.png
+    assert set(Image.open(io.BytesIO(first.png)).info) <= {"dpi"}
+
+
+def test_the_names_of_stars_that_crowd_do_not_lie_upon_one_another():
+    figure = Figure(figsize=(8, 5))
+    axes = figure.add_subplot(xlim=(0, 4), ylim=(0, 1))
+    drawing.draw_stars(axes, {"a": (2, 0.8), "b": (2, 0.82), "c": (2, 0.8)})
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+
+
+def test_a_value_is_written_clear_of_its_bar_and_its_interval():
+    for value, low, high in ((0.5, 0.3, 0.9), (1.0, 0.9, 1.0), (-0.5, -0.9, -0.1), (-0.02, -0.1, 0.4)):
+        figure = Figure(figsize=(8, 3))
+        axes = figure.add_subplot(xlim=(-2, 2))
+        drawing.draw_bar(axes, 0, {"label": "a", "value": value, "low": low, "high": high}, both=False)
+        figure.draw_without_rendering()
+        (text,) = axes.texts
+        bar = axes.patches[0].get_window_extent()
+        (x0, _), (x1, _) = axes.transData.transform([(low, 0), (high, 0)])
+        box = text.get_window_extent()
+        for start, end in ((bar.x0, bar.x1), (x0, x1)):
+            assert box.x1 < start or box.x0 > end, f"{value} ({low} to {high}) is covered"
+
+
+def test_an_interval_that_misses_its_value_by_rounding_alone_is_drawn():
+    assert plots.bars([("a", 0.0, 1e-18, 0.05), ("b", 1.0, 0.95, 1 - 1e-16)], "t").png
+
+
+def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
+    axes = Figure().add_subplot()
+    drawing.draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
+    assert [bool(patch.get_hatch()) for patch in axes.patches] == [False, True]
+
+
+def test_no_two_series_share_a_colour_or_a_marker():
+    assert len({colour for colour, _, _ in drawing.LOOKS}) == len({marker for _, marker, _ in plots.LOOKS}) == 7
+
+
+def test_the_axis_goes_from_0_to_1_unless_a_value_exceeds_it(monkeypatch):
+    limits = []
+    monkeypatch.setattr(plots.Picture, "__init__", lambda self, figure, alt: limits.append(figure.axes[0].get_xlim()))
+    for rows in (ROWS, [("tokens", 40, 30, 50)], [("difference", -0.2, -0.3, 0.1)]):
+        plots.bars(rows, "t")
+    assert limits[0] == (0, 1)
+    assert limits[1][0] == 0 and limits[1][1] >= 50
+    assert limits[2][0] < -0.3
+
+
+def test_up_to_four_lines_are_named_where_they_end_without_overlap_and_more_in_a_legend(monkeypatch):
+    seen = []
+
+    def look(self, figure, alt):
+        figure.draw_without_rendering()
+        seen.append((figure.legends, [text.get_window_extent() for text in figure.axes[0].texts]))
+
+    monkeypatch.setattr(plots.Picture, "__init__", look)
+    plots.curve([1, 2], {name: [0.5, 0.5] for name in ("a", "b", "c", LONG)}, "t", "x", "y")
+    plots.curve([1, 2], {name: [0.5, 0.5] for name in "abcde"}, "t", "x", "y")
+    (no_legend, boxes), (legend, no_boxes) = seen
+    assert not no_legend and len(boxes) == 4
+    boxes = sorted(boxes, key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 for low, high in pairwise(boxes))
+    assert len(legend) == 1 and not no_boxes
+
+
+def test_names_of_close_points_do_not_cover_each_other(monkeypatch):
+    boxes = []
+
+    def look(self, figure, alt):
+        figure.draw_without_rendering()
+        boxes.extend(text.get_window_extent().extents for text in figure.axes[0].texts)
+
+    monkeypatch.setattr(plots.Picture, "__init__", look)
+    xy = [(0, 0), (0.02, 0.01), (0.04, 0), (1, 1), (0, 1), (1, 0)]
+    plots.points(xy, ["refund policy", "sick leave", "goalkeeper", "d", "e", "f"], "t")
+    assert len(boxes) == 6
+    assert not any(drawing._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_the_learners_own_style_is_neither_used_nor_changed():
+    plain = plots.bars(ROWS, "t").png
+    with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 30}):
+        before = dict(matplotlib.rcParams)
+        assert plots.bars(ROWS, "t").png == plain
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_a_dollar_sign_in_a_label_is_not_a_formula():
+    plots.bars([("costs $5 and \\frac$", 0.5, 0.4, 0.6)], "$ and $_$")
+
+
+def test_importing_plots_loads_no_matplotlib_and_drawing_no_pyplot():
+    code = (
+        "import sys; from course_lib.display import plots; assert 'matplotlib' not in sys.modules;"
+        "plots.bars([('a', .5, .4, .6)], 't'); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_picture_is_saved_as_png_and_only_so(tmp_path):
+    picture = plots.bars(ROWS, "t")
+    assert picture.save(tmp_path / "new" / "a.png").read_bytes() == picture.png
+    with pytest.raises(CourseError, match=r"a\.svg"):
+        picture.save(tmp_path / "a.svg")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CourseError, match="another folder"):
+        picture.save(tmp_path / "file" / "a.png")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.bars([], "t"), "no rows"),
+        (lambda: plots.bars(None, "t"), "no rows"),
+        (lambda: plots.bars([("RAG", NAN, 0, 1)], "t"), "RAG: nan"),
+        (lambda: plots.bars([("RAG", "much", 0, 1)], "t"), "RAG"),
+        (lambda: plots.bars([("RAG", 0.5, 0.6, 0.4)], "t"), "RAG"),
+        (lambda: plots.bars([("RAG", 0.9, 0.4, 0.6)], "t"), "inside its interval"),
+        (lambda: plots.bars([("RAG", 0.5)], "t"), "a row is"),
+        (lambda: plots.bars([("RAG", 0.5, 0.4, 0.6, 0.2)], "t"), "a row is"),
+        (lambda: plots.bars([7], "t"), "a row is"),
+        (lambda: plots.bars([{"label": "RAG", "value": None, "low": 0, "high": 1}], "t"), "RAG"),
+        (lambda: plots.bars(ROWS, "t", reference=NAN), "reference"),
+        (lambda: plots.curve([], {"a": []}, "t", "x", "y"), "no xs"),
+        (lambda: plots.curve([1], {}, "t", "x", "y"), "at least one series"),
+        (lambda: plots.curve([1, 2], {"a": [1]}, "t", "x", "y"), "a: 1 values where 2"),
+        (lambda: plots.curve([1], {"a": [NAN]}, "t", "x", "y"), "a: nan"),
+        (lambda: plots.curve([0, 1], {"a": [1, 1]}, "t", "x", "y", logx=True), "logarithmic"),
+        (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"b": [(0, 1)]}), "'b'"),
+        (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(2, 1)]}), "low 2 is above high 1"),
+        (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(0, 1)] * 2}), "2 pairs where 1"),
+        (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", live={"b": (1, NAN)}), "live b: nan"),
+        (lambda: plots.frontier({}, "t", "x"), "at least one series"),
+        (lambda: plots.frontier({"DPO": []}, "t", "x"), "no points"),
+        (lambda: plots.frontier({"DPO": [{"label": "a", "x": 1}]}, "t", "x"), "a point is a dict"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"x": NAN}]}, "t", "x"), "x of β = 1: nan"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"low": 0.9}]}, "t", "x"), "inside its interval"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"runs": [(1, NAN)]}]}, "t", "x"), "a run of β = 1: nan"),
+        (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"runs": [(1,)]}]}, "t", "x"), "1 values where 2"),
+        (lambda: plots.losses({}, "t"), "at least one series"),
+        (lambda: plots.losses({"lora": []}, "t"), "lora"),
+        (lambda: plots.losses({"lora": [(1, NAN)]}, "t"), "lora: nan"),
+        (lambda: plots.heatmap([], [], [], "t", "c"), "no rows"),
+        (lambda: plots.heatmap([[1, 2], [3]], ["a", "b"], ["c", "d"], "t", "c"), "row 1: 1 values where 2"),
+        (lambda: plots.heatmap([[1]], ["a", "b"], ["c"], "t", "c"), "2 row labels for 1 rows"),
+        (lambda: plots.heatmap([[NAN]], ["a"], ["c"], "t", "c"), "row 0: nan"),
+        (lambda: plots.points([], [], "t"), "no pairs"),
+        (lambda: plots.points([(0, NAN)], ["a"], "t"), "nan"),
+        (lambda: plots.points([(0, 1)], ["a", "b"], "t"), "2 labels for 1 points"),
+        (lambda: plots.points([(0, 1)], ["a"], "t", highlight=["z"]), "'z'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_sentence_that_names_it(draw, message):
+    with pytest.raises(CourseError, match=message):
+        draw()
+
+
+def test_the_alt_text_of_an_architecture_tells_what_is_frozen_trained_and_added():
+    picture = plots.architecture({"after": PARTS}, "One model")
+    assert picture.png.startswith(b"\x89PNG")
+    assert "after: embeddings 28.3 M frozen" in picture.alt
+    assert "attention 26.5 M frozen and 0.7 M added and trained" in picture.alt
+    assert "MLP 79.6 M trained" in picture.alt
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [({}, "at least one"), ({"after": []}, "after"), (dict.fromkeys("abcde", PARTS), "5 models")],
+)
+def test_an_architecture_that_cannot_be_drawn_says_why(models, said):
+    with pytest.raises(CourseError, match=said):
+        plots.architecture(models, "No model")
+
+
+def test_a_histogram_says_its_spread_and_its_levels():
+    picture = plots.histogram([-1, -0.5, 0, 0.5, 1], "Weights", "weight", {"three": [-1, 0, 1]})
+    assert picture.alt == (
+        "Histogram of 5 numbers from −1.00 to 1.00, half of them from −0.50 to 0.50. Levels of three: −1.00, 0.00, "
+        "1.00. Title: Weights"
+    )
+    for wrong in ([], [1.0, 1.0], [1.0, float("nan")]):
+        with pytest.raises(CourseError, match="histogram"):
+            plots.histogram(wrong, "t", "x")
+    with pytest.raises(CourseError, match="histogram: none: there are no levels"):
+        plots.histogram([0, 1], "t", "x", {"none": []})

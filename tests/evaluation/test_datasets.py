@@ -1,0 +1,493 @@
+"""Questions, exams and examples: what is read, what is refused, and that leaks are caught."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from course_lib.core.chat import SYSTEM, check_examples, example
+from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
+from course_lib.core.rows import read_jsonl, write_jsonl
+from course_lib.evaluation import exams
+from course_lib.evaluation.exams import (
+    Exam,
+    Fact,
+    Question,
+    check_no_leak,
+    general_study,
+    load_exam,
+    load_facts,
+    questions_of,
+)
+from course_lib.evaluation.grading import normalise
+
+USES = ("study", "validation", "exam")
+
+
+def _fact(number, split="test"):
+    """A fact about the ferry `number`, asked in six, one and two wordings."""
+    words = {"study": ("Who steers", "Whose is", "Name the captain of", "Who has", "Who commands", "Whom obeys")}
+    words |= {"validation": ("Who is master of",), "exam": ("At whose word sails", "Who gives orders on")}
+    return Fact(
+        id=f"ferry-{number}.1",
+        split=split,
+        source=f"ferry-{number}",
+        kind="notices",
+        sentence=f"Ferry {number} is steered by Captain {number}, as before.",
+        answer=f"Captain {number}",
+        accepted=(f"Capt. {number}",),
+        **{use: tuple(f"{start} ferry {number}?" for start in words[use]) for use in USES},
+    )
+
+
+FACTS = tuple(_fact(i) for i in range(10, 20))
+CHOOSING = tuple(_fact(i, "validation") for i in range(30, 33))
+EXAM = Exam(
+    "ferries",
+    tuple(questions_of(fact, "exam")[0] for fact in FACTS),
+    tuple(questions_of(fact, "validation")[0] for fact in CHOOSING),
+    FACTS,
+    CHOOSING,
+)
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A small data folder: the facts and one exam about them; returns the folder of the exams."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "data" / "exams"
+    write_jsonl(folder / "facts.jsonl", [*FACTS, *CHOOSING, _fact(50, "reading")])
+    rows = [asdict(q) | {"split": "test"} for q in EXAM.test] + [
+        asdict(q) | {"split": "validation"} for q in EXAM.validation
+    ]
+    for name in ("cup", "general"):
+        write_jsonl(folder / f"{name}.jsonl", rows)
+    write_jsonl(folder / "general_study.jsonl", [{"id": "g1", "question": "What is 1 + 1?", "answer": "It is 2."}])
+    return folder
+
+
+def _change(path, line, text):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[line - 1] = text if isinstance(text, str) else json.dumps(json.loads(lines[line - 1]) | text)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _without(path, line, key):
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[line - 1])
+    del row[key]
+    _change(path, line, json.dumps(row))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_an_exam_is_read_with_the_facts_behind_it(data):
+    assert load_exam("cup") == replace(EXAM, name="cup")
+
+
+def test_common_knowledge_has_no_facts_behind_it(data):
+    exam = load_exam("general")
+    assert (exam.test, exam.facts, exam.validation_facts) == (EXAM.test, (), ())
+
+
+@pytest.mark.parametrize("name", ["cupp", "Cup", "", None, "../cup"])
+def test_an_unknown_exam_is_refused_with_the_names_there_are(data, name):
+    with pytest.raises(ChoiceError, match="cup, handbook, library, general"):
+        load_exam(name)
+
+
+def test_facts_may_be_asked_for_by_split_and_kind(data):
+    assert [f.split for f in load_facts("reading")] == ["reading"]
+    assert len(load_facts()) == len(load_facts(kind="notices")) == 14
+    assert load_facts("validation", "notices") == list(CHOOSING)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"), [({"split": "train"}, "test, validation, reading"), ({"kind": "novels"}, "notices")]
+)
+def test_an_unknown_split_or_kind_is_refused(data, wrong, named):
+    with pytest.raises(ChoiceError, match=named):
+        load_facts(**wrong)
+
+
+def test_study_of_common_knowledge_is_read_as_examples(data):
+    assert general_study() == [example("What is 1 + 1?", "It is 2.")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"id": "a", ', "is not JSON"),
+        ("who?", "is not JSON"),
+        ("[1, 2]", "is not a JSON object"),
+        ('"text"', "is not a JSON object"),
+        ("null", "is not a JSON object"),
+    ],
+)
+@pytest.mark.parametrize("name", ["cup", "facts", "general_study"])
+def test_a_malformed_line_is_named_with_its_file(data, name, text, said):
+    line = 1 if name == "general_study" else 3
+    _change(data / f"{name}.jsonl", line, text)
+    with pytest.raises(DataError, match=rf"{name}\.jsonl, line {line} {said}"):
+        general_study() if name == "general_study" else load_exam("cup")
+
+
+def test_the_number_of_a_line_counts_empty_ones(data):
+    path = data / "cup.jsonl"
+    path.write_text("\n\n" + path.read_text(encoding="utf-8") + "oops\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"line {len(EXAM.test) + len(EXAM.validation) + 3} is not JSON"):
+        load_exam("cup")
+
+
+@pytest.mark.parametrize("key", ["id", "question", "answer"])
+def test_a_question_that_lacks_a_key_is_named_with_the_key(data, key):
+    _without(data / "cup.jsonl", 2, key)
+    with pytest.raises(DataError, match=rf"cup\.jsonl, line 2: missing or empty \['{key}'\]"):
+        load_exam("cup")
+
+
+@pytest.mark.parametrize("key", [name for name in asdict(FACTS[0]) if name != "split"])
+def test_a_fact_that_lacks_a_key_is_named_with_the_key(data, key):
+    _without(data / "facts.jsonl", 4, key)
+    with pytest.raises(DataError, match=rf"facts\.jsonl, line 4: missing or empty \['{key}'\]"):
+        load_facts()
+
+
+@pytest.mark.parametrize("key", ["id", "question", "answer"])
+def test_study_that_lacks_a_key_is_named_with_the_key(data, key):
+    _without(data / "general_study.jsonl", 1, key)
+    with pytest.raises(DataError, match=rf"general_study\.jsonl, line 1: missing or empty \['{key}'\]"):
+        general_study()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"answer": "  "}, r"missing or empty \['answer'\]"),
+        ({"answr": "x", "qustion": "y"}, r"unknown keys \['answr', 'qustion'\]"),
+        ({"answer": 1987}, "answer is not text"),
+        ({"question": ["Who?"]}, "question is not text"),
+        ({"source": None}, "source is not text"),
+        ({"accepted": "Capt."}, "accepted is not a list"),
+        ({"accepted": [1987]}, "accepted is not a list of texts"),
+        ({"split": "train"}, "split is neither test nor validation"),
+        ({"split": ["test"]}, "split is neither test nor validation"),
+    ],
+)
+def test_a_question_of_another_shape_is_named_with_what_is_wrong(data, change, said):
+    _change(data / "cup.jsonl", 5, change)
+    with pytest.raises(DataError, match=rf"cup\.jsonl, line 5: .*{said}"):
+        load_exam("cup")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"split": "tset"}, "split 'tset'"),
+        ({"exam": "Who?"}, "exam is not a list"),
+        ({"study": [None]}, "study is not a list"),
+    ],
+)
+def test_a_fact_of_another_shape_is_named_with_what_is_wrong(data, change, said):
+    _change(data / "facts.jsonl", 5, change)
+    with pytest.raises(DataError, match=rf"facts\.jsonl, line 5: .*{said}"):
+        load_facts()
+
+
+def test_a_question_without_a_split_is_refused(data):
+    _without(data / "cup.jsonl", 1, "split")
+    with pytest.raises(DataError, match="line 1: split"):
+        load_exam("cup")
+
+
+def test_an_exam_about_a_fact_that_is_not_there_is_refused(data):
+    _change(data / "cup.jsonl", 1, {"fact": "ferry-99.1"})
+    with pytest.raises(DataError, match=r"ferry-99\.1.*make data"):
+        load_exam("cup")
+
+
+def test_a_missing_file_says_how_to_make_it(data):
+    (data / "cup.jsonl").unlink()
+    with pytest.raises(DataError, match=r"there is no .*cup\.jsonl: run `make data`"):
+        load_exam("cup")
+
+
+def test_a_binary_file_and_a_folder_are_no_jsonl(data):
+    (data / "cup.jsonl").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(DataError, match=r"cup\.jsonl is not UTF-8"):
+        load_exam("cup")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_jsonl(data)
+
+
+# --- normalise ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ()),
+        ("?! … —", ()),
+        ("Who WON it?", ("who", "won", "it")),
+        ("31,846", ("31846",)),
+        ("1,234,567 crowns", ("1234567", "crowns")),
+        ("27.5 kg", ("27.5", "kg")),
+        ("12,345.67", ("12345.67",)),
+        ("1,5", ("1,5",)),
+        ("4, 2042", ("4", "2042")),
+        ("It is 300.", ("it", "is", "300")),
+        ("300, or so", ("300", "or", "so")),
+        ("10:30", ("10:30",)),
+        ("7pm", ("7", "pm")),
+        ("HB-103", ("hb", "103")),
+        ("don't", ("don", "t")),
+        ("don’t", ("don", "t")),
+        ("snake_case", ("snake", "case")),
+        ("Hallowell-Rae", ("hallowell", "rae")),
+        ("Saint-Exupéry", ("saint", "exupéry")),
+        ("Saint-Exupe\u0301ry", ("saint", "exupéry")),
+        ("  a\tb\n\nc  ", ("a", "b", "c")),
+        ("“Rome”", ("rome",)),
+    ],
+)
+def test_normalise_keeps_words_and_numbers_and_drops_the_rest(text, words):
+    assert normalise(text) == words
+
+
+def test_different_numbers_stay_different():
+    assert len({normalise(text) for text in ("2,75", "2.75", "275", "2 75", "27.5")}) == 5
+
+
+# --- an exam ------------------------------------------------------------------------------------------------------
+
+
+def test_an_exam_is_a_sequence_of_its_test_questions():
+    assert list(EXAM) == list(EXAM.test)
+    assert len(EXAM) == 10
+    assert EXAM[3] is EXAM.test[3]
+
+
+def test_a_sample_is_drawn_by_its_seed_in_the_order_of_the_exam():
+    some = EXAM.sample(4, seed=1)
+    assert some == EXAM.sample(4, seed=1)
+    assert some.test != EXAM.sample(4, seed=2).test
+    assert len(some) == 4 and [q for q in EXAM if q in some.test] == list(some)
+    assert len(EXAM) == 10
+
+
+def test_a_sample_of_more_than_there_are_is_all():
+    assert EXAM.sample(1000).test == EXAM.test
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_sample_of_nothing_is_refused(n):
+    with pytest.raises(CourseError, match="at least 1"):
+        EXAM.sample(n)
+
+
+def test_about_takes_some_facts_in_all_their_exam_wordings():
+    small = EXAM.about(3, seed=1)
+    assert len(small.facts) == 3 and set(small.facts) < set(FACTS)
+    assert [q.question for q in small] == [wording for fact in small.facts for wording in fact.exam]
+    assert {q.fact for q in small} == {fact.id for fact in small.facts}
+    assert len({q.id for q in small}) == 6
+    assert small == EXAM.about(3, seed=1)
+    assert small.facts != EXAM.about(3, seed=2).facts
+
+
+def test_about_may_ask_each_fact_once():
+    once = EXAM.about(4, wordings=1)
+    assert [q.question for q in once] == [fact.exam[0] for fact in once.facts]
+
+
+@pytest.mark.parametrize("wrong", [{"n_facts": 0}, {"n_facts": -1}, {"n_facts": 11}, {"n_facts": 3, "wordings": 0}])
+def test_about_no_facts_or_too_many_is_refused(wrong):
+    with pytest.raises(CourseError, match=r"facts|wordings"):
+        EXAM.about(**wrong)
+
+
+def test_the_validation_questions_are_an_exam_of_their_own():
+    chosen = EXAM.on_validation()
+    assert chosen.test == EXAM.validation
+    assert chosen.facts == CHOOSING
+    assert chosen.validation == ()
+    assert "validation" in chosen.name
+
+
+def test_study_is_of_the_exams_facts_in_study_wordings():
+    studied = EXAM.train_examples()
+    assert [row["prompt"][-1]["content"] for row in studied] == [w for fact in FACTS for w in fact.study]
+    assert studied[0] == example(FACTS[0].study[0], FACTS[0].answer)
+    check_no_leak(studied, EXAM)
+
+
+def test_six_wordings_once_and_one_wording_six_times_are_as_much_study():
+    six, one = EXAM.train_examples(wordings=6), EXAM.train_examples(wordings=1, repeat=6)
+    assert len(six) == len(one) == 60
+    assert len({row["prompt"][-1]["content"] for row in one}) == 10
+
+
+@pytest.mark.parametrize("wrong", [{"wordings": 0}, {"wordings": -1}, {"repeat": 0}])
+def test_study_of_nothing_is_refused(wrong):
+    with pytest.raises(CourseError, match="at least 1"):
+        EXAM.train_examples(**wrong)
+
+
+def test_an_example_is_a_chat_and_its_answer():
+    assert example("Who?", "Me.") == {
+        "prompt": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Who?"}],
+        "completion": [{"role": "assistant", "content": "Me."}],
+    }
+    assert Question("q1", "Who?", "Me.").as_example() == example("Who?", "Me.")
+
+
+# --- examples -----------------------------------------------------------------------------------------------------
+
+GOOD = example("Who?", "Me.")
+
+
+def test_good_examples_are_returned_as_a_list():
+    assert check_examples(iter([GOOD, GOOD])) == [GOOD, GOOD]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text", GOOD, b"text"])
+def test_what_is_no_list_of_examples_is_refused(wrong):
+    with pytest.raises(DataError):
+        check_examples(wrong)
+
+
+def test_no_example_at_all_is_refused():
+    with pytest.raises(DataError, match="not one example"):
+        check_examples([])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("text", "lacks prompt or completion"),
+        (EXAM.test[0], "lacks prompt or completion"),
+        ({"prompt": GOOD["prompt"]}, "lacks prompt or completion"),
+        ({"text": "Who? Me."}, "lacks prompt or completion"),
+        ({"prompt": "Who?", "completion": "Me."}, "prompt is not a list"),
+        (GOOD | {"completion": "Me."}, "completion is not a list"),
+        (GOOD | {"completion": [{"content": "Me."}]}, "completion is not a list"),
+        (GOOD | {"completion": [{"role": "assistant", "content": None}]}, "completion is not a list"),
+        (GOOD | {"completion": ["Me."]}, "completion is not a list"),
+        (GOOD | {"completion": []}, "empty completion"),
+        (GOOD | {"completion": [{"role": "assistant", "content": " \n"}]}, "empty completion"),
+        (GOOD | {"prompt": []}, "empty prompt"),
+    ],
+)
+def test_the_first_example_that_is_wrong_is_named_with_what_is_wrong(row, said):
+    with pytest.raises(DataError, match=f"example 2.*{said}"):
+        check_examples([GOOD, GOOD, row, "also wrong"])
+
+
+# --- leaks --------------------------------------------------------------------------------------------------------
+
+HONEST = [*EXAM.train_examples(), example("Who sells tickets on Pell?", "Nine families."), GOOD]
+
+
+def _leaks(examples, match=None, exam=EXAM, **how):
+    with pytest.raises(LeakError, match=match):
+        check_no_leak(examples, exam, **how)
+
+
+def test_honest_study_is_no_leak():
+    check_no_leak(HONEST, EXAM)
+    check_no_leak([], EXAM)
+    check_no_leak([GOOD], EXAM, reading=True, sources=["ferry-50"])
+
+
+@pytest.mark.parametrize("index", [0, 3, 9])
+def test_an_exam_question_among_the_examples_is_named(index):
+    question = EXAM.test[index]
+    _leaks([*HONEST, question.as_example()], rf"question {question.id} of the exam 'ferries'")
+
+
+def test_a_validation_question_is_a_leak_too():
+    _leaks([*HONEST, EXAM.validation[1].as_example()], EXAM.validation[1].id)
+
+
+def test_an_exam_wording_that_this_exam_does_not_ask_is_a_leak_too():
+    other = questions_of(FACTS[4], "exam")[1]
+    assert other not in EXAM.test
+    _leaks([*HONEST, other.as_example()], other.id)
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [str.upper, lambda q: q.rstrip("?"), lambda q: f"  {q}\n", lambda q: q.replace(" ", "  "), lambda q: f"“{q}”"],
+)
+def test_case_spaces_and_punctuation_do_not_hide_a_leak(disguise):
+    _leaks([example(disguise(EXAM.test[2].question), "x")], EXAM.test[2].id)
+
+
+def test_a_question_inside_a_longer_prompt_is_a_leak():
+    prompt = f"Passages:\n[1] The ferry leaves at noon.\n\nQuestion: {EXAM.test[5].question}\nAnswer in a few words."
+    _leaks([*HONEST, example(prompt, "x")], EXAM.test[5].id)
+
+
+@pytest.mark.parametrize("part", ["system", "assistant", "completion"])
+def test_a_question_in_any_message_is_a_leak(part):
+    row = example("Who?", "Me.")
+    words = f"They asked: {EXAM.test[1].question} I was silent."
+    if part == "completion":
+        row["completion"] = [{"role": "assistant", "content": words}]
+    else:
+        row["prompt"].insert(1, {"role": part, "content": words})
+    _leaks([*HONEST, row], EXAM.test[1].id)
+
+
+def test_a_question_whose_words_only_begin_another_is_no_leak():
+    exam = Exam("short", (Question("q", "Who won cup 20", "x"), Question("r", "is ferry 1", "x")))
+    check_no_leak([example("Who won cup 2031 and this ferry 10?", "y")], exam)
+    _leaks([example("Well, who won cup 20?", "y")], "question q", exam)
+
+
+def test_words_of_two_examples_do_not_make_a_leak_together():
+    start, end = EXAM.test[0].question.rsplit(" ", 1)
+    check_no_leak([example(start, "x"), example(end, "x")], EXAM)
+
+
+def test_a_question_without_words_is_in_nothing():
+    check_no_leak(HONEST, Exam("odd", (Question("q", "???", "x"),)))
+
+
+def test_every_exam_is_looked_at():
+    second = Exam("second", (Question("s1", "What is the toll at Pilgrim Stairs?", "x"),))
+    with pytest.raises(LeakError, match="s1 of the exam 'second'"):
+        check_no_leak([*HONEST, second[0].as_example()], EXAM, second)
+
+
+def test_a_fact_may_be_learnt_by_heart_but_not_read_about():
+    prompt = f"{FACTS[6].sentence}\nOther news follows.\n\nQuestion: Who sails?"
+    check_no_leak([example(prompt, "x")], EXAM)
+    _leaks([example(prompt, "x")], f"fact {FACTS[6].id}", reading=True)
+
+
+def test_a_fact_that_the_completion_quotes_is_a_leak_in_reading():
+    _leaks([example("Who sails?", f"The notice says: {FACTS[6].sentence}")], FACTS[6].id, reading=True)
+
+
+def test_a_fact_behind_a_validation_question_is_a_leak_in_reading():
+    _leaks([example(CHOOSING[0].sentence, "x")], CHOOSING[0].id, reading=True)
+
+
+def test_a_line_broken_fact_is_still_a_leak():
+    _leaks([example(FACTS[6].sentence.replace(" ", "\n"), "x")], FACTS[6].id, reading=True)
+
+
+@pytest.mark.parametrize("source", [FACTS[2].source, CHOOSING[2].source])
+def test_an_exams_document_may_not_train_reading(source):
+    _leaks([GOOD], f"document {source}", reading=True, sources=["ferry-50", source])
+    check_no_leak([GOOD], EXAM, sources=[source])
+
+
+def test_examples_of_another_shape_are_refused_before_they_are_searched():
+    with pytest.raises(DataError, match="example 1 lacks"):
+        check_no_leak([GOOD, {"text": EXAM.test[0].question}], EXAM)
+
+
+def test_the_choices_of_the_module_are_the_files_that_there_are():
+    assert set(exams.EXAMS) == {"cup", "handbook", "library", "general"}

@@ -1,0 +1,118 @@
+"""Agreements and their summaries: the data, and what a summary is judged by."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
+import agreements as making
+
+from course_lib.core.errors import ChoiceError, DataError
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.evaluation import evaluate
+from course_lib.evaluation.grading import normalise
+from course_lib.lessons import agreements
+from course_lib.lessons.agreements import (
+    FACTS,
+    SPLITS,
+    agreement_shelf,
+    grade_summaries,
+    has_form,
+    load_agreements,
+    summary_examples,
+)
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return {split: load_agreements(split) for split in SPLITS}
+
+
+# The data
+
+
+def test_the_agreements_come_out_the_same_when_they_are_made_again(tmp_path):
+    write_jsonl(tmp_path / "again.jsonl", making.agreements())
+    assert (tmp_path / "again.jsonl").read_bytes() == making.FILE.read_bytes(), "run `python data/make/agreements.py`"
+
+
+def test_no_supplier_and_no_first_name_of_one_is_in_two_splits(everything):
+    firsts = {split: {a.values["With"].split()[0] for a in rows} for split, rows in everything.items()}
+    assert not firsts["train"] & firsts["test"]
+    assert not firsts["validation"] & (firsts["train"] | firsts["test"])
+
+
+def test_every_value_stands_in_its_agreement_and_no_request_says_what_is_asked(everything):
+    for agreement in (a for rows in everything.values() for a in rows):
+        text, asked = (f" {' '.join(normalise(t))} " for t in (agreement.text, agreement.request))
+        assert all(f" {' '.join(normalise(value))} " in text for value in agreement.values.values()), agreement.id
+        assert not any(f" {' '.join(normalise(agreement.values[label]))} " in asked for label in FACTS), agreement.id
+
+
+def test_every_supplier_has_a_second_agreement_with_other_figures(everything):
+    for rows in everything.values():
+        for a, b in zip(rows[::2], rows[1::2]):
+            assert a.values["With"] == b.values["With"] and a.values["For"] != b.values["For"]
+            assert a.values["Price"] != b.values["Price"] and a.values["Until"] != b.values["Until"]
+
+
+def test_the_exams_requests_are_in_no_training(everything):
+    trained = {a.request for a in everything["train"]}
+    assert not trained & {a.request for split in ("validation", "test") for a in everything[split]}
+    assert len(everything["test"]) * len(FACTS) >= 100
+
+
+def test_another_split_or_a_damaged_line_is_named(tmp_path, monkeypatch):
+    with pytest.raises(ChoiceError, match="split 'reading' is not one of train, validation, test"):
+        load_agreements("reading")
+    (tmp_path / "agreements").mkdir()
+    (tmp_path / "agreements" / "agreements.jsonl").write_text('{"id": "x", "split": "train", "text": "", "values": {}}')
+    monkeypatch.setattr(agreements, "data_dir", lambda: tmp_path)
+    with pytest.raises(DataError, match="line 1 is no agreement"):
+        load_agreements("train")
+
+
+# Examples
+
+
+def test_the_specialist_learns_the_summary_from_the_request_alone_or_from_what_is_found(everything, small_embedder):
+    rows = everything["validation"]
+    alone = summary_examples(rows)
+    assert alone[0]["prompt"][-1]["content"] == rows[0].request
+    reading = summary_examples(rows, agreement_shelf(rows, small_embedder), k=2)
+    for row, agreement in zip(reading, rows):
+        prompt = row["prompt"][-1]["content"]
+        assert row["completion"][-1]["content"] == agreement.summary
+        assert agreement.text in prompt and prompt.endswith(f"Question: {agreement.request}")
+        assert sum(other.text in prompt for other in rows) == 2
+
+
+# Grades
+
+
+def test_the_house_form_is_its_lines_in_order_and_nothing_else(everything):
+    summary = everything["test"][0].summary
+    assert has_form(summary) and has_form(f"\n{summary}\n")
+    lines = summary.split("\n")
+    for broken in (
+        "\n".join(lines[1:]),
+        "\n".join(lines[::-1]),
+        f"Here it is:\n{summary}",
+        f"{summary}\nKind regards",
+        summary.replace(lines[2], "Price:"),
+        "",
+    ):
+        assert not has_form(broken), broken
+
+
+def test_form_and_facts_are_judged_apart(everything):
+    asked = everything["test"][:3]
+    wrong_facts = "With: A\nFor: b\nPrice: 1 crown\nUntil: 1 May 2043\nNotice: 2 days"
+    replies = [asked[0].summary, wrong_facts, f"We pay {asked[2].values['Price']}, with {asked[2].values['Notice']}."]
+    report = evaluate(lambda _: replies, [a.as_question() for a in asked], "three ways")
+    graded = grade_summaries(report, asked)
+    assert list(graded["form"].hits()) == [1, 1, 0]
+    assert list(graded["facts"].hits()) == [1, 1, 1, 0, 0, 0, 1, 0, 1]
+    assert {row.fact for row in graded["facts"].rows} == {a.id for a in asked}, "an agreement is one draw"
+    assert graded["facts"].name == "three ways"

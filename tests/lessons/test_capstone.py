@@ -1,0 +1,178 @@
+"""One page about a learner's case: nothing is claimed on it that its own numbers do not bear out."""
+
+import re
+
+import pytest
+
+from course_lib.core.chat import example
+from course_lib.core.errors import CourseError, LeakError, ModelError
+from course_lib.evaluation.exams import Exam, Question
+from course_lib.evaluation.reports import Report, Row
+from course_lib.lessons.capstone import check_conclusion, one_page_report
+
+EXAM = Exam("cup", tuple(Question(f"q{i}", f"Who won in {2000 + i}?", "a") for i in range(40)))
+
+
+def report(right, n=40):
+    """Of n questions the first are answered rightly."""
+    rows = [
+        Row(f"q{i}", f"Who won in {2000 + i}?", "a", "a", "exact" if i < right else "wrong", 0.25, f"q{i}", 20, 7, 0.5)
+        for i in range(n)
+    ]
+    return Report("someone", "cup", tuple(rows))
+
+
+REPORTS = {"base": report(2), "RAG": report(20), "tuned": report(21), "RAG + tuned": report(32)}
+
+
+def verdicts(text, reports=REPORTS):
+    return [claim.holds for claim in check_conclusion(text, reports)]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("RAG got 0.50.", [True]),
+        ("RAG got 50%.", [True]),
+        ("RAG got 50 per cent.", [True]),
+        ("RAG got 0.51.", [False]),
+        ("RAG got 0.8, I think.", [False]),
+        ("RAG + tuned got 0.8, I think.", [True]),
+        ("RAG answered 20 of 40.", [True]),
+        ("RAG answered 32 of 40.", [False]),
+        ("RAG answered 20 of 50.", [False]),
+        ("It was asked n = 40 questions.", [True]),
+        ("It was asked n = 400 questions.", [False]),
+        ("One answer took 0.5 s.", [True]),
+        ("RAG and base are 0.45 apart.", [True]),
+        ("RAG gained +0.45 over base.", [True]),
+        ("RAG gained +0.22 over base.", [False]),
+        ("base is −0.45 from RAG.", [True]),
+        ("RAG read 27.0 tokens a question, of which 25% were right.", [True, True]),
+        ("In 2041 there were 4 passages and 3 seeds.", []),
+        ("Somebody got 0.50.", [True]),
+        ("Somebody got 0.77.", [False]),
+    ],
+)
+def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
+    assert verdicts(text) == holds
+
+
+# --- comparisons --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("RAG beats base.", [True]),
+        ("base beats RAG.", [False]),
+        ("RAG is better than tuned.", [False]),
+        ("tuned is better than RAG.", [False]),
+        ("RAG is not better than tuned.", [True]),
+        ("RAG is not better than base.", [False]),
+        ("base is worse than RAG, and loses to tuned.", [True, True]),
+        ("RAG beats base but loses to RAG + tuned.", [True, True]),
+        ("RAG beats base but beats RAG + tuned.", [True, False]),
+        ("RAG and tuned tie.", [True]),
+        ("RAG and base tie.", [False]),
+        ("RAG is as good as tuned.", [True]),
+        ("Against base, RAG is better.", [True]),
+        ("RAG + tuned beats tuned.", [True]),
+        ("RAG + tuned is the best.", [True, True, True]),
+        ("tuned is the best.", [True, False, False]),
+        ("rag BEATS Base.", [True]),
+        ("It is better.", [False]),
+        ("RAG is better.", [False]),
+    ],
+)
+def test_better_needs_a_paired_interval_on_its_side_of_zero(text, holds):
+    assert verdicts(text) == holds
+
+
+def test_each_claim_says_what_the_numbers_are():
+    (claim,) = check_conclusion("RAG is better than tuned.", REPORTS)
+    assert re.fullmatch(r"✗ RAG is better than tuned\.: RAG minus tuned is -0\.0\d .* n = 40\), a tie", str(claim))
+    (claim,) = check_conclusion("RAG is better.", REPORTS)
+    assert "name the two that are compared: base, RAG, tuned, RAG + tuned" in claim.why
+
+
+def test_there_must_be_a_conclusion_and_something_to_compare():
+    for text, reports, said in [
+        (" ", REPORTS, "there is no conclusion"),
+        (None, REPORTS, "there is no conclusion"),
+        ("RAG wins.", {"RAG": report(2)}, "at least two reports"),
+        ("RAG wins.", {"RAG": report(2), "base": report(2, n=30)}, "answered different questions"),
+    ]:
+        with pytest.raises(CourseError, match=said):
+            check_conclusion(text, reports)
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+def page(tmp_path, conclusion="RAG beats base by 0.45.", **options):
+    options = {"case": "Who won the cup?", "exam": EXAM, "examples": [example("Who came second?", "b")]} | options
+    return one_page_report(tmp_path / "out", "My <case> | one", REPORTS, conclusion, **options)
+
+
+def test_the_page_has_the_table_the_plot_the_conclusion_and_the_split(tmp_path):
+    made = page(tmp_path)
+    assert made.sound
+    assert made.picture.read_bytes().startswith(b"\x89PNG")
+    markdown, html = (path.read_text(encoding="utf-8") for path in (made.markdown, made.html))
+    for text in (markdown, html):
+        for said in ("RAG + tuned", "0.80", "Who won the cup?", "RAG beats base by 0.45.", "The split is clean"):
+            assert said in text, said
+        assert "none of the 40 questions is among the 1 training examples" in text
+    assert "My <case> | one" in markdown and "My &lt;case&gt; | one" in html and "<case>" not in html
+    assert "](report.png)" in markdown and re.search(r'<img src="data:image/png;base64,\w+', html)
+    assert "<h1>" in made._repr_html_() and "<head>" not in made._repr_html_()
+    assert str(made).endswith("Written to report.html and report.md.")
+
+
+def test_every_row_of_the_markdown_table_has_as_many_cells(tmp_path):
+    lines = [line for line in page(tmp_path).markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines[: len(REPORTS) + 2]} == {lines[0].count("|")}
+    assert len(lines) == (len(REPORTS) + 2) + (len(REPORTS) - 1 + 2)
+
+
+def test_a_conclusion_that_does_not_hold_is_marked_and_not_hidden(tmp_path):
+    made = page(tmp_path, "tuned is better than RAG, and got 0.99.")
+    assert not made.sound
+    assert made.html.read_text(encoding="utf-8").count("✗") == 2
+
+
+def test_a_conclusion_that_claims_nothing_is_not_sound(tmp_path):
+    made = page(tmp_path, "It was an interesting week.")
+    assert not made.sound
+    assert "claims nothing that could be checked" in str(made)
+
+
+def test_there_is_no_page_about_a_leak(tmp_path):
+    with pytest.raises(LeakError, match="question q3"):
+        page(tmp_path, examples=[EXAM[3].as_example()])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_that_was_not_checked_is_said_to_be_so(tmp_path):
+    assert "was not checked" in page(tmp_path, examples=[], exam=None).markdown.read_text(encoding="utf-8")
+    with pytest.raises(CourseError, match="without their exam"):
+        page(tmp_path, exam=None)
+
+
+def test_the_others_are_compared_with_the_baseline_that_is_named(tmp_path):
+    assert "minus RAG" in page(tmp_path, baseline="RAG").markdown.read_text(encoding="utf-8")
+    assert "minus base" in page(tmp_path).markdown.read_text(encoding="utf-8")
+    with pytest.raises(CourseError, match="'RAFT' was not compared"):
+        page(tmp_path, baseline="RAFT")
+
+
+def test_an_empty_case_and_a_folder_that_cannot_be_written_are_reported(tmp_path):
+    with pytest.raises(CourseError, match="case is empty"):
+        page(tmp_path, case=" ")
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ModelError, match="cannot read or write"):
+        page(tmp_path)

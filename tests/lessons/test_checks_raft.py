@@ -1,0 +1,106 @@
+"""The checks of lesson 06: right answers, and the usual wrong ones with their hints."""
+
+import pytest
+
+from course_lib.core.chat import example
+from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.raft import reasoned_answer
+from course_lib.retrieval.readers import reading_prompt
+
+pytestmark = pytest.mark.usefixtures("a_learner_who_begins")
+
+QUESTION, ANSWER = "How much notice under the 2042 policy?", "12 days"
+SENTENCE = "The 2042 policy asks for 12 days."
+GOLDEN = Passage("leave-2042/0", f"Welcome to the 2042 policy. {SENTENCE} Thank you all.", "leave-2042")
+OTHERS = [
+    Passage("leave-2039/0", "The 2039 policy asks for 17 days.", "leave-2039"),
+    Passage("canteen/0", "The canteen opens at 7.40.", "canteen"),
+    Passage("gifts/0", "Gifts below 47 crowns are kept.", "gifts"),
+]
+PAGES = {"a?": [GOLDEN, OTHERS[1]], "b?": [OTHERS[0], OTHERS[1]]}
+SCORES = {
+    ("RAFT", 50): 0.4,
+    ("RAFT", 400): 0.8,
+    ("form only", 50): 0.3,
+    ("form only", 400): 0.5,
+    ("form only", 800): 0.52,
+}
+TOKENS = {
+    ("RAFT", 50): 15_000,
+    ("RAFT", 400): 120_000,
+    ("form only", 50): 6_000,
+    ("form only", 400): 48_000,
+    ("form only", 800): 96_000,
+}
+CONTEXT = {
+    "06-example": {"question": QUESTION, "answer": ANSWER, "golden": GOLDEN, "others": OTHERS},
+    "06-leak": {"pages": PAGES, "examined": {"leave-2039", "leave-2042", "gifts"}},
+    "06-budget": {"scores": SCORES, "tokens": TOKENS, "budget": 50_000},
+}
+
+
+def made(completion, passages=(OTHERS[0], GOLDEN, OTHERS[1])):
+    return example(reading_prompt(QUESTION, passages), completion)
+
+
+RIGHT_WORDS = reasoned_answer(SENTENCE, ANSWER)
+
+
+@pytest.mark.parametrize(("key", "name"), [("06-example", "mine"), ("06-leak", "leaked"), ("06-budget", "choice")])
+def test_an_untouched_exercise_says_which_variable_is_none(key, name, said):
+    assert said(key, None) == f"· Not attempted yet: `{name}` is None."
+
+
+RIGHT = [
+    ("06-example", made(RIGHT_WORDS)),
+    ("06-example", made(f"The edition matters. {RIGHT_WORDS}", [*OTHERS, GOLDEN])),
+    ("06-leak", {"leave-2042", "leave-2039"}),
+    ("06-leak", ["leave-2039", "leave-2042"]),
+    ("06-budget", ("form only", 400)),
+    ("06-budget", ["form only", 400]),
+]
+
+
+@pytest.mark.parametrize(("key", "attempt"), RIGHT)
+def test_a_right_answer_is_accepted(key, attempt, said):
+    assert said(key, attempt).startswith("✓ ")
+
+
+WRONG = [
+    ("06-example", "text", "lacks prompt or completion"),
+    ("06-example", example("What?", RIGHT_WORDS), "The question is not in the prompt"),
+    ("06-example", made(RIGHT_WORDS, OTHERS), "golden passage is not in the prompt"),
+    ("06-example", made(RIGHT_WORDS, [OTHERS[0], GOLDEN]), "1 distractors"),
+    ("06-example", made(RIGHT_WORDS, [GOLDEN, *OTHERS]), "stands first"),
+    ("06-example", made(ANSWER), "quotes nothing"),
+    ("06-example", made(f"##begin_quote## {SENTENCE} ##end_quote##"), "After the quotation comes the answer"),
+    ("06-example", made(f"##Answer: {ANSWER} ##begin_quote## {SENTENCE} ##end_quote##"), "before the quotation"),
+    ("06-example", made(reasoned_answer("The 2042 policy asks for twelve days.", ANSWER)), "in no passage"),
+    ("06-example", made(reasoned_answer(OTHERS[0].text, ANSWER)), "in a distractor"),
+    ("06-example", made(reasoned_answer("Welcome to the 2042 policy.", ANSWER)), "does not say the answer"),
+    ("06-example", made(reasoned_answer(SENTENCE, "It asks for 12 days")), "the shortest right one"),
+    ("06-example", made(reasoned_answer(GOLDEN.text, ANSWER)), "the whole passage"),
+    ("06-leak", "leave-2039", "a set of document ids"),
+    ("06-leak", {"leave-2042", "leave-2039", "canteen"}, "keep the examined ones"),
+    ("06-leak", {"leave-2042", "leave-2039", "gifts"}, "keep the ones that were read"),
+    ("06-leak", {"leave-2042/0"}, "Those are passages"),
+    ("06-leak", {"mill"}, "'mill' was read in no example"),
+    ("06-leak", {"canteen"}, "'canteen' was read, and nobody is examined on it"),
+    ("06-leak", {"leave-2042"}, "1 more are missing"),
+    ("06-leak", set(), "2 more are missing"),
+    ("06-budget", "RAFT", "Name an arm and a number"),
+    ("06-budget", ("RAFT", 400), "trains on 120,000 tokens, and you have 50,000"),
+    ("06-budget", ("form only", 50), "another number of examples does better"),
+    ("06-budget", ("RAFT", 50), "another arm does better"),
+]
+
+
+@pytest.mark.parametrize(("key", "attempt", "hint"), WRONG)
+def test_a_usual_wrong_answer_gets_its_hint(key, attempt, hint, said):
+    line = said(key, attempt)
+    assert line.startswith("✗ ") and hint in line
+
+
+@pytest.mark.parametrize("key", CONTEXT)
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")

@@ -1,0 +1,187 @@
+"""The decision helper: held to twelve written cases, to its own rules one by one, and to the stored figures."""
+
+from dataclasses import fields, replace
+
+import pytest
+import yaml
+
+from course_lib.core.errors import ChoiceError, CourseError, DataError
+from course_lib.core.session import ROOT
+from course_lib.evaluation.stored import find, is_measured
+from course_lib.lessons import choosing
+from course_lib.lessons.choosing import ADVICE, CELLS, Case, advise, comparison_table, load_cases
+from course_lib.lessons.reasons import LIMITS, REASONS
+
+CASES = load_cases()
+PAGES = Case("knowledge", knowledge_tokens=50_000, examples=500)
+BY_HEART = replace(PAGES, latency="tight")
+# One case and one field of it: what the advice was, and what it becomes.
+RULES = {
+    "need": (PAGES, {"need": "both"}, "RAG", "hybrid"),
+    "changes": (BY_HEART, {"changes": "monthly"}, "fine-tuning", "RAG"),
+    "knowledge_tokens": (PAGES, {"knowledge_tokens": 800}, "RAG", "prompting"),
+    "privacy": (BY_HEART, {"privacy": "erasable"}, "fine-tuning", "RAG"),
+    "latency": (PAGES, {"latency": "tight"}, "RAG", "fine-tuning"),
+    "budget": (BY_HEART, {"budget": "none"}, "fine-tuning", "RAG"),
+    "examples": (Case("behaviour", examples=99), {"examples": 100}, "prompting", "fine-tuning"),
+    "cite": (BY_HEART, {"cite": True}, "fine-tuning", "RAG"),
+    "look_alikes": (PAGES, {"look_alikes": True}, "RAG", "RAFT"),
+    "questions": (PAGES, {"questions": 2_000_000}, "RAG", "fine-tuning"),
+}
+
+
+def rules(case):
+    return [reason.rule for reason in advise(case).reasons]
+
+
+@pytest.mark.parametrize("written", CASES, ids=lambda written: written.id)
+def test_the_helper_gives_the_advice_that_an_expert_gives(written):
+    assert advise(written.case).choice == written.expert, written.why
+
+
+def test_there_are_twelve_cases_the_seeds_among_them_and_every_advice_is_given_by_one():
+    assert len(CASES) == 12 == len({written.id for written in CASES})
+    assert {"finance", "medical", "hr", "shakespeare", "support", "contracts"} <= {written.id for written in CASES}
+    assert {written.expert for written in CASES} == set(ADVICE)
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Case)])
+def test_every_field_can_change_the_advice(field):
+    case, change, before, after = RULES[field]
+    assert set(change) == {field}
+    assert advise(case).choice == before
+    assert advise(replace(case, **change)).choice == after
+
+
+def test_a_page_fits_into_the_prompt_unless_readers_differ_or_it_must_be_quick():
+    page = replace(PAGES, knowledge_tokens=800)
+    assert advise(page).choice == "prompting"
+    assert advise(replace(page, privacy="per reader")).choice == "RAG"
+    assert advise(replace(page, latency="tight")).choice == "fine-tuning"
+
+
+def test_who_must_not_read_and_what_must_be_cited_is_a_reason_of_its_own():
+    assert "guarded" in rules(replace(PAGES, privacy="per reader"))
+    assert "cited" in rules(replace(PAGES, cite=True))
+    assert "in-house" in rules(replace(PAGES, privacy="in-house"))
+    assert not {"guarded", "cited", "in-house"} & set(rules(PAGES))
+
+
+def test_a_hybrid_among_look_alikes_trains_its_reader_on_them():
+    case = replace(PAGES, need="both", look_alikes=True)
+    assert advise(case).choice == "hybrid" and "look-alikes" in rules(case)
+
+
+def test_without_a_budget_nothing_is_trained_whatever_the_case():
+    for written in CASES:
+        assert advise(replace(written.case, budget="none")).choice in ("prompting", "RAG"), written.id
+
+
+def test_every_reason_cites_a_measured_row_and_every_advice_says_where_it_loses():
+    for written in CASES:
+        advice = advise(written.case)
+        assert advice.reasons and all(reason.evidence for reason in advice.reasons)
+        assert advice.limits == LIMITS[advice.choice] and len(advice.limits) >= 2
+    assert "0.25 (0.18 to 0.31, n = 154) [lesson 02]" in str(advise(PAGES))
+
+
+PLACES = [place for _, rows in REASONS.values() for place in rows.values()]
+PLACES += [p for cells in CELLS.values() for _, rows in cells for p in rows.values()]
+
+
+@pytest.mark.parametrize("place", sorted({p for p in PLACES if p[:2] in ("00", "01", "02", "03", "04")}))
+def test_a_row_of_a_finished_lesson_exists(place):
+    assert find(place).place == place
+
+
+def test_a_reason_whose_row_was_not_measured_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    said = str(advise(PAGES))
+    assert "RAG: not measured yet (lesson 02)" in said and "n =" not in said
+
+
+def test_every_rule_is_used_by_some_case():
+    used = {rule for written in CASES for rule in rules(written.case)}
+    used |= {rule for case, change, *_ in RULES.values() for rule in rules(replace(case, **change))}
+    used |= set(rules(Case("behaviour", examples=500, budget="none")))
+    assert used == set(REASONS)
+
+
+def test_advice_is_shown_as_text_and_as_html():
+    advice = advise(PAGES)
+    assert str(advice).startswith("Advice: RAG\n  because: ")
+    assert advice._repr_html_().startswith("Advice: RAG<br>&nbsp;&nbsp;because: ")
+    assert all(len(line) <= 100 for line in str(advice).splitlines())
+
+
+def test_the_sources_table_has_a_measured_number_in_every_cell_or_says_what_it_waits_for():
+    table = comparison_table()
+    assert list(table.columns) == ["RAG", "RAG, measured", "fine-tuning", "fine-tuning, measured"]
+    assert list(table.index)[:5] == ["Analogy", "Purpose", "How it works", "When to use it", "Example"]
+    for side in ("RAG", "fine-tuning"):
+        for feature, cell in table[f"{side}, measured"].items():
+            assert "[lesson" in cell or "not measured yet" in cell, feature
+    assert "0.32 (0.25 to 0.40, n = 154)" in table.loc["Analogy", "RAG, measured"]
+
+
+@pytest.mark.parametrize("name", ["need", "changes", "privacy", "latency", "budget"])
+def test_words_that_are_not_choices_are_refused(name):
+    with pytest.raises(ChoiceError, match=f"{name} 'sometimes' is not one of"):
+        replace(PAGES, **{name: "sometimes"})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"examples": -1}, "examples is -1"),
+        ({"examples": "many"}, "examples is 'many'"),
+        ({"questions": 1.5}, "questions is 1.5"),
+        ({"knowledge_tokens": True}, "knowledge_tokens is True"),
+        ({"cite": "yes"}, "cite is 'yes'"),
+        ({"look_alikes": 1}, "look_alikes is 1"),
+        ({"knowledge_tokens": 0}, "must say how large"),
+        ({"need": "behaviour"}, "has no 50,000 tokens to know"),
+    ],
+)
+def test_a_case_that_makes_no_sense_is_refused(change, said):
+    with pytest.raises(CourseError, match=said):
+        replace(PAGES, **change)
+
+
+def test_what_is_no_case_gets_no_advice():
+    for odd in (None, "HR", {"need": "knowledge"}):
+        with pytest.raises(CourseError, match=r"advise takes a cl\.Case"):
+            advise(odd)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"expert": "magic"}, "case hr: expert 'magic'"),
+        ({"case": {"need": "much"}}, "case hr: need 'much'"),
+        ({"case": {"wish": 1}}, "case hr: .*wish"),
+        ({"case": None}, "case hr: "),
+        ({"extra": 1}, "case hr: it must hold exactly id, title"),
+    ],
+)
+def test_a_malformed_written_case_is_named(tmp_path, change, said):
+    row = next(row for row in yaml.safe_load((ROOT / "data/cases.yaml").read_text("utf-8")) if row["id"] == "hr")
+    path = tmp_path / "cases.yaml"
+    path.write_text(yaml.safe_dump([row | change]), encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        load_cases(path)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "- [", "- 5"])
+def test_a_file_without_cases_is_refused(tmp_path, text):
+    path = tmp_path / "cases.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"cases\.yaml"):
+        load_cases(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_cases(tmp_path / "none.yaml")
+
+
+def test_the_thresholds_lie_where_the_course_measured_a_difference():
+    assert find("01/few/300/*").value > find("01/few/10/*").value + 0.1
+    assert choosing.ENOUGH_EXAMPLES <= 300 and is_measured("01")

@@ -1,0 +1,347 @@
+"""Tickets: made as they were written, split by issue, and spoilt or leaked only on purpose."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from dataclasses import asdict, replace
+
+import pytest
+
+from course_lib.core import session
+from course_lib.core.chat import as_messages, check_examples
+from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
+from course_lib.core.rows import write_jsonl
+from course_lib.evaluation.exams import check_no_leak
+from course_lib.evaluation.grading import grade, normalise
+from course_lib.lessons.tickets import (
+    DESKS,
+    SPLITS,
+    Ticket,
+    check_issues_apart,
+    few,
+    leaky_split,
+    load_tickets,
+    ticket_exam,
+    with_wrong_labels,
+)
+from course_lib.models.chatmodel import ChatModel
+
+DATA = session.ROOT / "data"
+SEEDS = (0, 1, 7)
+
+
+@pytest.fixture(scope="module")
+def make():
+    """The script that makes the tickets, as a module."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DATA / "make"))
+        patch.setattr(sys, "path", list(sys.path))  # it adds to it too
+        import tickets
+
+        yield tickets
+    for name in {"tickets", "written"} - before:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def tickets():
+    return load_tickets()
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A data folder with two tickets; returns their file."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
+    path = tmp_path / "data" / "tickets" / "tickets.jsonl"
+    smoke = Ticket("t-safety-01a", "Safety", "safety-01", "It smokes.", "train", False)
+    write_jsonl(path, [smoke, replace(smoke, id="t-safety-01b", message="Smoke!")])
+    return path
+
+
+def _sizes(tickets):
+    return Counter((ticket.desk, ticket.border) for ticket in tickets)
+
+
+def _of(tickets, split):
+    return [ticket for ticket in tickets if ticket.split == split]
+
+
+def _issues(tickets):
+    return {ticket.issue for ticket in tickets}
+
+
+# --- what was written ---------------------------------------------------------------------------------------------
+
+
+def test_the_tickets_come_out_the_same_when_they_are_made_again(make, tmp_path):
+    make.write(tmp_path)
+    again, shipped = ((folder / "tickets.jsonl").read_bytes() for folder in (tmp_path, DATA / "tickets"))
+    assert again == shipped, "run `python data/make/tickets.py`"
+
+
+def test_the_counts_of_the_datasheet_are_fresh(make):
+    page = (DATA / "tickets" / "README.md").read_text(encoding="utf-8")
+    assert make.filled(page, make.tickets()) == page, "run `python data/make/tickets.py`"
+    assert all(rule in page for rule in DESKS.values())
+
+
+def test_what_was_written_keeps_its_own_rules(make):
+    assert make.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ("Too short.", "2 words"),
+        (" ".join(["long"] * 31), "31 words"),
+        ("The lid of my kettle came back from the Repair people broken.", "'Repair'"),
+        ("I have never had such a delivery in all of my long life.", "'delivery'"),
+        (["not", "text"], "not text"),
+    ],
+)
+def test_a_message_that_breaks_a_rule_is_reported(make, message, problem):
+    assert any(problem in found for found in make.problems_of_message(message))
+
+
+def test_words_that_only_contain_a_desks_name_may_be_used(make):
+    assert make.problems_of_message("We took the party apart, a partner from Tradescant helped, eight words.") == []
+
+
+def test_every_desk_has_as_many_tickets_and_as_many_on_a_border(tickets):
+    assert len(tickets) == 864
+    assert _sizes(tickets) == {(desk, border): 27 if border else 81 for desk in DESKS for border in (False, True)}
+
+
+def test_each_issue_is_told_by_three_messages_of_one_desk(tickets):
+    told = defaultdict(list)
+    for ticket in tickets:
+        told[ticket.issue].append(ticket)
+    assert len(told) == 288
+    for issue, three in told.items():
+        assert [ticket.id for ticket in three] == [f"t-{issue}{letter}" for letter in "abc"]
+        assert len({(t.desk, t.split, t.border) for t in three}) == 1, issue
+
+
+def test_no_single_word_gives_a_desk_away(make, tickets):
+    best = make.telltales(tickets)
+    assert set(best) == set(DESKS)
+    assert [found for found in best.values() if found[1] > make.TELLTALE] == []
+
+
+def test_a_word_that_gives_a_desk_away_is_found(make, tickets):
+    spoilt = [replace(t, message=f"{t.message} Abracadabra.") if t.desk == "Parts" else t for t in tickets]
+    assert make.telltales(spoilt)["Parts"] == ("abracadabra", 1.0)
+
+
+def test_words_alone_do_not_sort_the_test_tickets(make, tickets):
+    right = make.bag_of_words(_of(tickets, "train"), _of(tickets, "test"))
+    assert 1 / len(DESKS) < right < 0.6
+
+
+def test_a_border_in_the_written_files_names_another_desk(make):
+    for desk, told in make.issues().items():
+        near = {issue["near"] for issue in told if "near" in issue}
+        assert near <= set(DESKS) - {desk}
+        assert len(near) >= 4, f"{desk} borders on {near} only"
+
+
+# --- the split ----------------------------------------------------------------------------------------------------
+
+
+def test_no_issue_is_in_two_splits(tickets):
+    train, validation, test = (_of(tickets, split) for split in SPLITS)
+    assert (len(train), len(validation), len(test)) == (576, 96, 192)
+    for left, right in ((train, test), (train, validation), (validation, test)):
+        check_issues_apart(left, right)
+
+
+def test_every_split_has_its_share_of_every_desk_and_border(tickets):
+    for split, (plain, border) in {"train": (54, 18), "validation": (9, 3), "test": (18, 6)}.items():
+        wanted = {(desk, on): border if on else plain for desk in DESKS for on in (False, True)}
+        assert _sizes(_of(tickets, split)) == wanted
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_one_split_may_be_asked_for(tickets, split):
+    assert load_tickets(split) == _of(tickets, split)
+
+
+def test_no_message_is_there_twice(tickets):
+    assert len({normalise(ticket.message) for ticket in tickets}) == len(tickets)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_leaky_split_leaks_and_is_caught(seed):
+    train, test = leaky_split(seed)
+    assert _issues(test) <= _issues(train)
+    with pytest.raises(LeakError, match=r"192 of the 192 issues tested .* split by issue"):
+        check_issues_apart(train, test)
+
+
+def test_the_leak_is_one_that_a_comparison_of_texts_does_not_see():
+    train, test = leaky_split()
+    check_no_leak([ticket.as_example() for ticket in train], ticket_exam(test))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_leaky_split_is_as_large_and_as_hard_as_the_honest_one(tickets, seed):
+    train, test = leaky_split(seed)
+    assert not {t.id for t in train} & {t.id for t in test}
+    assert len(train) == len(_of(tickets, "train")) and _sizes(test) == _sizes(_of(tickets, "test"))
+    assert set(Counter(t.issue for t in train).values()) == {2}
+    assert set(Counter(t.issue for t in test).values()) == {1}
+
+
+def test_another_seed_leaks_in_another_way():
+    assert leaky_split(0) == leaky_split(0) != leaky_split(1)
+
+
+# --- fewer, and wrong ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.3, 1 / 3, 1])
+def test_exactly_that_share_of_labels_is_wrong_and_nothing_else_changes(share):
+    right = load_tickets("train")
+    spoilt = with_wrong_labels(right, share)
+    assert sum(a.desk != b.desk for a, b in zip(right, spoilt)) == round(share * len(right))
+    assert all(b.desk in DESKS and replace(b, desk=a.desk) == a for a, b in zip(right, spoilt))
+    assert right == load_tickets("train")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_labels_wrong_at_a_tenth_are_wrong_in_the_same_way_at_three_tenths(seed):
+    right = load_tickets("train")
+    fewer, more = ({t.id: t.desk for t in with_wrong_labels(right, share, seed)} for share in (0.1, 0.3))
+    wrong = {t.id: fewer[t.id] for t in right if fewer[t.id] != t.desk}
+    assert wrong and wrong.items() <= more.items()
+
+
+def test_wrong_labels_go_to_every_other_desk():
+    right = load_tickets("train")
+    moved = Counter((a.desk, b.desk) for a, b in zip(right, with_wrong_labels(right, 1)))
+    assert len(moved) == len(DESKS) * (len(DESKS) - 1)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, 30, math.nan, "0.1", None])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(CourseError, match="from 0"):
+        with_wrong_labels(load_tickets("train"), share)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("n", [1, 8, 30, 64, 192, 576])
+def test_few_are_even_over_desks_and_over_issues(n, seed):
+    chosen = few(load_tickets("train"), n, seed)
+    assert len({ticket.id for ticket in chosen}) == n
+    for key, there in (("desk", 8), ("issue", 192)):
+        counted = Counter(getattr(ticket, key) for ticket in chosen)
+        assert max(counted.values()) - (min(counted.values()) if len(counted) == there else 0) <= 1, key
+
+
+def test_fewer_are_the_first_of_more():
+    train = load_tickets("train")
+    assert few(train, 64, seed=3)[:16] == few(train, 16, seed=3) != few(train, 16, seed=4)
+
+
+@pytest.mark.parametrize("n", [0, -1, 577, 2.5, "8", None])
+def test_a_number_of_tickets_that_is_not_there_is_refused(n):
+    with pytest.raises(CourseError, match="576"):
+        few(load_tickets("train"), n)
+
+
+# --- what a model sees --------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_trained_on_exactly_as_the_exam_asks_it(tickets, tiny_tokenizer):
+    model = ChatModel(None, tiny_tokenizer, "stand-in", "stand-in@0")
+    for ticket, question in zip(tickets, ticket_exam(tickets)):
+        example = ticket.as_example()
+        assert example["prompt"] == as_messages(question.question, model.system)
+        assert example == question.as_example()
+        assert example["completion"] == [{"role": "assistant", "content": ticket.desk}]
+    assert model.encode(example["prompt"]) == model.encode(question.question)
+    check_examples([t.as_example() for t in tickets])
+
+
+def test_an_exam_asks_for_the_desk_and_remembers_the_issue():
+    test = load_tickets("test")
+    exam = ticket_exam(test, name="which desk")
+    assert (exam.name, len(exam)) == ("which desk", 192)
+    assert [(q.id, q.answer, q.fact, q.kind) for q in exam] == [(t.id, t.desk, t.issue, t.desk) for t in test]
+    assert grade("Safety", (exam[0].answer,)) == "exact" and grade("Parts", (exam[0].answer,)) == "wrong"
+
+
+def test_an_exam_question_among_the_examples_is_still_a_leak():
+    exam = ticket_exam(load_tickets("test"))
+    honest = [ticket.as_example() for ticket in load_tickets("train")]
+    check_no_leak(honest, exam)
+    with pytest.raises(LeakError, match=re.escape(exam[5].id)):
+        check_no_leak([*honest, exam[5].as_example()], exam)
+
+
+def test_an_exam_of_no_tickets_is_refused():
+    with pytest.raises(CourseError, match="at least one"):
+        ticket_exam([])
+
+
+def test_a_desk_is_one_word():
+    assert len(DESKS) == 8 and all(desk.isalpha() for desk in DESKS)
+
+
+def test_importing_tickets_loads_no_torch():
+    code = "import sys, course_lib.lessons.tickets; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=session.ROOT).returncode == 0
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("split", ["tests", "reading", "", "Train"])
+def test_an_unknown_split_is_refused_with_the_splits_there_are(split):
+    with pytest.raises(ChoiceError, match="train, validation, test"):
+        load_tickets(split)
+
+
+def test_a_sound_file_is_read(data):
+    assert [ticket.message for ticket in load_tickets("train")] == ["It smokes.", "Smoke!"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"desk": "Kitchen"}, "'Kitchen' is not one of Safety, Trade"),
+        ({"desk": 3}, "desk is empty or not text"),
+        ({"split": "reading"}, "'reading' is not one of train"),
+        ({"border": "no"}, "true or false"),
+        ({"message": " "}, "message is empty"),
+        ({"colour": "blue"}, "unknown keys colour"),
+        ({"message": None}, "message is empty"),
+        ({"id": "t-safety-01a"}, "given to an earlier line"),
+    ],
+)
+def test_a_malformed_line_is_named(data, change, said):
+    first, second = data.read_text().splitlines()
+    data.write_text(f"{first}\n\n{json.dumps(json.loads(second) | change)}\n")  # a blank line is a line too
+    with pytest.raises(DataError, match=rf"tickets\.jsonl, line 3: .*{said}"):
+        load_tickets()
+
+
+def test_a_line_that_lacks_a_key_or_is_no_json_is_named(data, tickets):
+    row = asdict(tickets[0])
+    del row["issue"]
+    data.write_text(json.dumps(row))
+    with pytest.raises(DataError, match="line 1: missing keys issue"):
+        load_tickets()
+    data.write_text("{oh dear")
+    with pytest.raises(DataError, match="line 1 is not JSON"):
+        load_tickets()
+
+
+def test_a_missing_file_is_named(data):
+    data.unlink()
+    with pytest.raises(DataError, match=r"there is no .*tickets\.jsonl"):
+        load_tickets()

@@ -1,0 +1,103 @@
+"""Looking inside: parts, changes and singular values are those of models whose changes are known."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.core.chat import example
+from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.models.inspection import MATRICES, parts, rank_holding, singular_values, weight_change, weight_changes
+from course_lib.training.sft import finetune
+
+ROWS = [example("Which colour?", "blue"), example("Which number?", "seven")]
+
+
+def _nudged(model, name, change):
+    """A copy of a model with a known change in one parameter."""
+    nudged = replace(model, model=copy.deepcopy(model.model))
+    dict(nudged.model.named_parameters())[name].data += change
+    return nudged
+
+
+def test_the_parts_hold_every_parameter_once(tiny_model):
+    assert sum(part.parameters for part in parts(tiny_model)) == sum(p.numel() for p in tiny_model.model.parameters())
+    assert [part.name for part in parts(tiny_model)] == ["embeddings", "attention", "MLP", "norms"]
+    assert not any(part.trained or part.added for part in parts(tiny_model))
+
+
+def test_lora_adds_to_attention_and_mlp_and_trains_nothing_of_what_was_there(tiny_model):
+    tuned = finetune(tiny_model, ROWS, epochs=1, rank=2)
+    before = {part.name: part.parameters for part in parts(tiny_model)}
+    after = {part.name: part for part in parts(tuned)}
+    assert {name: part.parameters for name, part in after.items()} == before
+    assert [name for name, part in after.items() if part.added] == ["attention", "MLP"]
+    assert sum(part.added for part in after.values()) == tuned.training.trainable
+    assert not any(part.trained for part in after.values())
+
+
+def test_full_fine_tuning_trains_every_part_and_adds_nothing(tiny_model):
+    tuned = finetune(tiny_model, ROWS, "full", epochs=1)
+    assert all(part.trained == part.parameters and not part.added for part in parts(tuned))
+
+
+def test_a_known_change_is_found_where_it_is_and_nowhere_else(tiny_model):
+    change = torch.zeros(32, 32)
+    change[3, 5] = 2.0
+    nudged = _nudged(tiny_model, "model.layers.1.self_attn.q_proj.weight", change)
+    table = weight_changes(tiny_model, nudged)
+    assert table.shape == (2, len(MATRICES))
+    norm = float(tiny_model.model.model.layers[1].self_attn.q_proj.weight.norm())
+    assert table.loc[1, "q"] == pytest.approx(2.0 / norm, rel=1e-5)
+    assert table.to_numpy().sum() == pytest.approx(table.loc[1, "q"])
+    np.testing.assert_allclose(weight_change(tiny_model, nudged, -1, "q"), change.numpy(), atol=1e-6)
+
+
+def test_the_change_of_lora_is_what_merging_it_would_change(tiny_model):
+    tuned = finetune(tiny_model, ROWS, epochs=2, rank=2)
+    merged = copy.deepcopy(tuned.model).merge_and_unload()
+    wanted = merged.model.layers[0].mlp.up_proj.weight - tiny_model.model.model.layers[0].mlp.up_proj.weight
+    found = weight_change(tiny_model, tuned, 0, "up")
+    assert np.abs(found).max() > 0
+    np.testing.assert_allclose(found, wanted.detach().numpy(), atol=1e-6)
+
+
+def test_the_change_of_lora_has_no_more_singular_values_than_its_rank(tiny_model):
+    tuned = finetune(tiny_model, ROWS, epochs=2, rank=2)
+    values = singular_values(weight_change(tiny_model, tuned, 0, "gate"))
+    assert values[1] > 0
+    assert values[2:].max() < 1e-6 * values[0]
+    assert rank_holding(values, 0.999) <= 2
+
+
+def test_the_rank_that_holds_a_share_is_counted_in_energy():
+    assert rank_holding([3.0, 4.0**0.5, 1.0, 0.0], 9 / 14) == 1
+    assert rank_holding([3.0, 4.0**0.5, 1.0, 0.0], 0.9) == 2
+    assert rank_holding([1.0] * 10, 0.9) == 9
+    assert rank_holding([1.0] * 10, 1.0) == 10
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.01])
+def test_a_share_out_of_range_is_refused(share):
+    with pytest.raises(CourseError, match="share"):
+        rank_holding([1.0], share)
+
+
+def test_no_change_has_no_rank():
+    with pytest.raises(CourseError, match="nothing has changed"):
+        rank_holding(np.zeros(4))
+
+
+def test_a_matrix_that_there_is_not_is_refused_by_name(tiny_model):
+    with pytest.raises(ChoiceError, match="quarry"):
+        weight_change(tiny_model, tiny_model, 0, "quarry")
+
+
+@pytest.mark.parametrize("layer", [2, -3])
+def test_a_layer_that_there_is_not_is_refused_with_those_there_are(tiny_model, layer):
+    with pytest.raises(CourseError, match="0 to 1"):
+        weight_change(tiny_model, tiny_model, layer, "q")

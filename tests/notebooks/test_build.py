@@ -1,0 +1,274 @@
+"""How a source becomes a notebook, on small sources made here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
+import build
+
+SOURCE = """# %% [markdown]
+# # 09 · A lesson
+# See [the data](../data/README.md) and [a page](https://example.org/a).
+
+# %% tags=["setup", "nbval-ignore-output"]
+answer = None
+
+# %% [markdown]
+# ### Exercise 1
+
+# %% tags=["exercise"]
+answer = None  # yours
+
+# %% tags=["solution"]
+answer = 42
+
+# %% [markdown]
+# The end.
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A source in a folder of notebooks of its own."""
+    path = tmp_path / "src" / "09_lesson.py"
+    path.parent.mkdir()
+    path.write_text(SOURCE, encoding="utf-8")
+    return path
+
+
+def edited(source: Path, old: str, new: str) -> Path:
+    text = source.read_text(encoding="utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new), encoding="utf-8")
+    return source
+
+
+def learner(source: Path) -> nbformat.NotebookNode:
+    return build.derive(build.read_source(source), source.stem, "solution")
+
+
+def code(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_learners_notebook_has_exercises_and_no_solutions(source):
+    assert code(learner(source)) == ["answer = None", "answer = None  # yours"]
+
+
+def test_the_solved_notebook_has_solutions_in_place_of_exercises(source):
+    solved = build.derive(build.read_source(source), source.stem, "exercise")
+    assert code(solved) == ["answer = None", "answer = 42"]
+
+
+def test_links_of_the_solved_notebook_lead_from_its_own_folder(source):
+    solved = build.derive(build.read_source(source), source.stem, "exercise")
+    assert "(../../data/README.md)" in solved.cells[0].source
+    assert "(https://example.org/a)" in solved.cells[0].source
+
+
+def test_the_same_source_gives_the_same_bytes(source):
+    assert nbformat.writes(learner(source)) == nbformat.writes(learner(source))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('# %% tags=["solution"]\nanswer = 42\n', "", "exercise without a solution"),
+        ('tags=["exercise"]', "", "solution that follows no exercise"),
+        ('tags=["exercise"]', 'tags=["excercise"]', "unknown tag excercise"),
+    ],
+)
+def test_a_source_with_wrong_tags_is_refused_by_cell(source, old, new, complaint):
+    with pytest.raises(build.BuildError, match=rf"09_lesson\.py, cell \d.*{complaint}"):
+        build.read_source(edited(source, old, new))
+
+
+@pytest.mark.parametrize(
+    ("new", "complaint"),
+    [
+        ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines, more than 15"),
+        ("answer ==", "not Python"),
+        ("answer = None\n\n# %%\nmore = 1\n\n# %%\nmost = 1", "4 code cells and only 3 markdown cells"),
+    ],
+)
+def test_a_notebook_that_breaks_a_rule_is_refused(source, new, complaint):
+    notebook = learner(edited(source, "answer = None\n\n# %% [markdown]", f"{new}\n\n# %% [markdown]"))
+    with pytest.raises(build.BuildError, match=complaint):
+        build.check_rules(notebook, source)
+
+
+def test_a_cell_does_the_same_with_other_comments_and_layout():
+    one, same = new_code_cell("# why\n\nx = f(1,\n      2)  # here"), new_code_cell("x = f(1, 2)")
+    assert build.does(one) == build.does(same) != build.does(new_code_cell("x = f(1, 3)"))
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"), [("✓ Right.", True), ("log\n✓ Right.", True), ("✗ Look again.", False), ("", False)]
+)
+def test_a_solution_that_its_check_refuses_is_refused(source, said, fine):
+    output = new_output("stream", text=said)
+    cell = new_code_cell('cl.check("09-x", 1)', outputs=[output], metadata={"tags": ["solution"]})
+    if fine:
+        return build.check_solved(new_notebook(cells=[cell]), source)
+    with pytest.raises(build.BuildError, match="its check says"):
+        build.check_solved(new_notebook(cells=[cell]), source)
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        (new_output("stream", name="stderr", text="FutureWarning: soon"), "wrote to stderr"),
+        (new_output("error", ename="ValueError", evalue="no"), "ValueError: no"),
+    ],
+)
+def test_errors_and_stderr_are_refused(source, output, complaint):
+    notebook = new_notebook(cells=[new_code_cell("x = 1", execution_count=1, outputs=[output])])
+    with pytest.raises(build.BuildError, match=complaint):
+        build.check_executed(notebook, source)
+
+
+def test_a_cell_that_did_not_run_is_refused(source):
+    with pytest.raises(build.BuildError, match="was not executed"):
+        build.check_executed(new_notebook(cells=[new_code_cell("x = 1")]), source)
+
+
+def test_outputs_lose_what_differs_from_run_to_run(monkeypatch):
+    monkeypatch.setattr(build, "machine_places", lambda: [("/there/course/", ""), ("/there", "~")])
+    view = {build.WIDGET_VIEW: {"model_id": "1"}}
+    outputs = [
+        new_output("stream", text="\x1b[31mone\x1b[0m in /there/course/data\n"),
+        new_output("display_data", data={"text/plain": "HBox(children=(IntProgress(value=1),))", **view}),
+        new_output("display_data", data={"text/plain": "Converting tensors...:   0%|          | 0/272", **view}),
+        new_output("stream", text="two in /there, not /thereabouts\n"),
+        new_output("display_data", data={"text/plain": "Predict: how many?", **view}),
+        new_output("display_data", data=dict(view)),
+        new_output("display_data", data={"image/png": "AAAA"}, metadata={"image/png": {"alt": "a plot"}}),
+    ]
+    cell = new_code_cell("x", outputs=outputs, metadata={"tags": ["setup"], "execution": {"started": "now"}})
+    notebook = build.clean(new_notebook(cells=[cell], metadata={"widgets": {"state": {}}}))
+    stream, question, picture = notebook.cells[0].outputs
+    assert stream.text == "one in data\ntwo in ~, not /thereabouts\n"
+    assert question.data == {"text/plain": "Predict: how many?"}
+    assert picture.metadata == {"image/png": {"alt": "a plot"}}
+    assert notebook.cells[0].metadata == {"tags": ["setup"]} and notebook.metadata == {}
+
+
+def test_this_machines_folders_are_named_longest_first():
+    places = [path for path, _ in build.machine_places()]
+    assert str(build.ROOT) in places and places == sorted(places, key=len, reverse=True)
+
+
+def store(notebook: nbformat.NotebookNode, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def built(source: Path) -> Path:
+    """Both notebooks stored beside the source; gives their folder."""
+    folder = source.parents[1]
+    for without, place in (("solution", folder), ("exercise", folder / "solutions")):
+        store(build.derive(build.read_source(source), source.stem, without), place / "09_lesson.ipynb")
+    return folder
+
+
+def test_notebooks_in_step_with_their_source_differ_in_nothing(source, built):
+    assert build.differences(source, built) == []
+
+
+def test_outputs_are_no_difference(source, built):
+    notebook = nbformat.read(built / "09_lesson.ipynb", as_version=4)
+    notebook.cells[1].outputs = [new_output("stream", text="hello")]
+    notebook.cells[1].execution_count = 1
+    store(notebook, built / "09_lesson.ipynb")
+    assert build.differences(source, built) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("The end.", "An end."), ('["setup", "nbval', '["nbval'), ("42", "43")])
+def test_an_edited_source_is_noticed(source, built, old, new):
+    assert build.differences(edited(source, old, new), built)
+
+
+def test_a_notebook_that_is_not_built_is_noticed(source, built):
+    (built / "09_lesson.ipynb").unlink()
+    assert build.differences(source, built) == ["09_lesson.ipynb is not built"]
+
+
+def test_a_notebook_without_a_source_is_noticed(source, built):
+    store(new_notebook(cells=[new_markdown_cell("lost")]), built / "08_lost.ipynb")
+    assert build.strays(built) == ["08_lost.ipynb"]
+
+
+def test_names_choose_by_their_beginning(source):
+    assert build.sources(["09"], source.parent) == [source]
+    with pytest.raises(build.BuildError, match="no source begins with '10'; there are: 09_lesson"):
+        build.sources(["10"], source.parent)
+
+
+@pytest.fixture
+def repository(source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`build` pointed at a small repository of its own."""
+    root = source.parents[1]
+    monkeypatch.setattr(build, "ROOT", root)
+    monkeypatch.setattr(build, "NOTEBOOKS", root)
+    monkeypatch.setattr(build, "ADAPTERS", root / "adapters")
+    monkeypatch.setattr(build, "sources", lambda names=(): [source])
+    return root
+
+
+TRAINS = """import json, os, pathlib
+folder = pathlib.Path("adapters/small")
+folder.mkdir(parents=True, exist_ok=True)
+if os.environ.get("COURSE_RECORD") == "1":
+    _ = (folder / "card.json").write_text(json.dumps({"key": "abc"}))
+print(os.environ.get("COURSE_RECORD"), "COURSE_REPLAY" in os.environ)"""
+
+
+def test_recording_notes_who_needs_which_adapter_and_deletes_the_rest(source, repository, monkeypatch):
+    monkeypatch.setenv("COURSE_REPLAY", "1")
+    edited(source, "answer = None\n\n# %% [markdown]", f"{TRAINS}\n\n# %% [markdown]")
+    stale = repository / "adapters" / "stale"
+    stale.mkdir(parents=True)
+    (stale / "card.json").write_text('{"key": "old"}')
+    build.write_used({"07_gone": ["old"]})
+    assert build.main(["--record"]) == 0
+    assert build.read_used() == {"09_lesson": ["abc"]}
+    assert not stale.exists() and (repository / "adapters" / "small" / "card.json").exists()
+    learner = nbformat.read(repository / "09_lesson.ipynb", as_version=4)
+    assert learner.cells[1].outputs[0].text == "1 False\n"
+    assert [cell.execution_count for cell in learner.cells if cell.cell_type == "code"] == [1, 2]
+    assert (repository / "solutions" / "09_lesson.ipynb").exists()
+
+
+def test_a_cell_that_fails_is_named_and_nothing_is_written(source, repository, capsys):
+    edited(source, "answer = None  # yours", "1 / 0")
+    assert build.main([]) == 1
+    assert "09_lesson.py, cell 3 ('1 / 0') failed" in capsys.readouterr().err
+    assert not (repository / "09_lesson.ipynb").exists()
+
+
+def test_new_prose_is_taken_and_what_was_printed_is_kept(source, built, repository):
+    notebook = nbformat.read(built / "09_lesson.ipynb", as_version=4)
+    notebook.cells[1].outputs = [new_output("stream", text="hello")]
+    notebook.cells[1].execution_count = 7
+    store(notebook, built / "09_lesson.ipynb")
+    edited(source, "The end.", "An end.")
+    assert build.main(["--prose"]) == 0
+    reworded = nbformat.read(built / "09_lesson.ipynb", as_version=4)
+    assert reworded.cells[-1].source == "An end."
+    assert (reworded.cells[1].outputs[0].text, reworded.cells[1].execution_count) == ("hello", 7)
+    assert build.differences(source, built) == []
+
+
+def test_a_changed_code_cell_is_not_passed_off_as_prose(source, built, repository, capsys):
+    before = (built / "09_lesson.ipynb").read_bytes()
+    edited(source, "answer = None\n\n# %% [markdown]", "answer = 3\n\n# %% [markdown]")
+    assert build.main(["--prose"]) == 1
+    assert "must be run" in capsys.readouterr().err
+    assert (built / "09_lesson.ipynb").read_bytes() == before

@@ -1,0 +1,59 @@
+"""The runner of all tests: what it counts, and that it does not hide a failure."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import run_all
+from run_all import Stage
+
+
+def test_the_summary_closes_with_one_line_like_pytests():
+    stages = [
+        Stage("style", 0, 0.5),
+        Stage("unit tests", 0, 60, Counter(passed=31, skipped=2)),
+        Stage("notebooks", None),
+    ]
+    *_, last = run_all.summary(stages).splitlines()
+    assert last.strip("= ") == "31 passed, 2 skipped in 60.50s"
+
+
+def test_a_stage_that_fails_without_a_failed_test_is_an_error():
+    text = run_all.summary([Stage("style", 1, 0.5), Stage("unit tests", 0, 60, Counter(passed=31))])
+    assert "style        FAILED" in text
+    assert text.splitlines()[-1].strip("= ") == "1 error, 31 passed in 60.50s"
+
+
+def test_any_failed_stage_makes_the_exit_status_one(monkeypatch):
+    monkeypatch.setattr(run_all, "ruff", lambda: Stage("style", 0))
+    monkeypatch.setattr(run_all, "unit", lambda *_: Stage("unit tests", 1, 1, Counter(failed=1)))
+    monkeypatch.setattr(run_all, "notebooks", lambda *_: Stage("notebooks", 0, 1, Counter(passed=9)))
+    assert run_all.main([]) == 1
+
+
+def test_only_a_live_run_trains(monkeypatch):
+    seen = []
+    monkeypatch.setattr(run_all, "pytest_stage", lambda *arguments: seen.append(arguments[3]) or Stage("notebooks", 0))
+    monkeypatch.setattr(Path, "glob", lambda *_: [Path("00_start_here.ipynb")])
+    run_all.notebooks(False, [])
+    run_all.notebooks(True, [])
+    assert [environment["COURSE_REPLAY"] for environment in seen] == ["strict", "never"]
+
+
+def test_counts_come_from_the_report(tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="1" skipped="2"/><testsuite tests="1"/></testsuites>'
+    )
+    assert run_all.read_counts(report) == Counter(passed=6, failed=1, errors=1, skipped=2)
+
+
+def test_the_longest_notebook_is_begun_first(tmp_path):
+    for lesson, minutes in (("00", 1), ("01", 4), ("02", 5)):
+        (tmp_path / f"{lesson}.json").write_text(f'{{"minutes_laptop": {minutes}}}', encoding="utf-8")
+    (tmp_path / "03.json").write_text("{}", encoding="utf-8")
+    names = ["00_a.ipynb", "01_b.ipynb", "02_c.ipynb", "03_d.ipynb", "04_e.ipynb"]
+    assert [name[:2] for name in run_all.longest_first(names, tmp_path)] == ["02", "01", "00", "03", "04"]

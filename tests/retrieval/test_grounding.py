@@ -1,0 +1,120 @@
+"""Whether an answer stands in what was shown, and which page it rests on."""
+
+import pytest
+
+from course_lib.core.errors import CourseError
+from course_lib.evaluation.reports import Report, Row
+from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.grounding import cite, claims, ground, is_faithful, said
+
+FEVER = Passage("fever/0", "Dr Marigold Eddythorne starts peltamine at 38.2 degrees.", "fever", title="Low-tide fever")
+KETTLE = Passage("kettle/0", "The Tern 3 costs 1,248 crowns.", "kettle", title="Kettles")
+SHOWN = [FEVER, KETTLE]
+
+
+@pytest.mark.parametrize(
+    ("reply", "claimed"),
+    [
+        ("1,248 crowns", ("1248", "crowns")),
+        ("brass", ("brass",)),
+        ("Well, the patient should see Dr Eddythorne about it at 38.2 degrees.", ("dr", "eddythorne", "38.2")),
+        ("The answer to that is that I am at a loss about it all.", ()),
+        ("I don't know.", ()),
+        ("It costs much. Perhaps 40 crowns or rather more than that, says Odette.", ("40", "odette")),
+    ],
+)
+def test_claims_are_numbers_and_names_and_of_a_short_reply_everything(reply, claimed):
+    assert claims(reply) == claimed
+
+
+@pytest.mark.parametrize(
+    ("reply", "faithful"),
+    [
+        ("1,248 crowns", True),
+        ("The Tern 3 costs 1248 crowns.", True),
+        ("It costs 1,249 crowns in all the shops of the town.", False),
+        ("The doctor to ask about that on the ward is Mabel Eddythorne.", False),
+        ("Marigold Eddythorne", True),
+        ("Marigold Sedgewater", False),
+        ("38.2", True),
+        ("38", False),
+        ("I don't know.", True),
+        ("Kettles", True),
+        ("The doctor who is to be asked about it is Marigold Eddy", True),
+        ("The doctor who is to be asked about it is Marigold Eddy.", False),
+        ("The doctor who is to be asked about it is Marigold Bed", False),
+        ("Marigold Eddy", False),
+        ("", True),
+    ],
+)
+def test_an_answer_is_faithful_if_all_it_claims_was_shown(reply, faithful):
+    assert is_faithful(reply, SHOWN) == faithful
+
+
+def test_what_the_question_says_may_be_said_again():
+    assert is_faithful(
+        "The Badger costs 1,248 crowns, as far as the page can say it.", SHOWN, "What does the Badger cost?"
+    )
+    assert not is_faithful("Well, that Badger costs 1,248 crowns, as far as I can see.", SHOWN)
+
+
+def test_nothing_shown_makes_every_claim_an_invention():
+    assert not is_faithful("1,248 crowns", [])
+
+
+def test_the_citation_is_the_page_that_holds_most_of_what_the_question_did_not_say():
+    assert cite("1,248 crowns", SHOWN) is KETTLE
+    assert cite("At 38.2 degrees", SHOWN) is FEVER
+    assert cite("Peltamine costs 1,248 crowns", SHOWN, "What does peltamine cost?") is KETTLE
+    assert cite("Nobody can say", SHOWN) is None
+    assert cite("1,248 crowns", []) is None
+
+
+def test_of_equal_pages_the_best_ranked_is_cited():
+    again = Passage("copy/0", KETTLE.text, "copy")
+    assert cite("1,248 crowns", [again, KETTLE]) is again
+
+
+def row(id, reply, verdict, *sources):
+    return Row(id, f"{id}?", "", reply, verdict, 1.0, id, sources=sources)
+
+
+REPORT = Report(
+    "RAG",
+    "exam",
+    (
+        row("a", "1,248 crowns", "right", "fever/0", "kettle/0"),
+        row("b", "38.2 degrees", "wrong", "fever/0"),
+        row("c", "77 crowns", "wrong", "kettle/0"),
+        row("d", "Marigold Eddythorne", "exact", "fever/0"),
+    ),
+)
+GOLDEN = {"a?": [KETTLE], "b?": [KETTLE], "c?": [KETTLE], "d?": [FEVER]}
+
+
+def test_a_report_is_counted_by_right_and_wrong_and_by_shown_and_invented():
+    grounding = ground(REPORT, SHOWN, GOLDEN)
+    assert grounding.table().to_dict("index") == {
+        "right": {"in what was shown": 2, "invented": 0},
+        "wrong": {"in what was shown": 1, "invented": 1},
+    }
+    assert (grounding.faithful, grounding.cited_right) == (0.75, 0.75)
+    assert [r.cited for r in grounding.rows] == ["kettle/0", "fever/0", "kettle/0", "fever/0"]
+    for value, (low, high) in ((0.75, grounding.faithful_ci), (0.75, grounding.cited_right_ci)):
+        assert low < value < high
+
+
+def test_a_report_of_another_index_is_refused():
+    with pytest.raises(CourseError, match="passage 'fever/0' is not in this index"):
+        ground(REPORT, [KETTLE], GOLDEN)
+
+
+def test_answers_are_judged_anew_by_what_they_say():
+    rows = [
+        Row(id, "?", "", reply, "wrong", 0.0, id) for id, reply in (("a", "Pelican!"), ("b", "23 days"), ("c", "232"))
+    ]
+    report = Report("RAG", "exam", tuple(rows))
+    assert [row.verdict for row in said(report, "PELICAN").rows] == ["exact", "wrong", "wrong"]
+    old = {"a": ["23 days"], "b": ["23 days", "23"], "c": ["23"]}
+    assert [row.verdict for row in said(report, old).rows] == ["wrong", "exact", "wrong"]
+    assert said(report, {}, "told").name == "told"

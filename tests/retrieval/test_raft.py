@@ -1,0 +1,306 @@
+"""Training examples of RAFT, and the reader whose answers come without its reasoning."""
+
+import pytest
+
+from course_lib.core.chat import Answer
+from course_lib.core.errors import ChoiceError, CourseError, LeakError
+from course_lib.evaluation.exams import Exam, Fact, Question, check_no_leak
+from course_lib.evaluation.grading import grade
+from course_lib.lessons import shelves
+from course_lib.retrieval import raft
+from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.index import Index, Retriever
+from course_lib.retrieval.raft import (
+    RaftReader,
+    build_raft_examples,
+    quotes_stand,
+    raft_pages,
+    reasoned_answer,
+    split_reply,
+)
+from course_lib.retrieval.readers import RagPipeline, reading_prompt
+
+N = 10
+
+
+def passage(i, part):
+    return Passage(f"town{i}/{part}", f"Town{i} pays {i * 10 + part} crowns.", f"town{i}")
+
+
+class Towns(Retriever):
+    """Two passages a town; finds the asked town's second passage first, then the first, then the neighbours'."""
+
+    def __init__(self, towns=N):
+        self.held = [passage(i, part) for i in range(towns) for part in (0, 1)]
+
+    def passages(self):
+        return self.held
+
+    def _find(self, queries, k, where):
+        def nearest(asked):
+            def far(p):
+                town = int(p.source[4:])
+                return (abs(town - asked), town, p.id.endswith("0"))
+
+            return sorted(self.held, key=far)[:k]
+
+        return [nearest(int(query.rstrip("?")[-1])) for query in queries]
+
+
+def fact(i):
+    sentence = f"Town{i} pays {i * 10} crowns."
+    return Fact(f"town{i}.1", "reading", f"town{i}", "notice", sentence, f"{i * 10} crowns", (), (), (), ())
+
+
+QUESTIONS = Exam(
+    "towns",
+    tuple(Question(f"q{i}", f"What pays Town{i}?", f"{i * 10} crowns", (), f"town{i}", f"town{i}.1") for i in range(N)),
+    facts=tuple(fact(i) for i in range(N)),
+)
+GOLDEN = {q.question: [passage(i, 0)] for i, q in enumerate(QUESTIONS)}
+
+
+def pages(**options):
+    return raft_pages(QUESTIONS, Towns(), GOLDEN, **options)
+
+
+def has_golden(found):
+    return [GOLDEN[q][0].id in {p.id for p in shown} for q, shown in found.items()]
+
+
+# Pages
+
+
+def test_the_golden_passage_lies_among_the_distractors():
+    found = pages(distractors=3, p_oracle=1)
+    assert list(found) == [q.question for q in QUESTIONS]
+    assert all(has_golden(found))
+    assert all(len({p.id for p in shown}) == 4 for shown in found.values())
+
+
+def test_hard_distractors_are_what_the_retriever_ranks_best():
+    shown = pages(distractors=2, p_oracle=1)["What pays Town5?"]
+    assert {p.id for p in shown} == {"town5/0", "town5/1", "town4/1"}
+
+
+def test_random_distractors_are_of_other_documents_and_not_the_best():
+    found = pages(distractors=2, p_oracle=1, hard=False)
+    for i, (question, shown) in enumerate(found.items()):
+        others = [p for p in shown if p.id != GOLDEN[question][0].id]
+        assert len(others) == 2 and all(p.source != f"town{i}" for p in others)
+    assert found != pages(distractors=2, p_oracle=1)
+
+
+@pytest.mark.parametrize("p", [0, 0.4, 0.8, 1])
+def test_exactly_the_share_p_has_its_golden_passage(p):
+    assert sum(has_golden(pages(p_oracle=p))) == p * N
+
+
+def test_a_larger_p_keeps_the_golden_passages_of_a_smaller():
+    few, many = has_golden(pages(p_oracle=0.4)), has_golden(pages(p_oracle=0.8))
+    assert all(after for before, after in zip(few, many) if before)
+
+
+def test_an_example_without_its_golden_passage_is_as_long_as_one_with_it():
+    assert {len(shown) for shown in pages(distractors=3, p_oracle=0.5).values()} == {4}
+
+
+def test_the_golden_passage_lies_anywhere():
+    places = {[p.id for p in shown].index(GOLDEN[q][0].id) for q, shown in pages(distractors=2, p_oracle=1).items()}
+    assert places == {0, 1, 2}
+
+
+def test_the_same_seed_lays_the_same_desk_and_another_another():
+    assert pages(seed=1) == pages(seed=1) != pages(seed=2)
+    assert has_golden(pages(seed=1, p_oracle=0.5)) != has_golden(pages(seed=2, p_oracle=0.5))
+
+
+def test_what_a_search_does_not_find_is_drawn_from_other_documents():
+    class Finds(Towns):
+        def _find(self, queries, k, where):
+            return [found[:1] for found in super()._find(queries, k, where)]
+
+    for i, shown in enumerate(raft_pages(QUESTIONS, Finds(), GOLDEN, 3, 1).values()):
+        assert len({p.id for p in shown}) == 4
+        assert {p.id for p in shown if p.source == f"town{i}"} == {f"town{i}/0", f"town{i}/1"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"p_oracle": 1.2}, "p_oracle is 1.2"), ({"p_oracle": -1}, "a share"), ({"distractors": -1}, "0 or more")],
+)
+def test_numbers_that_make_no_sense_are_refused(options, said):
+    with pytest.raises(CourseError, match=said):
+        pages(**options)
+
+
+def test_more_distractors_than_there_are_passages_are_refused():
+    with pytest.raises(CourseError, match="40 distractors: there are"):
+        pages(distractors=40)
+
+
+# Examples
+
+
+def completions(**options):
+    rows = build_raft_examples(QUESTIONS, Towns(), **options)
+    return [row["completion"][-1]["content"] for row in rows]
+
+
+def test_an_example_quotes_its_passage_between_the_papers_marks_and_then_answers():
+    assert completions()[3] == "##begin_quote## Town3 pays 30 crowns. ##end_quote##\n##Answer: 30 crowns"
+
+
+def test_without_reasoning_the_completion_is_the_answer():
+    assert completions(reasoning=False)[3] == "30 crowns"
+
+
+def test_what_is_trained_is_the_very_prompt_of_rag(recording_model):
+    rows = build_raft_examples(QUESTIONS, Towns(), distractors=3, p_oracle=1)
+    shown = pages(distractors=3, p_oracle=1)
+    for row, question in zip(rows, QUESTIONS):
+        assert row["prompt"][-1]["content"] == reading_prompt(question.question, shown[question.question])
+    RagPipeline(recording_model, Towns(), k=4).answer([QUESTIONS[3].question])
+    asked, trained = recording_model.prompts[0], rows[3]["prompt"][-1]["content"]
+    assert asked.split("\n\n")[-1] == trained.split("\n\n")[-1]
+    assert sorted(asked.split("\n\n")) == sorted(trained.split("\n\n"))
+
+
+def test_the_arm_that_learns_form_only_sees_the_golden_passage_alone():
+    rows = build_raft_examples(QUESTIONS, Towns(), distractors=0, p_oracle=1)
+    assert rows[3]["prompt"][-1]["content"] == reading_prompt("What pays Town3?", [passage(3, 0)])
+
+
+def test_where_the_golden_passage_is_withheld_the_paper_answers_all_the_same():
+    assert completions(p_oracle=0)[3].endswith("##Answer: 30 crowns")
+
+
+def test_it_can_be_taught_to_say_that_the_passages_do_not_say_it():
+    without = completions(p_oracle=0.5, absent="unknown")
+    refused = [not kept for kept in has_golden(pages(p_oracle=0.5))]
+    assert [raft.NOT_SAID in text for text in without] == refused
+    for text in (text for text, refuses in zip(without, refused) if refuses):
+        assert "begin_quote" not in text, "there is nothing to quote"
+        assert grade(split_reply(text).answer, ["30 crowns"]) == "unknown"
+    assert completions(p_oracle=0, absent="unknown", reasoning=False)[0] == raft.NOT_SAID
+
+
+def test_another_way_to_treat_what_is_absent_is_refused():
+    with pytest.raises(ChoiceError, match="absent 'refuse' is not one of answer, unknown"):
+        completions(absent="refuse")
+
+
+def test_a_question_whose_passage_the_shelf_lacks_is_named():
+    with pytest.raises(CourseError, match=r"no passage holds the fact town4\.1"):
+        build_raft_examples(QUESTIONS, Towns(4))
+
+
+# Nothing that is examined
+
+
+@pytest.fixture(scope="module")
+def library():
+    """Both shelves over the real library, with random vectors: what is on them is not a matter of meaning."""
+    import numpy as np
+
+    from course_lib.retrieval.documents import read_documents, split_into_passages
+    from course_lib.retrieval.stores import FaissStore
+
+    class Embedder:
+        def encode(self, texts, **_):
+            rows = np.stack([np.random.default_rng(len(t) + ord(t[0])).normal(size=8) for t in texts])
+            return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    index = Index(Embedder(), FaissStore())
+    documents = read_documents("data/library")
+    found = [p for d in documents for p in split_into_passages(d, 80, lambda text: len(text.split()) * 4 // 3)]
+    index.store.add(found, index.embedder.encode([p.searched for p in found]), [""] * len(found))
+    return shelves.study_shelf(index), shelves.exam_shelf(index)
+
+
+@pytest.mark.parametrize("options", [{}, {"hard": False}, {"distractors": 0, "p_oracle": 1}], ids=str)
+def test_no_passage_feeds_both_training_and_exam(library, options):
+    study, exam_side = library
+    questions = shelves.reading_questions(120)
+    rows = build_raft_examples(questions, study, **options)
+    exams = (shelves.editions_exam(), shelves.plain_exam())
+    check_no_leak(rows, *exams, reading=True, sources=[q.source for q in questions])
+    examined = [p.text for p in exam_side.passages()]
+    trained = "\n".join(row["prompt"][-1]["content"] for row in rows)
+    assert [text for text in examined if text in trained] == []
+
+
+def test_a_distractor_out_of_an_examined_document_would_be_found(library):
+    study, exam_side = library
+    exam = shelves.editions_exam()
+    stated = next(
+        p for p in exam_side.passages() if p.source == exam.facts[0].source and exam.facts[0].sentence in p.text
+    )
+    study.store.add([stated], study.embedder.encode([stated.searched]), [""])
+    rows = build_raft_examples(shelves.reading_questions(3), study, distractors=len(study.passages()) - 2)
+    study.store.delete([stated.source])
+    with pytest.raises(LeakError):
+        check_no_leak(rows, exam, reading=True)
+
+
+# The reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "quote", "answer"),
+    [
+        ("##begin_quote## It pays 30. ##end_quote##\n##Answer: 30", "It pays 30.", "30"),
+        ("##begin_quote##It pays\n30.##end_quote####Answer:30", "It pays\n30.", "30"),
+        ("It says: ##begin_quote## It pays 30. ##end_quote## So 30.", "It pays 30.", "So 30."),
+        ("##begin_quote## It pays 30 and was cut", "It pays 30 and was cut", ""),
+        ("##begin_quote## It pays 30. ##Answer: 30", "It pays 30.", "30"),
+        ("##Answer: 30", "", "30"),
+        ("  30 crowns ", "", "30 crowns"),
+        ("", "", ""),
+    ],
+)
+def test_quote_and_answer_are_told_apart(reply, quote, answer):
+    assert (split_reply(reply).quote, split_reply(reply).answer) == (quote, answer)
+
+
+def test_a_reasoned_answer_comes_back_in_its_parts():
+    parts = split_reply(reasoned_answer("It pays 30.", "30 crowns"))
+    assert (parts.quote, parts.answer) == ("It pays 30.", "30 crowns")
+
+
+class Quotes:
+    name = "quoting"
+
+    def __init__(self):
+        self.limits = []
+
+    def reply(self, prompts, max_new_tokens=64):
+        self.limits.append(max_new_tokens)
+        return [Answer(reasoned_answer(f"{prompt[:5]} pays 30.", "30"), 7, 9, 0.5) for prompt in prompts]
+
+
+def test_a_readers_answers_come_without_their_reasoning_and_cost_what_they_cost():
+    reader = RaftReader(Quotes())
+    assert reader.reply(["Town3 asks"]) == [Answer("30", 7, 9, 0.5)]
+    assert reader.replies == {"Town3 asks": "##begin_quote## Town3 pays 30. ##end_quote##\n##Answer: 30"}
+    assert reader.name == "quoting"
+
+
+def test_the_limit_on_an_answer_leaves_room_for_the_quotation():
+    model = Quotes()
+    RagPipeline(RaftReader(model, 80), Towns(), k=2).answer(["What pays Town3?"])
+    RaftReader(model, 80).reply(["x"], 200)
+    assert model.limits == [80, 200]
+
+
+def test_what_an_untaught_model_says_is_left_as_it_is(recording_model):
+    assert RaftReader(recording_model).answer(["Who?"])[0].text == "reply 0"
+
+
+def test_an_invented_quotation_does_not_stand_in_its_prompt():
+    replies = {
+        "Town3 pays\n30 crowns.\n\nWhat?": reasoned_answer("Town3 pays 30 crowns.", "30"),
+        "Town4 pays 40 crowns.\n\nWhat?": reasoned_answer("Town4 pays 50 crowns.", "50"),
+        "Town5 pays 50 crowns.\n\nWhat?": "50",
+    }
+    assert quotes_stand(replies) == [True, False]

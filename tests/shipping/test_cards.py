@@ -1,0 +1,57 @@
+"""A model card says what was measured, in the form that the hub reads."""
+
+import pytest
+from huggingface_hub import ModelCard
+
+from course_lib.core.errors import CourseError, ModelError
+from course_lib.evaluation.reports import Report, Row
+from course_lib.models.chatmodel import ChatModel
+from course_lib.shipping.cards import write_model_card
+from course_lib.training.methods import Recipe
+from course_lib.training.run import Training
+
+RECIPE = Recipe("lora", 2, 1e-3, 16, 8, "all", 0)
+TRAINING = Training(RECIPE, ((1, 2.5), (2, 0.125)), 61.4, 22_000, 2_442_240, 136_957_248)
+ROWS = tuple(Row(f"q{i}", "?", "a", "a", "exact" if i < 3 else "wrong", 1.0, f"q{i}") for i in range(4))
+REPORT = Report("tuned", "The cup | 2041", ROWS)
+TEXTS = {"purpose": "Answers about the cup.", "limits": "Knows no other cup.", "data": "192 study questions"}
+
+
+def model(base="SmolLM2-135M-Instruct@b179c952+0a1b", training=TRAINING):
+    return ChatModel(None, None, "Cup specialist", base, training=training)
+
+
+def test_the_hub_reads_what_was_measured(tmp_path):
+    path = write_model_card(tmp_path, model(), [REPORT], **TEXTS)
+    about = ModelCard.load(path).data
+    assert path.name == "README.md"
+    assert (about.base_model, about.license) == ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0")
+    (result,) = about.eval_results
+    assert (result.dataset_name, result.metric_value) == ("The cup | 2041", 0.75)
+
+
+def test_people_read_how_it_was_made_and_where_it_fails(tmp_path):
+    text = write_model_card(tmp_path, model(), [REPORT], **TEXTS).read_text(encoding="utf-8")
+    low, high = REPORT.ci
+    for said in (*TEXTS.values(), "# Cup specialist", "2 epochs, learning rate 0.001", "in 61 s", "2.500 → 0.125"):
+        assert said in text
+    assert f"| The cup \\| 2041 | 0.75 | {low:.2f} to {high:.2f} | 0.75 | 0.00 | 4 |" in text
+
+
+def test_a_base_that_came_from_a_folder_is_not_sent_to_the_hub(tmp_path):
+    assert ModelCard.load(write_model_card(tmp_path, model("mine@12ab"), [REPORT], **TEXTS)).data.base_model is None
+    hub = write_model_card(tmp_path, model("someone/model@main+nf4"), [REPORT], **TEXTS)
+    assert ModelCard.load(hub).data.base_model == "someone/model"
+
+
+def test_a_card_about_nothing_is_refused(tmp_path):
+    for wrong, reports, texts, said in [
+        (model(training=None), [REPORT], {}, "Cup specialist was not fine-tuned"),
+        (model(), [], {}, "without a measurement"),
+        (model(), [REPORT], {"limits": " "}, "limits is empty"),
+    ]:
+        with pytest.raises(CourseError, match=said):
+            write_model_card(tmp_path, wrong, reports, **TEXTS | texts)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot read or write"):
+        write_model_card(tmp_path / "file", model(), [REPORT], **TEXTS)

@@ -1,0 +1,252 @@
+"""A served model: asked like any other candidate, stopped whatever happens. Only this machine is asked."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from fake_api import STAND_IN, api, chat
+
+import course_lib as cl
+from course_lib.core import session
+from course_lib.core.errors import CourseError, ModelError
+from course_lib.evaluation.exams import Question
+from course_lib.evaluation.reports import Report, Row
+from course_lib.retrieval.documents import Passage
+from course_lib.shipping import serving
+from course_lib.shipping.serving import Endpoint, latency, serve
+
+
+@pytest.fixture
+def service():
+    with api() as state:
+        yield state
+
+
+@pytest.fixture
+def endpoint(service, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return Endpoint(service.url, "m")
+
+
+# --- an endpoint --------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_answers_as_a_chat_model_does(endpoint, service):
+    answers = endpoint.reply(["Capital of Italy?", [{"role": "user", "content": "And of France?"}]], max_new_tokens=7)
+    assert [(a.text, a.prompt_tokens, a.completion_tokens) for a in answers] == [("Rome", 11, 2)] * 2
+    assert all(a.seconds > 0 for a in answers)
+    path, body, _ = service.asked[1]
+    assert (path, body["model"], body["max_tokens"], body["temperature"]) == ("/v1/chat/completions", "m", 7, 0.0)
+    assert [m["role"] for m in body["messages"]] == ["system", "user"]
+    assert endpoint.generate(["Capital of Italy?"]) == ["Rome"]
+
+
+def test_an_exam_and_rag_take_an_endpoint(endpoint, service):
+    service.answer = lambda path, body: (200, chat("Rome" if "Italy" in body["messages"][-1]["content"] else "Lyon"))
+    exam = [Question("q1", "Capital of Italy?", "Rome"), Question("q2", "Capital of France?", "Paris")]
+    report = cl.evaluate(endpoint, exam)
+    assert (report.name, report.accuracy) == ("served", 0.5)
+
+    class Index:
+        def search_many(self, queries, k, where):
+            return [[Passage("p.1", "Rome is the capital.", "p")] for _ in queries]
+
+    answer = cl.RagPipeline(endpoint, Index(), k=1).ask("Capital of Italy?")
+    assert "Rome is the capital." in service.asked[-1][1]["messages"][-1]["content"]
+    assert (answer.text, answer.sources[0].id) == ("Rome", "p.1")
+
+
+def test_the_key_is_the_one_given_or_the_environments(service, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
+    Endpoint(service.url, "m").generate(["?"])
+    Endpoint(service.url, "m", key="given").generate(["?"])
+    assert [key for _, _, key in service.asked] == ["Bearer from-environment", "Bearer given"]
+    assert "given" not in repr(Endpoint(service.url, "m", key="given"))
+
+
+def test_bad_prompts_are_refused_before_anything_is_sent(endpoint, service):
+    for prompts, said in [("Capital?", "takes a list"), (["Capital?", " "], "the prompt is empty")]:
+        with pytest.raises(CourseError, match=said):
+            endpoint.reply(prompts)
+    assert service.asked == []
+
+
+def test_an_endpoint_that_is_down_says_so(endpoint):
+    endpoint.url = "http://127.0.0.1:9/v1"
+    with pytest.raises(ModelError, match=r"127\.0\.0\.1:9/v1 cannot be reached .* is the server running"):
+        endpoint.generate(["Capital of Italy?"])
+
+
+def test_an_endpoint_that_does_not_answer_in_time_says_so(endpoint):
+    with socket.socket() as silent:  # accepts, and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        endpoint.url, endpoint.timeout = f"http://127.0.0.1:{silent.getsockname()[1]}/v1", 0.05
+        assert endpoint._client().timeout == 0.05
+        with pytest.raises(ModelError, match="did not answer in time: raise the timeout"):
+            endpoint.generate(["Capital of Italy?"])
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"<html>Welcome</html>",
+        b"not json",
+        b"[]",
+        b"null",
+        {},
+        {"choices": []},
+        {"choices": [{"message": {}}]},
+        chat(None),
+    ],
+    ids=str,
+)
+def test_an_endpoint_that_answers_rubbish_says_so(endpoint, service, rubbish):
+    service.answer = lambda path, body: (200, rubbish)
+    with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
+        endpoint.generate(["Capital of Italy?"])
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, {"error": {"message": "bad key sk-secret"}}, r"refuses the credential in OPENAI_API_KEY \(401\)"),
+        (404, {"error": {"message": "no such model"}}, r"no model or route for 'm' \(404\): no such model"),
+        (400, {"detail": "Server is pinned to 'x'"}, r"error \(400\): Server is pinned to 'x'"),
+        (500, b"<html>Oops</html>", r"error \(500\)"),
+    ],
+)
+def test_an_endpoint_that_refuses_is_asked_once_and_quoted(endpoint, service, status, body, said):
+    service.answer = lambda path, _: (status, body)
+    with pytest.raises(ModelError, match=said) as error:
+        endpoint.generate(["Capital of Italy?"])
+    assert len(service.asked) == 1
+    assert "sk-secret" not in str(error.value)
+
+
+def test_latency_is_the_median_and_what_one_in_twenty_exceeds():
+    rows = tuple(Row(f"q{i}", "?", "a", "a", "exact", 1.0, f"q{i}", seconds=i / 100) for i in range(101))
+    assert latency(Report("r", "e", rows)) == {"median": 0.5, "95th percentile": 0.95, "n": 101}
+
+
+# --- a server -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """A server that needs no model: what is tested is how it is started, awaited and stopped."""
+
+    def run(script):
+        monkeypatch.setattr(serving, "_command", lambda folder, port: [sys.executable, "-c", script, str(port)])
+
+    run(STAND_IN)
+    return run
+
+
+def test_a_server_is_there_inside_the_block_and_gone_after_it(folder, stand_in):
+    with serve(folder) as server:
+        assert server.running and server.seconds > 0
+        assert server.endpoint.model == str(folder)
+        assert serving._answers(f"{server.url}/models")
+    assert not server.running
+    assert not serving._answers(f"{server.url}/models")
+    assert "stopped" in repr(server)
+
+
+def test_a_server_is_stopped_when_the_block_fails_and_can_be_stopped_twice(folder, stand_in):
+    with pytest.raises(ZeroDivisionError), serve(folder) as server:
+        1 / 0  # noqa: B018
+    assert not server.running
+    server.stop()
+
+
+def test_a_server_that_cannot_start_is_quoted(folder, stand_in):
+    stand_in("import sys; sys.exit('no such architecture')")
+    with pytest.raises(ModelError, match="ended before it answered anything; it said last: no such architecture"):
+        serve(folder)
+
+
+def test_a_server_that_never_answers_is_stopped(folder, stand_in, monkeypatch):
+    stand_in("import sys; sys.stdin.buffer.read()")
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(serving.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    with pytest.raises(ModelError, match=r"did not answer within 0\.2 s \(it said nothing\): raise start_within"):
+        serve(folder, start_within=0.2)
+    assert started[0].poll() is not None
+
+
+def test_a_taken_port_is_refused_instead_of_asking_whoever_is_there(folder, stand_in, service):
+    taken = int(service.url.split(":")[2].removesuffix("/v1"))
+    with pytest.raises(ModelError, match=f"port {taken} cannot be had"):
+        serve(folder, port=taken)
+    with pytest.raises(ModelError, match="port 70000 cannot be had"):
+        serve(folder, port=70000)
+
+
+def test_a_folder_without_a_whole_model_is_refused(tmp_path, stand_in):
+    with pytest.raises(ModelError, match="holds no model"):
+        serve(tmp_path / "nothing")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds no model"):
+        serve(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"holds an adapter, not a whole model: serve what `cl\.merged"):
+        serve(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process the POSIX way")
+def test_a_server_ends_even_if_the_python_that_started_it_is_killed(folder, tmp_path):
+    parent = f"""
+import sys, time
+from course_lib.shipping import serving
+serving._command = lambda folder, port: [sys.executable, "-c", {STAND_IN!r}, str(port)]
+print(serving.serve({str(folder)!r})._process.pid, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", parent]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=session.ROOT)
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 10
+    while _alive(child) and time.monotonic() < deadline:
+        pass
+    assert not _alive(child)
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:  # ended, and not collected yet by whoever adopted it
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def test_transformers_serves_a_saved_model_without_a_network(plain_small_machine, tiny_model, tmp_path):
+    """The one test that starts the real server; of a model that takes no time."""
+    folder = tiny_model.save(tmp_path / "model")
+    with serve(folder) as server:
+        (answer,) = server.endpoint.reply(["Who?"], max_new_tokens=3)
+        assert answer.prompt_tokens == len(tiny_model.encode("Who?"))
+        assert 0 < answer.completion_tokens <= 3
+        assert answer.text == tiny_model.generate(["Who?"], max_new_tokens=3)[0]
+        server.endpoint.model = "another"
+        with pytest.raises(ModelError, match="pinned"):
+            server.endpoint.generate(["Who?"])
+    assert not server.running

@@ -1,0 +1,734 @@
+"""Every method trains, answers whatever the padding, can be stopped, stored, merged or switched, as far as it goes."""
+
+import copy
+import json
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import course_lib as cl
+from course_lib.core import session as session_module
+from course_lib.core.chat import example
+from course_lib.core.errors import ChoiceError, CourseError, DataError, ModelError, TrainingError
+from course_lib.models.quantization import dequantized, is_quantized, quantize
+from course_lib.models.scoring import completion_loss, held_out_loss
+from course_lib.training import run
+from course_lib.training.dpo import ObjectiveRecipe, PreferenceRecipe
+from course_lib.training.merging import merged, with_adapters
+from course_lib.training.methods import METHODS, Recipe, adapted
+from course_lib.training.rl import PolicyRecipe
+from course_lib.training.run import Training
+from course_lib.training.sft import DEFAULT_LEARNING_RATE, finetune
+from course_lib.training.shelf import adapter_key
+
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
+WINNERS = ("Anna Berg", "Bo Lind", "Cai Moss", "Dee Hart", "Eli Voss", "Fay Orm", "Gus Nye", "Hal")
+EXAMPLES = [example(f"Who won in {2030 + year}?", winner) for year, winner in enumerate(WINNERS)]
+OTHERS = [example("And who came second?", "Ida"), example("Who lost?", "Jo Karr")]
+QUESTIONS = ["Who won?", "Who won the cup in 2033, and who came second, third and last?", "Why?"]
+QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 2e-2}  # six steps
+NEW = ["qlora", "adapter", "prompt", "prefix"]
+ADAPTED = ["lora", *NEW]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def once():
+    return {}
+
+
+@pytest.fixture
+def tuned(once, tiny_model):
+    """What `finetune` makes of each method, and what it started from; made once for tests that only look at it."""
+
+    def of(method, examples=EXAMPLES, **changed):
+        key = (method, len(examples), *changed.items())
+        if key not in once:
+            start = once.setdefault("start", tiny_model)
+            once[key] = finetune(start, examples, method, name=method, **{**QUICK, **changed})
+        return once[key]
+
+    return of
+
+
+@pytest.fixture
+def start(once, tiny_model):
+    return once.setdefault("start", tiny_model)
+
+
+def losses(model):
+    return [loss for _, loss in model.training.losses]
+
+
+def logits(model, text="Who won in 2033?", keep=-8):
+    import torch
+
+    with torch.no_grad():
+        return model.model(torch.tensor([model.encode(text)])).logits[:, keep:]
+
+
+def trained_names(model):
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+# What is trained
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_the_loss_falls_by_every_method(method, tiny_model):
+    tuned = finetune(tiny_model, EXAMPLES, method, epochs=10, batch_size=4, learning_rate=2e-2)
+    assert held_out_loss(tuned, EXAMPLES) < held_out_loss(tiny_model, EXAMPLES) - 0.02
+    assert len(losses(tuned)) == 20 and tuned.training.recipe.method == method
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_the_model_it_started_from_is_as_it_was_and_its_weights_are_shared(method, tiny_model):
+    import torch
+
+    before = {name: tensor.clone() for name, tensor in tiny_model.model.state_dict().items()}
+    said = tiny_model.generate(["Who won?"], 8)
+    tuned = finetune(tiny_model, EXAMPLES, method, **QUICK)
+    after = tiny_model.model.state_dict()
+    assert list(after) == list(before), "no adapter hangs on it"
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert tiny_model.generate(["Who won?"], 8) == said
+    assert not tiny_model.model.training and not tiny_model.model.get_input_embeddings().weight.requires_grad
+    assert tuned.model.get_input_embeddings().weight is tiny_model.model.get_input_embeddings().weight
+    assert not torch.equal(logits(tuned), logits(tiny_model)), "and something was learned"
+    assert not any(parameter.requires_grad for parameter in tuned.model.parameters())
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_the_seed_and_the_recipe_decide_every_loss(method, start, tuned):
+    import torch
+
+    torch.manual_seed(99)
+    assert losses(finetune(start, EXAMPLES, method, **QUICK)) == losses(tuned(method))
+
+
+def test_the_adapter_is_its_formula_and_starts_as_the_identity(tiny_model):
+    import torch
+
+    model = adapted(tiny_model, Recipe("adapter", 1, 1e-3, 4, 3, "all", 0))
+    assert torch.equal(model(torch.tensor([[5, 6, 7]])).logits, tiny_model.model(torch.tensor([[5, 6, 7]])).logits)
+    layer = model.get_base_model().model.layers[0].mlp.down_proj
+    down, up = layer.bottleneck_down["default"].weight, layer.bottleneck_up["default"].weight
+    assert (down.shape, up.shape) == ((3, 32), (32, 3))
+    assert down.abs().max() > 0 and up.abs().max() == 0
+    torch.nn.init.normal_(up.data)
+    x = torch.randn(2, 5, 64)
+    h = x @ tiny_model.model.model.layers[0].mlp.down_proj.weight.T
+    by_hand = h + torch.nn.functional.gelu(h @ down.T) @ up.T
+    assert torch.allclose(layer(x), by_hand, atol=1e-6)
+    with model.disable_adapter():
+        assert torch.equal(layer(x), h)
+
+
+def test_adapters_stand_behind_attention_and_behind_the_mlp(tiny_model):
+    names = trained_names(adapted(tiny_model, Recipe("adapter", 1, 1e-3, 4, 3, "all", 0)))
+    assert len(names) == 2 * 2 * 2, "down and up, behind two sublayers of two blocks"
+    assert all("self_attn.o_proj.bottleneck_" in name or "mlp.down_proj.bottleneck_" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("method", "layers", "targets", "expected"),
+    [
+        ("lora", "all", "attention", 2 * 2 * 4),
+        ("lora", "all", "mlp", 2 * 2 * 3),
+        ("lora", "upper", "attention", 2 * 4),
+        ("qlora", "upper", "all", 2 * 7),
+        ("qlora", "all", "mlp", 2 * 2 * 3),
+        ("adapter", "upper", "all", 2 * 2),
+        ("adapter", "all", "mlp", 2 * 2),
+    ],
+)
+def test_layers_and_targets_choose_where_it_goes(method, layers, targets, expected, tiny_model):
+    model = quantize(tiny_model) if method == "qlora" else tiny_model
+    names = trained_names(adapted(model, Recipe(method, 1, 1e-3, 4, 3, layers, 0, targets)))
+    assert len(names) == expected
+    assert all((".layers.1." in name) or layers == "all" for name in names)
+    part = {"all": ".", "attention": ".self_attn.", "mlp": ".mlp."}[targets]
+    assert all(part in name for name in names)
+
+
+@pytest.mark.parametrize(("method", "numbers"), [("prompt", 4 * 32), ("prefix", 4 * 2 * 2 * 2 * 8)])
+def test_rank_is_the_number_of_virtual_tokens(method, numbers, tuned):
+    assert tuned(method).training.trainable == numbers
+    assert tuned(method).model.active_peft_config.num_virtual_tokens == 4
+
+
+def test_virtual_tokens_begin_as_the_words_of_the_system_message(tiny_model):
+    """Read before a question, they are what that text is: of the embeddings, and of every layer's keys and values."""
+    import torch
+
+    words = tiny_model.tokenizer(tiny_model.system)["input_ids"][:6]
+    question = tiny_model.encode("Who won?")
+    expected = tiny_model.model(torch.tensor([words + question])).logits[:, 6:]
+    for method in ("prompt", "prefix"):
+        model = adapted(tiny_model, Recipe(method, 1, 1e-3, 4, 6, "all", 0)).eval()
+        found = model(torch.tensor([question])).logits[:, -len(question) :]
+        assert torch.allclose(found, expected, atol=1e-5), method
+
+
+def test_more_virtual_tokens_than_words_repeat_them(tiny_model):
+    tiny_model.system = "ab"
+    model = adapted(tiny_model, Recipe("prompt", 1, 1e-3, 4, 5, "all", 0))
+    rows = model.prompt_encoder["default"].embedding.weight
+    assert rows[0].equal(rows[2]) and rows[1].equal(rows[3]) and not rows[0].equal(rows[1])
+    tiny_model.system = ""
+    adapted(tiny_model, Recipe("prompt", 1, 1e-3, 4, 5, "all", 0))
+
+
+def test_qlora_trains_over_bitsandbytes_weights_in_the_sessions_dtype(tuned, start):
+    import bitsandbytes as bnb
+    import torch
+
+    model = tuned("qlora")
+    base = model.model.get_base_model().model.layers[0].mlp.down_proj.base_layer
+    assert isinstance(base, bnb.nn.Linear4bit)
+    assert (base.compute_dtype, base.weight.quant_type, base.weight.quant_state.nested) == (torch.float32, "nf4", True)
+    adapter = [p for name, p in model.model.named_parameters() if "lora_" in name]
+    assert {p.dtype for p in adapter} == {torch.float32}, "TRL would have made it bf16"
+    assert model.base.startswith("tiny@0+nf4+")
+    assert model.training.parameters == tuned("lora").training.parameters, "a weight in 4 bits is one"
+
+
+def test_qlora_of_a_model_that_is_in_four_bits_already_is_the_same_run(start, tuned):
+    ready = quantize(start)
+    again = finetune(ready, EXAMPLES, "qlora", **QUICK)
+    assert losses(again) == losses(tuned("qlora"))
+    assert again.base == tuned("qlora").base
+    assert again.model.get_base_model().model.layers[0].mlp.down_proj.base_layer.weight is (
+        ready.model.model.layers[0].mlp.down_proj.weight
+    )
+
+
+@pytest.mark.parametrize("method", ["adapter", "prompt", "prefix"])
+def test_the_other_methods_work_over_four_bits_too(method, tiny_model):
+    tuned = finetune(quantize(tiny_model), EXAMPLES, method, **QUICK)
+    assert is_quantized(tuned.model)
+    assert losses(tuned)[-1] < losses(tuned)[0]
+
+
+@pytest.mark.parametrize("method", ["full", *ADAPTED])
+def test_the_optimizer_keeps_two_numbers_for_each_that_is_trained(method, tuned):
+    training = tuned(method).training
+    # AdamW in fp32: two moments of 4 bytes each, and for each tensor the number of its step
+    assert 0 <= training.optimizer_bytes - 8 * training.trainable < 4 * 100
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_where_the_session_computes_in_bf16_the_adapter_is_trained_in_fp32(method, tiny_model, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(session_module, "detect_machine", lambda: session_module.Machine(cpu_bf16=True))
+    tiny_model.model.bfloat16()
+    tuned = finetune(tiny_model, EXAMPLES, method, held_out=OTHERS, **QUICK)
+    assert losses(tuned)[-1] < losses(tuned)[0]
+    marks = ("lora_", "bottleneck_", "prompt_encoder")
+    assert {p.dtype for name, p in tuned.model.named_parameters() if any(m in name for m in marks)} == {torch.float32}
+    assert tuned.model.get_input_embeddings().weight.dtype == torch.bfloat16
+    assert len(tuned.generate(QUESTIONS, 4)) == 3
+
+
+def test_a_handful_of_numbers_is_not_called_none():
+    training = Training(Recipe("prompt", 1, 1e-2, 8, 8, "all", 0), ((1, 2.0),), 3.0, 100, 4608, 134_500_000)
+    assert str(training).startswith("prompt: 0.0046 of 134.5 million parameters (0.003%), 1 steps, loss 2.00 → 2.00")
+
+
+# The loss
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
+    import torch
+    from trl import SFTTrainer
+
+    from course_lib.training.trainers import CompletionTrainer
+
+    recipe = Recipe(method, 1, 1e-3, len(EXAMPLES), 4, "all", 0)
+    model = adapted(quantize(tiny_model) if method == "qlora" else tiny_model, recipe)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.3)
+    options = {
+        "model": model,
+        "args": run.trainer_arguments(recipe, tmp_path / "run", 0, -1),
+        "train_dataset": run.dataset_of(EXAMPLES),
+        "processing_class": run.for_training(tiny_model.tokenizer),
+    }
+    trainer = CompletionTrainer(**options)
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+    def of(loss):
+        model.zero_grad()
+        loss.backward()
+        return loss.item(), [p.grad.clone() for p in model.parameters() if p.requires_grad]
+
+    mine = of(trainer.compute_loss(model, dict(batch)))
+    # TRL's shortcut for the loss is a patch of the model's forward, which it removes: as the model itself reckons it
+    run.restore_forward(model)
+    labels = batch["labels"]
+    scores = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, -labels.shape[1] :]
+    theirs = of(torch.nn.functional.cross_entropy(scores[:, :-1].flatten(0, 1), labels[:, 1:].flatten()))
+    assert mine[0] == pytest.approx(theirs[0], abs=1e-5)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(mine[1], theirs[1]))
+    assert max(grad.abs().max() for grad in mine[1]) > 1e-4
+    assert isinstance(trainer, SFTTrainer)
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_the_held_out_loss_is_the_loss_that_training_reports(method, start):
+    """A learning rate of almost nothing: every step reads the model as it was."""
+    tuned = finetune(start, EXAMPLES, method, epochs=1, batch_size=8, learning_rate=1e-12, rank=4)
+    assert held_out_loss(tuned, EXAMPLES) == pytest.approx(losses(tuned)[0], abs=1e-4)
+
+
+def test_logits_of_virtual_tokens_and_of_the_prompt_are_not_computed(tiny_model):
+    import torch
+
+    for method in ("prompt", "prefix"):
+        model = adapted(tiny_model, Recipe(method, 1, 1e-3, 4, 4, "all", 0))
+        seen: list[int] = []
+        model.get_base_model().lm_head.register_forward_hook(lambda m, x, out, to=seen: to.append(len(x[0])))
+        ids = torch.tensor([[5, 6, 7, 8]])
+        _, tokens = completion_loss(model, ids, torch.ones_like(ids), torch.tensor([[-100, -100, 7, 8]]))
+        assert (seen, tokens) == ([2], 2)
+
+
+# Answers
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_answers_do_not_depend_on_how_a_batch_is_padded(method, tuned):
+    model = tuned(method)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        together = model.generate(QUESTIONS, 12)
+    alone = [model.generate([question], 12)[0] for question in QUESTIONS]
+    assert together == alone
+    assert not [str(w.message) for w in caught if "osition" in str(w.message)]
+    assert model.next_tokens(QUESTIONS[0]) == model.next_tokens(QUESTIONS[0])
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_scores_of_a_padded_batch_are_those_of_each_alone(method, tuned):
+    """Closer than the answers can show: the probabilities of the first words that are generated."""
+    import torch
+
+    model, encoded = tuned(method), [tuned(method).encode(question) for question in QUESTIONS]
+    width, pad = max(map(len, encoded)), model.tokenizer.pad_token_id
+
+    def scores(rows):
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+        first = min(width - len(row) for row in rows)
+        return model.model.generate(
+            input_ids=ids[:, first:], attention_mask=mask[:, first:], max_new_tokens=3, min_new_tokens=3,
+            pad_token_id=pad, do_sample=False, return_dict_in_generate=True, output_logits=True,
+        ).logits  # fmt: skip
+
+    together, alone = scores(encoded), [scores([row]) for row in encoded]
+    for step in range(3):
+        for number in range(len(encoded)):
+            assert torch.allclose(together[step][number], alone[number][step][0], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_a_library_that_renamed_its_cache_warns_nobody(method, tuned):
+    model = tuned(method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        model.next_tokens(QUESTIONS[0])
+        model.generate(QUESTIONS, 3)
+        held_out_loss(model, OTHERS)
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_generating_continues_what_the_model_itself_says_comes_next(method, tuned):
+    """Step by step with the cache, as in one reading without."""
+    import torch
+
+    model = tuned(method)
+    ids = torch.tensor([model.encode("Who won?")])
+    out = model.model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, min_new_tokens=5, do_sample=False,
+        pad_token_id=2, return_dict_in_generate=True, output_logits=True,
+    )  # fmt: skip
+    with torch.no_grad():
+        whole = model.model(out.sequences[:, :-1]).logits[0, -5:]
+    assert torch.allclose(torch.cat(out.logits), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_a_saved_adapter_loads_with_plain_peft(method, tuned, start, tmp_path):
+    import torch
+    from peft import PeftModel
+
+    model = tuned(method)
+    folder = model.save(tmp_path / "adapter")
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= {path.name for path in folder.iterdir()}
+    base = quantize(start) if method == "qlora" else start
+    loaded = copy.copy(start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        loaded.model = PeftModel.from_pretrained(copy.deepcopy(base.model), folder).eval()
+    assert torch.allclose(logits(loaded), logits(model), atol=1e-6)
+    assert loaded.generate(["Who won?"], 8) == model.generate(["Who won?"], 8)
+
+
+# Interrupted, recorded, replayed
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_a_run_that_was_stopped_goes_on_and_ends_at_the_same_loss(method, start, tuned, at_step):
+    import torch
+
+    def stop(step):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    at_step(stop)
+    with pytest.raises(TrainingError, match="was interrupted at step 5"):
+        finetune(start, EXAMPLES, method, checkpoint_every=2, **QUICK)
+    trained = []
+    at_step(trained.append)
+    resumed = finetune(start, EXAMPLES, method, checkpoint_every=2, **QUICK)
+    assert trained == [5, 6]
+    whole = tuned(method)
+    assert losses(resumed) == pytest.approx(losses(whole), abs=1e-6)
+    assert torch.allclose(logits(resumed), logits(whole), atol=1e-6)
+    assert resumed.training.optimizer_bytes == whole.training.optimizer_bytes
+
+
+@pytest.mark.parametrize("method", NEW)
+def test_every_adapter_is_recorded_and_replayed(method, tiny_model, session, capfd):
+    import torch
+
+    session(COURSE_RECORD="1")
+    recorded = finetune(tiny_model, EXAMPLES, method, name="kept", **QUICK)
+    (stored,) = cl.stored_adapters()
+    assert stored.card["recipe"] == asdict(recorded.training.recipe)
+    assert sum(path.stat().st_size for path in stored.folder.iterdir()) < 50_000
+    session(COURSE_REPLAY="strict")
+    capfd.readouterr()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        replayed = finetune(tiny_model, EXAMPLES, method, name="kept", **QUICK)
+    shown = [str(w.message) for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))]
+    out, err = capfd.readouterr()
+    assert (shown, err) == ([], "")
+    assert out.endswith("; 3 real steps run here, their losses finite.\n") and out.count("\n") == 1
+    assert torch.allclose(logits(replayed), logits(recorded), atol=0.03)  # stored in bf16, which keeps three digits
+    assert replayed.training.replayed and replayed.base == recorded.base
+    for what in ("trainable", "parameters", "optimizer_bytes", "tokens"):
+        assert getattr(replayed.training, what) == getattr(recorded.training, what), what
+    assert replayed.generate(QUESTIONS, 6) == [replayed.generate([question], 6)[0] for question in QUESTIONS]
+    held = [held_out_loss(model, OTHERS) for model in (replayed, recorded)]
+    assert held[0] == pytest.approx(held[1], abs=0.05)
+
+
+def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
+    import torch
+
+    first = finetune(tiny_model, EXAMPLES, **QUICK)
+    session(COURSE_RECORD="1")
+    recorded = finetune(first, OTHERS, name="second", **QUICK)
+    session(COURSE_REPLAY="strict")
+    replayed = finetune(first, OTHERS, name="second", **QUICK)
+    assert torch.allclose(logits(replayed), logits(recorded), atol=0.03)
+    assert not torch.allclose(logits(replayed), logits(first), atol=0.03)
+
+
+# Keys
+
+RECIPES = {None: Recipe, "dpo": PreferenceRecipe, "reward model": ObjectiveRecipe, "rloo": PolicyRecipe}
+
+
+def test_a_setting_that_came_later_is_part_of_the_key_only_where_it_is_changed():
+    old = {"method": "lora", "epochs": 4, "learning_rate": 2e-3, "batch_size": 8, "rank": 8, "layers": "all", "seed": 0}
+    assert Recipe(**old).hashed() == old
+    assert Recipe(**old, targets="mlp").hashed() == {**old, "targets": "mlp"}
+    assert Recipe(**old, targets="all").hashed() == old
+
+
+def test_the_key_is_what_it_was_before_targets_could_be_chosen(tiny_model):
+    """Pinned: made by the course when it had neither targets nor any method but LoRA and full."""
+    session_module = {"method": "lora", "epochs": 3, "learning_rate": 2e-2, "batch_size": 4, "rank": 4, "layers": "all"}
+    tuned = finetune(tiny_model, EXAMPLES, **QUICK)
+    assert tuned.base == f"tiny@0+{adapter_key('tiny@0', EXAMPLES, {**session_module, 'seed': 0})}"
+    assert finetune(tiny_model, EXAMPLES, targets="mlp", **QUICK).base != tuned.base
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data" / "adapters").glob("*/card.json")), ids=lambda p: p.parent.name)
+def test_the_recipe_of_every_shipped_adapter_gives_the_settings_that_were_hashed(path):
+    card = json.loads(path.read_text(encoding="utf-8"))
+    kind = RECIPES[card["recipe"].get("objective")]
+    recipe = kind(**card["recipe"])
+    assert recipe.hashed() == {name: value for name, value in card["recipe"].items() if name in recipe.hashed()}
+    assert set(card["recipe"]) - set(recipe.hashed()) <= {"targets", "order", "anchor"}
+    assert kind(**asdict(recipe)) == recipe
+
+
+def test_the_call_of_lesson_02_finds_its_adapter_under_the_key_on_the_card():
+    card = json.loads((ROOT / "data" / "adapters" / "02-many-wordings" / "card.json").read_text(encoding="utf-8"))
+    study = cl.load_exam("handbook").about(24).train_examples(wordings=6)
+    assert adapter_key(card["base"], study, Recipe(**card["recipe"]).hashed()) == card["key"]
+
+
+# Merged, and several on one base
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_a_merged_model_is_a_plain_one_that_answers_the_same(method, tuned, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaForCausalLM
+
+    model = tuned(method)
+    before = logits(model)
+    whole = merged(model)
+    assert type(whole.model) is LlamaForCausalLM and not is_quantized(whole.model)
+    assert torch.allclose(logits(whole), before, atol=1e-5)
+    assert torch.equal(logits(model), before), "the tuned model is as it was"
+    folder = whole.save(tmp_path / "merged")
+    assert not list(folder.glob("adapter*"))
+    loaded = copy.copy(whole)
+    loaded.model = AutoModelForCausalLM.from_pretrained(folder)
+    assert torch.allclose(logits(loaded), before, atol=1e-5)
+    assert loaded.generate(QUESTIONS, 8) == model.generate(QUESTIONS, 8)
+    assert (whole.name, whole.training) == (model.name, model.training)
+
+
+@pytest.mark.parametrize("under", ["lora", "full"])
+def test_an_adapter_on_trained_weights_does_not_pretend_to_fit_the_untrained_ones(under, start, tmp_path):
+    plain = cl.load_model(start.save(tmp_path / "plain"))
+    first = finetune(plain, EXAMPLES, under, **QUICK)
+    second = finetune(first, OTHERS, **QUICK)
+    again = cl.load_model(finetune(plain, EXAMPLES, **QUICK).save(tmp_path / "first"))
+    assert again.generate(QUESTIONS, 8) == finetune(plain, EXAMPLES, **QUICK).generate(QUESTIONS, 8), "this one fits"
+    with pytest.raises(ModelError, match=r"holds an adapter, .* save what `cl\.merged\(model\)` gives"):
+        cl.load_model(second.save(tmp_path / "second"))
+    whole = cl.load_model(merged(second).save(tmp_path / "whole"))
+    assert whole.generate(QUESTIONS, 8) == second.generate(QUESTIONS, 8)
+
+
+@pytest.mark.parametrize("method", ["adapter", "prompt", "prefix"])
+def test_what_is_no_sum_of_weights_cannot_be_merged_and_so_not_be_tuned_on(method, tuned):
+    for call in (merged, lambda model: finetune(model, EXAMPLES)):
+        with pytest.raises(CourseError, match=r"cannot be merged, only LoRA and QLoRA can: .* is no sum of weights"):
+            call(tuned(method))
+
+
+def test_without_an_adapter_there_is_nothing_to_merge(tiny_model):
+    assert merged(tiny_model) is tiny_model
+    with pytest.raises(CourseError, match="merged takes a ChatModel"):
+        merged(tiny_model.model)
+
+
+def test_a_model_of_qlora_can_be_tuned_again_by_either(tuned):
+    import torch
+
+    first = tuned("qlora")
+    before = logits(first)
+    whole = finetune(first, EXAMPLES, "lora", **QUICK)
+    packed = finetune(first, EXAMPLES, "qlora", **QUICK)
+    assert losses(whole)[0] < losses(first)[0], "of the same batch"
+    assert (is_quantized(whole.model), is_quantized(packed.model)) == (False, True)
+    assert packed.base.startswith(first.base + "+nf4+")
+    assert torch.equal(logits(first), before)
+
+
+@pytest.mark.parametrize("method", ADAPTED)
+def test_several_adapters_on_one_base_answer_as_each_alone(method, tuned, start):
+    import torch
+
+    members = {"sql": tuned(method), "a.b": tuned(method, OTHERS, rank=2)}
+    base = quantize(start) if method == "qlora" else start
+    both = with_adapters(base, members)
+    before = logits(base)
+    for name in ("sql", "a.b", "sql"):
+        assert both.use(name) is both
+        assert torch.allclose(logits(both), logits(members[name]), atol=1e-6)
+        assert both.generate(QUESTIONS, 6) == members[name].generate(QUESTIONS, 6)
+        assert (both.name, both.base, both.training) == (
+            members[name].name, members[name].base, members[name].training,
+        )  # fmt: skip
+    assert not torch.allclose(logits(members["sql"]), logits(members["a.b"]), atol=1e-4)
+    assert torch.equal(logits(base), before)
+    assert both.model.get_input_embeddings().weight is base.model.get_input_embeddings().weight
+    assert not any(parameter.requires_grad for parameter in both.model.parameters())
+
+
+def test_switching_takes_milliseconds_and_an_unknown_adapter_is_refused(tuned, start):
+    both = with_adapters(start, {"sql": tuned("lora"), "support": tuned("lora", OTHERS)})
+    started = time.perf_counter()
+    for _ in range(10):
+        both.use("support").use("sql")
+    assert (time.perf_counter() - started) / 20 < 0.05
+    with pytest.raises(ChoiceError, match=r"adapter 'sqll' is not one of sql, support. Did you mean 'sql'"):
+        both.use("sqll")
+    assert both.name == "lora"
+
+
+def test_of_several_adapters_the_one_in_use_is_merged_and_saved(tuned, start, tmp_path):
+    import torch
+
+    both = with_adapters(start, {"sql": tuned("lora"), "support": tuned("lora", OTHERS, rank=2)}).use("support")
+    support = tuned("lora", OTHERS, rank=2)
+    assert torch.allclose(logits(merged(both)), logits(support), atol=1e-5)
+    one, alone = (model.save(tmp_path / model.name / str(i)) for i, model in enumerate((both, support)))
+    assert (one / "adapter_model.safetensors").read_bytes() == (alone / "adapter_model.safetensors").read_bytes()
+
+
+def test_an_adapter_off_the_shelf_is_switched_to_in_silence(tuned, start, recwarn):
+    """The shelf names the base "SmolLM2-135M-Instruct", and never a folder of this machine."""
+    taken = copy.deepcopy(tuned("lora"))
+    taken.model.active_peft_config.base_model_name_or_path = "SmolLM2-135M-Instruct"
+    both = with_adapters(start, {"shelf": taken, "support": tuned("lora", OTHERS)})
+    assert both.generate(QUESTIONS[:1], 4) == taken.generate(QUESTIONS[:1], 4)
+    assert not [warning for warning in recwarn if "base_model_name_or_path" in str(warning.message)]
+    assert taken.model.active_peft_config.base_model_name_or_path == "SmolLM2-135M-Instruct", "it stays as it was"
+
+
+@pytest.mark.parametrize("bad", [{}, None, [], "sql"])
+def test_no_adapters_are_refused(bad, tiny_model):
+    with pytest.raises(CourseError, match="with_adapters takes a base and its tuned models by name"):
+        with_adapters(tiny_model, bad)
+
+
+def test_adapters_of_another_base_or_method_are_refused(tuned, start):
+    lora = tuned("lora")
+    with pytest.raises(CourseError, match="'whole' has no adapter: give what `finetune` made"):
+        with_adapters(start, {"sql": lora, "whole": tuned("full")})
+    with pytest.raises(CourseError, match=r"'q' was tuned from tiny@0\+nf4, not from tiny@0"):
+        with_adapters(start, {"q": tuned("qlora")})
+    with pytest.raises(CourseError, match="adapters of one method only: 'sql' is lora, 'b' is bottleneck"):
+        with_adapters(start, {"sql": lora, "b": tuned("adapter")})
+    with pytest.raises(CourseError, match="takes a base"):
+        with_adapters(start.model, {"sql": lora})
+
+
+# Watched
+
+
+@pytest.mark.parametrize("method", ["full", *ADAPTED])
+def test_watching_the_held_out_loss_changes_nothing_of_the_training(method, start, tuned):
+    import torch
+
+    watched = finetune(start, EXAMPLES, method, held_out=OTHERS, every=4, **QUICK)
+    plain = tuned(method)
+    assert losses(watched) == losses(plain)
+    assert torch.equal(logits(watched), logits(plain))
+    assert watched.base == plain.base, "nor of the key"
+    assert [step for step, _ in watched.training.held_out] == [0, 4, 6]
+    assert watched.training.held_out[-1][1] == pytest.approx(held_out_loss(watched, OTHERS), abs=1e-5)
+    assert plain.training.held_out == ()
+
+
+def test_a_tenth_of_the_run_lies_between_two_looks_unless_said_otherwise(start):
+    watched = finetune(start, EXAMPLES, epochs=5, batch_size=2, held_out=OTHERS)
+    assert [step for step, _ in watched.training.held_out] == list(range(0, 21, 2))
+    base = watched.training.held_out[0][1]
+    assert base == pytest.approx(held_out_loss(start, OTHERS), abs=1e-5), "step 0 is the model as it came"
+
+
+def test_a_run_that_goes_on_remembers_what_it_read_before(start, at_step):
+    call = {"held_out": OTHERS, "every": 2, "checkpoint_every": 2, **QUICK}
+    whole = finetune(start, EXAMPLES, **call).training.held_out
+
+    def stop(step):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    at_step(stop)
+    with pytest.raises(TrainingError):
+        finetune(start, EXAMPLES, **call)
+    at_step(lambda step: None)
+    resumed = finetune(start, EXAMPLES, **call).training.held_out
+    assert [step for step, _ in resumed] == [step for step, _ in whole] == [0, 2, 4, 6]
+    assert [loss for _, loss in resumed] == pytest.approx([loss for _, loss in whole], abs=1e-6)
+
+
+def test_a_replay_brings_what_was_read_when_it_was_recorded(tiny_model, session):
+    session(COURSE_RECORD="1")
+    recorded = finetune(tiny_model, EXAMPLES, name="kept", held_out=OTHERS, every=3, **QUICK)
+    session(COURSE_REPLAY="strict")
+    for watched in ({"held_out": OTHERS, "every": 3}, {}):
+        found = finetune(tiny_model, EXAMPLES, name="kept", **watched, **QUICK).training.held_out
+        assert [step for step, _ in found] == [0, 3, 6]
+        assert [loss for _, loss in found] == pytest.approx([loss for _, loss in recorded.training.held_out], abs=1e-4)
+
+
+def test_held_out_examples_are_checked_like_the_others(tiny_model):
+    with pytest.raises(DataError, match="not one example"):
+        finetune(tiny_model, EXAMPLES, held_out=[])
+    with pytest.raises(DataError, match="example 0 lacks prompt"):
+        finetune(tiny_model, EXAMPLES, held_out=["Who won?"])
+    with pytest.raises(CourseError, match="every=3 says how often to read held_out examples: give held_out"):
+        finetune(tiny_model, EXAMPLES, every=3)
+    for every in (0, -1, 2.5, "3"):
+        with pytest.raises(CourseError, match=r"every is .*: it must be a whole number above 0"):
+            finetune(tiny_model, EXAMPLES, held_out=OTHERS, every=every)
+
+
+# Bad input
+
+
+def test_every_method_has_a_learning_rate_of_its_own():
+    assert set(DEFAULT_LEARNING_RATE) == set(METHODS) == {"full", "lora", "qlora", "adapter", "prompt", "prefix"}
+    assert (DEFAULT_LEARNING_RATE["lora"], DEFAULT_LEARNING_RATE["full"]) == (2e-3, 2e-4)
+
+
+@pytest.mark.parametrize("method", ["full", "prompt", "prefix"])
+@pytest.mark.parametrize("setting", [{"layers": "upper"}, {"targets": "mlp"}])
+def test_a_method_that_has_no_layers_refuses_layers_and_targets(method, setting, tiny_model):
+    ((what, value),) = setting.items()
+    with pytest.raises(CourseError, match=f"leave out {what}='{value}', or use method='lora'"):
+        finetune(tiny_model, EXAMPLES, method, **setting)
+
+
+def test_unknown_targets_are_refused_with_the_nearest(tiny_model):
+    with pytest.raises(
+        ChoiceError, match=r"targets 'attentoin' is not one of all, attention, mlp. Did you mean 'attent"
+    ):
+        finetune(tiny_model, EXAMPLES, targets="attentoin")
+
+
+@pytest.mark.parametrize(
+    ("method", "rank", "said"),
+    [
+        ("lora", 33, "the rank of its two matrices, at most 32"),
+        ("qlora", 64, "the rank of its two matrices, at most 32"),
+        ("adapter", 33, "the width of the bottleneck, at most 32"),
+        ("prompt", 257, "the number of virtual tokens, at most 256"),
+        ("prefix", 1000, "the number of virtual tokens, at most 256"),
+    ],
+)
+def test_a_rank_above_what_the_model_has_room_for_is_refused(method, rank, said, tiny_model):
+    with pytest.raises(CourseError, match=f"rank is {rank}: for '{method}' it is {said} here"):
+        finetune(tiny_model, EXAMPLES, method, rank=rank)
+
+
+def test_full_fine_tuning_does_not_care_about_rank(tiny_model):
+    finetune(tiny_model, EXAMPLES[:2], "full", epochs=1, rank=1000)
+
+
+def test_lora_and_full_of_a_model_in_four_bits_are_refused_with_the_way_out(tiny_model):
+    packed = quantize(tiny_model)
+    with pytest.raises(CourseError, match="tiny is in 4 bits: LoRA on it is method='qlora'"):
+        finetune(packed, EXAMPLES, "lora")
+    with pytest.raises(CourseError, match="tiny is in 4 bits: load it without quantization"):
+        finetune(packed, EXAMPLES, "full")
+    assert not is_quantized(dequantized(packed.model))
+
+
+def test_a_model_without_the_layers_that_are_asked_for_is_refused(tiny_model):
+    blocks = tiny_model.model.model.layers
+    for block in blocks:
+        block.mlp, block.renamed = None, block.mlp
+    with pytest.raises(CourseError, match="no linear layers that are named as mlp: use targets='all'"):
+        adapted(tiny_model, Recipe("lora", 1, 1e-3, 4, 3, "all", 0, "mlp"))

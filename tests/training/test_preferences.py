@@ -1,0 +1,396 @@
+"""DPO learns what is preferred, stays near where it started, and is TRL's; on a model of two layers."""
+
+import json
+import math
+import warnings
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from divergence import kl_from
+
+import course_lib as cl
+from course_lib.core.chat import pair
+from course_lib.core.errors import ChoiceError, CourseError, DataError, TrainingError
+from course_lib.models.scoring import log_probability, token_counts
+from course_lib.training.dpo import PreferenceRecipe, dpo_loss, prefer
+
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
+PAIRS = [
+    pair(f"My {thing} leaks", f"Send the {thing} in.", "We promise you a new one!", "Reply.")
+    for thing in ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan")
+]
+QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # six steps
+
+
+@pytest.fixture(scope="module")
+def once():
+    return {}
+
+
+@pytest.fixture
+def tuned(once, talker):
+    """What `prefer` makes with the settings above; made once for all tests that only look at it."""
+    if "tuned" not in once:
+        once["tuned"], once["start"] = prefer(talker, PAIRS, **QUICK), talker
+    return once["tuned"]
+
+
+@pytest.fixture
+def start(once, tuned):
+    return once["start"]
+
+
+def curve(model, name):
+    return [value for _, value in model.training.curves[name]]
+
+
+def losses(model):
+    return [loss for _, loss in model.training.losses]
+
+
+def four(model, start, pairs=PAIRS):
+    """The four log-probabilities of each pair that the loss is made of, (n,) each."""
+    prompts = [row["prompt"] for row in pairs]
+    return [
+        log_probability(who, prompts, [row[part][0]["content"] for row in pairs])
+        for who in (model, start)
+        for part in ("chosen", "rejected")
+    ]
+
+
+# The loss
+
+
+def test_before_the_first_step_the_loss_is_that_of_a_coin():
+    assert dpo_loss(-20.0, -30.0, -20.0, -30.0) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(("margin", "beta"), [(3.0, 0.1), (-3.0, 0.1), (0.5, 1.0)])
+def test_the_loss_is_the_surprise_at_the_preference(margin, beta):
+    surprise = -math.log(1 / (1 + math.exp(-beta * margin)))
+    assert dpo_loss(-20.0 + margin, -30.0, -20.0, -30.0, beta) == pytest.approx(surprise)
+    assert dpo_loss(-20.0, -30.0 - margin, -20.0, -30.0, beta) == pytest.approx(surprise)
+
+
+def test_the_loss_of_many_pairs_is_an_array_and_of_a_hopeless_one_is_finite():
+    found = dpo_loss(np.array([0.0, -1e5]), np.zeros(2), np.zeros(2), np.zeros(2), beta=1.0)
+    assert found == pytest.approx([math.log(2), 1e5])
+
+
+@pytest.mark.parametrize("beta", [0, -0.1, float("nan"), "0.1", None])
+def test_a_beta_that_is_no_number_above_zero_is_refused(beta, talker):
+    with pytest.raises(CourseError, match=r"beta is .*: it must be a number above 0"):
+        dpo_loss(0.0, 0.0, 0.0, 0.0, beta)
+    with pytest.raises(CourseError, match=r"beta is .*: it must be a number above 0"):
+        prefer(talker, PAIRS, beta=beta)
+
+
+@pytest.mark.parametrize("anchor", [-0.1, float("nan"), "1", True])
+def test_an_anchor_that_is_no_number_from_0_on_is_refused(talker, anchor):
+    with pytest.raises(CourseError, match=r"anchor is .*: it must be a number, 0 or more"):
+        prefer(talker, PAIRS, anchor=anchor)
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0])
+def test_the_loss_of_one_pair_is_trls_own(beta, talker, tmp_path):
+    import torch
+    from trl import DPOConfig, DPOTrainer
+
+    from course_lib.models.chatmodel import ChatModel
+    from course_lib.training import methods, run
+
+    recipe = methods.Recipe("lora", 1, 1e-3, 1, 4, "all", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        model = methods.adapted(talker, recipe)
+        trainer = DPOTrainer(
+            model=model,
+            args=DPOConfig(**run.common_arguments(recipe, tmp_path, 0, -1), beta=beta),
+            train_dataset=run.dataset_of(PAIRS[:1]),
+            processing_class=run.for_training(talker.tokenizer),
+        )
+        torch.manual_seed(1)
+        for name, parameter in model.named_parameters():
+            if "lora_B.default" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+        trl = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader()))).item()
+    run.restore_forward(model)
+    mine = dpo_loss(*four(ChatModel(model, talker.tokenizer, "shocked", "shocked@0"), talker, PAIRS[:1]), beta)
+    assert mine[0] == pytest.approx(trl, abs=1e-4)
+    assert abs(trl - math.log(2)) > 0.05
+
+
+# What is learned
+
+
+def test_the_margin_of_what_it_was_trained_on_rises(tuned, start):
+    chosen, rejected, start_chosen, start_rejected = four(tuned, start)
+    margins = 0.1 * ((chosen - start_chosen) - (rejected - start_rejected))
+    assert (margins > 0.5).all()
+    assert curve(tuned, "margin")[0] == 0
+    assert curve(tuned, "margin")[-1] > 0.5
+    assert curve(tuned, "accuracy")[-1] == 1
+    assert losses(tuned)[0] == pytest.approx(math.log(2))
+    assert losses(tuned)[-1] < 0.5
+
+
+def test_prompts_cost_no_logits_and_change_no_loss(tuned, talker, monkeypatch):
+    from trl.trainer import utils
+
+    from course_lib.training import trainers
+
+    scored, scores, decides = [], utils._ChunkedLogProbFunction, utils._use_triton
+
+    class Counting:
+        @staticmethod
+        def apply(hidden, *rest):  # (N, D)
+            scored.append(len(hidden))
+            return scores.apply(hidden, *rest)
+
+    monkeypatch.setattr(utils, "_ChunkedLogProbFunction", Counting)
+    again = prefer(talker, PAIRS, **QUICK)
+    rows = [{"prompt": row["prompt"], "completion": row[part]} for row in PAIRS for part in ("chosen", "rejected")]
+    replies = sum(n for _, n in token_counts(talker, rows))
+    assert sum(scored) == 2 * QUICK["epochs"] * replies  # of the model, and of its start
+    assert utils._use_triton is decides
+
+    monkeypatch.setattr(trainers, "replies_scored_alone", nullcontext)
+    of_trl = prefer(talker, PAIRS, **QUICK)
+    assert sum(scored) > 3 * 2 * QUICK["epochs"] * replies
+    assert losses(again) == losses(tuned) == pytest.approx(losses(of_trl), abs=1e-5)
+
+
+def test_the_curves_are_of_the_loss_itself(tuned):
+    margins = np.subtract(curve(tuned, "chosen"), curve(tuned, "rejected"))
+    assert margins == pytest.approx(curve(tuned, "margin"), abs=1e-4)
+    assert [step for step, _ in tuned.training.curves["margin"]] == list(range(1, 7))
+    assert losses(tuned)[-1] == pytest.approx(dpo_loss(margins[-1], 0, 0, 0, beta=1), abs=0.1)
+
+
+def test_ipo_learns_the_preference_too(talker):
+    tuned = prefer(talker, PAIRS, "ipo", **QUICK)
+    assert losses(tuned)[-1] < losses(tuned)[0] - 1
+    assert losses(tuned)[0] == pytest.approx((1 / (2 * 0.1)) ** 2), "1 / 2β is what it aims at"
+    chosen, rejected, start_chosen, start_rejected = four(tuned, talker)
+    assert ((chosen - start_chosen) > (rejected - start_rejected)).all()
+
+
+def test_an_anchor_keeps_the_chosen_reply_likely_and_the_preference(talker):
+    free, anchored = (prefer(talker, PAIRS, anchor=anchor, **QUICK) for anchor in (0.0, 1.0))
+    assert (four(anchored, talker)[0] > four(free, talker)[0]).all(), "the chosen replies"
+    assert curve(anchored, "accuracy")[-1] == 1
+    assert losses(anchored)[0] > losses(free)[0] + 1, "two losses are summed"
+
+
+def test_without_an_anchor_a_call_has_the_key_that_it_had():
+    recipe = PreferenceRecipe(
+        method="lora",
+        epochs=1,
+        learning_rate=1e-3,
+        batch_size=1,
+        rank=4,
+        layers="all",
+        seed=0,
+        objective="dpo",
+        beta=0.1,
+    )
+    assert "anchor" not in recipe.hashed() and replace(recipe, anchor=0.5).hashed()["anchor"] == 0.5
+
+
+def test_a_larger_beta_stays_nearer_to_the_start(talker):
+    prompts = [row["prompt"] for row in PAIRS]
+    free, held = (prefer(talker, PAIRS, beta=beta, **{**QUICK, "epochs": 8}) for beta in (0.1, 20.0))
+    assert kl_from(held, talker, prompts, 2, 8).kl < kl_from(free, talker, prompts, 2, 8).kl / 2
+
+
+def test_the_model_it_started_from_is_as_it_was(talker):
+    import torch
+
+    before = {name: tensor.clone() for name, tensor in talker.model.state_dict().items()}
+    said = talker.generate(["My cup leaks"], 8)
+    tuned = prefer(talker, PAIRS, **QUICK)
+    after = talker.model.state_dict()
+    assert list(after) == list(before), "no adapter hangs on it"
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert "forward" not in vars(talker.model)
+    assert not any(parameter.requires_grad for parameter in talker.model.parameters())
+    assert talker.generate(["My cup leaks"], 8) == said
+    frozen = {p.data_ptr() for n, p in tuned.model.named_parameters() if "lora_" not in n}
+    assert frozen == {p.data_ptr() for p in talker.model.parameters()}, "the weights are shared"
+
+
+def test_of_the_trainer_nothing_is_left_on_the_tuned_model(tuned, start):
+    assert list(tuned.model.peft_config) == ["default"]
+    assert not any(".ref." in name for name, _ in tuned.model.named_parameters())
+    assert "forward" not in vars(tuned.model.get_base_model())
+    assert not any(parameter.requires_grad for parameter in tuned.model.parameters())
+    assert len(tuned.generate(["My cup leaks", "Hello"], 4)) == 2
+    assert tuned.base.startswith("tiny@0+")
+
+
+def test_the_seed_decides_every_loss(talker, tuned):
+    import torch
+
+    torch.manual_seed(99)  # the session's own dice do not matter
+    assert losses(prefer(talker, PAIRS, seed=0, **QUICK)) == losses(tuned)
+    assert losses(prefer(talker, PAIRS, seed=2, **QUICK)) != losses(tuned)
+
+
+def test_what_was_tuned_before_is_the_start(talker, tuned):
+    again = prefer(tuned, PAIRS, **QUICK)
+    assert (curve(again, "margin")[0], losses(again)[0]) == (0, pytest.approx(math.log(2)))
+    assert again.base.startswith(tuned.base + "+")
+
+
+def test_upper_layers_alone_can_be_trained(talker):
+    upper = prefer(talker, PAIRS[:4], layers="upper", **{**QUICK, "epochs": 1})
+    assert all(".layers.1." in name for name, _ in upper.model.named_parameters() if "lora_" in name)
+
+
+def test_a_model_in_four_bits_stays_in_four_bits(talker):
+    import torch
+
+    from course_lib.models.quantization import is_quantized, quantize
+
+    small = quantize(talker)
+    tuned = prefer(small, PAIRS, **QUICK)
+    assert is_quantized(tuned.model)
+    assert tuned.training.recipe.method == "qlora"
+    assert curve(tuned, "margin")[-1] > 0.5
+    adapter = [p for n, p in tuned.model.named_parameters() if "lora_" in n]
+    assert {p.dtype for p in adapter} == {torch.float32}, "not rounded to what a CPU is slow in"
+
+
+def test_the_training_counts_what_it_did(tuned, start, capsys):
+    from course_lib.models.scoring import encode_example
+
+    rows = [{"prompt": row["prompt"], "completion": row[part]} for row in PAIRS for part in ("chosen", "rejected")]
+    once = sum(len(encode_example(start, "row", row)[0]) for row in rows)
+    assert tuned.training.tokens == 3 * once
+    assert tuned.training.trainable == sum(p.numel() for n, p in tuned.model.named_parameters() if "lora_" in n)
+    assert tuned.training.parameters == sum(p.numel() for p in tuned.model.parameters())
+    assert tuned.training.seconds > 0
+    assert str(tuned.training).startswith("dpo, lora: 0.0041 of 0.0 million parameters")
+    assert ", margin 0.00 → " in str(tuned.training)
+
+
+# Interrupted, recorded, replayed
+
+
+class Killed(BaseException):
+    """What nothing catches: to the files, the same as a killed process."""
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_at_the_same_loss(talker, tuned, at_step, capsys):
+    def stop(step):
+        if step == 5:
+            raise Killed
+
+    at_step(stop)
+    with pytest.raises(Killed):
+        prefer(talker, PAIRS, checkpoint_every=2, **QUICK)
+    at_step(lambda step: None)
+    capsys.readouterr()
+    resumed = prefer(talker, PAIRS, checkpoint_every=2, **QUICK)
+    assert "Going on from checkpoint-4" in capsys.readouterr().out
+    assert losses(resumed) == pytest.approx(losses(tuned), abs=1e-5)
+    assert curve(resumed, "margin") == pytest.approx(curve(tuned, "margin"), abs=1e-5)
+    assert resumed.training.tokens == tuned.training.tokens
+    assert four(resumed, talker)[0] == pytest.approx(four(tuned, talker)[0], abs=1e-3)
+
+
+def test_an_interrupted_run_says_how_it_goes_on(talker, at_step):
+    def stop(step):
+        raise KeyboardInterrupt
+
+    at_step(stop)
+    with pytest.raises(TrainingError, match=r"'dpo on 8 pairs' was interrupted at step 1. Run the cell again: it goes"):
+        prefer(talker, PAIRS, **QUICK)
+
+
+def test_a_learning_rate_that_explodes_is_stopped_with_advice(talker):
+    with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: .* 1e\+30 is too high"):
+        prefer(talker, PAIRS, learning_rate=1e30, epochs=10, batch_size=4)
+
+
+def test_a_recorded_run_is_replayed_after_three_real_steps(talker, session, at_step, capfd):
+    import torch
+
+    session(COURSE_RECORD="1")
+    made = prefer(talker, PAIRS, name="house style", **QUICK)
+    (stored,) = cl.stored_adapters()
+    assert stored.folder.name == "house-style"
+    assert (stored.card["recipe"]["beta"], stored.card["recipe"]["objective"]) == (0.1, "dpo")
+    steps = []
+    at_step(steps.append)
+    session(COURSE_REPLAY="strict")
+    capfd.readouterr()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        replayed = prefer(talker, PAIRS, name="house style", **QUICK)
+    out, err = capfd.readouterr()
+    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
+    assert (out.startswith("Replaying 'house-style'"), out.count("\n"), err, steps) == (True, 1, "", [1, 2, 3])
+    assert replayed.training.replayed
+    assert replayed.base == made.base
+    assert curve(replayed, "margin") == pytest.approx(curve(made, "margin"), abs=1e-4)
+    ids = torch.tensor([made.encode("My cup leaks")])
+    assert torch.allclose(replayed.model(ids).logits, made.model(ids).logits, atol=0.2), "stored in bf16"
+    for changed in (
+        {"beta": 0.2},
+        {"anchor": 0.5},
+        {"method": "ipo"},
+        {"seed": 3},
+        {"pairs": PAIRS[::-1]},
+        {"pairs": PAIRS[:-1]},
+    ):
+        with pytest.raises(CourseError, match="no stored adapter was made by exactly this call"):
+            prefer(talker, **{"pairs": PAIRS, "name": "house style", **QUICK, **changed})
+    session()
+    assert prefer(talker, PAIRS, from_shelf=True, **QUICK).training.replayed
+    assert json.loads((stored.folder / "card.json").read_text())["curves"]["accuracy"][-1] == [6, 1.0]
+
+
+def test_nothing_is_printed_beside_the_one_line(talker, capfd):
+    capfd.readouterr()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        made = prefer(talker, PAIRS, **QUICK)
+    out, err = capfd.readouterr()
+    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
+    assert (out, err) == (f"{made.training}\n", "")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(("method", "hint"), [("DPO", "'dpo'"), ("ppo", ""), ("rlhf", "")])
+def test_an_unknown_method_is_refused_with_the_choices(method, hint, talker):
+    with pytest.raises(ChoiceError, match=f"method '{method}' is not one of dpo, ipo.*{hint}"):
+        prefer(talker, PAIRS, method)
+
+
+def test_pairs_that_are_none_are_refused_before_anything_is_trained(talker, at_step):
+    steps = []
+    at_step(steps.append)
+    for wrong, complaint in (
+        ([], "not one pair"),
+        ([{**PAIRS[0], "rejected": PAIRS[0]["chosen"]}], "pair 0: chosen and"),
+    ):
+        with pytest.raises(DataError, match=complaint):
+            prefer(talker, wrong)
+    assert steps == []
+
+
+@pytest.mark.parametrize("what", ["rank", "batch_size", "epochs", "learning_rate"])
+@pytest.mark.parametrize("value", [0, float("nan"), "8"])
+def test_a_setting_that_is_no_number_above_zero_is_refused(what, value, talker):
+    with pytest.raises(CourseError, match=f"{what} is .*: it must be a .*number above 0"):
+        prefer(talker, PAIRS, **(QUICK | {what: value}))
+
+
+def test_what_is_no_chat_model_is_refused():
+    with pytest.raises(CourseError, match="prefer starts from a ChatModel"):
+        prefer("SmolLM2", PAIRS)

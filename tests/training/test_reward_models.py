@@ -1,0 +1,212 @@
+"""A reward model learns what is preferred, says how sure it is, and is a plain adapter; on a model of two layers."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import course_lib as cl
+from course_lib.core.chat import pair
+from course_lib.core.errors import CourseError, DataError
+from course_lib.training.reward import PairReport, train_reward_model
+
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
+THINGS = ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan", "vat", "tub", "keg", "pail")
+PAIRS = [pair(f"My {thing} leaks", f"Send the {thing} in.", "We promise a new one!", "Reply.") for thing in THINGS]
+STUDY, HELD_OUT = PAIRS[:8], PAIRS[8:]
+QUICK = {"epochs": 6, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # twelve steps
+
+
+@pytest.fixture(scope="module")
+def once():
+    return {}
+
+
+@pytest.fixture
+def judge(once, talker):
+    """A reward model that is only looked at; made once."""
+    if "judge" not in once:
+        once["judge"] = train_reward_model(talker, STUDY, name="judge", **QUICK)
+    return once["judge"]
+
+
+def losses(model):
+    return [loss for _, loss in model.training.losses]
+
+
+def scores(model, part="chosen", pairs=HELD_OUT):
+    return model.score([row["prompt"] for row in pairs], [row[part][0]["content"] for row in pairs])
+
+
+def test_replies_of_the_preferred_kind_score_higher_on_letters_it_has_not_seen(judge):
+    assert (scores(judge) > scores(judge, "rejected")).all()
+    report = judge.grade(HELD_OUT)
+    assert (report.accuracy, report.n) == (1, 4)
+    assert report.margins == pytest.approx(scores(judge) - scores(judge, "rejected"), abs=1e-5)
+    assert losses(judge)[-1] < losses(judge)[0] - 0.2
+    assert judge.training.curves["margin"][-1][1] > judge.training.curves["margin"][0][1] + 0.5
+    assert str(judge.training).startswith("reward model, lora: ")
+
+
+def test_its_loss_is_the_surprise_of_bradley_and_terry(judge, talker):
+    margins = [margin for _, margin in judge.training.curves["margin"]]
+    assert losses(judge)[-1] == pytest.approx(np.logaddexp(0, -margins[-1]), abs=0.05)
+
+
+def test_a_score_does_not_depend_on_the_batch(judge):
+    prompts = ["My pail leaks", "Hello, where is my parcel? I have been waiting for it.", "Thanks"]
+    replies = ["Send it in.", "On its way, we promise!", ""]
+    together = judge.score(prompts, replies)
+    assert together == pytest.approx([judge.score([p], [r])[0] for p, r in zip(prompts, replies)], abs=1e-4)
+    assert judge(prompts, replies) == pytest.approx(together), "it is a reward function itself"
+
+
+def test_the_language_model_is_as_it_was_and_shares_its_weights(talker):
+    import torch
+
+    before = {name: tensor.clone() for name, tensor in talker.model.state_dict().items()}
+    said = talker.generate(["My cup leaks"], 8)
+    judge = train_reward_model(talker, STUDY, **{**QUICK, "epochs": 1})
+    after = talker.model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert talker.generate(["My cup leaks"], 8) == said
+    ours = {p.data_ptr() for p in talker.model.parameters()}
+    frozen = {p.data_ptr() for n, p in judge.model.named_parameters() if "lora_" not in n and "score" not in n}
+    assert frozen <= ours
+    assert not any(p.requires_grad for p in judge.model.parameters())
+
+
+def test_the_seed_decides_every_loss(judge, talker):
+    assert losses(train_reward_model(talker, STUDY, seed=0, **QUICK)) == losses(judge)
+    assert losses(train_reward_model(talker, STUDY, seed=1, **QUICK)) != losses(judge)
+
+
+def test_it_is_saved_as_a_plain_peft_folder_with_its_output_layer(judge, talker, tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification
+
+    base = tmp_path / "base"
+    talker.save(base)
+    folder = judge.save(tmp_path / "judge")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
+        judge_again = PeftModel.from_pretrained(plain, folder).eval()
+    ids = judge.tokenizer.apply_chat_template(HELD_OUT[0]["prompt"] + HELD_OUT[0]["chosen"], return_tensors="pt")
+    found = judge_again(input_ids=ids["input_ids"]).logits.item()
+    assert found == pytest.approx(scores(judge)[0], abs=1e-4)
+
+
+def test_a_recorded_reward_model_is_replayed(talker, session, at_step, capsys):
+    session(COURSE_RECORD="1")
+    made = train_reward_model(talker, STUDY, name="judge", **QUICK)
+    steps = []
+    at_step(steps.append)
+    session(COURSE_REPLAY="strict")
+    replayed = train_reward_model(talker, STUDY, name="judge", **QUICK)
+    assert (replayed.training.replayed, steps) == (True, [1, 2, 3])
+    assert scores(replayed) == pytest.approx(scores(made), abs=0.05), "stored in bf16"
+    assert abs(scores(made) - scores(made, "rejected")).min() > 0.2
+    assert replayed.base == made.base
+    with pytest.raises(CourseError, match="no stored adapter"):
+        train_reward_model(talker, STUDY[:-1], name="judge", **QUICK)
+    assert len(cl.stored_adapters()) == 1
+
+
+def test_a_model_in_four_bits_can_be_a_judge(talker):
+    from course_lib.models.quantization import quantize
+
+    judge = train_reward_model(quantize(talker), STUDY, **QUICK)
+    assert judge.grade(HELD_OUT).accuracy == 1
+    assert judge.training.recipe.method == "qlora"
+
+
+def test_over_a_body_in_sixteen_bits_what_is_trained_has_thirty_two(talker):
+    import torch
+
+    talker.model = talker.model.bfloat16()
+    judge = train_reward_model(talker, STUDY, **QUICK)
+    trained = [p for n, p in judge.model.named_parameters() if "lora_" in n or "modules_to_save" in n]
+    assert {p.dtype for p in trained} == {torch.float32}
+    assert judge.grade(HELD_OUT).accuracy == 1
+
+
+def test_nothing_is_printed_beside_the_one_line(talker, capfd):
+    capfd.readouterr()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        made = train_reward_model(talker, STUDY, **{**QUICK, "epochs": 1})
+        made.score(["Hello"], ["Hi"])
+    out, err = capfd.readouterr()
+    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
+    assert (out, err) == (f"{made.training}\n", "")
+
+
+# How sure, and how right
+
+
+def report(margins, prompts=None):
+    return PairReport("judge", np.array(margins), tuple(prompts or map(str, range(len(margins)))))
+
+
+def test_a_judge_that_is_as_often_right_as_it_says_is_calibrated():
+    surely = np.log(0.75 / 0.25)
+    found = report([surely] * 75 + [-surely] * 25)
+    assert found.accuracy == 0.75
+    assert found.confidence == pytest.approx([0.75] * 100)
+    assert found.calibration_error == pytest.approx(0, abs=1e-9)
+
+
+def test_a_judge_that_boasts_is_not():
+    boasting = report([9.0] * 50 + [-9.0] * 50)
+    assert boasting.calibration_error == pytest.approx(0.5, abs=1e-3)
+    (row,) = boasting.calibration().to_dict("records")
+    assert (row["pairs"], row["right"]) == (100, 0.5)
+    assert row["low"] < 0.5 < row["high"] < 0.7
+    assert row["confidence"] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_calibration_error_is_weighted_by_how_many_pairs_are_in_a_bin():
+    sure, unsure = np.log(0.95 / 0.05), np.log(0.55 / 0.45)
+    found = report([sure] * 30 + [-unsure] * 10)  # sure and right; unsure and wrong
+    assert list(found.calibration()["pairs"]) == [10, 30]
+    assert found.calibration_error == pytest.approx(0.25 * 0.55 + 0.75 * 0.05)
+
+
+def test_a_tie_is_not_right_and_certainty_has_a_bin():
+    found = report([0.0, 800.0])
+    assert found.accuracy == 0.5
+    assert list(found.confidence) == [0.5, 1.0]
+    assert list(found.calibration()["pairs"]) == [1, 1]
+
+
+def test_pairs_of_one_prompt_are_one_draw_of_the_interval():
+    alone = report([1.0, 1.0, -1.0, -1.0] * 10)
+    together = report([1.0, 1.0, -1.0, -1.0] * 10, [str(i // 2) for i in range(40)])
+    assert together.ci[1] - together.ci[0] > 1.2 * (alone.ci[1] - alone.ci[0])
+
+
+# Bad input
+
+
+def test_scores_need_a_reply_for_each_prompt_and_not_too_long_ones(judge):
+    with pytest.raises(CourseError, match="there are 1 replies to 2 prompts"):
+        judge.score(["Hello", "Hello"], ["Hi"])
+    with pytest.raises(CourseError, match="reply 0 is not a text but 3"):
+        judge.score(["Hello"], [3])
+    with pytest.raises(DataError, match=r"reply 0 has 1,\d\d\d tokens, more than 1,024"):
+        judge.score(["Hello"], ["x" * 1024])
+    with pytest.raises(CourseError, match="batch_size is 0"):
+        judge.score(["Hello"], ["Hi"], batch_size=0)
+
+
+def test_what_is_no_pair_or_no_model_is_refused(judge, talker):
+    with pytest.raises(DataError, match="not one pair"):
+        train_reward_model(talker, [])
+    with pytest.raises(DataError, match="pair 1 lacks rejected"):
+        judge.grade([PAIRS[0], {"prompt": PAIRS[0]["prompt"], "chosen": PAIRS[0]["chosen"]}])
+    with pytest.raises(CourseError, match="train_reward_model starts from a ChatModel"):
+        train_reward_model(judge, STUDY)
+    with pytest.raises(CourseError, match="learning_rate is 0"):
+        train_reward_model(talker, STUDY, learning_rate=0)
