@@ -3,7 +3,8 @@
     python data/make/sql.py
 
 Reads the hand-written patterns, wordings and values of `sql/*.yaml`; sets values and wordings apart by use, with a
-seed, before a pair is made from them; writes `data/sql/` and the counts in its README. The same bytes on every machine.
+seed, before a pair is made from them; writes `data/sql/`, the databases first (`sql_fill.py`), and the counts in its
+README. The same bytes on every machine.
 
 A pair is kept only if it can be graded: on none of the five databases do ties leave its result open, and on three of
 them at least the result is more than nothing. In an exam, the databases must also catch every near miss of it: a
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import random
 import re
 import sys
@@ -26,7 +26,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
+import sql_fill
 import written
+from sql_fill import first_of_month
 
 from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.grading import normalise
@@ -79,12 +81,6 @@ def kind(slot: str) -> str:
     return slot.removesuffix("_2")
 
 
-def _first(day: datetime.date, months: int = 0) -> datetime.date:
-    """First day of the month so many months from a day's own."""
-    count = day.year * 12 + day.month - 1 + months
-    return datetime.date(count // 12, count % 12 + 1, 1)
-
-
 def _span(start: datetime.date, end: datetime.date) -> Value:
     return {"text": start.isoformat(), "start": start.isoformat(), "end": end.isoformat()}
 
@@ -93,8 +89,8 @@ def _span(start: datetime.date, end: datetime.date) -> Value:
 DAYS = {
     "today": lambda day: {"text": day.isoformat()},
     "yesterday": lambda day: {"text": (day - datetime.timedelta(1)).isoformat()},
-    "this_month": lambda day: _span(_first(day), _first(day, 1)),
-    "last_month": lambda day: _span(_first(day, -1), _first(day)),
+    "this_month": lambda day: _span(first_of_month(day), first_of_month(day, 1)),
+    "last_month": lambda day: _span(first_of_month(day, -1), first_of_month(day)),
     "this_year": lambda day: _span(day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1)),
     "last_year": lambda day: _span(day.replace(year=day.year - 1, month=1, day=1), day.replace(month=1, day=1)),
 }
@@ -575,55 +571,15 @@ def _contradicts(other: SqlPair, pair: SqlPair, databases: Databases) -> bool:
 # --- files --------------------------------------------------------------------------------------------------------
 
 
-def filling(shop: dict[str, Any], library: dict[str, Any]) -> dict[str, Any]:
-    """What the databases are filled with: the values that requests name, among others."""
-
-    def days(source: dict[str, Any]) -> dict[str, list[str]]:
-        todays = [datetime.date.fromisoformat(str(day)) for day in source["todays"]]
-        years = {day.replace(year=day.year + more, month=1, day=1) for day in todays for more in (-1, 0)}
-        months = {_first(day, months) for day in todays for months in (-1, 0)}
-        return {
-            "years": sorted(map(str, years)),
-            "months": sorted(map(str, months - years)),
-            "days": sorted(map(str, source["values"]["date"])),
-            "todays": list(map(str, source["todays"])),
-        }
-
-    values = shop["values"]
-    ends = {end for span in values["range"] for end in span.values()}
-    return {
-        "shop": {
-            "states": shop["states"],
-            "people": values["person"],
-            "domains": values["domain"],
-            "products": [[name, shop["lines"][name.split()[0]]] for name in values["product"]]
-            + [[f"Toy {line}", "toys"] for line in values["line"]],
-            "statuses": values["status"],
-            "prices": sorted({*values["price"], *ends}),
-            "stocks": values["stock"],
-            "amounts": values["amount"],
-            **days(shop),
-        },
-        "library": {
-            "islands": library["islands"],
-            "people": library["values"]["person"],
-            "books": [[book["title"], book["author"], book["genre"]] for book in library["books"]],
-            "pages": library["values"]["length"],
-            **days(library),
-        },
-    }
-
-
 def make(folder: Path) -> dict[str, list[SqlPair]]:
-    """All rows, by file. `folder` is the data folder; its `sql/fill.json` is written on the way."""
+    """All rows, by file. `folder` is the data folder; the databases in its `sql` are written on the way."""
     sources = {
         name: written.read_yaml((SOURCES / f"{name}_values.yaml").read_text(encoding="utf-8"))
         for name in ("shop", "library")
     }
     sources["library"]["values"]["title"] = [book["title"] for book in sources["library"]["books"]]
     (folder / "sql").mkdir(parents=True, exist_ok=True)
-    text = json.dumps(filling(**sources), ensure_ascii=False, indent=1)
-    (folder / "sql" / "fill.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    sql_fill.write(folder / "sql", **sources)
 
     def maker(schema: Schema) -> Maker:
         return Maker(Databases(schema, folder))

@@ -50,7 +50,7 @@ def make():
         sys.modules["make_sql"] = module
         spec.loader.exec_module(module)
         yield module
-    for name in {"make_sql", "written"} - before:
+    for name in {"make_sql", "sql_fill", "written"} - before:
         sys.modules.pop(name, None)
 
 

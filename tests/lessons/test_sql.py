@@ -169,8 +169,8 @@ def test_a_malformed_row_is_named_by_file_and_line(copied, line, says):
 
 
 def test_missing_or_broken_files_say_how_to_make_them_again(copied):
-    (copied / "fill.json").write_text('{"shop": {}}')
-    with pytest.raises(DataError, match="does not fill the databases"):
+    (copied / "shop_3.sql").write_text("INSERT INTO buyers VALUES (1);")
+    with pytest.raises(DataError, match=r"shop_3\.sql does not fill a database .*no such table: buyers"):
         Databases("shop")
     (copied / "schema.sql").write_text("CREATE TABEL users (id)")
     with pytest.raises(DataError, match="is not a schema"):
@@ -356,7 +356,7 @@ def test_five_databases_differ_and_are_the_same_every_time(shop, first):
     again = Databases(replace(shop.schema, ddl=shop.schema.ddl + "\n"))  # not the cached ones
     assert again[0] is not first
     assert [run_sql("SELECT name, price FROM products ORDER BY name", database).rows for database in again] == rows
-    assert Databases("shop")[0] is Databases("shop")[0], "built once a process"
+    assert Databases("shop")[0] is Databases("shop")[0], "loaded once a process"
 
 
 def test_the_first_database_looks_like_a_shop(first):

@@ -1,44 +1,43 @@
-"""The databases that SQL is graded on.
+"""The databases that SQL is graded on: two schemas, of each five databases that are filled differently.
 
-Two schemas: the shop that the training data is about, and a library that training never sees. Each has five databases,
-filled differently from fixed seeds, so that a query which is right by luck on one is found out on another.
+The shop is what the training data is about; training never sees the library. A query that is right by luck on one
+database is found out on another (Zhong, Yu & Klein 2020, *Semantic Evaluation for Text-to-SQL with Distilled Test
+Suites*, arXiv 2010.02840). What they hold is stored in data/sql, as data/make/sql_fill.py drew it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
-import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.session import data_dir
-from course_lib.lessons.sql.filling import AS_OF, fill
-from course_lib.lessons.sql.running import SqlResult, run_sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMAS = {"shop": "schema.sql", "library": "second_schema.sql"}
-
-
-SEEDS = (11, 23, 37, 53, 71)
+COUNT = 5  # databases of each
+# What a day that is over leaves out of a database.
+AS_OF = {
+    "shop": ("DELETE FROM orders WHERE order_date > :today", "DELETE FROM users WHERE joined > :today"),
+    "library": (
+        "DELETE FROM loans WHERE lent_on > :today",
+        "UPDATE loans SET returned_on = NULL WHERE returned_on > :today",
+        "DELETE FROM members WHERE enrolled > :today",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Schema:
-    """Tables and their columns.
-
-    Attributes
-    ----------
-    name
-        "shop" or "library".
-    tables
-        Name of each table, with its columns.
-    ddl
-        The CREATE TABLE statements.
-    """
+    """Tables ("shop" or "library"): the name of each with its columns, and the CREATE TABLE statements."""
 
     name: str
     tables: dict[str, tuple[str, ...]]
@@ -53,26 +52,36 @@ class Schema:
         return hash((self.name, self.ddl))
 
 
-class Database:
-    """One filled database, in memory. Queries never touch it: `run_sql` runs them in a copy.
+@dataclass(frozen=True)
+class SqlResult:
+    """What a query gave: names of the columns, and rows."""
 
-    Attributes
-    ----------
-    name
-        Schema and number: "shop 1".
-    today
-        The day that it stands at: nothing later is in it. None for all that there is.
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def table(self) -> pd.DataFrame:
+        """The same as a table to look at."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+
+class Database:
+    """One filled database in memory, "shop 1". Queries never touch it: `run_sql` runs them in a copy.
+
+    It stands at the day `today`: nothing later is in it. None stands for all that there is.
     """
 
-    def __init__(self, name: str, schema: Schema, fill: Callable[[sqlite3.Connection], None], today: str | None = None):
+    def __init__(self, name: str, schema: Schema, kept: sqlite3.Connection, today: str | None = None):
         self.name, self.schema, self.today = name, schema, today
-        self._kept = sqlite3.connect(":memory:", check_same_thread=False)
-        fill(self._kept)
-        self._kept.commit()
+        self._kept = kept
 
     def copy(self) -> sqlite3.Connection:
         """A connection to a copy of its own."""
-        connection = sqlite3.connect(":memory:")
+        connection = _empty()
         self._kept.backup(connection)
         return connection
 
@@ -81,45 +90,26 @@ class Database:
         return self if today is None or self.today is not None else _stood(self, today)
 
     def head(self, table: str, n: int = 5) -> SqlResult:
-        """The first `n` rows of a table.
-
-        Raises
-        ------
-        ChoiceError
-            If there is no such table.
-        """
+        """The first `n` rows of a table."""
         choose("table", table, self.schema.tables)
-        return run_sql(f"SELECT * FROM {table} LIMIT {int(n)}", self)
+        rows = self._kept.execute(f"SELECT * FROM {table} LIMIT ?", (int(n),))
+        return SqlResult(self.schema.tables[table], tuple(rows))
 
     def __repr__(self) -> str:
         return f"Database({self.name!r}{f', as of {self.today}' if self.today else ''})"
 
 
 class Databases(Sequence[Database]):
-    """The five databases of a schema. The first looks ordinary; all are built once a process, in milliseconds.
+    """The five databases of a schema, loaded once a process, in milliseconds. The first looks ordinary, the others are
+    crowded with cases on the edge.
 
-    Parameters
-    ----------
-    schema
-        "shop" or "library", or the `Schema`.
-    folder
-        The data folder, if it is another than the course's.
-
-    Raises
-    ------
-    ChoiceError
-        For another name.
-    DataError
-        If the files they are made from are missing or malformed.
-
-    Why several: Zhong, Yu & Klein 2020, *Semantic Evaluation for Text-to-SQL with Distilled Test Suites*,
-    arXiv 2010.02840.
+    `schema` is a `Schema` or its name; `folder` the data folder, if it is another than the course's.
     """
 
     def __init__(self, schema: Schema | str, folder: Path | None = None):
         self.schema = load_schema(schema) if isinstance(schema, str) else schema
         choose("schema", self.schema.name, SCHEMAS)
-        self._all = _built(self.schema, folder or data_dir())
+        self._all = _loaded(self.schema, folder or data_dir())
 
     def __getitem__(self, index: Any) -> Any:
         return self._all[index]
@@ -133,30 +123,33 @@ class Databases(Sequence[Database]):
 
 
 def load_schema(name: str) -> Schema:
-    """The schema "shop" (of the training data) or "library" (which training never sees).
-
-    Raises
-    ------
-    ChoiceError
-        For another name.
-    DataError
-        If its file is missing or holds no CREATE TABLE.
-    """
+    """The schema "shop" (of the training data) or "library" (which training never sees)."""
     choose("schema", name, SCHEMAS)
     path = data_dir() / "sql" / SCHEMAS[name]
-    connection = sqlite3.connect(":memory:")
     try:
         ddl = path.read_text(encoding="utf-8")
-        connection.executescript(ddl)
-        made = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        tables = {table: tuple(row[1] for row in connection.execute(f"PRAGMA table_info({table})")) for table in made}
+        with contextlib.closing(_empty()) as made:
+            made.executescript(ddl)
+            names = [row[0] for row in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = {name: tuple(row[1] for row in made.execute(f"PRAGMA table_info({name})")) for name in names}
     except (OSError, ValueError, sqlite3.Error) as error:
         raise DataError(f"{path} is not a schema ({error}): run `make data`.") from error
-    finally:
-        connection.close()
     if not tables:
         raise DataError(f"{path} creates no table: run `make data`.")
     return Schema(name, tables, ddl)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(schema: Schema, folder: Path) -> tuple[Database, ...]:
+    found = []
+    for number in range(1, COUNT + 1):
+        path, connection = folder / "sql" / f"{schema.name}_{number}.sql", _empty()
+        try:
+            connection.executescript(schema.ddl + path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, sqlite3.Error) as error:
+            raise DataError(f"{path} does not fill a database ({error}): run `make data`.") from error
+        found.append(Database(f"{schema.name} {number}", schema, connection))
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -165,23 +158,12 @@ def _stood(database: Database, today: str) -> Database:
         today = datetime.date.fromisoformat(today).isoformat()
     except (TypeError, ValueError) as error:
         raise CourseError(f"today is {today!r}: give a date like 2023-11-14.") from error
-
-    def copied(connection: sqlite3.Connection) -> None:
-        database._kept.backup(connection)
-        for statement in AS_OF[database.schema.name]:
-            connection.execute(statement, {"today": today})
-
-    return Database(database.name, database.schema, copied, today)
+    connection = database.copy()
+    for statement in AS_OF[database.schema.name]:
+        connection.execute(statement, {"today": today})
+    connection.commit()
+    return Database(database.name, database.schema, connection, today)
 
 
-@functools.lru_cache(maxsize=8)
-def _built(schema: Schema, folder: Path) -> tuple[Database, ...]:
-    path = folder / "sql" / "fill.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))[schema.name]
-        return tuple(
-            Database(f"{schema.name} {number}", schema, functools.partial(fill, schema, values, seed, number == 1))
-            for number, seed in enumerate(SEEDS, 1)
-        )
-    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
-        raise DataError(f"{path} does not fill the databases ({error!r}): run `make data`.") from error
+def _empty() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)  # a widget answers in a thread of its own

@@ -9,17 +9,11 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_lib.core.errors import CourseError
+from course_lib.lessons.sql.databases import Database, SqlResult
 from course_lib.lessons.sql.text import CLOCK, FUNCTIONS, order_terms, tokens
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from course_lib.lessons.sql.databases import Database
-
 
 MAX_SECONDS, MAX_ROWS = 1.0, 1000
 
@@ -54,23 +48,6 @@ LIMITS = {
 
 class SqlError(CourseError):
     """A query does not run, is refused, or takes more than it may."""
-
-
-@dataclass(frozen=True)
-class SqlResult:
-    """What a query gave: names of the columns, and rows."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-    def table(self) -> pd.DataFrame:
-        """The same as a table to look at."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows), columns=list(self.columns))
-
-    def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
 
 
 def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS, max_rows: int = MAX_ROWS) -> SqlResult:

@@ -1,41 +1,92 @@
-"""What the databases are filled with: rows drawn by a seed, so that near misses of a right query give other results."""
+"""What the databases of the SQL lesson hold: rows drawn by a seed, so that near misses of a query give other results.
+
+`sql.py` calls it, and writes five databases of each schema to `data/sql/`, as INSERT statements.
+"""
 
 from __future__ import annotations
 
 import datetime
 import random
-import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from course_lib.lessons.sql.databases import Schema
-
-
+SEEDS = (11, 23, 37, 53, 71)
 LOAN_DAYS = 28
 
-
-# What a day that is over leaves out of a database.
-AS_OF = {
-    "shop": ("DELETE FROM orders WHERE order_date > :today", "DELETE FROM users WHERE joined > :today"),
-    "library": (
-        "DELETE FROM loans WHERE lent_on > :today",
-        "UPDATE loans SET returned_on = NULL WHERE returned_on > :today",
-        "DELETE FROM members WHERE enrolled > :today",
-    ),
-}
+Row = tuple[Any, ...]
 
 
-def fill(schema: Schema, values: dict[str, Any], seed: int, ordinary: bool, connection: sqlite3.Connection) -> None:
-    """Fill one database. In an ordinary one, rows are in order of their dates, as a shop's would be."""
-    connection.executescript(schema.ddl)
-    tables = {"shop": _shop, "library": _library}[schema.name](random.Random(seed), values, ordinary)
-    for table, rows in tables.items():
-        marks = ", ".join("?" * len(schema.tables[table]))
-        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+def write(folder: Path, shop: dict[str, Any], library: dict[str, Any]) -> None:
+    """Write `shop_1.sql` to `library_5.sql`, from what the two `*_values.yaml` hold."""
+    for name, draw, values in (("shop", _shop, shop_values(shop)), ("library", _library, library_values(library))):
+        for number, seed in enumerate(SEEDS, 1):
+            tables = draw(random.Random(seed), values, number == 1)
+            text = "".join(inserted(table, rows) for table, rows in tables.items())
+            (folder / f"{name}_{number}.sql").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _shop(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[str, list[tuple[Any, ...]]]:
+def inserted(table: str, rows: list[Row]) -> str:
+    """The statement that fills a table."""
+    written = (f"({', '.join(map(_literal, row))})" for row in rows)
+    return f"INSERT INTO {table} VALUES\n" + ",\n".join(written) + ";\n"
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+def shop_values(shop: dict[str, Any]) -> dict[str, Any]:
+    """What the shop is filled with: the values that requests name, among others."""
+    values = shop["values"]
+    ends = {end for span in values["range"] for end in span.values()}
+    return {
+        "states": shop["states"],
+        "people": values["person"],
+        "domains": values["domain"],
+        "products": [[name, shop["lines"][name.split()[0]]] for name in values["product"]]
+        + [[f"Toy {line}", "toys"] for line in values["line"]],
+        "statuses": values["status"],
+        "prices": sorted({*values["price"], *ends}),
+        "stocks": values["stock"],
+        "amounts": values["amount"],
+        **_named_days(shop),
+    }
+
+
+def library_values(library: dict[str, Any]) -> dict[str, Any]:
+    """What the library is filled with."""
+    return {
+        "islands": library["islands"],
+        "people": library["values"]["person"],
+        "books": [[book["title"], book["author"], book["genre"]] for book in library["books"]],
+        "pages": library["values"]["length"],
+        **_named_days(library),
+    }
+
+
+def _named_days(source: dict[str, Any]) -> dict[str, list[str]]:
+    """Days that requests name or mean: firsts of years and of months, dates, todays."""
+    todays = [datetime.date.fromisoformat(str(day)) for day in source["todays"]]
+    months = {first_of_month(day, months) for day in todays for months in (-1, 0)}
+    years = {day.replace(year=day.year + more, month=1, day=1) for day in todays for more in (-1, 0)}
+    return {
+        "years": sorted(map(str, years)),
+        "months": sorted(map(str, months - years)),
+        "days": sorted(map(str, source["values"]["date"])),
+        "todays": list(map(str, source["todays"])),
+    }
+
+
+def first_of_month(day: datetime.date, months: int = 0) -> datetime.date:
+    """First day of the month so many months from a day's own."""
+    count = day.year * 12 + day.month - 1 + months
+    return datetime.date(count // 12, count % 12 + 1, 1)
+
+
+def _shop(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[str, list[Row]]:
     """Rows of the shop's tables. No two states have as many users, no two products one price, no two orders one total:
     what is ordered by these has no ties."""
     places = _places(rng, values["states"])
@@ -73,7 +124,7 @@ def _shop(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[st
     days.sort()
     planted = iter(rng.sample(values["amounts"], len(values["amounts"]) // 2))
     totals: set[float] = set()
-    orders: list[tuple[Any, ...]] = []
+    orders: list[Row] = []
     user = buyers[0]
     for number, day in enumerate(days, 1):
         due = [buyer for buyer in buyers if gone.get(buyer[0]) == day and buyer[5] <= day]
@@ -97,7 +148,7 @@ def _shop(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[st
     return {"users": users, "products": products, "orders": orders}
 
 
-def _library(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[str, list[tuple[Any, ...]]]:
+def _library(rng: random.Random, values: dict[str, Any], ordinary: bool) -> dict[str, list[Row]]:
     """Rows of the library's tables. No two islands have as many members, no two books as many pages."""
     places = _places(rng, values["islands"])
     names = _names(rng, values["people"], len(places))
