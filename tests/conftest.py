@@ -27,6 +27,13 @@ def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "_current", None)
 
 
+@pytest.fixture
+def notebook_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `cl.start()` in a notebook: what is measured is kept."""
+    started = session_module.Settings("laptop", "cpu", "float32", 0, "off", "a test", keeps_reports=True)
+    monkeypatch.setattr(session_module, "_current", started)
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer() -> Any:
     """A byte-level tokenizer with the course's chat template: every text becomes its bytes."""

@@ -10,10 +10,11 @@ import numbers
 import os
 import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course_lib.core.errors import CourseError, choose
+from course_lib.core.progress import in_notebook
 
 PROFILES = ("auto", "laptop", "gpu")
 
@@ -51,7 +52,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Settings:
-    """One session's choices; made by `start`."""
+    """One session's choices; made by `start`. Reports are kept in a notebook that began with it."""
 
     profile: str
     device: str
@@ -59,6 +60,7 @@ class Settings:
     seed: int
     replay: str
     why: str
+    keeps_reports: bool = False
 
 
 _current: Settings | None = None
@@ -122,6 +124,8 @@ def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
 def start(profile: str = "auto", seed: int = 0) -> Settings:
     """Choose the profile, fix the seeds, and say in three lines what was chosen and why.
 
+    In a notebook every report is kept from now on: `cl.own_results` lays them side by side.
+
     Parameters
     ----------
     profile
@@ -137,7 +141,7 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
         If "gpu" is asked for where CUDA does not work, or the seed is not a whole number from 0 to 2**32 - 1.
     """
     global _current
-    _current = _resolve(profile, seed)
+    _current = replace(_resolve(profile, seed), keeps_reports=in_notebook())
     _be_quiet()
     _seed_everything(seed)
     for line in _report(_current):
@@ -152,6 +156,11 @@ def current() -> Settings:
         _current = _resolve("auto", 0)
         _be_quiet()
     return _current
+
+
+def keeps_reports() -> bool:
+    """Whether what is measured is kept: after `start`, in a notebook."""
+    return _current is not None and _current.keeps_reports
 
 
 def data_dir() -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.core.chat import Answer
 from course_lib.core.errors import CourseError
+from course_lib.core.session import keeps_reports
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import grade, token_f1
 from course_lib.evaluation.reports import Difference, Report, Row, paired_difference, report_table, span
@@ -95,7 +96,7 @@ def evaluate(
     exam: Exam | Sequence[Question],
     name: str | None = None,
 ) -> Report:
-    """Let a candidate sit an exam, and grade it. In a notebook the report is kept: see `cl.own_results`.
+    """Let a candidate sit an exam, and grade it. `cl.start()` has a notebook keep the report: see `cl.own_results`.
 
     Parameters
     ----------
@@ -126,7 +127,8 @@ def evaluate(
     title = exam.name if isinstance(exam, Exam) else "exam"
     grader = getattr(exam, "grader", None) or _in_words
     report = Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
-    keep(report)
+    if keeps_reports():
+        keep(report)
     return report
 
 

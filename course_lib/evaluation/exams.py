@@ -16,7 +16,7 @@ from course_lib.core.chat import Example, check_examples, example
 from course_lib.core.errors import CourseError, DataError, LeakError, choose
 from course_lib.core.rows import numbered_rows, read_rows
 from course_lib.core.session import data_dir
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import whole_words
 
 EXAMS = ("cup", "handbook", "library", "general")
 
@@ -227,17 +227,17 @@ def check_no_leak(
     rows = check_examples(examples) if len(examples) else []
     # A question or a sentence may stand inside a longer message, after passages: whole words of it, in any message.
     messages = [message for row in rows for message in (*row["prompt"], *row["completion"])]
-    haystack = "\n".join(f" {' '.join(normalise(message['content']))} " for message in messages)
+    haystack = "\n".join(whole_words(message["content"]) for message in messages)
     for exam in exams:
         # Other exam wordings of the same facts are exam too: `about` asks them.
         others = [question for fact in exam.facts for question in questions_of(fact, "exam")]
         for question in (*exam.test, *exam.validation, *others):
-            if f" {' '.join(normalise(question.question))} " in haystack:
+            if whole_words(question.question) in haystack:
                 raise LeakError(f"question {question.id} of the exam {exam.name!r} is among what is trained on.")
         for fact in (*exam.facts, *exam.validation_facts) if reading else ():
             if fact.source in sources:
                 raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
-            if f" {' '.join(normalise(fact.sentence))} " in haystack:
+            if whole_words(fact.sentence) in haystack:
                 raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")
 
 

@@ -7,18 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-
-def normalise(text: str) -> tuple[str, ...]:
-    """Lower-cased words and numbers, without punctuation; "31,846" is "31846", and "27.5" stays one number.
-
-    Two texts are the same question or answer if they normalise to the same words.
-    """
-    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", unicodedata.normalize("NFC", text).lower())
-    return tuple(re.sub(r",(?=\d{3}\b)", "", word) for word in words)
-
-
 ARTICLES = {"a", "an", "the"}
-
 
 UNKNOWN = (
     "i don t know", "i do not know", "don t know", "do not know", "not sure", "not stated", "not mentioned",
@@ -34,9 +23,9 @@ def grade(reply: str, answers: Sequence[str]) -> str:
     accepted = [_content(answer) for answer in answers]
     if said and said in accepted:
         return "exact"
-    if any(_holds(said, words) for words in accepted):
+    if any(words and _spaced(words) in _spaced(said) for words in accepted):
         return "right"
-    plain = f" {' '.join(normalise(reply))} "
+    plain = whole_words(reply)
     return "unknown" if any(f" {phrase} " in plain for phrase in UNKNOWN) else "wrong"
 
 
@@ -51,12 +40,27 @@ def token_f1(reply: str, answers: Sequence[str]) -> float:
     return max(f1(_content(answer)) for answer in answers)
 
 
+def normalise(text: str) -> tuple[str, ...]:
+    """Lower-cased words and numbers, without punctuation; "31,846" is "31846", and "27.5" stays one number.
+
+    Two texts are the same question or answer if they normalise to the same words.
+    """
+    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W_]+", unicodedata.normalize("NFC", text).lower())
+    return tuple(re.sub(r",(?=\d{3}\b)", "", word) for word in words)
+
+
+def whole_words(text: str) -> str:
+    """The normalised words, a blank around each: a reply says an answer if `whole_words(answer) in whole_words(reply)`.
+
+    So "27" does not stand in "127", nor in "27.5 days".
+    """
+    return _spaced(normalise(text))
+
+
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
+
+
 def _content(text: str) -> tuple[str, ...]:
     words = normalise(text)
     return tuple(word for word in words if word not in ARTICLES) or words  # "A" may be an answer too
-
-
-def _holds(said: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether `words` stand in `said` one after another."""
-    width = len(words)
-    return width > 0 and any(said[i : i + width] == words for i in range(len(said) - width + 1))

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError
-from course_lib.core.progress import in_notebook
 from course_lib.core.session import cache_dir, data_dir
 from course_lib.evaluation.reports import Report, span
 
@@ -198,14 +197,13 @@ def _is_number(value: Any) -> bool:
 
 
 def keep(report: Report) -> None:
-    """Keep a report that was made in a notebook, over an older one of the same candidate in the same exam.
+    """Keep a report for `own_results`, over an older one of the same candidate in the same exam.
 
     Where it cannot be written it is not kept: nobody's lesson stops for it.
     """
-    if in_notebook():
-        with suppress(CourseError):
-            name = re.sub(r"[^\w=.-]+", "-", f"{report.exam}--{report.name}")[:150]
-            report.save(_folder() / f"{name}.json")
+    with suppress(CourseError):
+        name = re.sub(r"[^\w=.-]+", "-", f"{report.exam}--{report.name}")[:150]
+        report.save(_folder() / f"{name}.json")
 
 
 def own_results() -> pd.DataFrame:

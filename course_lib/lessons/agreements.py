@@ -15,7 +15,7 @@ from course_lib.core.errors import DataError, choose
 from course_lib.core.rows import read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Question
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import whole_words
 from course_lib.evaluation.reports import Report, Row
 from course_lib.retrieval.documents import Document
 from course_lib.retrieval.readers import reading_prompt
@@ -144,10 +144,10 @@ def grade_summaries(report: Report, agreements: Sequence[Agreement]) -> dict[str
     """
     facts: list[Row] = []
     for row, agreement in zip(report.rows, agreements, strict=True):
-        said = f" {' '.join(normalise(row.reply))} "
+        said = whole_words(row.reply)
         for label in FACTS:
             value = agreement.values[label]
-            right = f" {' '.join(normalise(value))} " in said
+            right = whole_words(value) in said
             facts.append(
                 replace(row, id=f"{row.id}/{label}", expected=value, verdict="exact" if right else "wrong", fact=row.id)
             )

@@ -22,7 +22,7 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import numbered_rows, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question, general_study, load_facts
-from course_lib.evaluation.grading import grade, normalise
+from course_lib.evaluation.grading import grade, normalise, whole_words
 from course_lib.evaluation.reports import Report, interval, span
 from course_lib.lessons.tickets import load_tickets
 
@@ -138,8 +138,8 @@ def in_the_voice(texts: Sequence[str]) -> list[bool]:
 
 def facts_survive(pair: StylePair, reply: str) -> bool:
     """Whether a reply says every name and figure of the plain answer in whole words, and no figure besides."""
-    said = f" {' '.join(normalise(reply))} "
-    kept = all(f" {' '.join(normalise(text))} " in said for text in pair.keep)
+    said = whole_words(reply)
+    kept = all(whole_words(text) in said for text in pair.keep)
     return kept and _figures(reply) <= _figures(pair.plain)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Fact, Question
-from course_lib.evaluation.grading import grade, normalise
+from course_lib.evaluation.grading import grade, normalise, whole_words
 from course_lib.evaluation.reports import Report, Row, interval
 from course_lib.retrieval.documents import Passage
 
@@ -229,7 +229,7 @@ def said(report: Report, words: Mapping[str, Sequence[str]] | str, name: str | N
 
     def says(row_id: str, reply: str) -> bool:
         wanted = [words] if isinstance(words, str) else words.get(row_id, ())
-        heard = f" {' '.join(normalise(reply))} "
-        return any(f" {' '.join(normalise(text))} " in heard for text in wanted)
+        heard = whole_words(reply)
+        return any(whole_words(text) in heard for text in wanted)
 
     return report.judged((says(row.id, row.reply) for row in report.rows), name)

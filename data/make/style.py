@@ -18,7 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 
 from course_lib.core.rows import write_jsonl
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import normalise, whole_words
 from course_lib.lessons.voice import SPLITS, StylePair
 
 SOURCE = Path(__file__).resolve().parent / "style"
@@ -57,8 +57,8 @@ def problems(made: list[StylePair]) -> list[str]:
     """What breaks the rules."""
     found = []
     for pair in made:
-        said = f" {' '.join(normalise(pair.voice))} "
-        lost = [text for text in pair.keep if f" {' '.join(normalise(text))} " not in said]
+        said = whole_words(pair.voice)
+        lost = [text for text in pair.keep if whole_words(text) not in said]
         found += [f"{pair.id}: {text!r} is lost in the voice" for text in lost]
         found += [f"{pair.id}: nothing must survive"] * (not pair.keep)
         found += [f"{pair.id}: the voice is the plain answer"] * (normalise(pair.plain) == normalise(pair.voice))

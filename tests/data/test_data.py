@@ -14,7 +14,7 @@ from course_lib.core.chat import example
 from course_lib.core.errors import LeakError
 from course_lib.core.rows import read_jsonl
 from course_lib.evaluation.exams import EXAMS, SPLITS, check_no_leak, general_study, load_exam, load_facts, questions_of
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import normalise, whole_words
 
 DATA = session.ROOT / "data"
 LIBRARY = DATA / "library"
@@ -180,9 +180,7 @@ def test_there_are_enough_facts_of_every_split(facts):
 
 def test_every_sentence_stands_in_its_document_and_every_answer_in_its_sentence(facts, documents):
     assert [f.id for f in facts if f.sentence not in documents[f.source]] == []
-    assert [
-        f.id for f in facts if f" {' '.join(normalise(f.answer))} " not in f" {' '.join(normalise(f.sentence))} "
-    ] == []
+    assert [f.id for f in facts if whole_words(f.answer) not in whole_words(f.sentence)] == []
 
 
 def test_every_document_states_a_fact(facts, documents):
@@ -198,7 +196,7 @@ def test_every_fact_is_asked_in_enough_wordings(facts):
 
 def test_no_wording_holds_its_answer(facts):
     def holds(fact, wording):
-        return f" {' '.join(normalise(fact.answer))} " in f" {' '.join(normalise(wording))} "
+        return whole_words(fact.answer) in whole_words(wording)
 
     assert [(f.id, w) for f in facts for w in (*f.study, *f.validation, *f.exam) if holds(f, w)] == []
 
@@ -260,14 +258,14 @@ def test_reading_facts_and_their_documents_are_in_no_exam(facts, exams, document
     reading = [f for f in facts if f.split == "reading"]
     sources, ids = {f.source for f in reading}, {f.id for f in reading}
     wordings = {w for use in ("study", "validation", "exam") for w in _wordings(reading, use)}
-    texts = [f" {' '.join(normalise(documents[source]))} " for source in sources]
+    texts = [whole_words(documents[source]) for source in sources]
     for name in ("cup", "handbook", "library"):
         exam = exams[name]
         for question in _questions(exam):
             assert question.source not in sources and question.fact not in ids, question.id
             assert normalise(question.question) not in wordings, question.id
         for fact in (*exam.facts, *exam.validation_facts):
-            assert not any(f" {' '.join(normalise(fact.sentence))} " in text for text in texts), fact.id
+            assert not any(whole_words(fact.sentence) in text for text in texts), fact.id
 
 
 # --- the exams ----------------------------------------------------------------------------------------------------
@@ -302,7 +300,7 @@ def _content(text):
 
 
 def _says(text, answers):
-    return any(f" {' '.join(normalise(answer))} " in f" {' '.join(normalise(text))} " for answer in answers)
+    return any(whole_words(answer) in whole_words(text) for answer in answers)
 
 
 def test_study_of_common_knowledge_neither_asks_nor_answers_an_exam_question(exams):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from course_lib.core import session
 from course_lib.evaluation import stored
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
@@ -20,17 +21,21 @@ def wrong(questions):
     return ["no"] * len(questions)
 
 
-@pytest.fixture
-def notebook(monkeypatch):
-    monkeypatch.setattr(stored, "in_notebook", lambda: True)
-
-
-def test_outside_a_notebook_nothing_is_kept():
+@pytest.mark.parametrize("in_notebook", [True, False])
+def test_start_has_reports_kept_in_a_notebook_and_nowhere_else(in_notebook, monkeypatch, plain_small_machine):
+    monkeypatch.setattr(session, "in_notebook", lambda: in_notebook)
     evaluate(right, EXAM)
+    assert own_results().empty
+    session.start()
+    evaluate(right, EXAM)
+    assert own_results().empty != in_notebook
+
+
+def test_nothing_kept_is_an_empty_table_of_the_same_columns():
     assert own_results().empty and list(own_results().columns) == ["right", "95% interval", "n", "on"]
 
 
-def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook):
+def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook_session):
     for age, candidate in ((3, right), (2, wrong)):
         evaluate(candidate, EXAM)
         for path in stored._folder().glob("*.json"):
@@ -43,7 +48,7 @@ def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook):
     assert table.index[-1] == ("towns", "wrong")
 
 
-def test_a_report_that_cannot_be_kept_or_read_stops_nobody(notebook):
+def test_a_report_that_cannot_be_kept_or_read_stops_nobody(notebook_session):
     evaluate(right, EXAM)
     (stored._folder() / "half.json").write_text("{", encoding="utf-8")
     assert len(own_results()) == 1

@@ -46,8 +46,7 @@ def test_a_good_reply_keeps_the_rule_and_what_a_bad_one_breaks_is_told_part_by_p
     assert parts["rude"].hits().tolist()[:3] == [1.0, 1.0, 0.0]
 
 
-def test_what_a_learner_measured_is_kept_as_the_rule_judged_it(letters, monkeypatch):
-    monkeypatch.setattr(stored, "in_notebook", lambda: True)
+def test_what_a_learner_measured_is_kept_as_the_rule_judged_it(letters, notebook_session):
     good = [f"Thank you for writing. Our {p.desk} desk has your letter and will write to you." for p in letters]
     report = write_replies(Writer([*good[:9], "", "", ""]), letters)
     assert report.accuracy == 0.75 == stored.own_results().loc[("letters", "writer"), "right"]

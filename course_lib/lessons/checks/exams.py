@@ -11,7 +11,7 @@ from typing import Any
 from course_lib.core.chat import check_examples
 from course_lib.core.errors import LeakError
 from course_lib.evaluation.exams import Exam, Question, check_no_leak
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import normalise, whole_words
 from course_lib.lessons.checks.registry import Verdict, register
 
 
@@ -85,8 +85,8 @@ def _judge_leak(examples: list[Any], asked: list[tuple[str, ...]], honest: int, 
     for question in exam.test:
         words = " ".join(normalise(question.question))
         given = [row["completion"][-1]["content"] for row, prompt in zip(examples, asked) if words in " ".join(prompt)]
-        right = [f" {' '.join(normalise(answer))} " for answer in (question.answer, *question.accepted)]
-        answered += any(answer in f" {' '.join(normalise(text))} " for text in given for answer in right)
+        right = [whole_words(answer) for answer in (question.answer, *question.accepted)]
+        answered += any(answer in whole_words(text) for text in given for answer in right)
     share = f"{answered} of the exam's {len(exam)} questions"
     if not answered:
         return Verdict(

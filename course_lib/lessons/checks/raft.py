@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from course_lib.core.chat import check_examples
-from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.grading import normalise, whole_words
 from course_lib.lessons.checks.registry import Verdict, register
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.raft import ANSWER, BEGIN_QUOTE, END_QUOTE, split_reply
@@ -42,7 +42,7 @@ def _example(attempt: Any, *, question: str, answer: str, golden: Passage, other
     if quote not in " ".join(golden.text.split()):
         where = "a distractor" if any(quote in " ".join(p.text.split()) for p in others) else "no passage"
         return Verdict(False, f"What you quote stands, word for word, in {where}: quote the golden passage.")
-    if f" {' '.join(normalise(answer))} " not in f" {' '.join(normalise(quote))} ":
+    if whole_words(answer) not in whole_words(quote):
         return Verdict(False, "The sentence that you quote does not say the answer: which sentence does?")
     if normalise(parts.answer) != normalise(answer):
         return Verdict(False, f"The answer is {parts.answer!r}: give the shortest right one and nothing else.")
