@@ -7,32 +7,73 @@ import contextlib
 import json
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
-from course_lib.core.errors import DataError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+
+from course_lib.core.errors import CourseError, DataError, choose
+
+Text = Annotated[str, StringConstraints(pattern=r"\S")]  # a field that may not be empty
+Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-class _Split(Protocol):
+# What is wrong with a field, by pydantic's name for it; its own words say the rest.
+FAULTS = {
+    "missing": "{field} is missing.",
+    "unexpected_keyword_argument": "{field} is unknown: take it out.",
+    "string_pattern_mismatch": "{field} is empty.",
+    "string_type": "{field} is {value}: put text in quotes.",
+    "bool_type": "{field} is {value}: write true or false.",
+    "tuple_type": "{field} is {value}: give a list.",
+    "value_error": "{error}",
+}
+
+
+class _HasId(Protocol):
     id: str
-    split: str
 
 
-Row = TypeVar("Row", bound=_Split)
+Row = TypeVar("Row")
+RowWithId = TypeVar("RowWithId", bound=_HasId)
 
 
-def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
-    """Rows of a JSONL file.
+def one_of(choices: Iterable[str]) -> AfterValidator:
+    """For the annotation of a field: its text is one of the choices."""
+    return AfterValidator(lambda value, info: choose(info.field_name, value, choices))
 
-    Raises
-    ------
-    DataError
-        If the file is missing, or a line is not a JSON object; file and line are named.
+
+def checked(kind: type[Row], row: Any, place: str, way_out: str = "Correct the line, or run `make data`.") -> Row:
+    """The dataclass that a row of a file stands for, its keys and values checked by the annotations of `kind`.
+
+    Nothing is converted, but for a list that makes a tuple, and an object that makes a dataclass; no other key may
+    stand there. Raises a DataError that names place, fields and faults.
     """
-    return [row for row, _ in numbered_rows(Path(path))]
+    try:
+        # As JSON, where pydantic's strict mode knows lists and objects, and a date is a text.
+        return _reader(kind).validate_json(json.dumps(row, default=str), strict=True, extra="forbid")
+    except ValidationError as error:
+        faults = " ".join(map(_fault, error.errors(include_url=False)))
+    except (CourseError, TypeError, ValueError) as error:  # what the dataclass itself refuses; keys that are no texts
+        faults = str(error)
+    raise DataError(f"{place}: {faults} {way_out}")
+
+
+@cache
+def _reader(kind: type[Row]) -> TypeAdapter[Row]:
+    return TypeAdapter(kind)
+
+
+def _fault(fault: Any) -> str:
+    """One fault in a sentence: "border is 'no': write true or false." """
+    field = ".".join(map(str, fault["loc"])) or "it"
+    sentence = FAULTS.get(fault["type"], "{field} is {value}: {message}.")
+    error = fault.get("ctx", {}).get("error")
+    return sentence.format(field=field, value=f"{fault['input']!r:.60}", message=fault["msg"], error=error)
 
 
 def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
@@ -64,26 +105,18 @@ def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         yield row, f"{path}, line {number}"
 
 
-def read_rows(path: Path, build: Callable[[dict[str, Any], str], Row], split: str | None = None) -> list[Row]:
-    """What is made of each row of a file whose rows have an id and a split: of all, or of those of one split.
+def read_rows(path: Path, kind: type[RowWithId], split: str | None = None) -> list[RowWithId]:
+    """A file's rows, each checked and made a dataclass of a kind that has an id: all, or those of one split.
 
-    Parameters
-    ----------
-    build
-        From a row and its place ("..., line 3") to what it stands for; raises DataError for a malformed one.
-
-    Raises
-    ------
-    DataError
-        As `numbered_rows` and `build` do, and for an id that is given twice; the line is named.
+    Raises a DataError that names line and field, also for an id that is given twice.
     """
-    made: dict[str, Row] = {}
+    made: dict[str, RowWithId] = {}
     for row, place in numbered_rows(path):
-        one = build(row, place)
+        one = checked(kind, row, place)
         if one.id in made:
             raise DataError(f"{place}: the id {one.id} was given to an earlier line.")
         made[one.id] = one
-    return [one for one in made.values() if split in (None, one.split)]
+    return [one for one in made.values() if split is None or one.split == split]
 
 
 def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.rows import Text, checked, one_of
 from course_lib.core.session import data_dir
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 
 SPARSE = "TFLOP/s with sparsity"
+
+
+CORRECT = "Correct the row."
 
 
 # What a row may say, and in which units.
@@ -32,20 +37,23 @@ UNITS = {
 }
 
 
-FIELDS = {"item", "what", "value", "unit", "source", "date"}
-
-
 @dataclass(frozen=True)
 class Price:
     """One row: a figure, its unit, who asks it (`by`, for prices), where it was read, and when."""
 
-    item: str
-    what: str
-    value: float
-    unit: str
-    source: str
+    item: Text
+    what: Annotated[str, one_of(UNITS)]
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    unit: Text
+    source: Text
     date: date
     by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS[self.what]:
+            raise DataError(f"unit is {self.unit!r}: for {self.what} it is {' or '.join(UNITS[self.what])}.")
+        if self.is_price and not self.by.strip():
+            raise DataError("a price needs `by`: who asks it.")
 
     @property
     def is_price(self) -> bool:
@@ -150,7 +158,7 @@ def load_prices(path: str | Path | None = None, today: date | str | None = None,
     """
     path = Path(path) if path is not None else data_dir() / "prices.yaml"
     days, rows = _read(path)
-    prices = Prices(tuple(_price(f"{path}, line {line}", row) for line, row in rows))
+    prices = Prices(tuple(checked(Price, row, f"{path}, line {line}", CORRECT) for line, row in rows))
     _check_age(path, prices, days, _day(today), allow_old)
     return prices
 
@@ -173,30 +181,6 @@ def _read(path: Path) -> tuple[int, list[tuple[int, dict[str, Any]]]]:
         raise DataError(f"{path}: max_age_days is {days!r}: it must be a whole number above 0.")
     lines = next(value for key, value in nodes.value if key.value == "rows").value
     return days, [(node.start_mark.line + 1, row) for node, row in zip(lines, whole["rows"])]
-
-
-def _price(where: str, row: Any) -> Price:
-    if not isinstance(row, dict) or not FIELDS <= set(row) <= FIELDS | {"by"}:
-        missing = FIELDS - set(row) if isinstance(row, dict) else FIELDS
-        extra = sorted(map(str, set(row) - FIELDS - {"by"})) if isinstance(row, dict) else []
-        wrong = f"lacks {', '.join(sorted(missing))}" if missing else f"has {', '.join(extra)}, which nothing reads"
-        raise DataError(f"{where}: the row {wrong}.")
-    for name in ("item", "what", "unit", "source"):
-        if not isinstance(row[name], str) or not row[name].strip():
-            raise DataError(f"{where}: {name} is {row[name]!r}: it must be a text.")
-    if row["what"] not in UNITS:
-        raise DataError(f"{where}: what is {row['what']!r}: it must be one of {', '.join(UNITS)}.")
-    if row["unit"] not in UNITS[row["what"]]:
-        raise DataError(f"{where}: unit is {row['unit']!r}: for {row['what']} it is {' or '.join(UNITS[row['what']])}.")
-    value = row["value"]
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise DataError(f"{where}: value is {value!r}: it must be a number above 0.")
-    if type(row["date"]) is not date:
-        raise DataError(f"{where}: date is {row['date']!r}: write it as 2026-11-25.")
-    price = Price(**row | {"value": float(value)})
-    if price.is_price and not (isinstance(price.by, str) and price.by.strip()):
-        raise DataError(f"{where}: a price needs `by`: who asks it.")
-    return price
 
 
 def _day(today: date | str | None) -> date:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 from course_lib.core.chat import Example, check_examples, example
 from course_lib.core.errors import CourseError, DataError, LeakError, choose
-from course_lib.core.rows import numbered_rows, read_rows
+from course_lib.core.rows import Text, checked, numbered_rows, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.grading import whole_words
 
@@ -44,12 +44,12 @@ class Fact:
         Question wordings, by what each may be used for.
     """
 
-    id: str
-    split: str
-    source: str
-    kind: str
-    sentence: str
-    answer: str
+    id: Text
+    split: Annotated[str, one_of(SPLITS)]
+    source: Text
+    kind: Text
+    sentence: Text
+    answer: Text
     accepted: tuple[str, ...]
     study: tuple[str, ...]
     validation: tuple[str, ...]
@@ -60,9 +60,9 @@ class Fact:
 class Question:
     """One question of an exam, with its right answers and the document that holds them."""
 
-    id: str
-    question: str
-    answer: str
+    id: Text
+    question: Text
+    answer: Text
     accepted: tuple[str, ...] = ()
     source: str = ""
     fact: str = ""
@@ -157,7 +157,7 @@ def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
     """All facts of the invented world, or those of one split (test, validation, reading) or one kind of document."""
     if split is not None:
         choose("split", split, SPLITS)
-    facts = read_rows(data_dir() / "exams" / "facts.jsonl", _fact)
+    facts = read_rows(data_dir() / "exams" / "facts.jsonl", Fact)
     if kind is not None:
         choose("kind", kind, sorted({fact.kind for fact in facts}))
     return [f for f in facts if split in (None, f.split) and kind in (None, f.kind)]
@@ -185,7 +185,7 @@ def load_exam(name: str) -> Exam:
         target = {"test": test, "validation": validation}.get(str(row.pop("split", None)))
         if target is None:
             raise DataError(f"{place}: split is neither test nor validation.")
-        target.append(_question(row, place))
+        target.append(checked(Question, row, place))
     if name == "general":
         return Exam(name, tuple(test), tuple(validation))
     facts = {fact.id: fact for fact in load_facts()}
@@ -199,7 +199,7 @@ def load_exam(name: str) -> Exam:
 def general_study() -> list[Example]:
     """Questions of common knowledge that are in no exam, to mix into training against forgetting."""
     rows = numbered_rows(data_dir() / "exams" / "general_study.jsonl")
-    return [_question(row, place).as_example() for row, place in rows]
+    return [checked(Question, row, place).as_example() for row, place in rows]
 
 
 def check_no_leak(
@@ -239,32 +239,3 @@ def check_no_leak(
                 raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
             if whole_words(fact.sentence) in haystack:
                 raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")
-
-
-def _question(row: dict[str, Any], place: str) -> Question:
-    return Question(**_typed(row, Question, place, tuples=("accepted",)))
-
-
-def _fact(row: dict[str, Any], place: str) -> Fact:
-    fact = Fact(**_typed(row, Fact, place, tuples=("accepted", "study", "validation", "exam")))
-    if fact.split not in SPLITS:
-        raise DataError(f"{place}: split {fact.split!r} is not one of {', '.join(SPLITS)}.")
-    return fact
-
-
-def _typed(row: dict[str, Any], kind: type, place: str, tuples: tuple[str, ...]) -> dict[str, Any]:
-    known = kind.__dataclass_fields__
-    unknown = sorted(set(row) - set(known))
-    required = {name for name, about in known.items() if about.default is MISSING}
-    missing = sorted(
-        name for name in required if name not in row or (name not in tuples and not str(row[name]).strip())
-    )
-    faults = [f"{what} {names}" for what, names in (("unknown keys", unknown), ("missing or empty", missing)) if names]
-    if faults:
-        raise DataError(f"{place}: {'; '.join(faults)}.")
-    for name, value in row.items():
-        if name in tuples and not (isinstance(value, list) and all(isinstance(text, str) for text in value)):
-            raise DataError(f"{place}: {name} is not a list of texts.")
-        if name not in tuples and not isinstance(value, str):
-            raise DataError(f"{place}: {name} is not text: put it in quotes.")
-    return {name: tuple(value) if name in tuples else value for name, value in row.items()}

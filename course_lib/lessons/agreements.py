@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 from course_lib.core.chat import Example, example
 from course_lib.core.errors import DataError, choose
-from course_lib.core.rows import read_rows
+from course_lib.core.rows import Text, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Question
 from course_lib.evaluation.grading import whole_words
@@ -54,10 +54,14 @@ class Agreement:
         Label to value: with whom, for what, the yearly price, until when, with what notice.
     """
 
-    id: str
-    split: str
-    text: str
-    values: Mapping[str, str]
+    id: Text
+    split: Annotated[str, one_of(SPLITS)]
+    text: Text
+    values: Mapping[str, Text]
+
+    def __post_init__(self) -> None:
+        if set(self.values) != set(LABELS):
+            raise DataError(f"values has {', '.join(self.values)}: it must have exactly {', '.join(LABELS)}.")
 
     @property
     def request(self) -> str:
@@ -91,7 +95,7 @@ def load_agreements(split: str) -> list[Agreement]:
         If a line of the file is malformed; it is named.
     """
     choose("split", split, SPLITS)
-    return read_rows(data_dir() / "agreements" / "agreements.jsonl", _agreement, split)
+    return read_rows(data_dir() / "agreements" / "agreements.jsonl", Agreement, split)
 
 
 def agreement_shelf(agreements: Sequence[Agreement], embedder: SentenceTransformer) -> Index:
@@ -153,13 +157,3 @@ def grade_summaries(report: Report, agreements: Sequence[Agreement]) -> dict[str
             )
     form = report.judged(has_form(row.reply) for row in report.rows)
     return {"form": form, "facts": replace(report, rows=tuple(facts))}
-
-
-def _agreement(row: dict[str, Any], place: str) -> Agreement:
-    try:
-        agreement = Agreement(**row)
-        if agreement.split not in SPLITS or set(agreement.values) != set(LABELS):
-            raise ValueError("its split or its labels are others")
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{place} is no agreement ({error}): run `make data`.") from error
-    return agreement

@@ -10,10 +10,11 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.progress import in_notebook
+from course_lib.core.rows import Text, checked, one_of
 from course_lib.core.session import data_dir
 from course_lib.display.ask import show_widget
 from course_lib.evaluation.stored import quoted
@@ -213,12 +214,12 @@ def _wrapped(label: str, text: str) -> list[str]:
 class WrittenCase:
     """A case with the advice that a thoughtful expert would give, and why; the rules are held to it."""
 
-    id: str
-    title: str
-    story: str
+    id: Text
+    title: Text
+    story: Text
     case: Case
-    expert: str
-    why: str
+    expert: Annotated[str, one_of(ADVICE)]
+    why: Text
 
 
 def load_cases(path: str | Path | None = None) -> list[WrittenCase]:
@@ -238,19 +239,8 @@ def load_cases(path: str | Path | None = None) -> list[WrittenCase]:
         raise DataError(f"the cases in {path} cannot be read ({' '.join(str(error).split())}).") from error
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{path} holds no list of cases.")
-    return [_written(path, number, row) for number, row in enumerate(rows, 1)]
-
-
-def _written(path: Path, number: int, row: Any) -> WrittenCase:
-    wanted = [field.name for field in fields(WrittenCase)]
-    name = row.get("id", number) if isinstance(row, Mapping) else number
-    if not isinstance(row, Mapping) or set(row) != set(wanted):
-        raise DataError(f"{path}, case {name}: it must hold exactly {', '.join(wanted)}.")
-    try:
-        choose("expert", row["expert"], ADVICE)
-        return WrittenCase(**{**row, "case": Case(**row["case"])})
-    except (CourseError, TypeError) as error:
-        raise DataError(f"{path}, case {name}: {error}") from error
+    names = [row.get("id", number) if isinstance(row, Mapping) else number for number, row in enumerate(rows, 1)]
+    return [checked(WrittenCase, row, f"{path}, case {name}", "Correct the case.") for row, name in zip(rows, names)]
 
 
 TOKENS = (0, 500, 5_000, 50_000, 500_000, 5_000_000)

@@ -12,21 +12,19 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from course_lib.core.chat import Example, Messages, Pair, as_messages, example, pair
 from course_lib.core.errors import CourseError, DataError, LeakError, choose
-from course_lib.core.rows import read_rows
+from course_lib.core.rows import Text, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import normalise
 from course_lib.evaluation.reports import Report
 from course_lib.lessons.house_rule import FAULTS, keeps_the_rule, support
-from course_lib.lessons.tickets import DESKS, SPLITS, check_issues_apart, check_row
+from course_lib.lessons.tickets import DESKS, SPLITS, check_issues_apart
 from course_lib.models.chatmodel import ChatModel
-
-TEXTS = ("id", "desk", "issue", "message", "split", "chosen", "rejected")
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,20 @@ class Preference:
         Whether the label is wrong: the house would have chosen the other reply.
     """
 
-    id: str
-    desk: str
-    issue: str
-    message: str
-    split: str
-    chosen: str
-    rejected: str
-    chosen_faults: tuple[str, ...]
-    rejected_faults: tuple[str, ...]
+    id: Text
+    desk: Annotated[str, one_of(DESKS)]
+    issue: Text
+    message: Text
+    split: Annotated[str, one_of(SPLITS)]
+    chosen: Text
+    rejected: Text
+    chosen_faults: tuple[Annotated[str, one_of(FAULTS)], ...]
+    rejected_faults: tuple[Annotated[str, one_of(FAULTS)], ...]
     noise: bool
+
+    def __post_init__(self) -> None:
+        if normalise(self.chosen) == normalise(self.rejected):
+            raise DataError("chosen and rejected are the same reply: there is nothing to prefer.")
 
     @property
     def better(self) -> str:
@@ -96,7 +98,7 @@ def load_preferences(split: str | None = None) -> list[Preference]:
     """
     if split is not None:
         choose("split", split, SPLITS)
-    return read_rows(data_dir() / "preferences" / "preferences.jsonl", _preference, split)
+    return read_rows(data_dir() / "preferences" / "preferences.jsonl", Preference, split)
 
 
 def staff_archive(preferences: Sequence[Preference], seed: int = 0) -> list[Example]:
@@ -128,18 +130,6 @@ def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference])
 def wording_of(reply: str) -> tuple[str, ...]:
     """The words of a reply, whichever desk it names."""
     return normalise(re.sub("|".join(rf"\b{desk}\b" for desk in DESKS), "desk", reply))
-
-
-def _preference(row: dict[str, Any], place: str) -> Preference:
-    check_row(row, Preference, TEXTS, place, "data/make/preferences.py")
-    for name in ("chosen_faults", "rejected_faults"):
-        if not isinstance(row[name], list) or not set(map(str, row[name])) <= set(FAULTS):
-            raise DataError(f"{place}: {name} is {row[name]!r}: give a list of {', '.join(FAULTS)}.")
-    if not isinstance(row["noise"], bool):
-        raise DataError(f"{place}: noise is {row['noise']!r}: write true or false.")
-    if normalise(row["chosen"]) == normalise(row["rejected"]):
-        raise DataError(f"{place}: chosen and rejected are the same reply: there is nothing to prefer.")
-    return Preference(**row | {name: tuple(row[name]) for name in ("chosen_faults", "rejected_faults")})
 
 
 REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before

@@ -10,11 +10,11 @@ import numbers
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from course_lib.core.chat import Example, example
-from course_lib.core.errors import CourseError, DataError, LeakError, choose
-from course_lib.core.rows import in_turns, read_rows, shuffled
+from course_lib.core.errors import CourseError, LeakError, choose
+from course_lib.core.rows import Text, in_turns, one_of, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question
 
@@ -78,11 +78,11 @@ class Ticket:
         Whether a newcomer might have chosen another desk, so that only the house rule decides.
     """
 
-    id: str
-    desk: str
-    issue: str
-    message: str
-    split: str
+    id: Text
+    desk: Annotated[str, one_of(DESKS)]
+    issue: Text
+    message: Text
+    split: Annotated[str, one_of(SPLITS)]
     border: bool
 
     def as_example(self) -> Example:
@@ -102,7 +102,7 @@ def load_tickets(split: str | None = None) -> list[Ticket]:
     """
     if split is not None:
         choose("split", split, SPLITS)
-    return read_rows(data_dir() / "tickets" / "tickets.jsonl", _ticket, split)
+    return read_rows(data_dir() / "tickets" / "tickets.jsonl", Ticket, split)
 
 
 def ticket_exam(tickets: Sequence[Ticket], name: str = "tickets") -> Exam:
@@ -221,30 +221,3 @@ def _shuffled(groups: Any, rng: random.Random) -> list[list[Ticket]]:
     groups = [shuffled(group, rng) for group in groups]
     rng.shuffle(groups)
     return groups
-
-
-def _ticket(row: dict[str, Any], place: str) -> Ticket:
-    check_row(row, Ticket, ("id", "desk", "issue", "message", "split"), place, "data/make/tickets.py")
-    if not isinstance(row["border"], bool):
-        raise DataError(f"{place}: border is {row['border']!r}: write true or false.")
-    return Ticket(**row)
-
-
-def check_row(row: dict[str, Any], kind: type, texts: Sequence[str], place: str, script: str) -> None:
-    """Check that a row has the keys of `kind` and no other, that its `texts` are texts, and its desk and split known.
-
-    Raises
-    ------
-    DataError
-        Says what is wrong at `place`, and which `script` makes the file again.
-    """
-    known = kind.__dataclass_fields__
-    for what, keys in (("unknown keys", set(row) - set(known)), ("missing keys", set(known) - set(row))):
-        if keys:
-            raise DataError(f"{place}: {what} {', '.join(sorted(keys))}: run `python {script}`.")
-    for name in texts:
-        if not isinstance(row[name], str) or not row[name].strip():
-            raise DataError(f"{place}: {name} is empty or not text: put it in quotes.")
-    for name, choices in (("desk", DESKS), ("split", SPLITS)):
-        if row[name] not in choices:
-            raise DataError(f"{place}: {name} {row[name]!r} is not one of {', '.join(choices)}.")

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from course_lib.core.chat import Example, example
 from course_lib.core.errors import CourseError, DataError, choose
-from course_lib.core.rows import numbered_rows, read_rows
+from course_lib.core.rows import Text, Texts, numbered_rows, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question, general_study, load_facts
 from course_lib.evaluation.grading import grade, normalise, whole_words
@@ -58,11 +58,11 @@ class StylePair:
         Names and figures that must survive.
     """
 
-    id: str
-    split: str
-    plain: str
-    voice: str
-    keep: tuple[str, ...]
+    id: Text
+    split: Annotated[str, one_of(SPLITS)]
+    plain: Text
+    voice: Text
+    keep: Texts
 
     @property
     def request(self) -> str:
@@ -85,7 +85,7 @@ def load_style(split: str) -> list[StylePair]:
         If a line of the file is malformed; it is named.
     """
     choose("split", split, SPLITS)
-    return read_rows(data_dir() / "style" / "pairs.jsonl", _pair, split)
+    return read_rows(data_dir() / "style" / "pairs.jsonl", StylePair, split)
 
 
 def style_exam(pairs: Sequence[StylePair]) -> Exam:
@@ -157,16 +157,6 @@ def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]
     kept = [facts_survive(pair, row.reply) for pair, row in zip(pairs, report.rows)]
     judged = {"voice": voiced, "facts": kept, "both": [a and b for a, b in zip(voiced, kept)]}
     return {what: report.judged(found) for what, found in judged.items()}
-
-
-def _pair(row: dict[str, Any], place: str) -> StylePair:
-    try:
-        pair = StylePair(**{**row, "keep": tuple(row["keep"])})
-        if pair.split not in SPLITS or not pair.keep:
-            raise ValueError("its split is another, or it keeps nothing")
-    except (TypeError, ValueError, KeyError) as error:
-        raise DataError(f"{place} is no pair ({error}): run `make data`.") from error
-    return pair
 
 
 def _figures(text: str) -> set[str]:

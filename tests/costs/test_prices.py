@@ -82,15 +82,16 @@ def test_what_a_card_can_do_does_not_go_out_of_date(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"value": -1}, "value is -1.*number above 0"),
+        ({"value": -1}, "value is -1.*greater than 0"),
+        ({"value": ".inf"}, "value is inf"),
         ({"value": "cheap"}, "value is 'cheap'"),
         ({"value": "yes"}, "value is True"),
         ({"unit": "EUR per hour"}, "unit is 'EUR per hour': for hour it is USD per hour"),
-        ({"what": "week"}, "what is 'week': it must be one of peak"),
-        ({"date": "yesterday"}, "date is 'yesterday': write it as 2026-11-25"),
-        ({"source": '""'}, "source is ''"),
+        ({"what": "week"}, "what 'week' is not one of peak"),
+        ({"date": "yesterday"}, "date is 'yesterday'"),
+        ({"source": '""'}, "source is empty"),
         ({"by": '""'}, "a price needs `by`"),
-        ({"note": "n"}, "has note, which nothing reads"),
+        ({"note": "n"}, "note is unknown"),
     ],
 )
 def test_a_malformed_row_is_named_by_its_line(tmp_path, change, said):
@@ -100,7 +101,7 @@ def test_a_malformed_row_is_named_by_its_line(tmp_path, change, said):
 
 def test_a_row_that_lacks_its_source_is_named_by_its_line(tmp_path):
     row = {key: value for key, value in ROW.items() if key != "source"}
-    with pytest.raises(DataError, match="line 3: the row lacks source"):
+    with pytest.raises(DataError, match="line 3: source is missing"):
         load_prices(written(tmp_path, row), today=DAY)
 
 

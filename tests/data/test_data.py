@@ -12,7 +12,7 @@ import pytest
 from course_lib.core import session
 from course_lib.core.chat import example
 from course_lib.core.errors import LeakError
-from course_lib.core.rows import read_jsonl
+from course_lib.core.rows import numbered_rows
 from course_lib.evaluation.exams import EXAMS, SPLITS, check_no_leak, general_study, load_exam, load_facts, questions_of
 from course_lib.evaluation.grading import normalise, whole_words
 
@@ -304,7 +304,7 @@ def _says(text, answers):
 
 
 def test_study_of_common_knowledge_neither_asks_nor_answers_an_exam_question(exams):
-    rows = read_jsonl(DATA / "exams" / "general_study.jsonl")
+    rows = [row for row, _ in numbered_rows(DATA / "exams" / "general_study.jsonl")]
     assert len(rows) >= 100
     assert len({normalise(row["question"]) for row in rows}) == len(rows)
     asked = [(q, _content(q.question), _names(f"{q.question} {q.answer}")) for q in _questions(exams["general"])]

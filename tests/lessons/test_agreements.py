@@ -69,7 +69,7 @@ def test_another_split_or_a_damaged_line_is_named(tmp_path, monkeypatch):
     (tmp_path / "agreements").mkdir()
     (tmp_path / "agreements" / "agreements.jsonl").write_text('{"id": "x", "split": "train", "text": "", "values": {}}')
     monkeypatch.setattr(agreements, "data_dir", lambda: tmp_path)
-    with pytest.raises(DataError, match="line 1 is no agreement"):
+    with pytest.raises(DataError, match="line 1: text is empty"):
         load_agreements("train")
 
 

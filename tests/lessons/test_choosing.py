@@ -161,7 +161,7 @@ def test_what_is_no_case_gets_no_advice():
         ({"case": {"need": "much"}}, "case hr: need 'much'"),
         ({"case": {"wish": 1}}, "case hr: .*wish"),
         ({"case": None}, "case hr: "),
-        ({"extra": 1}, "case hr: it must hold exactly id, title"),
+        ({"extra": 1}, "case hr: extra is unknown"),
     ],
 )
 def test_a_malformed_written_case_is_named(tmp_path, change, said):

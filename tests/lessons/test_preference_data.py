@@ -154,13 +154,13 @@ def test_an_unknown_split_is_refused_with_the_splits_there_are():
         ({"desk": "Kitchen"}, "'Kitchen' is not one of Safety, Trade"),
         ({"split": "reading"}, "'reading' is not one of train"),
         ({"chosen": " "}, "chosen is empty"),
-        ({"rejected": None}, "rejected is empty or not text"),
+        ({"rejected": None}, "rejected is None: put text in quotes"),
         ({"chosen": "go AWAY"}, "the same reply"),
         ({"noise": "no"}, "true or false"),
-        ({"chosen_faults": ["ugly"]}, "chosen_faults is .*ugly.* give a list of long, blame"),
-        ({"rejected_faults": "rude"}, "rejected_faults is 'rude'"),
-        ({"rejected_faults": [["rude"]]}, "rejected_faults is"),
-        ({"colour": "blue"}, "unknown keys colour: run `python data/make/preferences.py`"),
+        ({"chosen_faults": ["ugly"]}, "chosen_faults 'ugly' is not one of long, blame"),
+        ({"rejected_faults": "rude"}, "rejected_faults is 'rude': give a list"),
+        ({"rejected_faults": [["rude"]]}, "rejected_faults.0 is"),
+        ({"colour": "blue"}, "colour is unknown: take it out. .*`make data`"),
         ({"id": PAIR.id}, "given to an earlier line"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_line_that_lacks_a_key_is_named_and_a_missing_file_too(data):
     row = asdict(PAIR)
     del row["noise"]
     data.write_text(json.dumps(row))
-    with pytest.raises(DataError, match="line 1: missing keys noise"):
+    with pytest.raises(DataError, match="line 1: noise is missing"):
         load_preferences()
     data.unlink()
     with pytest.raises(DataError, match=r"there is no .*preferences\.jsonl"):

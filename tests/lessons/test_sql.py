@@ -13,7 +13,7 @@ import pytest
 
 from course_lib.core.chat import Answer, check_examples
 from course_lib.core.errors import ChoiceError, CourseError, DataError
-from course_lib.core.rows import read_jsonl
+from course_lib.core.rows import numbered_rows
 from course_lib.core.session import ROOT
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
@@ -120,7 +120,9 @@ def test_the_front_desk_has_the_patterns_of_the_sources_and_enough_to_train_and_
 
 def test_the_dated_exam_asks_every_question_of_the_shop_that_needs_the_day_and_no_other(task):
     folder = ROOT / "data" / "sql"
-    rows = [row for name in ("values", "wordings", "combinations") for row in read_jsonl(folder / f"{name}.jsonl")]
+    rows = [
+        row for name in ("values", "wordings", "combinations") for row, _ in numbered_rows(folder / f"{name}.jsonl")
+    ]
     assert [q.id for q in task.dated] == [row["id"] for row in rows if row["needs_date"]]
     assert task.dated.grader == task.values.grader
 
@@ -153,11 +155,14 @@ def copied(tmp_path, monkeypatch):
     ("line", "says"),
     [
         ("{", "is not JSON"),
-        ('{"id": "x"}', "request is missing, empty or not text; sql is missing"),
-        ('{"id": "x", "request": "r", "sql": "s", "today": "t", "colour": "red"}', "unknown key colour"),
-        ('{"id": "x", "request": "r", "sql": "s", "today": "t", "needs_date": "yes"}', "needs_date is not bool"),
-        ('{"id": "x", "request": "r", "sql": "s", "today": "t", "features": [1]}', "features is not a list of texts"),
-        ('{"id": "x", "request": " ", "sql": "s", "today": "t"}', "request is missing, empty or not text"),
+        ('{"id": "x"}', "request is missing. sql is missing"),
+        ('{"id": "x", "request": "r", "sql": "s", "today": "t", "colour": "red"}', "colour is unknown"),
+        (
+            '{"id": "x", "request": "r", "sql": "s", "today": "t", "needs_date": "yes"}',
+            "needs_date is 'yes': write true or false",
+        ),
+        ('{"id": "x", "request": "r", "sql": "s", "today": "t", "features": [1]}', "features.0 is 1: put text"),
+        ('{"id": "x", "request": " ", "sql": "s", "today": "t"}', "request is empty"),
     ],
 )
 def test_a_malformed_row_is_named_by_file_and_line(copied, line, says):

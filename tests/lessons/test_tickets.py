@@ -314,12 +314,12 @@ def test_a_sound_file_is_read(data):
     ("change", "said"),
     [
         ({"desk": "Kitchen"}, "'Kitchen' is not one of Safety, Trade"),
-        ({"desk": 3}, "desk is empty or not text"),
+        ({"desk": 3}, "desk is 3: put text in quotes"),
         ({"split": "reading"}, "'reading' is not one of train"),
         ({"border": "no"}, "true or false"),
         ({"message": " "}, "message is empty"),
-        ({"colour": "blue"}, "unknown keys colour"),
-        ({"message": None}, "message is empty"),
+        ({"colour": "blue"}, "colour is unknown"),
+        ({"message": None}, "message is None: put text"),
         ({"id": "t-safety-01a"}, "given to an earlier line"),
     ],
 )
@@ -334,7 +334,7 @@ def test_a_line_that_lacks_a_key_or_is_no_json_is_named(data, tickets):
     row = asdict(tickets[0])
     del row["issue"]
     data.write_text(json.dumps(row))
-    with pytest.raises(DataError, match="line 1: missing keys issue"):
+    with pytest.raises(DataError, match="line 1: issue is missing"):
         load_tickets()
     data.write_text("{oh dear")
     with pytest.raises(DataError, match="line 1 is not JSON"):

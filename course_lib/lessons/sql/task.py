@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from course_lib.core.chat import Answer, Example, Messages
-from course_lib.core.errors import CourseError, DataError, choose
-from course_lib.core.rows import in_turns, numbered_rows, shuffled
+from course_lib.core.errors import CourseError, choose
+from course_lib.core.rows import Text, in_turns, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.lessons.sql.databases import Databases, Schema, load_schema
@@ -41,10 +41,6 @@ FRONT_DESK = (
 )  # fmt: skip
 
 
-# What a row of the data may lack.
-OPTIONAL = {"pattern": "", "wording": "", "needs_date": False, "features": [], "planted": ""}
-
-
 @dataclass(frozen=True)
 class SqlPair:
     """A request and the query that answers it.
@@ -63,10 +59,10 @@ class SqlPair:
         In raw data, the fault that was put there; for judging `clean` and for nothing else.
     """
 
-    id: str
-    request: str
-    sql: str
-    today: str
+    id: Text
+    request: Text
+    sql: Text
+    today: Text
     pattern: str = ""
     wording: str = ""
     needs_date: bool = False
@@ -321,24 +317,7 @@ class ExecutionGrader:
 
 
 def _read(name: str) -> list[SqlPair]:
-    return [_pair(row, place) for row, place in numbered_rows(data_dir() / "sql" / f"{name}.jsonl")]
-
-
-def _pair(row: dict[str, Any], place: str) -> SqlPair:
-    row = OPTIONAL | row
-    known = SqlPair.__dataclass_fields__
-    faults = [f"unknown key {key}" for key in sorted(set(row) - set(known))]
-    for name in known:
-        value = row.get(name)
-        if name not in OPTIONAL and (not isinstance(value, str) or not value.strip()):
-            faults.append(f"{name} is missing, empty or not text")
-        elif name in OPTIONAL and not isinstance(value, type(OPTIONAL[name])):
-            faults.append(f"{name} is not {type(OPTIONAL[name]).__name__}")
-    if not faults and not all(isinstance(feature, str) for feature in row["features"]):
-        faults.append("features is not a list of texts")
-    if faults:
-        raise DataError(f"{place}: {'; '.join(faults)}.")
-    return SqlPair(**row | {"features": tuple(row["features"])})
+    return read_rows(data_dir() / "sql" / f"{name}.jsonl", SqlPair)
 
 
 def _spread(pairs: Sequence[SqlPair], rng: random.Random) -> list[SqlPair]:
