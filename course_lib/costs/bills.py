@@ -1,16 +1,15 @@
-"""What computing costs, worked out from a model's shape: FLOPs, seconds, keys and values in memory, money.
+"""What computing costs, worked out from a model's shape: FLOPs, keys and values in memory, money.
 
 A FLOP is one multiplication or one addition, so a matrix product counts two for each of the matrix's numbers.
 """
-# MERGED question_costs: What a question costs, by RAG and by a fine-tuned model, and from how many questions
-# MERGED the training has paid.
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, above_zero, check_share, choose, not_below_zero
 from course_lib.costs.memory import Shape, trained_parameters, training_memory
@@ -20,27 +19,23 @@ from course_lib.training.methods import LAYERS, METHODS
 if TYPE_CHECKING:
     import pandas as pd
 
-
 # Of a card's peak, what training of large models reached: GPT-3 21%, Gopher 33%, Megatron-Turing 30%, PaLM 46%
 # (Chowdhery et al. 2022, arXiv 2204.02311, table 3). Fine-tuning with short examples on one card can be far below.
 UTILISATION = 0.3
+# Seed 002, "Cost Involved": what it says a 7B model costs on 100k examples, in USD, from and to.
+SEED_FIGURES = {"lora": (500, 2000), "full": (20000, None)}
+SEED_EXAMPLES = 100_000
+# What the seed does not say: on which card, how long an example is, and how often it is read.
+SEED_CARDS, EXAMPLE_TOKENS, EPOCHS = ("A100 SXM 80 GB", "H100 SXM"), (250, 1000), (1, 3)
 
 
 def forward_flops(shape: Shape, tokens: float, length: float = 0, logits: float = 1.0) -> float:
     """FLOPs of reading tokens once: 2 N a token, and attention (Kaplan et al. 2020, arXiv 2001.08361, table 1).
 
     N counts the matrices that a token is multiplied with: those of the blocks, and the output layer. Looking an
-    embedding up costs nothing.
-
-    Parameters
-    ----------
-    tokens
-        How many in all.
-    length
-        Of the text that each stands in: attention takes 2 · L · D · length FLOPs a token more. 0 leaves it out; below
-        some thousand tokens it is little.
-    logits
-        Share of the tokens that the output layer is applied to.
+    embedding up costs nothing. `length` is that of the text which each token stands in: attention takes
+    2 · L · D · length FLOPs a token more (0 leaves it out; below some thousand tokens it is little). `logits` is the
+    share of the tokens that the output layer is applied to.
     """
     each = 2 * shape.linear + 2 * logits * shape.vocabulary * shape.hidden + 2 * shape.layers * shape.hidden * length
     return tokens * each
@@ -58,7 +53,7 @@ def training_flops(
     logits: float = 1.0,
     checkpointing: bool = False,
 ) -> float:
-    """FLOPs of training on so many tokens, all passes over the data counted.
+    """FLOPs of training on so many tokens, prompts included and all passes over the data counted.
 
     Forward is 2 N a token. Backward is 2 N for the gradients of activations and 2 N for those of weights: **6 N** in
     all for full fine-tuning (Kaplan et al. 2020, arXiv 2001.08361, section 2.1; Hoffmann et al. 2022, arXiv
@@ -69,22 +64,6 @@ def training_flops(
 
     Not counted: the optimizer, which is bound by memory; QLoRA's unpacking of weights; the virtual tokens of "prompt"
     and "prefix".
-
-    Parameters
-    ----------
-    tokens
-        Read in all, prompts included.
-    rank, targets, layers
-        As `finetune` takes them.
-    length, logits
-        As in `forward_flops`.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, targets or layers.
-    CourseError
-        If `tokens` is no number above 0, or `rank` no whole one.
     """
     choose("method", method, METHODS)
     choose("layers", layers, LAYERS)
@@ -100,53 +79,18 @@ def training_flops(
     return total + 6 * beside * tokens
 
 
-def kv_cache_bytes(shape: Shape, tokens: float, number_bytes: float = 2) -> float:
-    """Bytes of the keys and values of so many tokens: 2 · L · (width of keys) numbers each.
-
-    Pope et al. 2022, arXiv 2211.05102, section 2.
-
-    Parameters
-    ----------
-    tokens
-        Of all texts that are answered at once.
-    number_bytes
-        Of one number: 2 in 16 bits, 4 in fp32.
-    """
-    return 2 * shape.layers * (shape.hidden // shape.heads * shape.kv_heads) * tokens * number_bytes
-
-
 def generation_flops(shape: Shape, prompt_tokens: float, completion_tokens: float) -> float:
     """FLOPs of one answer: 2 N for each token read or written, and attention to all before it."""
     read = forward_flops(shape, prompt_tokens, prompt_tokens, logits=1 / max(prompt_tokens, 1))
     return read + forward_flops(shape, completion_tokens, 2 * prompt_tokens + completion_tokens)
 
 
-def generation_seconds(
-    shape: Shape,
-    card: Card,
-    prompt_tokens: float,
-    completion_tokens: float,
-    batch: int = 1,
-    utilisation: float = UTILISATION,
-    number_bytes: float = 2,
-) -> float:
-    """Seconds in which a batch of answers is ready, at the least.
+def kv_cache_bytes(shape: Shape, tokens: float) -> float:
+    """Bytes of the keys and values of all texts answered at once: 2 · L · (width of keys) numbers of 2 bytes a token.
 
-    Reading is bound by FLOPs. Writing goes token by token, and each needs all weights and the whole cache out of the
-    card's memory once: it is bound by bandwidth until the batch is large (Pope et al. 2022, arXiv 2211.05102).
-
-    Raises
-    ------
-    CourseError
-        For a batch or a utilisation that makes no sense.
+    Pope et al. 2022, arXiv 2211.05102, section 2.
     """
-    above_zero(batch=batch)
-    rate = card.peak * check_share("utilisation", utilisation)
-    read = batch * forward_flops(shape, prompt_tokens, prompt_tokens, logits=1 / max(prompt_tokens, 1)) / rate
-    middle = prompt_tokens + completion_tokens / 2
-    moved = shape.parameters * number_bytes + kv_cache_bytes(shape, batch * middle, number_bytes)
-    computed = forward_flops(shape, batch, 2 * middle) / rate
-    return read + completion_tokens * max(moved / card.bandwidth, computed)
+    return 2 * shape.layers * shape.key_width * tokens * 2
 
 
 @dataclass(frozen=True)
@@ -179,92 +123,49 @@ def training_bill(
     card: Card,
     tokens: float,
     method: str = "lora",
-    rank: int = 8,
     *,
     usd_per_hour: float | None = None,
     utilisation: float = UTILISATION,
-    step_tokens: int = 2048,
-    precision: str = "mixed",
-    checkpointing: bool = True,
 ) -> Bill:
-    """Memory, time and money of a training run: seconds = FLOPs / (peak · utilisation).
+    """Memory, time and money of a run with checkpointing: seconds = FLOPs / (peak · utilisation).
 
-    Parameters
-    ----------
-    tokens
-        Read in all: examples times their length times epochs.
-    usd_per_hour
-        For one card; the cheapest that the card's prices know unless said otherwise.
-    utilisation
-        Share of the card's peak that the run reaches.
-    step_tokens, precision, checkpointing
-        As `training_memory` takes them.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method or precision.
-    CourseError
-        For numbers that make no sense, or a card without a price.
+    `tokens` are those read in all: examples times their length times epochs. A card's hour costs the cheapest that its
+    prices know unless said otherwise; `utilisation` is the share of its peak that the run reaches.
     """
-    flops = training_flops(shape, tokens, method, rank, checkpointing=checkpointing)
-    memory = training_memory(
-        shape, method, rank, precision=precision, tokens=step_tokens, checkpointing=checkpointing
-    ).total
+    flops = training_flops(shape, tokens, method, checkpointing=True)
+    memory = training_memory(shape, method).total
     price = card.cheapest if usd_per_hour is None else usd_per_hour
     above_zero(usd_per_hour=price)
     hours = flops / (card.peak * check_share("utilisation", utilisation)) / 3600
     return Bill(flops, memory, math.ceil(memory / card.memory), hours, hours * price)
 
 
-# Seed 002, "Cost Involved": what it says a 7B model costs on 100k examples, in USD, from and to.
-SEED_FIGURES = {"lora": (500, 2000), "full": (20000, None)}
-
-
-SEED_EXAMPLES = 100_000
-
-
-def seed_figures(
-    prices: Prices,
-    shape: Shape,
-    cards: Sequence[str] = ("A100 SXM 80 GB", "H100 SXM"),
-    example_tokens: Iterable[int] = (250, 1000),
-    epochs: Iterable[int] = (1, 3),
-    utilisation: float = UTILISATION,
-) -> pd.DataFrame:
+def seed_figures(prices: Prices, shape: Shape) -> pd.DataFrame:
     """The seeds' two prices beside what the arithmetic gives, for token counts that they do not state.
 
     What the arithmetic holds is one run, on rented cards, with everything ready, and with checkpointing, which costs a
-    forward pass more and saves memory. `runs for it` is how many such runs
-    the seed's (lower) figure buys: the room in it for all else, such as settings that are tried, runs that fail,
-    evaluation, storage, cards that wait, the examples themselves, and people.
-
-    Returns
-    -------
-    One row for each method, card, length of an example and number of epochs: tokens in millions, cards, hours of one
-    card, USD at the cheapest and the dearest price, what the seed says, and how many runs that buys at the dearest.
+    forward pass more and saves memory. One row for each method, card, length of an example and number of epochs: tokens
+    in millions, cards, hours of one card, USD at the cheapest and the dearest price, what the seed says, and `runs for
+    it`: how many such runs its (lower) figure buys at the dearest. That is the room in it for all else, such as
+    settings that are tried, runs that fail, evaluation, storage, cards that wait, the examples themselves, and people.
     """
     import pandas as pd
 
     rows = []
-    for method, (low, high) in SEED_FIGURES.items():
-        for name in cards:
-            card = prices.card(name)
-            for length in example_tokens:
-                for passes in epochs:
-                    tokens = SEED_EXAMPLES * length * passes
-                    cheap, dear = (
-                        training_bill(shape, card, tokens, method, usd_per_hour=ask(card.hourly.values()),
-                                      utilisation=utilisation)
-                        for ask in (min, max)
-                    )  # fmt: skip
-                    rows.append({
-                        "method": method, "card": name, "tokens an example": length, "epochs": passes,
-                        "million tokens": tokens / 1e6, "cards": cheap.cards, "hours": round(cheap.hours, 1),
-                        "USD from": round(cheap.usd, 2), "USD to": round(dear.usd, 2),
-                        "the seed says": f"{low:,} to {high:,}" if high else f"over {low:,}",
-                        "runs for it": round(low / dear.usd, 1),
-                    })  # fmt: skip
+    for (method, (low, high)), name, length, epochs in product(
+        SEED_FIGURES.items(), SEED_CARDS, EXAMPLE_TOKENS, EPOCHS
+    ):
+        card, tokens = prices.card(name), SEED_EXAMPLES * length * epochs
+        cheap, dear = (
+            training_bill(shape, card, tokens, method, usd_per_hour=ask(card.hourly.values())) for ask in (min, max)
+        )
+        rows.append({
+            "method": method, "card": name, "tokens an example": length, "epochs": epochs,
+            "million tokens": tokens / 1e6, "cards": cheap.cards, "hours": round(cheap.hours, 1),
+            "USD from": round(cheap.usd, 2), "USD to": round(dear.usd, 2),
+            "the seed says": f"{low:,} to {high:,}" if high else f"over {low:,}",
+            "runs for it": round(low / dear.usd, 1),
+        })  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -278,16 +179,8 @@ def question_cost(prompt_tokens: float, completion_tokens: float, usd_input: flo
 def break_even_volume(rag: float, tuned: float, fixed_usd: float) -> float:
     """Questions from which a fine-tuned model is cheaper: its fixed cost over what each question saves.
 
-    Parameters
-    ----------
-    rag, tuned
-        USD a question (`question_cost`).
-    fixed_usd
-        What the fine-tuned model costs before its first question: training, as often as the facts change.
-
-    Returns
-    -------
-    Infinity where the fine-tuned model's question is no cheaper.
+    `rag` and `tuned` are USD a question (`question_cost`), `fixed_usd` what the fine-tuned model costs before its first
+    one: training, as often as the facts change. Infinity where the fine-tuned model's question is no cheaper.
     """
     not_below_zero(rag=rag, tuned=tuned, fixed_usd=fixed_usd)
     return fixed_usd / (rag - tuned) if rag > tuned else math.inf
@@ -295,14 +188,13 @@ def break_even_volume(rag: float, tuned: float, fixed_usd: float) -> float:
 
 def break_even(
     volumes: Sequence[int],
-    rag_prompt: float | Mapping[str, float],
+    rag_prompts: Mapping[str, float],
     tuned_prompt: float,
     completion_tokens: float,
     usd_input: float,
     usd_output: float,
     training_usd: float,
     trainings: int = 1,
-    tuned_factor: float = 1.0,
 ) -> pd.DataFrame:
     """USD per 1,000 questions, by how many questions there are in all: RAG, and a fine-tuned model.
 
@@ -311,24 +203,17 @@ def break_even(
     Parameters
     ----------
     volumes
-        Numbers of questions, each at least 1.
-    rag_prompt
-        Tokens of RAG's prompt, passages included; or a name for each of several, such as {"RAG, k = 4": 290}.
+        Numbers of questions, each above 0.
+    rag_prompts
+        Tokens of RAG's prompts, passages included, each with its name: {"RAG, k = 4": 290}.
     tuned_prompt
         Tokens of the fine-tuned model's prompt.
     training_usd, trainings
         Price of one training, and how often it is repeated over all these questions: each change of a fact is one.
-    tuned_factor
-        How many times dearer a token of the fine-tuned model is, where somebody hosts it.
 
     Returns
     -------
     One row a volume (the index), one column for each RAG and "fine-tuned".
-
-    Raises
-    ------
-    CourseError
-        For no volumes, or a number that makes no sense.
     """
     import pandas as pd
 
@@ -337,12 +222,10 @@ def break_even(
     for volume in volumes:
         above_zero(volume=volume)
     not_below_zero(training_usd=training_usd, trainings=trainings)
-    above_zero(tuned_factor=tuned_factor)
-    named = dict(rag_prompt) if isinstance(rag_prompt, Mapping) else {"RAG": rag_prompt}
-    table: dict[str, Any] = {
+    table = {
         name: [1000 * question_cost(tokens, completion_tokens, usd_input, usd_output)] * len(volumes)
-        for name, tokens in named.items()
+        for name, tokens in rag_prompts.items()
     }
-    tuned = tuned_factor * question_cost(tuned_prompt, completion_tokens, usd_input, usd_output)
+    tuned = question_cost(tuned_prompt, completion_tokens, usd_input, usd_output)
     table["fine-tuned"] = [1000 * (tuned + training_usd * trainings / volume) for volume in volumes]
     return pd.DataFrame(table, index=pd.Index(volumes, name="questions"))

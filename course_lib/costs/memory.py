@@ -5,18 +5,17 @@ Everything is counted in bytes and shown in GB of 10**9 bytes, as the papers and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from course_lib.core.errors import CourseError, choose
+from course_lib.core.errors import CourseError, choose, whole_above_zero
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.quantization import bits_per_weight
 from course_lib.training.methods import LAYERS, METHODS, SUBLAYER_ENDS, TARGETS
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 GB = 10**9
 
@@ -50,9 +49,14 @@ class Shape:
     gated: bool = True
     positions: int = 0
 
+    @property
+    def key_width(self) -> int:
+        """Numbers in the keys of one token in one block; its values have as many."""
+        return self.hidden // self.heads * self.kv_heads
+
     def matrices(self) -> dict[str, tuple[str, int, int]]:
         """The linear layers of a block: name -> (attention or mlp, numbers in, numbers out)."""
-        d, kv, f = self.hidden, self.hidden // self.heads * self.kv_heads, self.intermediate
+        d, kv, f = self.hidden, self.key_width, self.intermediate
         attention = {"q_proj": (d, d), "k_proj": (d, kv), "v_proj": (d, kv), "o_proj": (d, d)}
         mlp = {"up_proj": (d, f), "down_proj": (f, d)} | ({"gate_proj": (d, f)} if self.gated else {})
         groups = {"attention": attention, "mlp": mlp}
@@ -90,26 +94,12 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Precision:
-    """Bytes for one number that is trained.
-
-    Attributes
-    ----------
-    weight
-        Of the weight as it computes; a frozen weight has nothing else.
-    gradient
-        Of its gradient.
-    optimizer
-        Of what AdamW keeps: two numbers, and with mixed precision a copy of the weight in fp32.
-    """
+    """Bytes of one number that is trained: itself, as it computes (a frozen one has nothing else); its gradient; and
+    what AdamW keeps: two numbers, and with mixed precision a copy in fp32."""
 
     weight: int
     gradient: int
     optimizer: int
-
-    @property
-    def trained(self) -> int:
-        """All of it."""
-        return self.weight + self.gradient + self.optimizer
 
 
 PRECISIONS = {
@@ -162,37 +152,24 @@ def model_shape(model: ChatModel) -> Shape:
 def trained_parameters(
     shape: Shape, method: str = "lora", rank: int = 8, targets: str = "all", layers: str = "all"
 ) -> int:
-    """How many numbers a method trains.
+    """How many numbers a method trains; rank, targets and layers are as `finetune` takes them.
 
     - full: all of them;
     - LoRA and QLoRA: rank · (in + out) for each adapted matrix (Hu et al. 2021, arXiv 2106.09685, section 4.1);
     - adapter: 2 · D · rank behind attention and behind the MLP (Houlsby et al. 2019, arXiv 1902.00751, section 2.1);
     - prompt: rank · D (Lester et al. 2021, arXiv 2104.08691);
     - prefix: rank · 2 · (width of keys) in each layer (Li & Liang 2021, arXiv 2101.00190).
-
-    Parameters
-    ----------
-    rank, targets, layers
-        As `finetune` takes them.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, targets or layers.
-    CourseError
-        If `rank` is not a whole number above 0.
     """
     choose("method", method, METHODS)
     choose("targets", targets, TARGETS)
     choose("layers", layers, LAYERS)
-    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
-        raise CourseError(f"rank is {rank!r}: it must be a whole number above 0.")
+    whole_above_zero(rank=rank)
     if method == "full":
         return shape.parameters
     if method == "prompt":
         return rank * shape.hidden
     if method == "prefix":
-        return rank * 2 * shape.layers * shape.hidden // shape.heads * shape.kv_heads
+        return rank * 2 * shape.layers * shape.key_width
     blocks = shape.layers if layers == "all" else shape.layers - shape.layers // 2
     chosen = {name: sizes for name, (group, *sizes) in shape.matrices().items() if targets in ("all", group)}
     if method == "adapter":
@@ -234,18 +211,10 @@ def training_memory(
         In one step: examples times their length.
     checkpointing
         Whether a block's activations are computed a second time instead of kept.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, targets, layers or precision.
-    CourseError
-        If `rank` or `tokens` is not a whole number above 0.
     """
     trained = trained_parameters(shape, method, rank, targets, layers)
     each = PRECISIONS[choose("precision", precision, PRECISIONS)]
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
-        raise CourseError(f"tokens is {tokens!r}: it must be a whole number above 0.")
+    whole_above_zero(tokens=tokens)
     linear = shape.linear * (bits_per_weight("nf4", double=True) / 8 if method == "qlora" else each.weight)
     added = 0 if method == "full" else trained
     blocks = shape.layers - (shape.layers // 2 if layers == "upper" else 0)
@@ -259,33 +228,10 @@ def training_memory(
     )
 
 
-def memory_table(
-    shapes: Iterable[Shape] | Mapping[str, Shape],
-    methods: Mapping[str, Mapping[str, object]] | Iterable[str] = ("full", "lora", "qlora"),
-    **options: object,
-) -> pd.DataFrame:
-    """GB that each model needs by each method.
-
-    Parameters
-    ----------
-    shapes
-        Some of `SHAPES`, or a `model_shape`.
-    methods
-        Names of methods; or a label for each row, with its options of `training_memory`:
-        {"LoRA, r = 64": {"method": "lora", "rank": 64}}.
-    options
-        Options of `training_memory` for all rows.
-
-    Returns
-    -------
-    One row a method, one column a model.
-    """
+def memory_table(shapes: Iterable[Shape]) -> pd.DataFrame:
+    """GB that each model (some of `SHAPES`, or a `model_shape`) needs: one row a method, one column a model."""
     import pandas as pd
 
-    shapes = list(shapes.values() if isinstance(shapes, Mapping) else shapes)
-    rows = methods if isinstance(methods, Mapping) else {method: {"method": method} for method in methods}
-    table = {
-        shape.name: [round(training_memory(shape, **{**options, **row}).gb, 1) for row in rows.values()]
-        for shape in shapes
-    }
-    return pd.DataFrame(table, index=list(rows)).rename_axis("GB")
+    methods = ("full", "lora", "qlora")
+    table = {shape.name: [round(training_memory(shape, method).gb, 1) for method in methods] for shape in shapes}
+    return pd.DataFrame(table, index=list(methods)).rename_axis("GB")

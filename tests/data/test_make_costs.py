@@ -3,26 +3,35 @@
 import json
 import sys
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import course_lib as cl
 from course_lib.core.chat import example
+from course_lib.core.errors import DataError
 from course_lib.core.session import ROOT
-from course_lib.costs import forecast
-from course_lib.costs.memory import GB
+from course_lib.costs.forecast import Calibration, Work, step_needs
+from course_lib.costs.memory import GB, Shape
+from course_lib.models.quantization import is_quantized
 
 sys.path.insert(0, str(ROOT / "data" / "make"))
 import costing
 import results_08
 import stepping
 
-KNOWN = forecast.Calibration(flop=1e-9, step=0.5, side=0.0, trained=0.0, packed=0.0, start=2.0)
+KNOWN = Calibration(flop=1e-9, step=0.5, side=0.0, trained=0.0, packed=0.0, start=2.0)
 RUNS = {
     "lora, 4 letters": {"method": "lora", "batch_size": 4},
     "full, 2 queries": {"method": "full", "batch_size": 2},
 }
 ROWS = [example(f"Who won in {year}?", "Anna") for year in range(2000, 2024)]
+TRUE = {"flop": 5e-12, "step": 0.03, "side": 3e-9, "trained": 4e-9, "packed": 8e-10}
+SHAPE = Shape("SmolLM2", 30, 576, 1536, 49152, 9, 3, tied=True)
+
+calibrating = pytest.mark.usefixtures("plain_small_machine", "quick_collector")
 
 
 @pytest.fixture
@@ -75,11 +84,9 @@ def test_what_was_measured_is_kept(made):
 
 
 def test_there_are_six_runs_at_least_and_none_is_one_of_the_calibrations():
-    from course_lib.costs.forecast import CALIBRATION_RUNS
-
     assert len(costing.RUNS) >= 6
     letters = [run for name, run in costing.RUNS.items() if costing.read_by(name) is stepping.letters]
-    assert not [run for run in letters if run in CALIBRATION_RUNS]
+    assert not [run for run in letters if run in costing.CALIBRATION_RUNS]
 
 
 def test_a_run_reads_what_its_name_says():
@@ -99,3 +106,58 @@ def test_the_readme_says_how_many_runs_were_foretold(made):
     headline = results_08.summary({"costs": costing.costs()})["headline"]
     assert "2 of 2 within 25%" in headline and "20% off in seconds and 0% in memory" in headline
     assert results_08.summary({}) == {}
+
+
+def needs(run, tokens=200):
+    work = Work(1, run["batch_size"], tokens * run["batch_size"] / 4, 12, tokens)
+    return step_needs(SHAPE, work, run["method"])
+
+
+@given(times=st.fixed_dictionaries({name: st.floats(0.3, 3) for name in TRUE}))
+def test_every_price_is_found_from_what_the_calibration_runs_take(times):
+    prices = {name: times[name] * price for name, price in TRUE.items()}
+    wanted = [needs(run) for run in costing.CALIBRATION_RUNS]
+    found = costing.fitted([(each, sum(p * n for p, n in zip(prices.values(), each))) for each in wanted], start=1.5)
+    assert asdict(found) == pytest.approx(prices | {"start": 1.5}, rel=1e-3)
+    assert found.flops == pytest.approx(1 / prices["flop"], rel=1e-3)
+
+
+@given(seconds=st.lists(st.floats(1e-3, 10), min_size=5, max_size=5))
+def test_no_price_is_below_zero_whatever_a_busy_machine_measured(seconds):
+    found = costing.fitted(list(zip(map(needs, costing.CALIBRATION_RUNS), seconds)))
+    assert min(asdict(found).values()) >= 0
+
+
+@calibrating
+def test_a_calibration_trains_for_a_few_real_steps_and_leaves_the_model_as_it_was(tiny_model, monkeypatch):
+    monkeypatch.setattr(costing, "MANY", 3)
+    before = {name: weight.clone() for name, weight in tiny_model.model.named_parameters()}
+    found = asdict(costing.calibrate(tiny_model, ROWS))
+    assert min(found.values()) >= 0 and sum(found.values()) > 0
+    assert all((before[name] == weight).all() for name, weight in tiny_model.model.named_parameters())
+
+
+@calibrating
+def test_of_the_calibration_runs_qlora_alone_stands_on_four_bits(tiny_model, monkeypatch):
+    seen = {}
+
+    def quick(model, rows, recipe, *_, **options):
+        seen[recipe.method] = is_quantized(model.model)
+        return SimpleNamespace(training=SimpleNamespace(seconds=1.0 + options["max_steps"]))
+
+    monkeypatch.setattr(costing.running, "train", quick)
+    costing.calibrate(tiny_model, ROWS)
+    assert seen == {"adapter": False, "lora": False, "full": False, "qlora": True}
+
+
+@calibrating
+def test_a_calibration_trains_even_where_the_session_replays(tiny_model, monkeypatch, session):
+    session(COURSE_REPLAY="strict")
+    monkeypatch.setattr(costing, "MANY", 3)
+    monkeypatch.setattr(costing, "CALIBRATION_RUNS", costing.CALIBRATION_RUNS[2:3])
+    assert costing.calibrate(tiny_model, ROWS).flop >= 0
+
+
+def test_a_calibration_wants_examples(tiny_model):
+    with pytest.raises(DataError):
+        costing.calibrate(tiny_model, ["text"])

@@ -1,0 +1,176 @@
+"""FLOPs, seconds and money, counted as the papers count them and by hand; and from when on a training has paid."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.costs import bills
+from course_lib.costs.bills import (
+    SEED_FIGURES,
+    break_even,
+    break_even_volume,
+    forward_flops,
+    generation_flops,
+    kv_cache_bytes,
+    question_cost,
+    seed_figures,
+    training_bill,
+    training_flops,
+)
+from course_lib.costs.memory import SHAPES, Shape, trained_parameters, training_memory
+from course_lib.costs.prices import Card, load_prices
+
+SMALL = Shape("small", 4, 64, 128, 1000, 4, 2, tied=True)
+SEVEN = SHAPES["7B"]
+CARD = Card("toy", 1e12, 1e9, 1e10, {"A": 2.0, "B": 3.0})
+DAY = "2026-11-25"
+COMPANY = {"completion_tokens": 20, "usd_input": 1, "usd_output": 1}
+HOUSE = {"volumes": [10, 1000], "rag_prompts": {"RAG": 300}, "tuned_prompt": 60, "training_usd": 5.0} | COMPANY
+
+
+def test_a_token_read_costs_two_flops_a_parameter():
+    assert forward_flops(SEVEN, 10) == 20 * (SEVEN.linear + SEVEN.vocabulary * SEVEN.hidden)
+    assert forward_flops(SEVEN, 10) == pytest.approx(20 * SEVEN.parameters, rel=0.03)
+
+
+def test_full_fine_tuning_takes_six_flops_a_parameter_and_lora_four():
+    n, tokens = SEVEN.linear + SEVEN.vocabulary * SEVEN.hidden, 1e6
+    beside = 6 * trained_parameters(SEVEN, "lora", 8) * tokens
+    for method, flops in {"full": 6 * n * tokens, "lora": 4 * n * tokens + beside, "prompt": 4 * n * tokens}.items():
+        assert training_flops(SEVEN, tokens, method) == pytest.approx(flops), method
+
+
+def test_nothing_flows_back_through_the_lower_half():
+    whole, upper = (
+        training_flops(SMALL, 100, layers=layers, logits=0) - 6 * 100 * trained_parameters(SMALL, layers=layers)
+        for layers in ("all", "upper")
+    )
+    assert upper / whole == pytest.approx(3 / 4)
+
+
+def test_checkpointing_reads_the_blocks_once_more():
+    more = training_flops(SMALL, 100, "full", checkpointing=True) - training_flops(SMALL, 100, "full")
+    assert more == 2 * 100 * SMALL.linear
+
+
+def test_attention_grows_with_the_length_and_logits_with_their_share():
+    assert forward_flops(SMALL, 10, 50) - forward_flops(SMALL, 10) == 10 * 2 * SMALL.layers * SMALL.hidden * 50
+    saved = forward_flops(SMALL, 10) - forward_flops(SMALL, 10, logits=0.5)
+    assert saved == 10 * SMALL.vocabulary * SMALL.hidden
+
+
+def test_keys_and_values_of_a_7b_model_take_half_a_megabyte_a_token():
+    assert kv_cache_bytes(SEVEN, 1) == 2 * 32 * 4096 * 2
+    assert kv_cache_bytes(SHAPES["70B"], 1) < kv_cache_bytes(SHAPES["13B"], 1), "its heads share them"
+
+
+def test_an_answer_takes_flops_for_every_token_read_and_written():
+    read = generation_flops(SMALL, 100, 1)
+    assert generation_flops(SMALL, 200, 1) > 1.8 * read
+    assert generation_flops(SMALL, 100, 50) > read
+
+
+def test_a_bill_is_flops_over_what_the_card_reaches_times_its_price():
+    bill = training_bill(SMALL, CARD, 1e6, "full", utilisation=0.5)
+    assert bill.hours == pytest.approx(training_flops(SMALL, 1e6, "full", checkpointing=True) / 0.5e12 / 3600)
+    assert bill.usd == pytest.approx(2.0 * bill.hours), "the cheapest"
+    assert bill.memory == training_memory(SMALL, "full").total
+    assert training_bill(SMALL, CARD, 1e6, "full", usd_per_hour=5, utilisation=0.5).usd > bill.usd
+    assert 0.21 <= bills.UTILISATION <= 0.46, "what large trainings reached"
+
+
+def test_what_does_not_fit_on_one_card_needs_two():
+    card = load_prices(today=DAY).card("A100 SXM 80 GB")
+    assert [training_bill(SEVEN, card, 1e6, method).cards for method in ("full", "qlora")] == [2, 1]
+
+
+def test_the_seeds_two_figures_stand_beside_the_arithmetic():
+    table = seed_figures(load_prices(today=DAY), SEVEN)
+    assert set(table["method"]) == set(SEED_FIGURES) == {"lora", "full"}
+    assert set(table["the seed says"]) == {"500 to 2,000", "over 20,000"}
+    assert (table["USD from"] < table["USD to"]).all()
+    rows = table[(table["method"] == "lora") & (table["card"] == "H100 SXM")]
+    row = rows.iloc[-1]
+    assert row["million tokens"] == 100_000 * row["tokens an example"] * row["epochs"] / 1e6
+    assert row["runs for it"] == pytest.approx(500 / row["USD to"], abs=0.1)
+    assert rows["hours"].iloc[-1] == pytest.approx(3 * rows["hours"].iloc[-2], rel=0.02), "three epochs for one"
+
+
+@pytest.mark.parametrize("options", [{"method": "lorra"}, {"targets": "heads"}, {"layers": "lower"}])
+def test_names_that_are_not_among_the_choices_are_refused(options):
+    with pytest.raises(ChoiceError):
+        training_flops(SMALL, 100, **options)
+
+
+@pytest.mark.parametrize("tokens", [0, -1, "many", float("nan"), True])
+def test_tokens_that_are_no_number_above_zero_are_refused(tokens):
+    with pytest.raises(CourseError, match=r"tokens is .*number above 0"):
+        training_flops(SMALL, tokens)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        *(({"utilisation": u}, r"utilisation is .*a share") for u in (0, 1.2, "all")),
+        ({"usd_per_hour": -1}, "usd_per_h"),
+    ],
+)
+def test_a_bill_that_makes_no_sense_is_refused(options, said):
+    with pytest.raises(CourseError, match=said):
+        training_bill(SMALL, CARD, 100, **options)
+
+
+def test_a_question_pays_for_what_is_read_and_what_is_written():
+    assert question_cost(1000, 100, 1.0, 5.0) == pytest.approx(0.0015)
+
+
+@given(rag=st.integers(61, 10_000), training=st.floats(0.01, 1e4), trainings=st.integers(1, 400))
+def test_the_curves_meet_at_the_break_even_volume(rag, training, trainings):
+    paged, tuned = question_cost(rag, 20, 1, 1), question_cost(60, 20, 1, 1)
+    volume = break_even_volume(paged, tuned, training * trainings)
+    assert volume == pytest.approx(training * trainings / ((rag - 60) * 1e-6))
+    house = HOUSE | {"rag_prompts": {"RAG": rag}, "training_usd": training, "trainings": trainings}
+    table = break_even(**house | {"volumes": [volume / 10, volume, volume * 10]})
+    before, at, after = (table["fine-tuned"] - table["RAG"]).tolist()
+    assert before > 0 > after and at == pytest.approx(0, abs=1e-6)
+
+
+def test_rags_price_a_thousand_does_not_depend_on_the_volume_and_grows_with_k():
+    table = break_even(**HOUSE | {"rag_prompts": {"k = 1": 130, "k = 4": 290}})
+    assert table["k = 1"].nunique() == 1 and (table["k = 4"] > table["k = 1"]).all()
+    assert list(table.index) == [10, 1000]
+
+
+def test_each_change_of_the_facts_is_a_training_more():
+    once, monthly = (break_even(**HOUSE, trainings=n).loc[1000, "fine-tuned"] for n in (1, 12))
+    assert monthly - once == pytest.approx(11 * 5.0)
+
+
+def test_a_model_that_is_no_cheaper_to_ask_never_pays():
+    assert break_even_volume(question_cost(70, 20, 1, 1), 2 * question_cost(60, 20, 1, 1), 5.0) == math.inf
+
+
+def test_numpy_volumes_are_volumes():
+    assert len(break_even(**HOUSE | {"volumes": np.array([1, 10])})) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"volumes": []},
+        {"volumes": [0]},
+        {"volumes": ["many"]},
+        {"rag_prompts": {"RAG": -1}},
+        {"tuned_prompt": "short"},
+        {"usd_input": 0},
+        {"training_usd": -5},
+        {"trainings": None},
+    ],
+)
+def test_a_break_even_that_makes_no_sense_is_refused(change):
+    with pytest.raises(CourseError):
+        break_even(**HOUSE | change)
