@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, disk_explained
+from course_lib.core.session import ROOT
 from course_lib.evaluation.reports import Report, span
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.packaged import PACKAGED_MODEL
@@ -20,39 +21,7 @@ if TYPE_CHECKING:
 
 
 HUB_OWNER = "HuggingFaceTB"  # who published what the course's package holds
-
-
-LICENCE = "apache-2.0"
-
-
-TEMPLATE = """---
-{{ card_data }}
----
-
-# {{ title }}
-
-{{ purpose }}
-
-## How it was made
-
-| | |
-|---|---|
-{% for what, value in training.items() -%}
-| {{ what }} | {{ value }} |
-{% endfor %}
-## How well it does
-
-Measured on held-out questions; 95% intervals are bootstraps over facts.
-
-| exam | right | 95% interval | exact | does not know | n |
-|---|---|---|---|---|---|
-{% for row in reports -%}
-| {{ row }} |
-{% endfor %}
-## Where it stops being true
-
-{{ limits }}
-"""
+TEMPLATE = ROOT / "data" / "model_card.md"
 
 
 def write_model_card(
@@ -63,9 +32,9 @@ def write_model_card(
     purpose: str,
     limits: str,
     data: str,
-    licence: str = LICENCE,
+    licence: str = "apache-2.0",
 ) -> Path:
-    """Write `README.md` beside a saved model: the form that the Hugging Face hub, and people, read.
+    """Write `README.md` beside a saved model, in the form that the Hugging Face hub, and people, read; return its path.
 
     Parameters
     ----------
@@ -74,22 +43,11 @@ def write_model_card(
     model
         What `finetune` made: its `training` says how.
     reports
-        Of the exams that it sat.
+        Of the exams that it sat, at least one.
     purpose, limits, data
         In a sentence or more: what it is for; what it was not tried on, or fails at; what it was trained on.
     licence
         The base's own may forbid some.
-
-    Returns
-    -------
-    The card's path.
-
-    Raises
-    ------
-    CourseError
-        If the model was not fine-tuned, nothing was measured, or a text is empty.
-    ModelError
-        If the folder cannot be written.
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -113,7 +71,7 @@ def write_model_card(
         model_name=_plain(model.name), eval_results=results, tags=[training.recipe.method],
     )  # fmt: skip
     card = ModelCard.from_template(
-        about, template_str=TEMPLATE, title=model.name, purpose=purpose, limits=limits,
+        about, template_path=TEMPLATE, title=model.name, purpose=purpose, limits=limits,
         training=_made(model, training, data), reports=[_row(report) for report in reports],
     )  # fmt: skip
     folder = Path(folder)

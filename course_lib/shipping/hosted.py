@@ -33,38 +33,19 @@ if TYPE_CHECKING:
 
 
 ROLES = ("system", "user", "assistant")
-
-
-ROW_KEYS = ("messages",)
-
-
 MESSAGE_KEYS = ("role", "content", "name", "weight")
-
-
 FEWEST, LARGEST = 10, 512 * 10**6
-
-
 BOM = b"\xef\xbb\xbf"
-
-
 AZURE_API_VERSION = "2024-10-21"  # the version that Azure's own guide calls
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Who trains, and what they want that others do not.
+    """Who trains, and what they want that others do not."""
 
-    Attributes
-    ----------
-    bom
-        Whether a file must begin with a byte-order mark.
-    key, address
-        Environment variables: the credential, and where the service is (empty where there is one address for all).
-    """
-
-    bom: bool
-    key: str
-    address: str = ""
+    bom: bool  # whether a file must begin with a byte-order mark
+    key: str  # the environment variable that holds the credential
+    address: str = ""  # the one that says where the service is; none where there is one address for all
 
 
 PROVIDERS = {
@@ -83,31 +64,18 @@ class ChatFile:
     size: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.path.name}: {self.examples} examples, {self.size / 1e6:.2f} MB, keeps the rules of {self.provider}"
-        )
+        size = f"{self.examples} examples, {self.size / 1e6:.2f} MB"
+        return f"{self.path.name}: {size}, keeps the rules of {self.provider}"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a job would cost.
+    """What a job would cost."""
 
-    Attributes
-    ----------
-    tokens
-        Of the file, read once.
-    epochs
-        How often it is read.
-    dollars
-        tokens · epochs · price.
-    tokenizer
-        Whose tokens were counted; the service counts its own.
-    """
-
-    tokens: int
+    tokens: int  # of the file, read once
     epochs: float
-    dollars: float
-    tokenizer: str
+    dollars: float  # tokens · epochs · price
+    tokenizer: str  # whose tokens were counted; the service counts its own
 
     def __str__(self) -> str:
         return (
@@ -122,18 +90,12 @@ def write_chat_jsonl(examples: Sequence[Example], path: str | Path, provider: st
     Parameters
     ----------
     examples
-        Rows of {"prompt": messages, "completion": messages}, as `finetune` takes them.
+        Rows of {"prompt": messages, "completion": messages}, as `finetune` takes them; where one breaks a rule, a
+        DataError names it, and no file is written.
     path
         Ends in .jsonl; a file that was there is replaced.
     provider
         "openai" or "azure".
-
-    Raises
-    ------
-    ChoiceError
-        For another provider.
-    DataError
-        If the examples, or the file that they make, break a rule; the example is named, and no file is written.
     """
     choose("provider", provider, PROVIDERS)
     path = Path(path)
@@ -148,15 +110,7 @@ def write_chat_jsonl(examples: Sequence[Example], path: str | Path, provider: st
 
 
 def check_chat_jsonl(path: str | Path, provider: str = "openai") -> ChatFile:
-    """Check a file against the rules that the services publish (see the module's first lines).
-
-    Raises
-    ------
-    ChoiceError
-        For another provider.
-    DataError
-        For the first rule that is broken; file and line are named.
-    """
+    """Check a file against the rules that the services publish; a DataError names file and line of the first broken."""
     choose("provider", provider, PROVIDERS)
     path = Path(path)
     count = 0
@@ -164,8 +118,7 @@ def check_chat_jsonl(path: str | Path, provider: str = "openai") -> ChatFile:
         _check_row(row, place)
         count += 1
     raw = path.read_bytes()
-    lines = raw.removesuffix(b"\n").split(b"\n")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), 1):
         if not line.strip():
             raise DataError(f"{path}, line {number} is empty: each line holds one JSON object.")
     _check_enough(count, str(path))
@@ -183,24 +136,9 @@ def estimate_price(
 ) -> Estimate:
     """What training on a file would cost, for a service that bills each token of each epoch.
 
-    Counted as OpenAI's cookbook counts: 3 tokens around each message and 3 for each example, beside role and text.
-    Their tokenizer is not ours, and is downloaded when first used: so we count with the learner's model's.
-
-    Parameters
-    ----------
-    file
-        What `check_chat_jsonl` or `write_chat_jsonl` returned.
-    tokenizer
-        For instance `model.tokenizer`.
-    per_million
-        Dollars for a million trained tokens.
-    epochs
-        3, which OpenAI's cookbook assumes for files of this size.
-
-    Raises
-    ------
-    CourseError
-        If price or epochs are not above 0.
+    Counted as OpenAI's cookbook counts: 3 tokens around each message and 3 for each example, beside role and text, and
+    3 epochs for files of this size. Their tokenizer is not ours, and is downloaded when first used: so we count with
+    the learner's model's. `per_million` is in dollars for a million trained tokens.
     """
     above_zero(per_million=per_million, epochs=epochs)
     rows = [row for row, _ in numbered_rows(file.path)]
@@ -211,33 +149,13 @@ def estimate_price(
     return Estimate(tokens, epochs, tokens * epochs * per_million / 1e6, f"the tokenizer of {name}")
 
 
-def submit(file: ChatFile, model: str, *, spend: bool = False, epochs: int | None = None) -> str | None:
-    """Upload a file and start a fine-tuning job, where credentials are set; say so where they are not.
+def submit(file: ChatFile, model: str, *, spend: bool = False) -> str | None:
+    """Upload a file, checked again, and start a fine-tuning job of `model`, as the service calls it; return its id.
 
     The credential is read from the environment: `OPENAI_API_KEY`, or `AZURE_OPENAI_API_KEY` and
-    `AZURE_OPENAI_ENDPOINT`. Without it nothing is sent, and none of this needs a network.
-
-    Parameters
-    ----------
-    file
-        What `check_chat_jsonl` or `write_chat_jsonl` returned; it is checked again.
-    model
-        What to fine-tune, as the service calls it.
-    spend
-        Has to be True: a job costs money, and "run all cells" is no consent.
-    epochs
-        The service's own choice unless said otherwise.
-
-    Returns
-    -------
-    The job's id, or None where nothing was sent.
-
-    Raises
-    ------
-    DataError
-        If the file breaks a rule by now.
-    ModelError
-        If the service cannot be reached, refuses the credential, or refuses the job. An uploaded file stays there.
+    `AZURE_OPENAI_ENDPOINT`. Without it, or without `spend=True` (a job costs money, and "run all cells" is no consent),
+    nothing is sent, which is said and returns None; none of this needs a network. If the service refuses the job, an
+    uploaded file stays there.
     """
     provider = PROVIDERS[file.provider]
     file = check_chat_jsonl(file.path, file.provider)
@@ -252,8 +170,7 @@ def submit(file: ChatFile, model: str, *, spend: bool = False, epochs: int | Non
     with explained(url, model, provider.key):
         with file.path.open("rb") as data:
             uploaded = client.files.create(file=(file.path.name, data), purpose="fine-tune")
-        options = {"hyperparameters": {"n_epochs": epochs}} if epochs else {}
-        job = client.fine_tuning.jobs.create(training_file=uploaded.id, model=model, **options)
+        job = client.fine_tuning.jobs.create(training_file=uploaded.id, model=model)
         print(f"Submitted to {url}: job {job.id}, {job.status}.")
         return job.id
 
@@ -277,37 +194,38 @@ def _check_enough(count: int, what: str) -> None:
 
 def _check_row(row: dict[str, Any], place: str) -> None:
     """Raise a DataError that begins with `place` if one example breaks a rule."""
-    if unknown := sorted(set(row) - set(ROW_KEYS)):
+    if unknown := sorted(set(row) - {"messages"}):
         raise DataError(f"{place}: unknown keys {', '.join(unknown)}; an example has messages and nothing else.")
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
         raise DataError(f"{place}: messages is not a list with at least one message.")
     for number, message in enumerate(messages):
-        _check_message(message, f"{place}, message {number}")
-    learned = [m for m in messages if m["role"] == "assistant"]
-    if not learned:
+        if fault := _fault(message):
+            raise DataError(f"{place}, message {number}{fault}")
+    weights = [message.get("weight") for message in messages if message["role"] == "assistant"]
+    if not weights:
         raise DataError(f"{place}: no message is the assistant's, so there is nothing to learn.")
-    if all(m.get("weight") == 0 for m in learned):
+    if set(weights) == {0}:
         raise DataError(f"{place}: every assistant message has weight 0, so there is nothing to learn.")
 
 
-def _check_message(message: Any, place: str) -> None:
+def _fault(message: Any) -> str | None:
+    """The first rule that a message breaks."""
     if not isinstance(message, dict):
-        raise DataError(f"{place} is no object with role and content.")
+        return " is no object with role and content."
     if unknown := sorted(set(message) - set(MESSAGE_KEYS)):
-        raise DataError(f"{place}: unknown keys {', '.join(unknown)}; known are {', '.join(MESSAGE_KEYS)}.")
+        return f": unknown keys {', '.join(unknown)}; known are {', '.join(MESSAGE_KEYS)}."
+    role, content, weight = message.get("role"), message.get("content"), message.get("weight", 1)
     try:
-        choose("role", message.get("role"), ROLES)
+        choose("role", role, ROLES)
     except ChoiceError as error:
-        raise DataError(f"{place}: {error}") from error
-    content: Any = message.get("content")
+        return f": {error}"
     if not isinstance(content, str) or not content.strip():
-        raise DataError(f"{place}: content is empty or no text.")
+        return ": content is empty or no text."
     if not isinstance(message.get("name", ""), str):
-        raise DataError(f"{place}: name is {message['name']!r}, which is no text.")
-    if "weight" in message:
-        weight = message["weight"]
-        if message["role"] != "assistant":
-            raise DataError(f"{place}: weight stands on a {message['role']} message; only the assistant's have one.")
-        if isinstance(weight, bool) or not isinstance(weight, int) or weight not in (0, 1):
-            raise DataError(f"{place}: weight is {weight!r}; it is 0 (not trained on) or 1.")
+        return f": name is {message['name']!r}, which is no text."
+    if "weight" in message and role != "assistant":
+        return f": weight stands on a {role} message; only the assistant's have one."
+    if type(weight) is not int or weight not in (0, 1):
+        return f": weight is {weight!r}; it is 0 (not trained on) or 1."
+    return None

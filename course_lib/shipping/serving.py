@@ -3,8 +3,6 @@
 `transformers serve` serves here, on a CPU and without a network. On GPUs vLLM is its usual successor: it answers many
 at once, and to this module's `Endpoint` it is only another address.
 """
-# MERGED _remote: What both talk through that ask another machine: the `openai` client, and its many errors in
-# MERGED one sentence each.
 
 from __future__ import annotations
 
@@ -17,7 +15,6 @@ import sys
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,63 +29,28 @@ from course_lib.evaluation.reports import Report
 from course_lib.retrieval.readers import EXAM_TOKENS
 
 HOST = "127.0.0.1"  # this machine only: whoever may reach the port may use the model
-
-
 KEY_VARIABLE = "OPENAI_API_KEY"
+START_WITHIN = 120  # seconds
 
 
 @dataclass
 class Endpoint:
-    """A model behind an OpenAI-compatible address: answers as a `ChatModel` does, so that exams and RAG take it.
+    """A model behind an OpenAI-compatible address: answers as a `ChatModel` does, so that exams and RAG take it."""
 
-    Attributes
-    ----------
-    url
-        Where the API begins; it usually ends in /v1.
-    model
-        What the server calls the model.
-    system
-        The system message of prompts that have none.
-    name
-        What tables call it.
-    timeout
-        Seconds to wait for one answer.
-    key
-        The credential; the environment's `OPENAI_API_KEY` unless said otherwise. A server of one's own needs none.
-    """
-
-    url: str
-    model: str
-    system: str = SYSTEM
-    name: str = "served"
-    timeout: float = 60.0
-    key: str | None = field(default=None, repr=False)
+    url: str  # where the API begins; it usually ends in /v1
+    model: str  # what the server calls the model
+    system: str = SYSTEM  # of prompts that have no system message
+    name: str = "served"  # what tables call it
+    timeout: float = 60.0  # seconds to wait for one answer
+    key: str | None = field(default=None, repr=False)  # else that of the environment; a server of one's own needs none
 
     def reply(
         self, prompts: Sequence[str | Messages], max_new_tokens: int = 64, temperature: float = 0.0
     ) -> list[Answer]:
-        """Complete each prompt, one request after another, greedily unless said otherwise.
+        """Complete each prompt, one request after another; temperature 0 is greedy.
 
-        Parameters
-        ----------
-        prompts
-            Questions, or chats as lists of messages.
-        max_new_tokens
-            Where the server stops a reply that does not end by itself.
-        temperature
-            0 is greedy.
-
-        Returns
-        -------
-        An `Answer` for each prompt; its seconds are what whoever asks waits, from request to reply.
-
-        Raises
-        ------
-        CourseError
-            If a prompt is empty, or `prompts` is no list; nothing has been sent by then.
-        ModelError
-            If the server is down, does not answer in time, refuses the credential, does not know the model, or does not
-            answer as such a server does.
+        The seconds of an `Answer` are what whoever asks waits, from request to reply. Bad prompts are refused before
+        anything is sent; a server that is down, slow, unwilling or no such server is a ModelError.
         """
         if isinstance(prompts, (str, dict)):
             raise CourseError("generate takes a list of prompts: write generate([prompt]).")
@@ -140,15 +102,10 @@ class Endpoint:
 class Server:
     """A running server; made by `serve`. Ends with its `with` block, with `stop()`, or with Python.
 
-    Attributes
-    ----------
-    endpoint
-        Ask it: `cl.evaluate(server.endpoint, exam)`.
-    seconds
-        How long it took to start.
+    Ask it by its `endpoint`: `cl.evaluate(server.endpoint, exam)`. It took `seconds` to start.
     """
 
-    def __init__(self, command: Sequence[str], endpoint: Endpoint, start_within: float) -> None:
+    def __init__(self, command: Sequence[str], endpoint: Endpoint) -> None:
         self.endpoint, self.seconds = endpoint, 0.0
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         # A session of its own: who interrupts a cell means the question, not the server.
@@ -158,7 +115,7 @@ class Server:
         )  # fmt: skip
         atexit.register(self.stop)
         try:
-            self._wait(start_within)
+            self._wait()
         except BaseException:  # interrupted as well
             self.stop()
             raise
@@ -196,15 +153,17 @@ class Server:
     def __repr__(self) -> str:
         return f"{self.endpoint.name} at {self.url}, {'running' if self.running else 'stopped'}"
 
-    def _wait(self, start_within: float) -> None:
+    def _wait(self) -> None:
         started = time.perf_counter()
         while not _answers(f"{self.url}/models"):
             self.seconds = time.perf_counter() - started
             if not self.running:
                 raise ModelError(f"the server ended before it answered anything; it said last: {self._last_line()}")
-            if self.seconds > start_within:
-                said = self._last_line()
-                raise ModelError(f"the server did not answer within {start_within:g} s ({said}): raise start_within.")
+            if self.seconds > START_WITHIN:
+                raise ModelError(
+                    f"the server did not answer within {START_WITHIN:g} s ({self._last_line()}): try again when the "
+                    "machine has less to do."
+                )
             time.sleep(0.05)
         self.seconds = time.perf_counter() - started
 
@@ -214,7 +173,7 @@ class Server:
         return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def serve(folder: str | Path, port: int | None = None, name: str = "served", start_within: float = 120) -> Server:
+def serve(folder: str | Path) -> Server:
     """Start `transformers serve` on a saved model, wait until it answers, and say where.
 
         with cl.serve(folder) as server:
@@ -227,12 +186,6 @@ def serve(folder: str | Path, port: int | None = None, name: str = "served", sta
     ----------
     folder
         What `cl.merged(model).save(folder)` wrote: a plain transformers folder, with config.json and safetensors.
-    port
-        A free one unless said otherwise.
-    name
-        What tables call its endpoint.
-    start_within
-        Seconds.
 
     Raises
     ------
@@ -242,9 +195,8 @@ def serve(folder: str | Path, port: int | None = None, name: str = "served", sta
     folder = Path(folder).resolve()
     _check_folder(folder)
     openai_client()  # the server needs it too, and would say so at greater length
-    port = _free_port(port)
-    endpoint = Endpoint(f"http://{HOST}:{port}/v1", str(folder), name=name)
-    return Server(_command(folder, port), endpoint, start_within)
+    port = _free_port()
+    return Server(_command(folder, port), Endpoint(f"http://{HOST}:{port}/v1", str(folder)))
 
 
 def latency(report: Report) -> dict[str, float]:
@@ -260,14 +212,8 @@ def latency(report: Report) -> dict[str, float]:
 
 def _command(folder: Path, port: int) -> list[str]:
     session = current()
-    options = {"--host": HOST, "--port": port, "--device": session.device, "--dtype": session.dtype}
-    return [
-        sys.executable,
-        "-m",
-        "course_lib.shipping._server",
-        str(folder),
-        *(str(x) for pair in options.items() for x in pair),
-    ]
+    where = ["--host", HOST, "--port", str(port), "--device", session.device, "--dtype", session.dtype]
+    return [sys.executable, "-m", "course_lib.shipping._server", str(folder), *where]
 
 
 def _environment() -> dict[str, str]:
@@ -285,33 +231,24 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(f"{folder} holds no model (config.json and safetensors): save one with `model.save(folder)`.")
 
 
-def _free_port(wanted: int | None) -> int:
-    """The port wanted, or any free one. A taken one would answer for its own server."""
+def _free_port() -> int:
     with socket.socket() as probe:
-        try:
-            probe.bind((HOST, wanted or 0))
-        except (OSError, OverflowError) as error:
-            raise ModelError(f"port {wanted} cannot be had ({error}): name another, or none.") from error
+        probe.bind((HOST, 0))
         return probe.getsockname()[1]
 
 
 def _answers(url: str) -> bool:
+    import httpx
+
     try:
         # No proxy: it would look for this machine's own address elsewhere.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as response:
-            return response.status == 200
-    except OSError:  # URLError is one
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
         return False
 
 
 def openai_client() -> ModuleType:
-    """The package `openai`.
-
-    Raises
-    ------
-    CourseError
-        If it is not installed.
-    """
+    """The package `openai`, which asks other machines."""
     try:
         import openai
     except ImportError as error:
@@ -323,12 +260,8 @@ def openai_client() -> ModuleType:
 def explained(url: str, model: str, credential: str) -> Iterator[None]:
     """Turn what the client raises into a ModelError that says whose fault it is and what to do.
 
-    Parameters
-    ----------
-    url, model
-        Who is asked, and for what.
-    credential
-        Where the key came from, as "OPENAI_API_KEY". The key itself, and messages that quote it, are never shown.
+    `credential` is where the key came from, as "OPENAI_API_KEY". The key itself, and messages that quote it, are never
+    shown.
     """
     openai = openai_client()
     try:

@@ -44,14 +44,21 @@ def test_a_base_that_came_from_a_folder_is_not_sent_to_the_hub(tmp_path):
     assert ModelCard.load(hub).data.base_model == "someone/model"
 
 
-def test_a_card_about_nothing_is_refused(tmp_path):
-    for wrong, reports, texts, said in [
-        (model(training=None), [REPORT], {}, "Cup specialist was not fine-tuned"),
-        (model(), [], {}, "without a measurement"),
-        (model(), [REPORT], {"limits": " "}, "limits is empty"),
-    ]:
-        with pytest.raises(CourseError, match=said):
-            write_model_card(tmp_path, wrong, reports, **TEXTS | texts)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": model(training=None)}, "Cup specialist was not fine-tuned"),
+        ({"reports": []}, "without a measurement"),
+        *(({text: " "}, f"{text} is empty") for text in TEXTS),
+    ],
+)
+def test_a_card_about_nothing_is_refused(tmp_path, change, said):
+    with pytest.raises(CourseError, match=said):
+        write_model_card(tmp_path, **{"model": model(), "reports": [REPORT]} | TEXTS | change)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match="cannot read or write"):
         write_model_card(tmp_path / "file", model(), [REPORT], **TEXTS)

@@ -1,6 +1,7 @@
 """Hosted fine-tuning: the file, the rules, the price, and nothing sent by accident. No network."""
 
 import json
+from functools import partial
 
 import pytest
 from fake_api import api
@@ -48,9 +49,6 @@ def turn(role="assistant", content="Rome", **rest):
 ASKED = turn("user", "Capital of Italy?")
 
 
-# --- writing ------------------------------------------------------------------------------------------------------
-
-
 def test_examples_become_one_chat_a_line(file):
     rows = [json.loads(line) for line in file.path.read_text(encoding="utf-8").splitlines()]
     assert (file.examples, file.provider, file.size) == (12, "openai", file.path.stat().st_size)
@@ -67,38 +65,35 @@ def test_azure_gets_its_byte_order_mark_and_openai_none(tmp_path, file):
     assert check_chat_jsonl(azure.path, "openai").examples == 12
 
 
-def test_examples_that_would_be_refused_are_not_written(tmp_path):
-    bad = [*EXAMPLES, {"prompt": [turn("oracle", "?")], "completion": [turn()]}]
-    with pytest.raises(DataError, match="example 12, message 0: role 'oracle'"):
-        write_chat_jsonl(bad, tmp_path / "train.jsonl")
-    with pytest.raises(DataError, match="3 examples, and the services train on no fewer than 10"):
-        write_chat_jsonl(EXAMPLES[:3], tmp_path / "train.jsonl")
-    with pytest.raises(DataError, match="example 0 lacks prompt"):
-        write_chat_jsonl([{"messages": []}], tmp_path / "train.jsonl")
+@pytest.mark.parametrize(
+    ("examples", "name", "said"),
+    [
+        (
+            [*EXAMPLES, {"prompt": [turn("oracle", "?")], "completion": [turn()]}],
+            "a.jsonl",
+            "example 12, message 0: ro",
+        ),
+        (EXAMPLES[:3], "a.jsonl", "3 examples, and the services train on no fewer than 10"),
+        ([{"messages": []}], "a.jsonl", "example 0 lacks prompt"),
+        (EXAMPLES, "a.json", r"a\.json would be refused"),
+    ],
+)
+def test_examples_that_would_be_refused_are_not_written(tmp_path, examples, name, said):
+    with pytest.raises(DataError, match=said):
+        write_chat_jsonl(examples, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_another_kind_and_another_provider_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"train\.json would be refused"):
-        write_chat_jsonl(EXAMPLES, tmp_path / "train.json")
-    for call in (
-        lambda: write_chat_jsonl(EXAMPLES, tmp_path / "a.jsonl", "azur"),
-        lambda: check_chat_jsonl("x", "azur"),
-    ):
+def test_another_provider_is_refused(tmp_path):
+    for call in (partial(write_chat_jsonl, EXAMPLES, tmp_path / "a.jsonl"), partial(check_chat_jsonl, "x")):
         with pytest.raises(ChoiceError, match="Did you mean 'azure'"):
-            call()
-
-
-# --- the rules ----------------------------------------------------------------------------------------------------
+            call("azur")
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (
-            {"messages": [ASKED, turn("asistant")]},
-            "message 1: role 'asistant' is not one of .* Did you mean 'assistant'",
-        ),
+        ({"messages": [ASKED, turn("asistant")]}, "message 1: role 'asistant' is not one .* Did you mean 'assistant'"),
         ({"messages": [ASKED, {"content": "Rome"}]}, "message 1: role None is not one of"),
         ({"messages": [ASKED]}, "no message is the assistant's"),
         ({"messages": []}, "messages is not a list with at least one"),
@@ -143,9 +138,6 @@ def test_a_file_that_is_missing_short_large_or_not_utf8_is_refused(tmp_path, mon
         check_chat_jsonl(path)
 
 
-# --- the price ----------------------------------------------------------------------------------------------------
-
-
 def test_the_price_counts_every_token_of_every_epoch_and_says_whose_tokens(file, tiny_tokenizer):
     """The tiny tokenizer's tokens are bytes, so that they can be counted by hand."""
     rows = [json.loads(line) for line in file.path.read_text(encoding="utf-8").splitlines()]
@@ -160,9 +152,6 @@ def test_the_price_counts_every_token_of_every_epoch_and_says_whose_tokens(file,
 def test_a_price_or_epochs_that_are_no_number_above_zero_are_refused(file, tiny_tokenizer, wrong):
     with pytest.raises(CourseError, match="must be a number above 0"):
         estimate_price(file, tiny_tokenizer, **wrong)
-
-
-# --- submitting ---------------------------------------------------------------------------------------------------
 
 
 def test_without_credentials_nothing_is_sent_and_the_cell_says_so(file, tmp_path, capsys):
@@ -187,15 +176,13 @@ def test_credentials_alone_spend_no_money(file, with_key, capsys):
 
 
 def test_with_consent_the_file_is_uploaded_and_the_job_started(file, with_key, capsys):
-    with_key.answer = lambda path, body: (
-        200,
-        {"id": "file-1"} if "files" in path else {"id": "job-1", "status": "queued"},
-    )
-    assert submit(file, "some-model", spend=True, epochs=2) == "job-1"
+    job = {"id": "job-1", "status": "queued"}
+    with_key.answer = lambda path, body: (200, {"id": "file-1"} if "files" in path else job)
+    assert submit(file, "some-model", spend=True) == "job-1"
     (upload, sent, key), (jobs, job, _) = with_key.asked
     assert (upload, jobs, key) == ("/v1/files", "/v1/fine_tuning/jobs", "Bearer sk-a-secret")
     assert file.path.read_bytes() in sent and b"fine-tune" in sent
-    assert job == {"training_file": "file-1", "model": "some-model", "hyperparameters": {"n_epochs": 2}}
+    assert job == {"training_file": "file-1", "model": "some-model"}
     assert "job-1, queued" in capsys.readouterr().out
 
 
@@ -219,10 +206,8 @@ def test_azure_is_asked_at_its_own_address_with_its_own_key(tmp_path, service, m
     ],
 )
 def test_a_refusal_is_one_sentence_that_names_no_secret_and_is_not_repeated(file, with_key, status, said):
-    with_key.answer = lambda path, body: (
-        status,
-        {"error": {"message": "quota exceeded" if status == 429 else "sk-a-secret"}},
-    )
+    message = "quota exceeded" if status == 429 else "sk-a-secret"
+    with_key.answer = lambda path, body: (status, {"error": {"message": message}})
     with pytest.raises(ModelError, match=said) as error:
         submit(file, "some-model", spend=True)
     assert len(with_key.asked) == 1
