@@ -105,6 +105,18 @@ def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         yield row, f"{path}, line {number}"
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds; a DataError names one that is missing or cannot be read."""
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}: set COURSE_DATA to the data folder.") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{path} cannot be read as YAML ({' '.join(str(error).split())}).") from error
+
+
 def read_rows(path: Path, kind: type[RowWithId], split: str | None = None) -> list[RowWithId]:
     """A file's rows, each checked and made a dataclass of a kind that has an id: all, or those of one split.
 

@@ -95,27 +95,13 @@ def kv_cache_bytes(shape: Shape, tokens: float) -> float:
 
 @dataclass(frozen=True)
 class Bill:
-    """What one training run costs on a kind of card.
+    """What one training run costs on a kind of card."""
 
-    Attributes
-    ----------
-    flops
-        Of the whole run.
-    memory
-        Bytes at its peak, weights, optimizer and activations together.
-    cards
-        How many are needed to hold that.
-    hours
-        Of one card: with two cards each works half of them.
-    usd
-        `hours` at the price.
-    """
-
-    flops: float
-    memory: float
-    cards: int
-    hours: float
-    usd: float
+    flops: float  # of the whole run
+    memory: float  # bytes at its peak: weights, optimizer and activations together
+    cards: int  # how many are needed to hold that
+    hours: float  # of one card: with two cards each works half of them
+    usd: float  # hours at the price
 
 
 def training_bill(

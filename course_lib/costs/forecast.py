@@ -20,51 +20,25 @@ LOGITS_BYTES = 3 * 4
 
 @dataclass(frozen=True)
 class Work:
-    """What a run reads.
+    """What a run reads."""
 
-    Attributes
-    ----------
-    steps, examples
-        Of the whole run; examples in one step.
-    tokens, completion_tokens
-        In a step, the mean; padding not counted.
-    widest
-        Tokens of the largest step, padding counted.
-    """
-
-    steps: int
-    examples: int
-    tokens: float
-    completion_tokens: float
-    widest: int
+    steps: int  # of the whole run
+    examples: int  # in one step
+    tokens: float  # in a step, the mean; padding not counted
+    completion_tokens: float  # likewise
+    widest: int  # tokens of the largest step, padding counted
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Seconds that this machine takes, by what it takes them for.
+    """Seconds that this machine takes, by what it takes them for; `data/make/costing.py` measures them."""
 
-    Attributes
-    ----------
-    flop
-        For one FLOP of a large matrix product.
-    step
-        For a step, whatever its size.
-    side
-        For a number that goes into or out of an adapter beside a matrix.
-    trained
-        For a number that the optimizer moves.
-    packed
-        For a weight in 4 bits that is unpacked, forward and backward.
-    start
-        For a run to begin.
-    """
-
-    flop: float
-    step: float
-    side: float
-    trained: float
-    packed: float
-    start: float = 0.0
+    flop: float  # for one FLOP of a large matrix product
+    step: float  # for a step, whatever its size
+    side: float  # for a number that goes into or out of an adapter beside a matrix
+    trained: float  # for a number that the optimizer moves
+    packed: float  # for a weight in 4 bits that is unpacked, forward and backward
+    start: float = 0.0  # for a run to begin
 
     @property
     def flops(self) -> float:

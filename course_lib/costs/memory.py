@@ -22,32 +22,18 @@ GB = 10**9
 
 @dataclass(frozen=True)
 class Shape:
-    """What a decoder's numbers are counted from.
-
-    Attributes
-    ----------
-    layers, hidden, intermediate, vocabulary
-        L, D, F and V: blocks, width, width inside the MLP, tokens known.
-    heads, kv_heads
-        Of attention; fewer for keys and values where heads share them (Ainslie et al. 2023, arXiv 2305.13245).
-    tied
-        Whether the output layer is the embeddings once more.
-    gated
-        Whether the MLP has three matrices (Shazeer 2020, arXiv 2002.05202) or two.
-    positions
-        Learned positions; 0 where positions are turned into angles.
-    """
+    """What a decoder's numbers are counted from."""
 
     name: str
-    layers: int
-    hidden: int
-    intermediate: int
-    vocabulary: int
-    heads: int
-    kv_heads: int
-    tied: bool = False
-    gated: bool = True
-    positions: int = 0
+    layers: int  # L
+    hidden: int  # D, the width
+    intermediate: int  # F, the width inside the MLP
+    vocabulary: int  # V, tokens known
+    heads: int  # of attention
+    kv_heads: int  # fewer where heads share keys and values (Ainslie et al. 2023, arXiv 2305.13245)
+    tied: bool = False  # whether the output layer is the embeddings once more
+    gated: bool = True  # whether the MLP has three matrices (Shazeer 2020, arXiv 2002.05202) or two
+    positions: int = 0  # that are learned; 0 where positions are turned into angles
 
     @property
     def key_width(self) -> int:
@@ -94,12 +80,11 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Precision:
-    """Bytes of one number that is trained: itself, as it computes (a frozen one has nothing else); its gradient; and
-    what AdamW keeps: two numbers, and with mixed precision a copy in fp32."""
+    """Bytes of one number that is trained."""
 
-    weight: int
+    weight: int  # itself, as it computes; a frozen one has nothing else
     gradient: int
-    optimizer: int
+    optimizer: int  # what AdamW keeps: two numbers, and with mixed precision a copy of the weight in fp32
 
 
 PRECISIONS = {

@@ -1,7 +1,4 @@
 """Prompting, RAG, fine-tuning, RAFT or a hybrid? Advice for a case, each reason with the row that it rests on."""
-# MERGED advising: The advice as something to play with: change one field, see whether the advice changes.
-# MERGED comparison: The sources' comparison table of RAG and fine-tuning, with a measured number in every cell
-# MERGED that can have one.
 
 from __future__ import annotations
 
@@ -9,24 +6,20 @@ import html
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.progress import in_notebook
-from course_lib.core.rows import Text, checked, one_of
+from course_lib.core.rows import Text, checked, one_of, read_yaml
 from course_lib.core.session import data_dir
 from course_lib.display.ask import show_widget
 from course_lib.evaluation.stored import quoted
-from course_lib.lessons.reasons import LIMITS, REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 ADVICE = ("prompting", "RAG", "fine-tuning", "RAFT", "hybrid")
-
-
 CHOICES = {
     "need": ("knowledge", "behaviour", "both"),
     "changes": ("never", "yearly", "monthly", "weekly", "daily"),
@@ -34,17 +27,11 @@ CHOICES = {
     "latency": ("relaxed", "tight"),
     "budget": ("none", "some"),
 }
-
-
 # Fewer examples than this taught little where it was measured (lessons 01 and 03); see the reasons "enough" and "few".
 ENOUGH_EXAMPLES = 100
-
-
 # What is shorter than this can stand in every prompt: a few pages. And what is longer cannot be studied by heart.
 PROMPT_TOKENS, STUDY_TOKENS = 1_000, 100_000
-
-
-# From so many questions a month a short prompt is worth a training; `cl.break_even` says it for your own prices.
+# From so many questions a month a short prompt is worth a training; `bills.break_even` says it for your own prices.
 MANY_QUESTIONS = 1_000_000
 
 
@@ -139,13 +126,8 @@ def advise(case: Case) -> Advice:
     """What to build for a case.
 
     First where the facts go (into the prompt, into pages, into the weights), then where the behaviour comes from (a
-    prompt, or training), then both together. Every reason quotes the course's own stored figures, of one small model:
-    read them as which way it points, not how far.
-
-    Raises
-    ------
-    CourseError
-        If `case` is no Case.
+    prompt, or training), then both together. Every reason (`data/advice.yaml`) quotes the course's own stored figures,
+    of one small model: read them as which way it points, not how far.
     """
     if not isinstance(case, Case):
         raise CourseError(f"advise takes a cl.Case(...), not {case!r:.60}.")
@@ -160,7 +142,10 @@ def advise(case: Case) -> Advice:
         rules.append("both")
     if case.privacy == "in-house":
         rules.append("in-house")
-    return Advice(choice, case, tuple(map(_reason, rules)), LIMITS[choice])
+    texts = read_yaml(data_dir() / "advice.yaml")
+    reasons = [(rule, texts["reasons"][rule]) for rule in rules]
+    because = tuple(Reason(rule, told["why"], _quoted(told["measured"])) for rule, told in reasons)
+    return Advice(choice, case, because, tuple(texts["limits"][choice]))
 
 
 def _facts(case: Case) -> tuple[str, list[str]]:
@@ -201,9 +186,9 @@ def _together(place: str, skill: str) -> str:
     return "fine-tuning" if place == "weights" or skill == "trained" else "prompting"
 
 
-def _reason(rule: str) -> Reason:
-    text, rows = REASONS[rule]
-    return Reason(rule, text, tuple(quoted(what, place) for what, place in rows.items()))
+def _quoted(rows: Mapping[str, str]) -> tuple[str, ...]:
+    """Measured rows in words, of what each measures -> where it is stored."""
+    return tuple(quoted(what, place) for what, place in rows.items())
 
 
 def _wrapped(label: str, text: str) -> list[str]:
@@ -222,21 +207,10 @@ class WrittenCase:
     why: Text
 
 
-def load_cases(path: str | Path | None = None) -> list[WrittenCase]:
-    """The twelve written cases of `data/cases.yaml`.
-
-    Raises
-    ------
-    DataError
-        For a file that is missing or malformed: names the case.
-    """
-    import yaml
-
-    path = Path(path) if path is not None else data_dir() / "cases.yaml"
-    try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"the cases in {path} cannot be read ({' '.join(str(error).split())}).") from error
+def load_cases() -> list[WrittenCase]:
+    """The twelve written cases of `data/cases.yaml`; a DataError names the case and the field that is malformed."""
+    path = data_dir() / "cases.yaml"
+    rows = read_yaml(path)
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{path} holds no list of cases.")
     names = [row.get("id", number) if isinstance(row, Mapping) else number for number, row in enumerate(rows, 1)]
@@ -320,85 +294,16 @@ def _box() -> Any:
     return w.VBox([w.GridBox(list(controls.values()), layout=w.Layout(grid_template_columns="repeat(2, auto)")), said])
 
 
-# Feature -> for RAG and for fine-tuning: the cell of seed 004 in its words, and what was measured of it, by place. Its
-# sentence on combining them stands below as a last row.
-CELLS: dict[str, tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]] = {
-    "Analogy": (
-        ("Open-book test", {"at the right page": "02/handbook/right page", "closed book": "02/handbook/closed book"}),
-        (
-            "Going to medical school to specialize",
-            {"queries, before": "03/desk/before/values", "after": "03/desk/desk/values"},
-        ),
-    ),
-    "Purpose": (
-        (
-            "To provide the model with knowledge",
-            {"handbook questions": "02/handbook/RAG", "without it": "02/handbook/closed book"},
-        ),
-        (
-            "To teach the model a new skill or style",
-            {"letters sorted, before": "04/before/test", "after": "04/pooled/lora/test"},
-        ),
-    ),
-    "How it works": (
-        (
-            "Retrieves relevant info and puts it in the prompt",
-            {
-                "the page among the first four": "05/retrieval/handbook/dense/recall@4",
-                "tokens a question, with it": "02/handbook/RAG/tokens",
-                "without": "02/handbook/closed book/tokens",
-            },
-        ),
-        (
-            "Updates the model's internal weights",
-            {
-                "numbers trained by LoRA": "04/methods/lora/runs/0/training/trainable",
-                "of": "04/methods/lora/runs/0/training/parameters",
-            },
-        ),
-    ),
-    "When to use it": (
-        (
-            "Questions about specific, changing documents",
-            {
-                "seconds until a new page is found": "08/fresh/index_seconds",
-                "until it is studied": "08/fresh/retrain_seconds",
-            },
-        ),
-        (
-            "To change the model's fundamental behavior or format",
-            {"queries in new wordings, before": "03/desk/before/wordings", "after": "03/desk/desk/wordings"},
-        ),
-    ),
-    "Example": (
-        ("A chatbot about internal HR policies", {"handbook questions": "02/handbook/RAG"}),
-        ("Always in the voice of Shakespeare", {"in the voice": "08/style/tuned"}),
-    ),
-    "Combining them": (
-        ("A fine-tuned model reads what was retrieved", {"facts in summaries, both": "06/hybrid/both/facts"}),
-        (
-            "... specialised in summarizing legal documents",
-            {"the specialist alone": "06/hybrid/specialist alone/facts"},
-        ),
-    ),
-}
-
-
 def comparison_table() -> pd.DataFrame:
-    """Seed 004's table, measured.
+    """Seed 004's table of RAG and fine-tuning (`data/comparison.yaml`), with what was measured of each cell beside it.
 
-    Returns
-    -------
-    One row a feature; for RAG and for fine-tuning what the source says, and what was measured of it here, read from the
-    stored results: a cell that was not measured, because its lesson was not, says so.
+    One row a feature; what was not measured, because its lesson was not, says so.
     """
     import pandas as pd
 
     rows = {}
-    for feature, cells in CELLS.items():
-        row = {}
-        for side, (words, places) in zip(("RAG", "fine-tuning"), cells):
-            row[side] = words
-            row[f"{side}, measured"] = "; ".join(quoted(what, place) for what, place in places.items())
-        rows[feature] = row
+    for feature, sides in read_yaml(data_dir() / "comparison.yaml").items():
+        rows[feature] = row = {}
+        for side, cell in sides.items():
+            row[side], row[f"{side}, measured"] = cell["says"], "; ".join(_quoted(cell["measured"]))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")

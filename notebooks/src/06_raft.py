@@ -362,9 +362,10 @@ print("twice the study is better beyond chance:", any(tried[name]["ci"][0] > tri
 # LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, the paper gives no intervals). Ours in the last column.
 
 # %%
-from course_lib.lessons import papers
+from course_lib.core.rows import read_yaml
+from course_lib.core.session import data_dir
 
-paper = pd.DataFrame(papers.RAFT_TABLE_1 | {"RAFT without reasoning": papers.RAFT_TABLE_2["RAFT without reasoning"]}).T
+paper = pd.DataFrame(read_yaml(data_dir() / "papers.yaml")["RAFT"]).T
 names = {"LLaMA2-7B": "base", "LLaMA2-7B + RAG": "base + RAG", "DSF": "DSF", "DSF + RAG": "DSF + RAG", "RAFT": "RAFT + RAG", "RAFT without reasoning": "RAFT without reasoning + RAG"}
 paper["here, 0.135B"] = [round(100 * arms[names[arm]]["accuracy"], 1) if arm in names else None for arm in paper.index]
 paper

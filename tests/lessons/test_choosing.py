@@ -1,18 +1,20 @@
 """The decision helper: held to twelve written cases, to its own rules one by one, and to the stored figures."""
 
+import shutil
 from dataclasses import fields, replace
 
 import pytest
 import yaml
 
 from course_lib.core.errors import ChoiceError, CourseError, DataError
-from course_lib.core.session import ROOT
+from course_lib.core.rows import read_yaml
+from course_lib.core.session import data_dir
 from course_lib.evaluation.stored import find, is_measured
 from course_lib.lessons import choosing
-from course_lib.lessons.choosing import ADVICE, CELLS, Case, advise, comparison_table, load_cases
-from course_lib.lessons.reasons import LIMITS, REASONS
+from course_lib.lessons.choosing import ADVICE, Case, advise, comparison_table, load_cases
 
 CASES = load_cases()
+TEXTS = read_yaml(data_dir() / "advice.yaml")
 PAGES = Case("knowledge", knowledge_tokens=50_000, examples=500)
 BY_HEART = replace(PAGES, latency="tight")
 # One case and one field of it: what the advice was, and what it becomes.
@@ -81,21 +83,32 @@ def test_every_reason_cites_a_measured_row_and_every_advice_says_where_it_loses(
     for written in CASES:
         advice = advise(written.case)
         assert advice.reasons and all(reason.evidence for reason in advice.reasons)
-        assert advice.limits == LIMITS[advice.choice] and len(advice.limits) >= 2
+        assert list(advice.limits) == TEXTS["limits"][advice.choice] and len(advice.limits) >= 2
     assert "0.25 (0.18 to 0.31, n = 154) [lesson 02]" in str(advise(PAGES))
 
 
-PLACES = [place for _, rows in REASONS.values() for place in rows.values()]
-PLACES += [p for cells in CELLS.values() for _, rows in cells for p in rows.values()]
+CELLS = [cell for sides in read_yaml(data_dir() / "comparison.yaml").values() for cell in sides.values()]
 
 
-@pytest.mark.parametrize("place", sorted({p for p in PLACES if p[:2] in ("00", "01", "02", "03", "04")}))
-def test_a_row_of_a_finished_lesson_exists(place):
-    assert find(place).place == place
+@pytest.mark.parametrize(
+    "cell", [*TEXTS["reasons"].values(), *CELLS], ids=lambda cell: cell.get("why", cell.get("says"))
+)
+def test_every_row_that_is_cited_is_found_among_the_stored_results(cell):
+    assert cell["measured"]
+    for what, place in cell["measured"].items():
+        assert what and find(place).place == place
 
 
-def test_a_reason_whose_row_was_not_measured_says_so(tmp_path, monkeypatch):
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """A data folder with the course's cases and advice, and nothing that was measured."""
+    for name in ("cases.yaml", "advice.yaml"):
+        shutil.copy(data_dir() / name, tmp_path)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_a_reason_whose_row_was_not_measured_says_so(own_data):
     said = str(advise(PAGES))
     assert "RAG: not measured yet (lesson 02)" in said and "n =" not in said
 
@@ -104,7 +117,7 @@ def test_every_rule_is_used_by_some_case():
     used = {rule for written in CASES for rule in rules(written.case)}
     used |= {rule for case, change, *_ in RULES.values() for rule in rules(replace(case, **change))}
     used |= set(rules(Case("behaviour", examples=500, budget="none")))
-    assert used == set(REASONS)
+    assert used == set(TEXTS["reasons"])
 
 
 def test_advice_is_shown_as_text_and_as_html():
@@ -164,22 +177,20 @@ def test_what_is_no_case_gets_no_advice():
         ({"extra": 1}, "case hr: extra is unknown"),
     ],
 )
-def test_a_malformed_written_case_is_named(tmp_path, change, said):
-    row = next(row for row in yaml.safe_load((ROOT / "data/cases.yaml").read_text("utf-8")) if row["id"] == "hr")
-    path = tmp_path / "cases.yaml"
-    path.write_text(yaml.safe_dump([row | change]), encoding="utf-8")
+def test_a_malformed_written_case_is_named(own_data, change, said):
+    row = next(row for row in read_yaml(own_data / "cases.yaml") if row["id"] == "hr")
+    (own_data / "cases.yaml").write_text(yaml.safe_dump([row | change]), encoding="utf-8")
     with pytest.raises(DataError, match=said):
-        load_cases(path)
+        load_cases()
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "- [", "- 5"])
-def test_a_file_without_cases_is_refused(tmp_path, text):
-    path = tmp_path / "cases.yaml"
-    path.write_text(text, encoding="utf-8")
+@pytest.mark.parametrize("text", ["{}", "[]", "- [", "- 5", None])
+def test_a_file_without_cases_is_refused(own_data, text):
+    (own_data / "cases.yaml").unlink()
+    if text is not None:
+        (own_data / "cases.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"cases\.yaml"):
-        load_cases(path)
-    with pytest.raises(DataError, match="cannot be read"):
-        load_cases(tmp_path / "none.yaml")
+        load_cases()
 
 
 def test_the_thresholds_lie_where_the_course_measured_a_difference():
