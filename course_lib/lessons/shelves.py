@@ -1,7 +1,8 @@
 """Two halves of the library that share no document: one to learn reading on, one to be examined on; and the exams.
 
 The exam is about *editions*: documents of which there are two, of different years, nearly alike. What trains a reader
-comes from the documents of "reading" facts, which are in no exam (see `datasets.Fact`).
+comes from the documents of "reading" facts, which are in no exam. *Agreements* are on a shelf of their own: the form of
+their summary can be learned, the figures stand in the agreement that is asked about and nowhere else.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from course_lib.core.errors import CourseError
-from course_lib.core.rows import in_turns
-from course_lib.evaluation.exams import Exam, Fact, load_facts, questions_of
+from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.rows import Text, in_turns, one_of, read_rows
+from course_lib.core.session import data_dir
+from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
 
 if TYPE_CHECKING:
     from course_lib.retrieval.index import Index
 
 
+SPLITS = ("train", "validation", "test")
+LABELS = ("With", "For", "Price", "Until", "Notice")
 EDITION = re.compile(r"(.+)-20\d\d")
-
-
 # A report of each year is a series, not a document in editions: the next year's final is about other people.
 SERIES = ("cup", "shield")
 
@@ -105,3 +108,40 @@ def shelf(index: Index, sources: Iterable[str]) -> Index:
     chosen = [i for i, passage in enumerate(held) if passage.source in wanted]
     store.add([held[i] for i in chosen], index.store.vectors()[chosen], [""] * len(chosen))
     return Index(index.embedder, store, index.passage_tokens, index.overlap)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One agreement of the invented firm with a supplier; no supplier is in two splits.
+
+    `values` are those of `LABELS`: with whom, for what, the yearly price, until when, with what notice.
+    """
+
+    id: Text
+    split: Annotated[str, one_of(SPLITS)]
+    text: Text
+    values: Mapping[str, Text]
+
+    def __post_init__(self) -> None:
+        if set(self.values) != set(LABELS):
+            raise DataError(f"values has {', '.join(self.values)}: it must have exactly {', '.join(LABELS)}.")
+
+    @property
+    def request(self) -> str:
+        """What the legal department is asked."""
+        return f"Summarise our agreement with {self.values['With']} on {self.values['For']}."
+
+    @property
+    def summary(self) -> str:
+        """The house's form, filled in."""
+        return "\n".join(f"{label}: {self.values[label]}" for label in LABELS)
+
+    def as_question(self) -> Question:
+        """The request as a question of an exam; its answer is the whole summary."""
+        return Question(self.id, self.request, self.summary, (), self.id, self.id, "agreements")
+
+
+def load_agreements(split: str) -> list[Agreement]:
+    """The agreements of one split: train, validation or test."""
+    choose("split", split, SPLITS)
+    return read_rows(data_dir() / "agreements" / "agreements.jsonl", Agreement, split)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from course_lib.core.chat import Example, example
@@ -158,37 +158,6 @@ def check_issues_apart(train: Sequence[Ticket], test: Sequence[Ticket]) -> None:
             f"{len(shared)} of the {len(tested)} issues tested are told in training too, {shared[0]} among them: "
             "split by issue, not by message."
         )
-
-
-def with_wrong_labels(tickets: Sequence[Ticket], share: float, seed: int = 0) -> list[Ticket]:
-    """The same tickets, a share of them given to a wrong desk.
-
-    Nested: of the same tickets with the same seed, those that are wrong at a tenth are wrong, in the same way, at
-    three tenths too.
-
-    Parameters
-    ----------
-    tickets
-        What to spoil; kept as it is.
-    share
-        From 0 to 1; rounded to whole tickets.
-    seed
-        Which tickets go wrong, and to which desk.
-
-    Raises
-    ------
-    CourseError
-        If `share` is not a number from 0 to 1.
-    """
-    if not isinstance(share, numbers.Real) or not 0 <= share <= 1:
-        raise CourseError(f"share is {share!r}: give a number from 0 (no label is wrong) to 1 (every label is).")
-    tickets = list(tickets)
-    rng = random.Random(seed)
-    order = rng.sample(range(len(tickets)), len(tickets))
-    # Drawn for every ticket, wrong or not, so that a larger share changes nothing of a smaller one.
-    wrong = [rng.choice([desk for desk in DESKS if desk != ticket.desk]) for ticket in tickets]
-    spoilt = set(order[: round(share * len(tickets))])
-    return [replace(t, desk=wrong[i]) if i in spoilt else t for i, t in enumerate(tickets)]
 
 
 def few(tickets: Sequence[Ticket], n: int, seed: int = 0) -> list[Ticket]:

@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import written
 
 from course_lib.core.rows import write_jsonl
-from course_lib.lessons.agreements import Agreement
+from course_lib.lessons.shelves import Agreement
 
 FILE = written.ROOT / "data" / "agreements" / "agreements.jsonl"
 SEED = 2042

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from typing import Any
 
+import wrong_pages
 from keeping import difference, figures, kept
 
 import course_lib as cl
-from course_lib.evaluation.exams import questions_of
+from course_lib.core.errors import CourseError
+from course_lib.evaluation.exams import Fact, Question, questions_of
 from course_lib.lessons import adverse
 from course_lib.retrieval import filters, grounding, words
 from course_lib.retrieval.index import Index
@@ -32,14 +36,14 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
         "plain": read("order", adverse.poisoned(alone)),
         "fenced": read("order-fenced", adverse.fenced(adverse.poisoned(alone)), adverse.FENCED),
     }
-    four = adverse.look_alikes(asked, search, golden)
+    four = wrong_pages.look_alikes(asked, search, golden)
     orders["plain, among four"] = read("order-four", adverse.poisoned(four))
     orders["fenced, among four"] = read("order-four-fenced", adverse.fenced(adverse.poisoned(four)), adverse.FENCED)
     measured["orders"] = {
         name: {"obeyed": figures(grounding.said(report, "PELICAN")), "right": figures(report)}
         for name, report in orders.items()
     }
-    gone = adverse.without_the_page(asked, search, golden)
+    gone = wrong_pages.without_the_page(asked, search, golden)
     measured["missing"] = {
         name: figures(report) | {"unknown": round(report.unknown, 4)}
         for name, report in {
@@ -49,7 +53,7 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
             "page there": hit,
         }.items()
     }
-    far = adverse.strangers(asked, index.passages(), golden)
+    far = wrong_pages.strangers(asked, index.passages(), golden)
     reports = {"alone": hit, "three strangers": read("strangers", far), "three look-alikes": read("look-alikes", four)}
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
     for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
@@ -82,7 +86,7 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
 def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     """A question that needs a page of each of two documents: asked whole, and each half by itself."""
     facts = cl.load_facts()
-    questions = adverse.two_document_questions(facts)
+    questions = two_document_questions(facts)
     search = words.HybridIndex(index, words.KeywordIndex(index))
     halves = {q.id: q.answer.split(" and ") for q in questions}
     measured: dict[str, Any] = {"n": len(questions)}
@@ -111,3 +115,44 @@ def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
         "both said": sum(all(said[id] for id in pair) for pair in pairs) / len(pairs),
     }
     return measured
+
+
+def two_document_questions(facts: Sequence[Fact], each: int = 12, seed: int = 0) -> list[Question]:
+    """Two questions in one, about the same thing of two documents: "What does the Wren 5 cost, and the Wren 6?"
+
+    Facts go together that are asked in the same words but for a name at the end. At most `each` questions in the same
+    words are drawn by a seed. `answer` is both answers with " and " between, `source` both documents with a space.
+
+    Raises
+    ------
+    CourseError
+        If no two facts go together.
+    """
+    alike: dict[str, list[Question]] = {}
+    for i, first in enumerate(facts):
+        for second in facts[i + 1 :]:
+            name = _differing_name(first.study[0], second.study[0])
+            if not name or first.source == second.source or first.kind != second.kind or first.answer == second.answer:
+                continue
+            text = f"{first.study[0].rstrip('?')}, and {name}?"
+            both = f"{first.answer} and {second.answer}"
+            source = f"{first.source} {second.source}"
+            asked = Question(f"{first.id}+{second.id}", text, both, (), source, first.id, first.kind)
+            alike.setdefault(second.study[0].rstrip("?").removesuffix(name), []).append(asked)
+    if not alike:
+        raise CourseError("no two of these facts are asked alike: give facts of a series, such as kind 'sheets'.")
+    rng = random.Random(seed)
+    return [q for group in alike.values() for q in rng.sample(group, min(each, len(group)))]
+
+
+def _differing_name(first: str, second: str) -> str:
+    """What the second question says in the one place where it differs from the first, if that is its end."""
+    a, b = first.rstrip("?").split(), second.rstrip("?").split()
+    shared = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), 0)
+    if shared < 4 or not all(word[0].isupper() or word[0].isdigit() for word in (*a[shared:], *b[shared:])):
+        return ""
+    while shared and (
+        a[shared - 1][0].isupper() or a[shared - 1] == "the"
+    ):  # "the Wren", which both have, is of the name
+        shared -= 1
+    return " ".join(b[shared:])

@@ -45,6 +45,20 @@ def rounded(curve: Sequence[tuple[int, float]]) -> list[list[float]]:
     return [[step, round(loss, 4)] for step, loss in curve]
 
 
+def with_wrong_labels(tickets: Sequence[Ticket], share: float, seed: int) -> list[Ticket]:
+    """The same tickets, a share of them (0 to 1) given to a wrong desk.
+
+    Nested: of the same tickets with the same seed, those that are wrong at a tenth are wrong, in the same way, at
+    three tenths too.
+    """
+    rng = random.Random(seed)
+    order = rng.sample(range(len(tickets)), len(tickets))
+    # Drawn for every ticket, wrong or not, so that a larger share changes nothing of a smaller one.
+    wrong = [rng.choice([desk for desk in tickets_module.DESKS if desk != ticket.desk]) for ticket in tickets]
+    spoilt = set(order[: round(share * len(tickets))])
+    return [replace(t, desk=wrong[i]) if i in spoilt else t for i, t in enumerate(tickets)]
+
+
 def sorted_after(
     gp: cl.ChatModel, name: str, tickets: Sequence[Ticket], test: Sequence[Ticket], seed: int,
     recipe: dict[str, Any] = RECIPE,
@@ -77,7 +91,7 @@ def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
         noise[0.0].append(few[len(study)][-1])
         leak["honest"].append(few[len(study)][-1])
         for share in NOISE[1:]:
-            wrong = tickets_module.with_wrong_labels(study, share, seed)
+            wrong = with_wrong_labels(study, share, seed)
             noise[share].append(studied(f"noise-{share}", tickets_module.few(wrong, len(wrong), seed), test))
         leaky, leaky_test = tickets_module.leaky_split(seed)
         leak["leaky"].append(studied("leaky", tickets_module.few(leaky, len(leaky), seed), leaky_test))

@@ -29,11 +29,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import summaries
+import wrong_pages
 from keeping import asked_for, difference, figures, kept, measure_parts, of_seeds, over_seeds
 from reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
 
 import course_lib as cl
-from course_lib.lessons import adverse, agreements, shelves
+from course_lib.lessons import adverse, shelves
 from course_lib.retrieval import filters, grounding
 from course_lib.retrieval import ranking as ranking_module
 
@@ -160,15 +162,15 @@ def robust(bench: Bench) -> dict[str, Any]:
     """What the passages are made to do to three readers."""
     exam, asked = bench.short, list(bench.short)
     golden = cl.golden_passages(exam, bench.shelf)
-    four = adverse.look_alikes(asked, bench.shelf, golden, K)
-    rival = adverse.rivals(exam)
-    desks: dict[str, adverse.Pages] = {
-        "missing": adverse.without_the_page(asked, bench.shelf, golden, K),
+    four = wrong_pages.look_alikes(asked, bench.shelf, golden, K)
+    rival = wrong_pages.rivals(exam)
+    desks: dict[str, wrong_pages.Pages] = {
+        "missing": wrong_pages.without_the_page(asked, bench.shelf, golden, K),
         "present": four,
-        "contradicted, right first": adverse.contradicted(exam, golden, rival, right_first=True),
-        "contradicted, right last": adverse.contradicted(exam, golden, rival, right_first=False),
+        "contradicted, right first": wrong_pages.contradicted(exam, golden, rival, right_first=True),
+        "contradicted, right last": wrong_pages.contradicted(exam, golden, rival, right_first=False),
         "order in it": adverse.poisoned(four),
-        **{f"right at {place + 1} of {K}": adverse.placed(asked, four, golden, place) for place in range(K)},
+        **{f"right at {place + 1} of {K}": wrong_pages.placed(asked, four, golden, place) for place in range(K)},
     }
     wrong = {q.id: [rival[q.id]] for q in asked}
     measured: dict[str, Any] = {"n": len(exam)}
@@ -244,7 +246,7 @@ def shares(bench: Bench) -> dict[str, Any]:
     """Each P, read at k = 4 and with the right page missing."""
     asked = list(bench.short)
     golden = cl.golden_passages(bench.short, bench.shelf)
-    missing = adverse.without_the_page(asked, bench.shelf, golden, K)
+    missing = wrong_pages.without_the_page(asked, bench.shelf, golden, K)
     measured = {}
     swept = _sized(DIRECT, SWEPT)
     for p in SHARES:
@@ -277,37 +279,37 @@ def hard(bench: Bench) -> dict[str, Any]:
 
 def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Summaries of agreements: the specialist alone, RAG alone, both; graded on form and on facts."""
-    study, asked = agreements.load_agreements("train"), agreements.load_agreements("test")
+    study, asked = shelves.load_agreements("train"), shelves.load_agreements("test")
     exam = cl.Exam("summaries", tuple(a.as_question() for a in asked))
-    library, training = (agreements.agreement_shelf(rows, bench.index.embedder) for rows in (asked, study))
-    instruction = agreements.SUMMARY_INSTRUCTION
+    library, training = (summaries.shelf(rows, bench.index.embedder) for rows in (asked, study))
+    instruction = summaries.INSTRUCTION
     k = 2
 
     def read(model: cl.ChatModel) -> Callable[[Sequence[str]], list[Any]]:
         rag = cl.RagPipeline(model, library, k=k, instruction=instruction)
-        return lambda questions: rag.answer(questions, agreements.SUMMARY_TOKENS)
+        return lambda questions: rag.answer(questions, summaries.TOKENS)
 
     def alone(model: cl.ChatModel) -> Callable[[Sequence[str]], list[Any]]:
-        return lambda questions: model.reply(list(questions), agreements.SUMMARY_TOKENS)
+        return lambda questions: model.reply(list(questions), summaries.TOKENS)
 
-    def summaries(name: str, sit: Callable[[], cl.Report], settings: dict[str, Any]) -> dict[str, cl.Report]:
+    def judged(name: str, sit: Callable[[], cl.Report], settings: dict[str, Any]) -> dict[str, cl.Report]:
         report = kept(LESSON, f"summaries-{name}", sit, settings)
-        return agreements.grade_summaries(report, asked)
+        return summaries.grade(report, asked)
 
-    found = {"RAG alone": [summaries("rag", lambda: cl.evaluate(read(bench.gp), exam, "RAG alone"), {"k": k})]}
+    found = {"RAG alone": [judged("rag", lambda: cl.evaluate(read(bench.gp), exam, "RAG alone"), {"k": k})]}
     for seed in seeds:
         settings = {**SUMMARY_RECIPE, "seed": seed}
 
         def both(settings: dict[str, Any] = settings) -> cl.Report:
-            model = cl.finetune(bench.gp, agreements.summary_examples(study, training, k), **settings)
+            model = cl.finetune(bench.gp, summaries.examples(study, training, k), **settings)
             return cl.evaluate(read(model), exam, "both")
 
         def by_heart(settings: dict[str, Any] = settings) -> cl.Report:
-            model = cl.finetune(bench.gp, agreements.summary_examples(study), **settings)
+            model = cl.finetune(bench.gp, summaries.examples(study), **settings)
             return cl.evaluate(alone(model), exam, "specialist alone")
 
-        found.setdefault("both", []).append(summaries(f"both-seed-{seed}", both, settings | {"k": k}))
-        found.setdefault("specialist alone", []).append(summaries(f"alone-seed-{seed}", by_heart, settings))
+        found.setdefault("both", []).append(judged(f"both-seed-{seed}", both, settings | {"k": k}))
+        found.setdefault("specialist alone", []).append(judged(f"alone-seed-{seed}", by_heart, settings))
     measured: dict[str, Any] = {
         name: {what: of_seeds([r[what] for r in reports]) for what in ("form", "facts")}
         for name, reports in found.items()

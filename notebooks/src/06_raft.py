@@ -648,10 +648,8 @@ assert gap[1] > 0, "years: a filter should beat teaching the reader to look at y
 
 # %%
 hybrid = stored["hybrid"]
-from course_lib.lessons import agreements
-
-print(agreements.load_agreements("test")[0].text, "\n")
-print(agreements.load_agreements("test")[0].summary, "\n")
+print(shelves.load_agreements("test")[0].text, "\n")
+print(shelves.load_agreements("test")[0].summary, "\n")
 pd.DataFrame({name: {f"{what}, right": cl.with_interval(hybrid[name][what]) for what in ("form", "facts")}
               for name in ("specialist alone", "RAG alone", "both")}).T  # fmt: skip
 

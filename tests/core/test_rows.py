@@ -22,9 +22,9 @@ from course_lib.core.rows import Text, Texts, checked, numbered_rows, one_of, re
 from course_lib.core.session import data_dir
 from course_lib.costs.prices import Price
 from course_lib.evaluation.exams import Fact, Question
-from course_lib.lessons.agreements import Agreement
 from course_lib.lessons.choosing import WrittenCase
 from course_lib.lessons.letters import Preference
+from course_lib.lessons.shelves import Agreement
 from course_lib.lessons.sql.task import SqlPair
 from course_lib.lessons.tickets import Ticket
 from course_lib.lessons.voice import StylePair

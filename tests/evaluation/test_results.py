@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from breaking import two_document_questions
 
 from course_lib.core.session import ROOT
 from course_lib.evaluation.exams import load_exam, load_facts, questions_of
 from course_lib.evaluation.reports import Report
 from course_lib.evaluation.stored import load_results, with_interval, with_verdict
-from course_lib.lessons.adverse import two_document_questions, undated_questions
-from course_lib.lessons.agreements import load_agreements
+from course_lib.lessons.adverse import undated_questions
 from course_lib.lessons.letters import letters_exam, load_preferences
+from course_lib.lessons.shelves import load_agreements
 from course_lib.lessons.sql.task import load_sql
 from course_lib.lessons.tickets import load_tickets, ticket_exam
 from course_lib.lessons.voice import load_style, style_exam

@@ -1,7 +1,6 @@
 """Tickets: made as they were written, split by issue, and spoilt or leaked only on purpose."""
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from course_lib.lessons.tickets import (
     leaky_split,
     load_tickets,
     ticket_exam,
-    with_wrong_labels,
 )
 from course_lib.models.chatmodel import ChatModel
 
@@ -200,36 +198,7 @@ def test_another_seed_leaks_in_another_way():
     assert leaky_split(0) == leaky_split(0) != leaky_split(1)
 
 
-# --- fewer, and wrong ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("share", [0, 0.1, 0.3, 1 / 3, 1])
-def test_exactly_that_share_of_labels_is_wrong_and_nothing_else_changes(share):
-    right = load_tickets("train")
-    spoilt = with_wrong_labels(right, share)
-    assert sum(a.desk != b.desk for a, b in zip(right, spoilt)) == round(share * len(right))
-    assert all(b.desk in DESKS and replace(b, desk=a.desk) == a for a, b in zip(right, spoilt))
-    assert right == load_tickets("train")
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_labels_wrong_at_a_tenth_are_wrong_in_the_same_way_at_three_tenths(seed):
-    right = load_tickets("train")
-    fewer, more = ({t.id: t.desk for t in with_wrong_labels(right, share, seed)} for share in (0.1, 0.3))
-    wrong = {t.id: fewer[t.id] for t in right if fewer[t.id] != t.desk}
-    assert wrong and wrong.items() <= more.items()
-
-
-def test_wrong_labels_go_to_every_other_desk():
-    right = load_tickets("train")
-    moved = Counter((a.desk, b.desk) for a, b in zip(right, with_wrong_labels(right, 1)))
-    assert len(moved) == len(DESKS) * (len(DESKS) - 1)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, 30, math.nan, "0.1", None])
-def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(CourseError, match="from 0"):
-        with_wrong_labels(load_tickets("train"), share)
+# --- fewer ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", SEEDS)

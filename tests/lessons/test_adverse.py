@@ -1,14 +1,23 @@
-"""Questions that go wrong: without their year, or over two documents; they are what they say they are."""
+"""Orders in a page, and questions without their year: they are what they say they are."""
 
 import pytest
 
-from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Fact, load_facts
 from course_lib.lessons import adverse
+from course_lib.retrieval.documents import Passage
 
 
 def fact(id, answer, asked, source=None, kind="handbook"):
     return Fact(id, "test", source or id.split(".")[0], kind, "", answer, (), (asked,), (), (asked,))
+
+
+def test_an_order_stands_at_the_end_of_the_last_page_and_marks_around_each():
+    pages = {"?": [Passage("a", "One.", "a"), Passage("b", "Two.", "b")]}
+    bad = adverse.poisoned(pages)
+    assert [p.text for p in bad["?"]] == ["One.", f"Two.\n{adverse.ORDER}"]
+    assert [p.text for p in adverse.fenced(bad)["?"]] == ["<<<\nOne.\n>>>", f"<<<\nTwo.\n{adverse.ORDER}\n>>>"]
+    assert [p.id for p in adverse.fenced(bad)["?"]] == ["a", "b"]
+    assert pages["?"][1].text == "Two.", "the pages that were given stay as they were"
 
 
 # Two editions
@@ -46,31 +55,3 @@ def test_the_librarys_own_questions_name_no_year_and_each_has_an_older_answer():
     assert len(questions) >= 40
     assert not [q.question for q in questions if "20" in q.question]
     assert all(stale[q.id] for q in questions) and all(q.source.endswith("2042") for q in questions)
-
-
-# Two documents
-
-
-def test_facts_that_are_asked_alike_make_one_question():
-    facts = [
-        fact("a.1", "94 kilometres", "What is the range of the Wren 5?", kind="sheets"),
-        fact("b.1", "118 kilometres", "What is the range of the Wren 6?", kind="sheets"),
-        fact("c.1", "4 days", "How long is leave?", kind="sheets"),
-        fact("d.1", "7 crowns", "What is the range of the Wren 7?", kind="manuals"),
-        fact("a.2", "5 crowns", "What is the range of the Wren 8?", kind="sheets"),  # the first one's document
-    ]
-    asked = adverse.two_document_questions(facts)
-    told = {(q.question, q.answer, q.source) for q in asked}
-    assert ("What is the range of the Wren 5, and the Wren 6?", "94 kilometres and 118 kilometres", "a b") in told
-    assert {q.source for q in asked} == {"a b", "b a"}
-    assert len(adverse.two_document_questions(facts, each=1)) == 1
-
-
-def test_no_two_facts_alike_is_said():
-    with pytest.raises(CourseError, match="no two of these facts are asked alike"):
-        adverse.two_document_questions([fact("a.1", "x", "Who?"), fact("b.1", "y", "Where is it?")])
-
-
-def test_the_library_gives_such_questions():
-    asked = adverse.two_document_questions(load_facts())
-    assert len(asked) >= 30 and all(len(q.source.split()) == 2 and " and " in q.answer for q in asked)

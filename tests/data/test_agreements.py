@@ -1,27 +1,15 @@
 """Agreements and their summaries: the data, and what a summary is judged by."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
 import agreements as making
+import pytest
+from summaries import FACTS, examples, grade, has_form, shelf
 
 from course_lib.core.errors import ChoiceError, DataError
 from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.grading import whole_words
-from course_lib.lessons import agreements
-from course_lib.lessons.agreements import (
-    FACTS,
-    SPLITS,
-    agreement_shelf,
-    grade_summaries,
-    has_form,
-    load_agreements,
-    summary_examples,
-)
+from course_lib.lessons import shelves
+from course_lib.lessons.shelves import SPLITS, load_agreements
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +56,7 @@ def test_another_split_or_a_damaged_line_is_named(tmp_path, monkeypatch):
         load_agreements("reading")
     (tmp_path / "agreements").mkdir()
     (tmp_path / "agreements" / "agreements.jsonl").write_text('{"id": "x", "split": "train", "text": "", "values": {}}')
-    monkeypatch.setattr(agreements, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(shelves, "data_dir", lambda: tmp_path)
     with pytest.raises(DataError, match="line 1: text is empty"):
         load_agreements("train")
 
@@ -78,9 +66,9 @@ def test_another_split_or_a_damaged_line_is_named(tmp_path, monkeypatch):
 
 def test_the_specialist_learns_the_summary_from_the_request_alone_or_from_what_is_found(everything, small_embedder):
     rows = everything["validation"]
-    alone = summary_examples(rows)
+    alone = examples(rows)
     assert alone[0]["prompt"][-1]["content"] == rows[0].request
-    reading = summary_examples(rows, agreement_shelf(rows, small_embedder), k=2)
+    reading = examples(rows, shelf(rows, small_embedder), k=2)
     for row, agreement in zip(reading, rows):
         prompt = row["prompt"][-1]["content"]
         assert row["completion"][-1]["content"] == agreement.summary
@@ -111,7 +99,7 @@ def test_form_and_facts_are_judged_apart(everything):
     wrong_facts = "With: A\nFor: b\nPrice: 1 crown\nUntil: 1 May 2043\nNotice: 2 days"
     replies = [asked[0].summary, wrong_facts, f"We pay {asked[2].values['Price']}, with {asked[2].values['Notice']}."]
     report = evaluate(lambda _: replies, [a.as_question() for a in asked], "three ways")
-    graded = grade_summaries(report, asked)
+    graded = grade(report, asked)
     assert list(graded["form"].hits()) == [1, 1, 0]
     assert list(graded["facts"].hits()) == [1, 1, 1, 0, 0, 0, 1, 0, 1]
     assert {row.fact for row in graded["facts"].rows} == {a.id for a in asked}, "an agreement is one draw"

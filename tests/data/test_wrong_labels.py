@@ -1,0 +1,34 @@
+"""Wrong labels on purpose, for lesson 01: as many as said, the same ones, and to every desk."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from results_01 import with_wrong_labels
+
+from course_lib.lessons.tickets import DESKS, load_tickets
+
+
+@pytest.fixture(scope="module")
+def right():
+    return load_tickets("train")
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.3, 1 / 3, 1])
+def test_exactly_that_share_of_labels_is_wrong_and_nothing_else_changes(right, share):
+    spoilt = with_wrong_labels(right, share, 0)
+    assert sum(a.desk != b.desk for a, b in zip(right, spoilt)) == round(share * len(right))
+    assert all(b.desk in DESKS and replace(b, desk=a.desk) == a for a, b in zip(right, spoilt))
+    assert right == load_tickets("train")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_labels_wrong_at_a_tenth_are_wrong_in_the_same_way_at_three_tenths(right, seed):
+    fewer, more = ({t.id: t.desk for t in with_wrong_labels(right, share, seed)} for share in (0.1, 0.3))
+    wrong = {t.id: fewer[t.id] for t in right if fewer[t.id] != t.desk}
+    assert wrong and wrong.items() <= more.items()
+
+
+def test_wrong_labels_go_to_every_other_desk(right):
+    moved = Counter((a.desk, b.desk) for a, b in zip(right, with_wrong_labels(right, 1, 0)))
+    assert len(moved) == len(DESKS) * (len(DESKS) - 1)
