@@ -15,12 +15,9 @@ from numbers import Real
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
-from course_lib.core.progress import in_notebook
+from course_lib.display.playground import show
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass
@@ -44,21 +41,6 @@ _predictions: dict[str, _Prediction] = {}
 
 
 _quizzes: dict[str, list[dict[str, Any]]] = {}
-
-
-def show_widget(widget: Any, text: str) -> None:
-    """Show a widget where widgets work and `text` everywhere else.
-
-    `widget` may be None, for the text alone. `text` must be the same on every run: nbval skips the widget, and compares
-    the text.
-    """
-    if widget is None or not in_notebook():
-        print(text)
-        return
-    from IPython.display import display
-
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    display({"text/plain": text, VIEW: view}, raw=True)
 
 
 def predict(
@@ -171,7 +153,7 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers
         raise CourseError(f"no quiz {key!r}: run its cell first. Known: {', '.join(_quizzes) or 'none yet'}.")
     items = _quizzes[key]
     if answers is None:
-        show_widget(_quiz_widget(items) if in_notebook() else None, _quiz_text(key, items))
+        show(lambda: _quiz_widget(items), _quiz_text(key, items))
         return
     given = read_letters(f"quiz {key!r}", [len(item["choices"]) for item in items], answers)
     right = [answer == item["answer"] for answer, item in zip(given, items)]
@@ -208,7 +190,7 @@ def _ask(key: str, prediction: _Prediction, guess: float | str | None, text: str
     if guess is not None:
         print(f"{prediction.question}\nYou predict {_number(guess, prediction.unit)}.")
         return
-    show_widget(_prediction_widget(prediction) if in_notebook() else None, text)
+    show(lambda: _prediction_widget(prediction), text)
 
 
 def _prediction_widget(prediction: _Prediction) -> Any:

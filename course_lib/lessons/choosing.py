@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
-from course_lib.core.progress import in_notebook
 from course_lib.core.rows import Text, checked, one_of, read_yaml
 from course_lib.core.session import data_dir
-from course_lib.display.ask import show_widget
+from course_lib.display.playground import panel, show
 from course_lib.evaluation.stored import quoted
 
 if TYPE_CHECKING:
@@ -217,81 +216,46 @@ def load_cases() -> list[WrittenCase]:
     return [checked(WrittenCase, row, f"{path}, case {name}", "Correct the case.") for row, name in zip(rows, names)]
 
 
-TOKENS = (0, 500, 5_000, 50_000, 500_000, 5_000_000)
-
-
-EXAMPLES = (0, 10, 50, 100, 300, 1_000, 5_000)
-
-
-QUESTIONS = (100, 1_000, 10_000, 100_000, 1_000_000)
-
-
-STEPS = {"knowledge_tokens": TOKENS, "examples": EXAMPLES, "questions": QUESTIONS}
+# Where the sliders of `advisor` stop.
+STOPS = {
+    "knowledge_tokens": (0, 500, 5_000, 50_000, 500_000, 5_000_000),
+    "examples": (0, 10, 50, 100, 300, 1_000, 5_000),
+    "questions": (100, 1_000, 10_000, 100_000, 1_000_000),
+}
 
 
 def advisor(case: Case | None = None, **values: Any) -> Advice | None:
     """Describe a case and read the advice.
 
-    Parameters
-    ----------
-    case
-        Where to begin.
-    values
-        Fields of `cl.Case`; with them, or with a case, the advice is printed and returned, without a widget.
-
-    Raises
-    ------
-    CourseError
-        For a field that is unknown or makes no sense.
+    With a case to begin with, or fields of one, the advice is printed and returned, without a widget.
     """
     known = [field.name for field in fields(Case)]
     if unknown := set(values) - set(known):
         raise CourseError(f"a case has no {', '.join(sorted(unknown))}: its fields are {', '.join(known)}.")
     if case is not None and not isinstance(case, Case):
         raise CourseError(f"advisor begins with a cl.Case(...), not {case!r:.60}.")
+    advice = None
     if case is not None or values:
         before = {name: getattr(case, name) for name in known} if case is not None else {}
         try:
             advice = advise(Case(**before | values))
         except TypeError as error:  # no need given
             raise CourseError("a case must say what it needs: need='knowledge', 'behaviour' or 'both'.") from error
-        print(advice)
-        return advice
     text = (
         "Describe a case and read the advice. Without widgets: "
         'cl.advisor(need="knowledge", knowledge_tokens=50_000, changes="weekly")'
     )
-    show_widget(_box() if in_notebook() else None, text)
-    return None
+    show(_case_panel, text, advice)
+    return advice
 
 
-def _box() -> Any:
-    import ipywidgets as w
-
-    controls: dict[str, Any] = {}
+def _case_panel() -> Any:
     start = Case("knowledge", knowledge_tokens=50_000)
-    for field in fields(Case):
-        name, value = field.name, getattr(start, field.name)
-        if name in CHOICES:
-            controls[name] = w.Dropdown(options=CHOICES[name], value=value, description=name)
-        elif name in STEPS:
-            options = [(f"{step:,}", step) for step in STEPS[name]]
-            controls[name] = w.SelectionSlider(options=options, value=value, description=name.split("_")[0])
-        else:
-            controls[name] = w.Checkbox(value=value, description=name.replace("_", "-"))
-    said = w.HTML()
-
-    def describe(_: Any = None) -> None:
-        try:
-            case = Case(**{name: control.value for name, control in controls.items()})
-            said.value = advise(case)._repr_html_()
-        except CourseError as error:  # a case that contradicts itself: the box says so, and stays usable
-            said.value = html.escape(str(error))
-
-    for control in controls.values():
-        control.observe(describe, "value")
-    describe()
-    return w.VBox([w.GridBox(list(controls.values()), layout=w.Layout(grid_template_columns="repeat(2, auto)")), said])
+    controls = {}
+    for name in (field.name for field in fields(Case)):
+        label = name.split("_")[0] if name in STOPS else name.replace("_", "-")
+        controls[label] = (CHOICES.get(name) or STOPS.get(name, ()), getattr(start, name))
+    return panel(controls, lambda *values: advise(Case(*values)), columns=2)
 
 
 def comparison_table() -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""Pairs to label: pick the better reply, then see how often you agree with the house, and where people disagree."""
+
+from __future__ import annotations
+
+import html
+import numbers
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from course_lib.core.errors import CourseError
+from course_lib.core.progress import in_notebook
+from course_lib.core.rows import shuffled
+from course_lib.display.ask import LETTERS, read_letters
+from course_lib.display.playground import as_html, show
+from course_lib.lessons.house_rule import FAULTS
+from course_lib.lessons.letters import Preference
+
+# Pairs that stand in the text beneath a widget, which is read where the notebook is a page.
+TOLD_WITH_A_WIDGET = 3
+
+
+def label_pairs(preferences: Sequence[Preference], n: int = 20, seed: int = 0, answers: str | None = None) -> None:
+    """Pick the better of two replies, `n` times; at the end see how often you and the labels agree with the house.
+
+    As many of those drawn have a wrong label as in all of them, rounded; the seed says which, in which order, and which
+    reply stands first. `answers`, a letter for each pair, prints the result without a widget; an empty one the pairs.
+    """
+    pairs = _drawn(preferences, n, seed)
+    answer = None
+    if answers:
+        answer = _result(pairs, read_letters("label_pairs", [2] * n, answers))
+    elif answers is not None or not in_notebook():
+        answer = _listed(pairs, seed, n)
+    show(lambda: _one_by_one(pairs), _listed(pairs, seed, TOLD_WITH_A_WIDGET), answer)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A pair as it is shown: `replies` in an order that says nothing, each with its faults."""
+
+    pair: Preference
+    replies: tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]]
+
+    @property
+    def house(self) -> int:
+        """Which of the two the house prefers: 0 or 1."""
+        return [text for text, _ in self.replies].index(self.pair.better)
+
+    @property
+    def label(self) -> int:
+        """Which of the two the file says was chosen."""
+        return [text for text, _ in self.replies].index(self.pair.chosen)
+
+
+def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Pair]:
+    pairs = list(preferences)
+    if not all(isinstance(pair, Preference) for pair in pairs):
+        raise CourseError("label_pairs takes pairs of replies: cl.load_preferences('train') gives them.")
+    if not isinstance(n, numbers.Integral) or not 1 <= n <= len(pairs):
+        raise CourseError(f"n is {n!r}: there are {len(pairs)} pairs, so take a whole number from 1 to that many.")
+    rng = random.Random(seed)
+    wrong, right = ([pair for pair in pairs if pair.noise == noise] for noise in (True, False))
+    n_wrong = round(n * len(wrong) / len(pairs))  # so that there are always enough of both
+    drawn = [*rng.sample(wrong, n_wrong), *rng.sample(right, n - n_wrong)]
+    return [_Pair(p, tuple(shuffled(_replies(p), rng))) for p in shuffled(drawn, rng)]  # type: ignore[arg-type]
+
+
+def _replies(pair: Preference) -> list[tuple[str, tuple[str, ...]]]:
+    return [(pair.chosen, pair.chosen_faults), (pair.rejected, pair.rejected_faults)]
+
+
+def _listed(pairs: Sequence[_Pair], seed: int, most: int) -> str:
+    """The first pairs, at most so many, and how to answer them all."""
+    n = len(pairs)
+    lines = ["Which reply is the better one? The name before each letter is the desk that it belongs to."]
+    for number, item in enumerate(pairs[:most], 1):
+        lines.append(f"{number}. {item.pair.desk}: {item.pair.message}")
+        lines += [f"   {letter}) {reply}" for letter, (reply, _) in zip(LETTERS, item.replies)]
+    call = f"cl.label_pairs(pairs, n={n}, seed={seed}, answers="
+    if most < n:
+        lines.append(f"... and {n - most} more. Without widgets: {call}'') prints them all.")
+    return "\n".join([*lines, f"Without widgets: {call}{'?' * n!r}), with a or b for each ?."])
+
+
+def _result(pairs: Sequence[_Pair], picks: Sequence[int]) -> str:
+    """How often the learner and the labels agree with the house, and a line on every pair where somebody did not."""
+    n = len(pairs)
+    yours = sum(pick == item.house for pick, item in zip(picks, pairs))
+    theirs = sum(item.label == item.house for item in pairs)
+    both = sum(pick == item.label for pick, item in zip(picks, pairs))
+    lines = [
+        f"You agree with the house on {yours} of {n} pairs; whoever labelled them for the course, on {theirs}.",
+        f"You and the labels agree on {both} of {n}.",
+    ]
+    apart = []
+    for number, (item, pick) in enumerate(zip(pairs, picks), 1):
+        if not pick == item.label == item.house:
+            house, you, label = (LETTERS[choice] for choice in (item.house, pick, item.label))
+            faults = "; ".join(f"{letter}) {_said(found)}" for letter, (_, found) in zip(LETTERS, item.replies))
+            apart.append(f"{number}. the house {house}, you {you}, the label {label}. {faults}.")
+    return "\n".join([*lines, "Where people disagreed:" if apart else "Nobody disagreed anywhere.", *apart])
+
+
+def _said(faults: Sequence[str]) -> str:
+    return ", and ".join(FAULTS[fault] for fault in faults) or "keeps the rule"
+
+
+def _one_by_one(pairs: Sequence[_Pair]) -> Any:
+    import ipywidgets as w
+
+    picks: list[int] = []
+    place, letter, result = w.HTML(), w.HTML(), w.HTML()
+    half = w.Layout(width="26em", padding="0 1em 0 0")
+    replies = [w.HTML(layout=half) for _ in range(2)]
+    buttons = [w.Button(description=f"{name.upper()} is better", button_style="primary") for name in LETTERS[:2]]
+
+    def ask() -> None:
+        item = pairs[len(picks)]
+        place.value = f"<b>{len(picks) + 1} of {len(pairs)}</b>, a letter for {item.pair.desk}:"
+        letter.value = f"<i>{html.escape(item.pair.message)}</i>"
+        for name, box, (reply, _) in zip(LETTERS, replies, item.replies):
+            box.value = f"<b>{name.upper()}</b> {html.escape(reply)}"
+
+    def pick(pressed: Any) -> None:
+        picks.append(buttons.index(pressed))
+        if len(picks) < len(pairs):
+            ask()
+            return
+        for done in buttons:
+            done.disabled = True
+        result.value = as_html(_result(pairs, picks))
+
+    for pressed in buttons:
+        pressed.on_click(pick)
+    ask()
+    columns = [w.VBox([box, pressed]) for box, pressed in zip(replies, buttons)]
+    return w.VBox([place, letter, w.HBox(columns), result])
