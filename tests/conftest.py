@@ -6,6 +6,7 @@ import gc
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,26 @@ def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REPLAY", "RECORD", "PROFILE", "DATA", "ADAPTERS", "ADAPTERS_USED"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
     monkeypatch.setattr(session_module, "_current", None)
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Any]]:
+    """A kernel around the test: what is displayed is collected, each bundle with its widget."""
+    import IPython
+    import ipywidgets
+
+    from course_lib.display.playground import VIEW
+
+    shown: list[tuple[dict[str, Any], Any]] = []
+
+    def display(bundle: dict[str, Any], raw: bool) -> None:
+        assert raw
+        made = ipywidgets.widgets.widget._instances
+        shown.append((bundle, made[bundle[VIEW]["model_id"]]))
+
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr("IPython.display.display", display)
+    return shown
 
 
 @pytest.fixture

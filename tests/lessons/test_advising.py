@@ -3,7 +3,6 @@
 import pytest
 
 from course_lib.core.errors import CourseError
-from course_lib.lessons import choosing
 from course_lib.lessons.choosing import Case, advise, advisor
 
 
@@ -20,13 +19,9 @@ def test_a_case_is_where_one_begins(capsys):
     assert case.examples == 500
 
 
-def test_without_anything_the_text_says_how_to_do_without_widgets(capsys):
-    assert advisor() is None
-    assert 'cl.advisor(need="knowledge"' in capsys.readouterr().out
-
-
-def test_the_controls_change_the_advice_and_a_contradiction_is_told():
-    grid, said = choosing._box().children
+def test_the_controls_change_the_advice_and_a_contradiction_is_told(notebook):
+    advisor()
+    grid, said = notebook[0][1].children
     controls = {control.description: control for control in grid.children}
     assert len(controls) == 10
     assert said.value.startswith("Advice: RAG<br>")
@@ -41,12 +36,15 @@ def test_the_controls_change_the_advice_and_a_contradiction_is_told():
     assert said.value.startswith("Advice: fine-tuning<br>")
 
 
-def test_what_makes_no_sense_is_refused():
-    with pytest.raises(CourseError, match="a case has no wish: its fields are need"):
-        advisor(wish=1)
-    with pytest.raises(CourseError, match="must say what it needs"):
-        advisor(examples=5)
-    with pytest.raises(CourseError, match=r"advisor begins with a cl\.Case"):
-        advisor("HR")
-    with pytest.raises(CourseError):
-        advisor(advise(Case("behaviour")))
+@pytest.mark.parametrize(
+    ("arguments", "fields", "named"),
+    [
+        ((), {"wish": 1}, "a case has no wish: its fields are need"),
+        ((), {"examples": 5}, "must say what it needs"),
+        (("HR",), {}, r"advisor begins with a cl\.Case"),
+        ((advise(Case("behaviour")),), {}, r"advisor begins with a cl\.Case"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, fields, named):
+    with pytest.raises(CourseError, match=named):
+        advisor(*arguments, **fields)

@@ -75,9 +75,10 @@ def library_map(index: Index, questions: Sequence[str] = ()) -> plots.Picture:
     """
     from sklearn.decomposition import PCA
 
-    passages, vectors = index.passages(), index.store.vectors()
+    passages = index.passages()
     if len(passages) < 3:
         raise CourseError(f"{len(passages)} passages make no map: at least 3 are needed.")
+    vectors = index.store.vectors()
     plane = PCA(2, svd_solver="full").fit(vectors)  # the two directions in which they are spread widest
     kinds = Counter(passage.kind or "documents" for passage in passages)
     common = {kind for kind, _ in kinds.most_common(GROUPS if len(kinds) <= GROUPS else GROUPS - 1)}

@@ -6,7 +6,7 @@ import pytest
 
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.display import ask as ask_module
-from course_lib.display.ask import predict, predict_choice, quiz, reveal, show_widget
+from course_lib.display.ask import predict, predict_choice, quiz, reveal
 
 REPORT = SimpleNamespace(accuracy=0.0233, n=60, ci=(0.0, 0.0521))
 QUESTIONS = [
@@ -31,24 +31,6 @@ def nothing_asked_yet(monkeypatch):
     monkeypatch.setattr(ask_module, "_quizzes", {})
 
 
-@pytest.fixture
-def notebook(monkeypatch):
-    """As in a notebook: what is displayed is collected, with the widget of each model id."""
-    import ipywidgets
-
-    shown = []
-
-    def display(bundle, raw):
-        assert raw
-        model_id = bundle[ask_module.VIEW]["model_id"]
-        found = [w for w in ipywidgets.widgets.widget._instances.values() if w.model_id == model_id]
-        shown.append((bundle, found[0]))
-
-    monkeypatch.setattr(ask_module, "in_notebook", lambda: True)
-    monkeypatch.setattr("IPython.display.display", display)
-    return shown
-
-
 def controls(widget, kind):
     """All widgets of a kind below one, in order."""
     found = [widget] if type(widget).__name__.endswith(kind) else []
@@ -59,17 +41,9 @@ def printed(capsys):
     return capsys.readouterr().out.splitlines()
 
 
-def test_outside_a_notebook_the_text_is_printed(capsys):
-    show_widget(SimpleNamespace(model_id="1"), "the text")
-    assert printed(capsys) == ["the text"]
-
-
-def test_in_a_notebook_widget_and_text_are_one_bundle(notebook, capsys):
+def test_outside_a_notebook_the_question_is_printed(capsys):
     predict("a", "Right answers")
-    ((bundle, _),) = notebook
-    assert set(bundle) == {"text/plain", ask_module.VIEW}
-    assert bundle["text/plain"].startswith("Predict: Right answers (0 to 100)")
-    assert printed(capsys) == []
+    assert printed(capsys)[0] == "Predict: Right answers (0 to 100)"
 
 
 def test_the_text_is_the_same_whatever_the_learner_has_done(notebook):
