@@ -7,14 +7,13 @@ CourseError
 ├── ModelError       a model that is missing, refused or not to be had
 └── TrainingError    a training run that cannot go on
 """
-# MERGED _amounts: Numbers that come from outside, checked: settings, money, tokens, shares.
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -45,13 +44,7 @@ class TrainingError(CourseError):
 
 
 def choose(what: str, value: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`.
-
-    Raises
-    ------
-    ChoiceError
-        Names the value, the choices and the nearest of them.
-    """
+    """Return `value` if it is one of `choices`; the ChoiceError names them all, and the nearest."""
     choices = list(choices)
     if value in choices:
         return value
@@ -73,39 +66,36 @@ def disk_explained(folder: Path, way_out: str) -> Iterator[None]:
         raise ModelError(f"cannot read or write {folder} ({error}): free some disk, or {way_out}.") from error
 
 
+# Numbers that come from outside: settings, money, tokens, shares.
+
+
 def above_zero(**values: Any) -> None:
-    """Raise a CourseError that names the first of the values which is no number above 0."""
-    for what, value in values.items():
-        if not _is_number(value) or not value > 0:
-            raise CourseError(f"{what} is {value!r}: it must be a number above 0.")
+    """Refuse the first of the values that is no number above 0, by its name."""
+    _refuse(values, lambda value: is_number(value) and value > 0, "must be a number above 0")
 
 
 def whole_above_zero(**values: Any) -> None:
     """As `above_zero`, for what is counted."""
-    for what, value in values.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise CourseError(f"{what} is {value!r}: it must be a whole number above 0.")
+    _refuse(values, lambda value: type(value) is int and value > 0, "must be a whole number above 0")
 
 
 def not_below_zero(**values: Any) -> None:
     """As `above_zero`, with 0 allowed."""
-    for what, value in values.items():
-        if not _is_number(value) or value < 0:
-            raise CourseError(f"{what} is {value!r}: it must be a number, 0 or more.")
+    _refuse(values, lambda value: is_number(value) and value >= 0, "must be a number, 0 or more")
 
 
 def check_share(what: str, value: Any) -> float:
-    """Return a share above 0 and at most 1.
-
-    Raises
-    ------
-    CourseError
-        For anything else.
-    """
-    if not _is_number(value) or not 0 < value <= 1:
-        raise CourseError(f"{what} is {value!r}: it is a share, above 0 and at most 1.")
+    """Return a share, above 0 and at most 1; refuse anything else."""
+    _refuse({what: value}, lambda value: is_number(value) and 0 < value <= 1, "is a share, above 0 and at most 1")
     return value
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether something is a finite number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refuse(values: dict[str, Any], fits: Callable[[Any], bool], meant: str) -> None:
+    for what, value in values.items():
+        if not fits(value):
+            raise CourseError(f"{what} is {value!r}: it {meant}.")

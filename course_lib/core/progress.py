@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
-T = TypeVar("T")
-
 
 SHOW_AFTER_SECONDS = 2.0
 
@@ -46,11 +41,8 @@ class Progress:
         """Say that `steps` more are done; `note` (a loss, a name) stands beside the bar."""
         self.done += steps
         self.note = note or self.note
-        if self._visible():
+        if time.monotonic() - self._started >= SHOW_AFTER_SECONDS:
             self._draw()
-
-    def _visible(self) -> bool:
-        return time.monotonic() - self._started >= SHOW_AFTER_SECONDS
 
     def text(self) -> str:
         """What stands beside the bar: done, of how many, how long yet."""
@@ -77,12 +69,3 @@ class Progress:
             display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
         bar, label = self._widget.children
         bar.value, label.value = self.done, self.text()
-
-
-def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Go through `items` with a progress bar."""
-    items = items if total is not None else list(items)
-    with Progress(what, total if total is not None else len(items)) as progress:  # type: ignore[arg-type]
-        for item in items:
-            yield item
-            progress.advance()

@@ -1,5 +1,7 @@
-"""JSONL files: one JSON object a line, read with the place of every fault, written whole or not at all."""
-# MERGED sampling: Drawing evenly over groups: some of each before more of any.
+"""Files of rows, one JSON object a line: read with the place of every fault, written whole or not at all.
+
+A kind of row is a dataclass. Its annotations say what each field must be, and pydantic holds a file's rows to them.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,20 @@ from dataclasses import asdict
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from course_lib.core.errors import CourseError, DataError, choose
 
-Text = Annotated[str, StringConstraints(pattern=r"\S")]  # a field that may not be empty
+Row = TypeVar("Row")
+Item = TypeVar("Item")
+
+# For annotations of fields, beside `one_of`.
+Text = Annotated[str, StringConstraints(pattern=r"\S")]  # not empty
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 
-
-# What is wrong with a field, by pydantic's name for it; its own words say the rest.
+# What to say of a field, by pydantic's name for the fault; pydantic's own message says the rest.
 FAULTS = {
     "missing": "{field} is missing.",
     "unexpected_keyword_argument": "{field} is unknown: take it out.",
@@ -34,56 +39,22 @@ FAULTS = {
 }
 
 
-class _HasId(Protocol):
-    id: str
+def read_rows(path: Path, kind: type[Row], split: str | None = None) -> list[Row]:
+    """A file's rows as dataclasses of a kind that has an id, each checked: all, or those of one split.
 
-
-Row = TypeVar("Row")
-RowWithId = TypeVar("RowWithId", bound=_HasId)
-
-
-def one_of(choices: Iterable[str]) -> AfterValidator:
-    """For the annotation of a field: its text is one of the choices."""
-    return AfterValidator(lambda value, info: choose(info.field_name, value, choices))
-
-
-def checked(kind: type[Row], row: Any, place: str, way_out: str = "Correct the line, or run `make data`.") -> Row:
-    """The dataclass that a row of a file stands for, its keys and values checked by the annotations of `kind`.
-
-    Nothing is converted, but for a list that makes a tuple, and an object that makes a dataclass; no other key may
-    stand there. Raises a DataError that names place, fields and faults.
+    A DataError names file, line and field of the first that is wrong, or whose id was given before.
     """
-    try:
-        # As JSON, where pydantic's strict mode knows lists and objects, and a date is a text.
-        return _reader(kind).validate_json(json.dumps(row, default=str), strict=True, extra="forbid")
-    except ValidationError as error:
-        faults = " ".join(map(_fault, error.errors(include_url=False)))
-    except (CourseError, TypeError, ValueError) as error:  # what the dataclass itself refuses; keys that are no texts
-        faults = str(error)
-    raise DataError(f"{place}: {faults} {way_out}")
-
-
-@cache
-def _reader(kind: type[Row]) -> TypeAdapter[Row]:
-    return TypeAdapter(kind)
-
-
-def _fault(fault: Any) -> str:
-    """One fault in a sentence: "border is 'no': write true or false." """
-    field = ".".join(map(str, fault["loc"])) or "it"
-    sentence = FAULTS.get(fault["type"], "{field} is {value}: {message}.")
-    error = fault.get("ctx", {}).get("error")
-    return sentence.format(field=field, value=f"{fault['input']!r:.60}", message=fault["msg"], error=error)
+    made: dict[str, Row] = {}
+    for row, place in numbered_rows(path):
+        one = checked(kind, row, place)
+        if one.id in made:
+            raise DataError(f"{place}: the id {one.id} was given to an earlier line.")
+        made[one.id] = one
+    return [one for one in made.values() if split is None or one.split == split]
 
 
 def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Rows of a JSONL file, each with where it stands ("..., line 3"), for whoever has to say what is wrong with it.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or unreadable, or a line is not a JSON object; file and line are named.
-    """
+    """Rows of a JSONL file as they stand there, each with its place ("..., line 3")."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
     except FileNotFoundError as error:
@@ -117,29 +88,32 @@ def read_yaml(path: Path) -> Any:
         raise DataError(f"{path} cannot be read as YAML ({' '.join(str(error).split())}).") from error
 
 
-def read_rows(path: Path, kind: type[RowWithId], split: str | None = None) -> list[RowWithId]:
-    """A file's rows, each checked and made a dataclass of a kind that has an id: all, or those of one split.
+def checked(kind: type[Row], row: Any, place: str, way_out: str = "Correct the line, or run `make data`.") -> Row:
+    """The dataclass that a row stands for, its keys and values held to the annotations of `kind`.
 
-    Raises a DataError that names line and field, also for an id that is given twice.
+    Nothing is converted, but for a list that makes a tuple and an object that makes a dataclass, and no other key may
+    stand there. A DataError names place, fields and faults.
     """
-    made: dict[str, RowWithId] = {}
-    for row, place in numbered_rows(path):
-        one = checked(kind, row, place)
-        if one.id in made:
-            raise DataError(f"{place}: the id {one.id} was given to an earlier line.")
-        made[one.id] = one
-    return [one for one in made.values() if split is None or one.split == split]
+    try:
+        # As JSON, where pydantic's strict mode knows lists and objects, and a date is a text.
+        return _reader(kind).validate_json(json.dumps(row, default=str), strict=True, extra="forbid")
+    except ValidationError as error:
+        faults = " ".join(map(_fault, error.errors(include_url=False)))
+    except (CourseError, TypeError, ValueError) as error:  # what the dataclass itself refuses; keys that are no texts
+        faults = str(error)
+    raise DataError(f"{place}: {faults} {way_out}")
+
+
+def one_of(choices: Iterable[str]) -> AfterValidator:
+    """For the annotation of a field: its text is one of the choices."""
+    return AfterValidator(lambda value, info: choose(info.field_name, value, choices))
 
 
 def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") -> None:
     """Write dataclasses or dicts, one JSON object a line: the same rows give the same bytes on every machine.
 
-    With the encoding "utf-8-sig" a byte-order mark stands in front, which some services ask for.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written; the one that was there is still whole.
+    With the encoding "utf-8-sig" a byte-order mark stands in front, which some services ask for. Where the file cannot
+    be written, the one that was there is still whole.
     """
     rows = (row if isinstance(row, dict) else asdict(row) for row in rows)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -155,18 +129,26 @@ def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") 
         raise DataError(f"cannot write {path} ({error}): free some disk, or choose another folder.") from error
 
 
-Item = TypeVar("Item")
-
-
-_NOTHING = object()
-
-
 def in_turns(groups: Sequence[Sequence[Item]], rng: random.Random | None = None) -> list[Item]:
     """The first of each group, then the second of each, until all are empty; `rng` draws the order within each turn."""
-    turns = ([item for item in turn if item is not _NOTHING] for turn in zip_longest(*groups, fillvalue=_NOTHING))
+    nothing = object()
+    turns = ([item for item in turn if item is not nothing] for turn in zip_longest(*groups, fillvalue=nothing))
     return [item for turn in turns for item in (shuffled(turn, rng) if rng else turn)]
 
 
 def shuffled(items: Sequence[Item], rng: random.Random) -> list[Item]:
     """The same items in an order that `rng` draws."""
     return rng.sample(items, len(items))
+
+
+@cache
+def _reader(kind: type[Row]) -> TypeAdapter[Row]:
+    return TypeAdapter(kind)
+
+
+def _fault(fault: Any) -> str:
+    """One fault as a sentence: "border is 'no': write true or false."."""
+    field = ".".join(map(str, fault["loc"])) or "it"
+    sentence = FAULTS.get(fault["type"], "{field} is {value}: {message}.")
+    error = fault.get("ctx", {}).get("error")
+    return sentence.format(field=field, value=f"{fault['input']!r:.60}", message=fault["msg"], error=error)

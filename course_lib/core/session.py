@@ -16,38 +16,25 @@ from pathlib import Path
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.progress import in_notebook
 
-PROFILES = ("auto", "laptop", "gpu")
+ROOT = Path(__file__).resolve().parents[2]
 
+PROFILES = ("auto", "laptop", "gpu")
 
 # COURSE_REPLAY: 1 takes stored adapters where there are any; strict refuses to train where there are none;
 # never trains even what a lesson takes from the shelf, unless that would take longer than a lesson may.
 REPLAY_MODES = ("off", "on", "strict", "never")
 
-
 # oneDNN's names of instruction sets that multiply no bf16 (its guide, "CPU dispatcher control").
 ISA_WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
 @dataclass(frozen=True)
 class Machine:
-    """What the choice of device and dtype depends on.
+    """What the choice of device and dtype depends on."""
 
-    Attributes
-    ----------
-    cpu_bf16
-        Whether the CPU multiplies bf16 faster than fp32: with AMX, or with AVX512-BF16 on AMD.
-    cuda
-        Name of the first CUDA device, or None where CUDA does not work.
-    cuda_capability
-        Its compute capability: (7, 5) is a T4, (8, 0) an A100.
-    """
-
-    cpu_bf16: bool = False
-    cuda: str | None = None
-    cuda_capability: tuple[int, int] = (0, 0)
+    cpu_bf16: bool = False  # whether the CPU multiplies bf16 faster than fp32: with AMX, or AVX512-BF16 on AMD
+    cuda: str | None = None  # name of the first CUDA device, None where CUDA does not work
+    cuda_capability: tuple[int, int] = (0, 0)  # (7, 5) is a T4, (8, 0) an A100
 
 
 @dataclass(frozen=True)
@@ -75,8 +62,8 @@ def detect_machine() -> Machine:
     # Intel's AVX512-BF16 gains nothing by itself: where a virtual machine hides a Xeon's AMX, a training step took 1.8
     # times as long in bf16 as in fp32.
     amx = torch.cpu._is_amx_tile_supported()
-    units = amx or (torch.cpu._is_avx512_bf16_supported() and "intel" not in _cpu_name().lower())
-    faster = units and not limited
+    by_avx512 = torch.cpu._is_avx512_bf16_supported() and "intel" not in _cpu_name().lower()
+    faster = (amx or by_avx512) and not limited
     if not torch.cuda.is_available():
         return Machine(faster)
     try:
@@ -98,13 +85,6 @@ def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
     On a CPU without native bf16 a bf16 matrix product is some 400 times slower than fp32 (0.3 against 135 GFLOP/s,
     measured on 2 AVX2 cores), so bf16 is chosen on a CPU only where the silicon has it and gains by it. On CUDA, cards
     before compute capability 8.0 (a T4) have no bf16 units and get fp16.
-
-    Raises
-    ------
-    ChoiceError
-        If `profile` is not one of auto, laptop, gpu.
-    CourseError
-        If `gpu` is asked for where CUDA does not work.
     """
     choose("profile", profile, PROFILES)
     if profile == "gpu" and machine.cuda is None:
@@ -180,9 +160,7 @@ def cache_dir() -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CourseError(
-            f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another one."
-        ) from error
+        raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another.") from error
     return path
 
 

@@ -7,14 +7,12 @@ outside a notebook the text is printed. Every widget can be answered without wid
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
-from course_lib.core.errors import CourseError, choose
+from course_lib.core.errors import CourseError, choose, is_number
 from course_lib.display.playground import show
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -34,7 +32,7 @@ class _Prediction:
     def admits(self, guess: Any) -> bool:
         if self.choices:
             return guess in self.choices
-        return _is_number(guess) and self.low <= guess <= self.high
+        return is_number(guess) and self.low <= guess <= self.high
 
 
 _predictions: dict[str, _Prediction] = {}
@@ -69,7 +67,7 @@ def predict(
     CourseError
         For an empty key or question, `low` not below `high`, or a guess outside them.
     """
-    if not (_is_number(low) and _is_number(high) and low < high):
+    if not (is_number(low) and is_number(high) and low < high):
         raise CourseError(
             f"prediction {key!r}: low {low!r} and high {high!r} must be numbers, the first below the second."
         )
@@ -290,8 +288,8 @@ def _read(measured: Any, prediction: _Prediction) -> tuple[Any, tuple[float, flo
         return measured, None, _number(measured, unit)
     digits = None if prediction.high > 1 and float(prediction.high).is_integer() else 2
     shares = (measured.accuracy, *(() if measured.ci is None else measured.ci))
-    value, *ends = (round(share * prediction.high, digits) if _is_number(share) else share for share in shares)
-    interval = (ends[0], ends[1]) if len(ends) == 2 and all(map(_is_number, ends)) else None
+    value, *ends = (round(share * prediction.high, digits) if is_number(share) else share for share in shares)
+    interval = (ends[0], ends[1]) if len(ends) == 2 and all(map(is_number, ends)) else None
     spread = f", 95% interval {_number(interval[0])} to {_number(interval[1], unit)}" if interval else ""
     return value, interval, f"{_number(value, unit)} (n = {measured.n}{spread})"
 
@@ -299,7 +297,7 @@ def _read(measured: Any, prediction: _Prediction) -> tuple[Any, tuple[float, flo
 def _verdict(guess: Any, value: Any, interval: tuple[float, float] | None, unit: str) -> str:
     if isinstance(value, str):
         return "Exactly right." if guess == value else "You expected another."
-    if not _is_number(value):
+    if not is_number(value):
         return "There is no number to compare with."
     if guess == value:
         return "Exactly right."
@@ -309,13 +307,9 @@ def _verdict(guess: Any, value: Any, interval: tuple[float, float] | None, unit:
     return f"You were {off}."
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _number(value: Any, unit: str = "") -> str:
     """A number as one would say it, with its unit; anything else as text."""
-    if not _is_number(value):
+    if not is_number(value):
         return str(value)
     value = float(value) + 0.0  # -0.0 becomes 0.0
     if value.is_integer() or abs(value) >= 100:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, DataError
+from course_lib.core.errors import CourseError, DataError, is_number
 from course_lib.core.session import cache_dir, data_dir
 from course_lib.evaluation.reports import Report, span
 
@@ -185,15 +185,11 @@ def _figure(place: str, found: Any, above: Any) -> Finding:
         return Finding(place, found["accuracy"], *found["ci"], n=found.get("n"))
     if isinstance(found, dict) and {"value", "low", "high"} <= set(found):
         return Finding(place, found["value"], found["low"], found["high"], n=found.get("n", n))
-    if isinstance(found, list) and len(found) == 3 and all(map(_is_number, found)):
+    if isinstance(found, list) and len(found) == 3 and all(map(is_number, found)):
         return Finding(place, *found, n=n)
-    if _is_number(found):
+    if is_number(found):
         return Finding(place, found)
     raise CourseError(f"what is stored at {place} is no figure: name what lies under it.")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def keep(report: Report) -> None:

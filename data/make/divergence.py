@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Messages
 from course_lib.core.errors import CourseError, whole_above_zero
-from course_lib.core.progress import track
+from course_lib.core.progress import Progress
 from course_lib.evaluation.reports import mean_interval, span
 from course_lib.models.chatmodel import ChatModel, batches_by_length, pad_left
 from course_lib.models.scoring import completion_logits, right_padded, summed_by_row
@@ -91,9 +91,11 @@ def kl_from(
     encoded = [ids for ids in map(model.encode, prompts) for _ in range(samples)]
     found = np.zeros(len(encoded))
     batches = list(batches_by_length(encoded, batch_size))
-    for number, batch in enumerate(track(batches, "Sampling")):
-        replies = _sampled(model, [encoded[i] for i in batch], max_new_tokens, seed + number)
-        found[batch] = _divergences(model, start, replies)
+    with Progress("Sampling", len(batches)) as progress:
+        for number, batch in enumerate(batches):
+            replies = _sampled(model, [encoded[i] for i in batch], max_new_tokens, seed + number)
+            found[batch] = _divergences(model, start, replies)
+            progress.advance()
     prompt_of = [str(i // samples) for i in range(len(encoded))]
     low, high = mean_interval(found, prompt_of)
     return Divergence(float(found.mean()), (low, high), len(prompts), found.reshape(-1, samples))

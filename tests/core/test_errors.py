@@ -1,53 +1,52 @@
-"""Errors: one tree to catch, and names that are nearly right get a hint."""
+"""Errors: one tree to catch; names that are nearly right get a hint; numbers from outside are checked."""
 
 import pytest
 
 from course_lib.core import errors
-from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError, choose
+from course_lib.core.errors import (
+    ChoiceError,
+    CourseError,
+    DataError,
+    LeakError,
+    above_zero,
+    check_share,
+    choose,
+    is_number,
+    not_below_zero,
+    whole_above_zero,
+)
 
 METHODS = ("full", "lora", "qlora", "adapter", "prompt", "prefix")
 
 
-@pytest.mark.parametrize("name", [name for name in vars(errors) if name.endswith("Error")])
-def test_every_error_is_a_course_error(name):
-    assert issubclass(getattr(errors, name), CourseError)
+def test_every_error_is_a_course_error_and_the_docstring_shows_the_whole_tree():
+    kinds = [kind for name, kind in vars(errors).items() if name.endswith("Error")]
+    assert all(issubclass(kind, CourseError) and kind.__name__ in errors.__doc__ for kind in kinds)
+    assert issubclass(LeakError, DataError), "a leak is a fault of the data"
+    assert issubclass(ChoiceError, ValueError), "a wrong choice is a wrong value"
 
 
-def test_the_docstring_shows_the_whole_tree():
-    assert all(name in errors.__doc__ for name in vars(errors) if name.endswith("Error"))
+# --- choices ------------------------------------------------------------------------------------------------------
 
 
-def test_a_leak_is_a_fault_of_the_data_and_a_wrong_choice_a_wrong_value():
-    assert issubclass(LeakError, DataError)
-    assert issubclass(ChoiceError, ValueError)
-
-
-def test_a_choice_that_exists_is_returned():
-    assert choose("method", "lora", METHODS) == "lora"
-
-
-def test_choices_may_be_any_iterable():
-    assert choose("method", "lora", iter(METHODS)) == "lora"
-    with pytest.raises(ChoiceError, match="full, lora"):
-        choose("method", "x", (m for m in METHODS))
+@pytest.mark.parametrize("choices", [METHODS, iter(METHODS), dict.fromkeys(METHODS)])
+def test_a_choice_that_exists_is_returned_whatever_holds_the_choices(choices):
+    assert choose("method", "lora", choices) == "lora"
 
 
 def test_a_wrong_choice_names_the_value_the_choices_and_the_nearest():
     with pytest.raises(ChoiceError) as error:
-        choose("method", "lorra", METHODS)
+        choose("method", "lorra", (m for m in METHODS))
     expected = "method 'lorra' is not one of full, lora, qlora, adapter, prompt, prefix. Did you mean 'lora'?"
     assert str(error.value) == expected
 
 
-@pytest.mark.parametrize(("value", "meant"), [("LoRA", "lora"), ("QLORA", "qlora"), ("Full", "full")])
+@pytest.mark.parametrize(
+    ("value", "meant"), [("LoRA", "lora"), ("QLORA", "qlora"), ("Full", "full"), ("heron l", "Heron L")]
+)
 def test_capitals_do_not_hide_what_was_meant(value, meant):
     with pytest.raises(ChoiceError, match=f"Did you mean '{meant}'"):
-        choose("method", value, METHODS)
-
-
-def test_a_hint_is_spelt_as_the_choice_is():
-    with pytest.raises(ChoiceError, match="Did you mean 'Heron L'"):
-        choose("lamp", "heron l", ("Heron L", "Tern 2"))
+        choose("method", value, (*METHODS, "Heron L"))
 
 
 @pytest.mark.parametrize("value", ["", "zzzzzz", None, 3, [1, 2]])
@@ -56,3 +55,34 @@ def test_a_choice_that_resembles_nothing_gets_no_hint(value):
         choose("method", value, METHODS)
     assert repr(value) in str(error.value)
     assert "mean" not in str(error.value)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+CHECKS = {
+    above_zero: "must be a number above 0",
+    whole_above_zero: "must be a whole number above 0",
+    not_below_zero: "must be a number, 0 or more",
+    lambda rank: check_share("rank", rank): "is a share, above 0 and at most 1",
+}
+
+
+@pytest.mark.parametrize(("check", "meant"), CHECKS.items(), ids=CHECKS.values())
+@pytest.mark.parametrize("bad", [-1, True, "3", None, float("nan"), float("inf")])
+def test_what_is_no_number_or_below_zero_is_named(check, meant, bad):
+    assert bad == -1 or not is_number(bad)
+    with pytest.raises(CourseError, match=f"^rank is .*: it {meant}"):
+        check(rank=bad)
+
+
+def test_what_is_allowed_at_the_edges_differs():
+    above_zero(epochs=0.5, rank=3)
+    whole_above_zero(rank=1)
+    not_below_zero(beta=0, kl=0.5)
+    assert check_share("utilisation", 1) == 1 and check_share("utilisation", 0.3) == 0.3
+    for check, bad in ((above_zero, 0), (whole_above_zero, 0), (whole_above_zero, 0.5)):
+        with pytest.raises(CourseError, match=f"rank is {bad}"):
+            check(epochs=1, rank=bad)
+    for share in (0, 1.01):
+        with pytest.raises(CourseError, match="it is a share"):
+            check_share("utilisation", share)

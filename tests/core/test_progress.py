@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from course_lib.core import progress
-from course_lib.core.progress import Progress, in_notebook, track
+from course_lib.core.progress import Progress, in_notebook
 
 
 class Terminal(io.StringIO):
@@ -51,12 +51,14 @@ def notebook(monkeypatch):
     return shown
 
 
-def test_quick_work_shows_nothing(terminal, clock):
-    with Progress("Answering", 3) as bar:
-        for _ in range(3):
-            clock.now += 0.6
-            bar.advance()
-    assert terminal.getvalue() == ""
+def test_quick_work_shows_nothing(terminal, notebook, clock, monkeypatch):
+    for in_kernel in (False, True):
+        monkeypatch.setattr(progress, "in_notebook", lambda found=in_kernel: found)
+        with Progress("Answering", 3) as bar:
+            for _ in range(3):
+                clock.now += 0.6
+                bar.advance()
+    assert (terminal.getvalue(), notebook) == ("", [])
 
 
 def test_slow_work_shows_one_line_that_is_taken_away_at_the_end(terminal, clock):
@@ -127,59 +129,22 @@ def test_a_notebook_gets_one_widget_that_is_closed_at_the_end(notebook, terminal
     assert terminal.getvalue() == ""
 
 
-def test_a_notebook_is_not_disturbed_by_quick_work(notebook, clock):
-    assert list(track("abc", "Reading")) == ["a", "b", "c"]
-    assert notebook == []
+def test_the_bar_is_taken_away_when_the_work_fails(notebook, terminal, clock, monkeypatch):
+    for in_kernel in (True, False):
+        monkeypatch.setattr(progress, "in_notebook", lambda found=in_kernel: found)
+        bar = Progress("Training", 8)
+        with pytest.raises(KeyboardInterrupt), bar:
+            clock.now += 3
+            bar.advance()
+            raise KeyboardInterrupt
+        assert bar._widget.comm is None if in_kernel else terminal.getvalue().endswith(" \r")
 
 
-def test_the_bar_is_taken_away_when_the_work_fails(notebook, clock):
-    bar = Progress("Training", 8)
-    with pytest.raises(KeyboardInterrupt), bar:
-        clock.now += 3
-        bar.advance()
-        raise KeyboardInterrupt
-    assert bar._widget.comm is None
-
-
-@pytest.mark.parametrize("shell", [None, SimpleNamespace()])
-def test_a_script_and_a_plain_ipython_are_no_notebook(monkeypatch, shell):
+def test_a_script_a_plain_ipython_and_a_program_without_it_are_no_notebook(monkeypatch):
     import IPython
 
-    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    for shell in (None, SimpleNamespace()):
+        monkeypatch.setattr(IPython, "get_ipython", lambda found=shell: found)
+        assert not in_notebook()
+    monkeypatch.delitem(sys.modules, "IPython")
     assert not in_notebook()
-
-
-def test_a_program_without_ipython_is_no_notebook(monkeypatch):
-    monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    assert not in_notebook()
-
-
-def test_track_gives_every_item_in_order_and_counts_it(terminal, clock):
-    seen = []
-    for item in track((i for i in range(3)), "Reading"):
-        seen.append(item)
-        clock.now += 2
-    assert seen == [0, 1, 2]
-    assert "Reading 3/3" in terminal.getvalue()
-
-
-def test_track_with_a_total_does_not_run_ahead(clock):
-    drawn = []
-
-    def source():
-        for i in range(5):
-            drawn.append(i)
-            yield i
-
-    items = track(source(), "Reading", total=5)
-    assert next(items) == 0
-    assert drawn == [0]
-
-
-def test_track_that_is_left_early_clears_its_line(terminal, clock):
-    items = track(range(5), "Reading")
-    next(items)
-    clock.now += 5
-    next(items)
-    items.close()
-    assert terminal.getvalue().endswith(" \r")

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from course_lib.core.chat import SYSTEM, check_examples, example
+from course_lib.core.chat import SYSTEM, example
 from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
 from course_lib.core.rows import numbered_rows, write_jsonl
 from course_lib.evaluation import exams
@@ -341,50 +341,9 @@ def test_an_example_is_a_chat_and_its_answer():
     assert Question("q1", "Who?", "Me.").as_example() == example("Who?", "Me.")
 
 
-# --- examples -----------------------------------------------------------------------------------------------------
-
-GOOD = example("Who?", "Me.")
-
-
-def test_good_examples_are_returned_as_a_list():
-    assert check_examples(iter([GOOD, GOOD])) == [GOOD, GOOD]
-
-
-@pytest.mark.parametrize("wrong", [None, 5, "text", GOOD, b"text"])
-def test_what_is_no_list_of_examples_is_refused(wrong):
-    with pytest.raises(DataError):
-        check_examples(wrong)
-
-
-def test_no_example_at_all_is_refused():
-    with pytest.raises(DataError, match="not one example"):
-        check_examples([])
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("text", "lacks prompt or completion"),
-        (EXAM.test[0], "lacks prompt or completion"),
-        ({"prompt": GOOD["prompt"]}, "lacks prompt or completion"),
-        ({"text": "Who? Me."}, "lacks prompt or completion"),
-        ({"prompt": "Who?", "completion": "Me."}, "prompt is not a list"),
-        (GOOD | {"completion": "Me."}, "completion is not a list"),
-        (GOOD | {"completion": [{"content": "Me."}]}, "completion is not a list"),
-        (GOOD | {"completion": [{"role": "assistant", "content": None}]}, "completion is not a list"),
-        (GOOD | {"completion": ["Me."]}, "completion is not a list"),
-        (GOOD | {"completion": []}, "empty completion"),
-        (GOOD | {"completion": [{"role": "assistant", "content": " \n"}]}, "empty completion"),
-        (GOOD | {"prompt": []}, "empty prompt"),
-    ],
-)
-def test_the_first_example_that_is_wrong_is_named_with_what_is_wrong(row, said):
-    with pytest.raises(DataError, match=f"example 2.*{said}"):
-        check_examples([GOOD, GOOD, row, "also wrong"])
-
-
 # --- leaks --------------------------------------------------------------------------------------------------------
 
+GOOD = example("Who?", "Me.")
 HONEST = [*EXAM.train_examples(), example("Who sells tickets on Pell?", "Nine families."), GOOD]
 
 

@@ -67,7 +67,7 @@ def test_a_right_answer_is_accepted(key, attempt, said):
 
 
 WRONG = [
-    ("06-example", "text", "lacks prompt or completion"),
+    ("06-example", "text", "lacks prompt, completion"),
     ("06-example", example("What?", RIGHT_WORDS), "The question is not in the prompt"),
     ("06-example", made(RIGHT_WORDS, OTHERS), "golden passage is not in the prompt"),
     ("06-example", made(RIGHT_WORDS, [OTHERS[0], GOLDEN]), "1 distractors"),

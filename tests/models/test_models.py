@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.core.chat import SYSTEM, as_messages
+from course_lib.core.chat import SYSTEM
 from course_lib.core.errors import CourseError
 from course_lib.models import chatmodel
 from course_lib.models.chatmodel import ChatModel
@@ -44,40 +44,6 @@ class ScriptedModel:
 
 
 # --- prompts ------------------------------------------------------------------------------------------------------
-
-
-def test_a_question_becomes_a_chat_with_a_short_system_message():
-    assert as_messages("Who?") == [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Who?"}]
-    assert len(SYSTEM.split()) < 10
-
-
-def test_messages_get_the_system_message_they_lack_and_keep_the_one_they_have():
-    chat = [
-        {"role": "user", "content": "Who?"},
-        {"role": "assistant", "content": "Me."},
-        {"role": "user", "content": "?"},
-    ]
-    assert as_messages(chat, "Be brief.") == [{"role": "system", "content": "Be brief."}, *chat]
-    own = [{"role": "system", "content": "Be rude."}, *chat]
-    assert as_messages(own, "Be brief.") == own
-
-
-def test_messages_that_were_given_are_not_changed():
-    chat = [{"role": "user", "content": "Who?"}]
-    as_messages(chat)
-    assert chat == [{"role": "user", "content": "Who?"}]
-
-
-@pytest.mark.parametrize("prompt", BAD_PROMPTS, ids=repr)
-def test_a_prompt_that_asks_nothing_is_refused(prompt):
-    with pytest.raises(CourseError):
-        as_messages(prompt)
-
-
-def test_a_long_wrong_prompt_is_shown_in_short():
-    with pytest.raises(CourseError) as error:
-        as_messages(["x" * 10_000] * 100)
-    assert len(str(error.value)) < 500
 
 
 def test_a_prompt_ends_where_the_assistant_begins(tiny_model, tiny_tokenizer):

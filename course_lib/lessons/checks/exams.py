@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from course_lib.core.chat import check_examples
-from course_lib.core.errors import LeakError
+from course_lib.core.errors import LeakError, is_number
 from course_lib.evaluation.exams import Exam, Question, check_no_leak
 from course_lib.evaluation.grading import normalise, whole_words
 from course_lib.lessons.checks.registry import Verdict, register
@@ -36,7 +36,7 @@ def _read_interval(attempt: Any, *, report: Any) -> Verdict:
     if not isinstance(attempt, Mapping) or set(attempt) != {"low", "high"}:
         return Verdict(False, 'Answer with a dict of two numbers: {"low": ..., "high": ...}.')
     low, high = attempt["low"], attempt["high"]
-    if not _is_number(low) or not _is_number(high):
+    if not is_number(low) or not is_number(high):
         return Verdict(False, "low and high must both be numbers, without quotation marks.")
     if _near((low, high), report.ci):
         return Verdict(
@@ -149,10 +149,6 @@ def _who_remembers(attempt: Any, *, measured: Mapping[str, bool]) -> Verdict:
 def _near(given: tuple[float, ...], wanted: Iterable[float]) -> bool:
     """Whether all are within 0.005 (a figure read off a table with two decimals) of what is wanted."""
     return all(abs(a - b) <= 0.005 + 1e-9 for a, b in zip(given, wanted))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _user_text(row: dict[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from course_lib.core.errors import is_number
 from course_lib.lessons.checks.registry import Verdict, register
 from course_lib.lessons.house_rule import keeps_the_rule
 from course_lib.training.dpo import dpo_loss
@@ -76,7 +76,7 @@ def _fool(attempt: Any, *, desk: str, good: str, reward: Callable[[Any, Sequence
 
 
 def _number(attempt: Any) -> Verdict | None:
-    if isinstance(attempt, bool) or not isinstance(attempt, numbers.Real) or not math.isfinite(attempt):
+    if not is_number(attempt):
         return Verdict(False, "Give a number.")
     return None
 

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from numbers import Real
 from typing import Any
 
+from course_lib.core.errors import is_number
 from course_lib.costs.bills import break_even_volume
 from course_lib.evaluation.release import Gate
 from course_lib.evaluation.reports import Difference, Report
@@ -56,7 +56,7 @@ def _case(attempt: Any, *, case: Case) -> Verdict:
 @register("08-break-even", names="questions")
 def _break_even(attempt: Any, *, rag: float, tuned: float, training_usd: float, trainings: int) -> Verdict:
     """Questions from which a fine-tuned model has paid for its trainings, from USD of a question and of a training."""
-    if not isinstance(attempt, Real) or isinstance(attempt, bool) or not math.isfinite(attempt):
+    if not is_number(attempt):
         return Verdict(False, "One number is wanted: how many questions.")
     value, fixed = float(attempt), training_usd * trainings
     right = break_even_volume(rag, tuned, fixed)
