@@ -1,6 +1,7 @@
-"""Whether a conclusion says what the numbers say: every figure that it quotes, and everything that it calls better."""
-# MERGED capstone: The learner's own case on one page: a table, a plot, a conclusion held against both, and a
-# MERGED split that was checked.
+"""The learner's own case on one page: a table, a plot, a split that was checked, and a conclusion held against them.
+
+The conclusion says what the numbers say: every figure that it quotes, and everything that it calls better, is tried.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from course_lib.core.chat import Example
 from course_lib.core.errors import CourseError, disk_explained
-from course_lib.display.plots import Picture
 from course_lib.evaluation.evaluation import Comparison
 from course_lib.evaluation.exams import Exam, check_no_leak
 from course_lib.evaluation.reports import Report, paired_difference, span
@@ -28,49 +28,33 @@ BETTER = (
     "better", "beats", "beat", "wins", "won", "outperforms", "outperformed", "more accurate", "higher", "improves",
     "ahead",
 )  # fmt: skip
-
-
 WORSE = ("worse", "loses", "lost", "less accurate", "lower", "behind")
-
-
 BEST = ("best", "most accurate")
-
-
 TIES = ("tie", "ties", "tied", "as good as", "no difference", "equal to", "level with")
-
-
 NEGATIONS = ("not", "no", "never", "nor", "neither", "isn't", "doesn't", "didn't", "cannot")
 
-
 FIGURE = re.compile(r"(?<![\w.,])[+\u2212-]?\d+(?:\.\d+)?(?:\s?(?:%|per cent)|(?!\w))")
-
-
 PART = re.compile(r"\b(\d+) of (\d+)\b")
-
-
 COUNT = re.compile(r"\bn = (\d+)\b")
-
-
 CLAUSES = re.compile(r"(?<=[.!?;])\s+|,?\s+(?:but|while|whereas|although)\s+|,\s+and\s+", re.IGNORECASE)
+
+NO_CLAIM = "✗ the conclusion claims nothing that could be checked"
+CSS = """
+body { font: 16px/1.5 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th, td { border-bottom: 1px solid #ccc; padding: 0.3rem 0.5rem; text-align: left; }
+img { max-width: 100%; }
+@media print { body { margin: 0; font-size: 12px; } img { max-height: 38vh; } }
+""".strip()
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that a conclusion says.
+    """One thing that a conclusion says."""
 
-    Attributes
-    ----------
-    text
-        The clause, or the figure.
-    holds
-        Whether the numbers bear it out.
-    why
-        What they say.
-    """
-
-    text: str
-    holds: bool
-    why: str
+    text: str  # the clause, or the figure
+    holds: bool  # whether the numbers bear it out
+    why: str  # what they say
 
     def __str__(self) -> str:
         return f"{'✓' if self.holds else '✗'} {self.text}: {self.why}"
@@ -85,23 +69,8 @@ def check_conclusion(text: str, reports: Mapping[str, Report]) -> list[Claim]:
     - "better", "beats", "worse" and their like must name two candidates, and the paired 95% interval must lie on that
       side of zero; "best" must be so against every other. "Not better" and "a tie" hold where the interval holds zero.
 
-    It reads words, not meaning: a claim put in other words is not seen.
-
-    Parameters
-    ----------
-    text
-        A few sentences that call the candidates by their names in `reports`.
-    reports
-        Name -> report, all of the same exam.
-
-    Returns
-    -------
-    One `Claim` for each thing that was found, in the order of the text.
-
-    Raises
-    ------
-    CourseError
-        If there is no text, or fewer than two reports, or they are of different questions.
+    It reads words, not meaning: a claim put in other words is not seen. Candidates are called by their names in
+    `reports`, which are of the same exam. What is found comes in the order of the text.
     """
     if not isinstance(text, str) or not text.strip():
         raise CourseError("there is no conclusion: write a sentence or two.")
@@ -187,8 +156,8 @@ def _comparison(
     if None in pair or pair[0] == pair[1]:
         yield Claim(clause.strip(), False, f"name the two that are compared: {', '.join(reports)}")
         return
-    negated = any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", clause[: word[1]].lower()) for n in NEGATIONS)
-    yield _judged(clause.strip(), pair[0], pair[1], 1 if better else -1 if worse else 0, negated, reports)
+    negated = _word(clause[: word[1]], NEGATIONS) is not None
+    yield _judged(clause.strip(), *pair, 1 if better else -1 if worse else 0, negated, reports)
 
 
 def _judged(text: str, first: str, second: str, sign: int, negated: bool, reports: Mapping[str, Report]) -> Claim:
@@ -206,34 +175,14 @@ def _word(clause: str, words: Sequence[str]) -> tuple[str, int] | None:
     return min(found, key=lambda pair: pair[1]) if found else None
 
 
-UNCHECKED = "The split was not checked: no training examples were given."
-
-
-CSS = """
-body { font: 16px/1.5 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { border-bottom: 1px solid #ccc; padding: 0.3rem 0.5rem; text-align: left; }
-img { max-width: 100%; }
-@media print { body { margin: 0; font-size: 12px; } img { max-height: 38vh; } }
-""".strip()
-
-
 @dataclass(frozen=True)
 class Page:
-    """A written report: where it is, and what was found about its conclusion.
+    """A written report: where it is, and what was found about its conclusion."""
 
-    Attributes
-    ----------
-    markdown, html, picture
-        The files; the HTML holds its picture, the Markdown page shows the PNG beside it.
-    claims
-        What the conclusion says, held against the numbers.
-    """
-
-    markdown: Path
-    html: Path
+    markdown: Path  # shows the picture beside it
+    html: Path  # holds its picture
     picture: Path
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...]  # what the conclusion says, held against the numbers
 
     @property
     def sound(self) -> bool:
@@ -241,7 +190,7 @@ class Page:
         return bool(self.claims) and all(claim.holds for claim in self.claims)
 
     def __str__(self) -> str:
-        found = "\n".join(map(str, self.claims)) or "✗ the conclusion claims nothing that could be checked"
+        found = "\n".join(map(str, self.claims)) or NO_CLAIM
         return f"{found}\nWritten to {self.html.name} and {self.markdown.name}."
 
     def _repr_html_(self) -> str:
@@ -258,16 +207,14 @@ def one_page_report(
     baseline: str | None = None,
     exam: Exam | None = None,
     examples: Sequence[Example] = (),
-    reading: bool = False,
 ) -> Page:
-    """Write a capstone's report as one page of HTML and of Markdown.
+    """Write a capstone's report as one page: `report.md`, `report.html` and `report.png` in a folder.
 
-    It is written whether the conclusion holds or not: what does not is marked on the page.
+    It is written whether the conclusion holds or not: what does not is marked on the page. There is no page about a
+    leak: `check_no_leak` is asked whether anything of the exam is among the examples that were trained on.
 
     Parameters
     ----------
-    folder
-        Gets `report.html`, `report.md` and `report.png`.
     title, case
         What the page is called; the case in a sentence or more: whose question, whose documents, what counts.
     reports
@@ -276,88 +223,58 @@ def one_page_report(
         A few sentences, checked by `check_conclusion`.
     baseline
         Whom all others are compared with; the first of the reports unless said otherwise.
-    exam, examples, reading
-        The exam, and what was trained on: `check_no_leak` is asked whether the split is clean.
-
-    Raises
-    ------
-    LeakError
-        If something of the exam is among the examples: there is no page about a leak.
-    CourseError
-        If title, case or conclusion is empty, there are fewer than two reports, or they are of different questions; if
-        there are examples and no exam.
-    ModelError
-        If the folder cannot be written.
     """
     for what, text in (("title", title), ("case", case)):
         if not isinstance(text, str) or not text.strip():
             raise CourseError(f"{what} is empty: say it in a sentence.")
-    split = _split(exam, examples, reading)
+    split = _split(exam, examples)
     claims = tuple(check_conclusion(conclusion, reports))
     named = {name: Report(name, report.exam, report.rows) for name, report in reports.items()}
     sat = Comparison(next(iter(named.values())).exam, named)
-    tables = {
-        "What was measured": sat.table(),
-        "What differs, question by question": sat.differences(baseline or next(iter(named))),
-    }
     picture = sat.plot()
+    text = "\n\n".join([
+        f"# {title}", case,
+        "## What was measured", _table(sat.table()),
+        "## What differs, question by question", _table(sat.differences(baseline or next(iter(named)))),
+        f"![{picture.alt.replace(']', ')').replace('[', '(')}](report.png)",
+        "## Conclusion", conclusion.strip(),
+        "## Held against the numbers", "\n".join(f"- {claim}" for claim in claims or [NO_CLAIM]), split,
+    ])  # fmt: skip
     folder = Path(folder)
     page = Page(folder / "report.md", folder / "report.html", folder / "report.png", claims)
     with disk_explained(folder, "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         page.picture.write_bytes(picture.png)
-        for path, text in (
-            (page.markdown, _markdown(title, case, tables, picture, conclusion, claims, split)),
-            (page.html, _html(title, case, tables, picture, conclusion, claims, split)),
-        ):
-            path.write_text(text, encoding="utf-8", newline="\n")
+        page.markdown.write_text(text + "\n", encoding="utf-8", newline="\n")
+        page.html.write_text(_html(title, text, picture.png), encoding="utf-8", newline="\n")
     return page
 
 
-def _split(exam: Exam | None, examples: Sequence[Example], reading: bool) -> str:
+def _split(exam: Exam | None, examples: Sequence[Example]) -> str:
     if not examples:
-        return UNCHECKED
+        return "The split was not checked: no training examples were given."
     if exam is None:
         raise CourseError("examples were given without their exam: the split can be checked against an exam only.")
-    check_no_leak(examples, exam, reading=reading)
+    check_no_leak(examples, exam)
     return f"The split is clean: none of the {len(exam)} questions is among the {len(examples)} training examples."
 
 
-def _marks(claims: Sequence[Claim]) -> list[str]:
-    return [str(claim) for claim in claims] or ["✗ the conclusion claims nothing that could be checked"]
-
-
-def _markdown(
-    title: str, case: str, tables: Mapping[str, pd.DataFrame], picture: Picture, conclusion: str,
-    claims: Sequence[Claim], split: str,
-) -> str:  # fmt: skip
-    parts = [f"# {title}", case]
-    for heading, table in tables.items():
-        parts += [f"## {heading}", _markdown_table(table)]
-    parts += [f"![{picture.alt.replace(']', ')').replace('[', '(')}](report.png)", "## Conclusion", conclusion.strip()]
-    parts += ["## Held against the numbers", "\n".join(f"- {mark}" for mark in _marks(claims)), split]
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(table: pd.DataFrame) -> str:
+def _table(table: pd.DataFrame) -> str:
     rows = [[table.index.name or "", *table.columns], ["---"] * (len(table.columns) + 1)]
     rows += [[name, *values] for name, values in zip(table.index, table.to_numpy(dtype=object))]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
 
 
-def _html(
-    title: str, case: str, tables: Mapping[str, pd.DataFrame], picture: Picture, conclusion: str,
-    claims: Sequence[Claim], split: str,
-) -> str:  # fmt: skip
-    safe = html.escape
-    image = base64.b64encode(picture.png).decode("ascii")
-    parts = [f"<h1>{safe(title)}</h1>", f"<p>{safe(case)}</p>"]
-    for heading, table in tables.items():
-        parts += [f"<h2>{safe(heading)}</h2>", table.reset_index().to_html(index=False, border=0)]
-    parts.append(f'<img src="data:image/png;base64,{image}" alt="{safe(picture.alt)}">')
-    parts += ["<h2>Conclusion</h2>", f"<p>{safe(conclusion.strip())}</p>", "<h2>Held against the numbers</h2>"]
-    parts += ["<ul>", *(f"<li>{safe(mark)}</li>" for mark in _marks(claims)), "</ul>", f"<p>{safe(split)}</p>"]
-    head = f'<meta charset="utf-8"><title>{safe(title)}</title><style>{CSS}</style>'
-    return "\n".join(
-        [f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>', "<body>", *parts, "</body>", "</html>", ""]
-    )
+def _cell(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _html(title: str, markdown: str, png: bytes) -> str:
+    """The Markdown page as one file of HTML that holds its picture; tags in what a learner wrote are shown as text."""
+    import mistune
+
+    body = mistune.create_markdown(escape=True, plugins=["table"])(markdown)
+    image = base64.b64encode(png).decode("ascii")
+    body = body.replace('src="report.png"', f'src="data:image/png;base64,{image}"')
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{CSS}</style>'
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</body>\n</html>\n'

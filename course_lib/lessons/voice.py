@@ -3,8 +3,6 @@
 The pure case of behaviour: nothing is to be known, everything that counts stands in the prompt. Judged twice: is the
 reply in the voice, and has every name and figure survived? The judge of voices has read none of the pairs.
 """
-# MERGED metric_gaps: Evaluation gaps: where a metric praises the model that does the task worse, or cannot tell
-# MERGED it from the better one.
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +20,7 @@ from course_lib.core.rows import Text, Texts, numbered_rows, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question, general_study, load_facts
 from course_lib.evaluation.grading import grade, normalise, whole_words
-from course_lib.evaluation.reports import Report, interval, span
+from course_lib.evaluation.reports import Report
 from course_lib.lessons.tickets import load_tickets
 
 if TYPE_CHECKING:
@@ -32,37 +29,21 @@ if TYPE_CHECKING:
 
 
 SPLITS = ("train", "test")
-
-
 STYLE_INSTRUCTION = "Say this as Shakespeare would, and keep every name and figure."
-
-
 STYLE_TOKENS = 60
-
-
 # A word counts if it stands in this many plays, or in all three kinds of plain prose, and twice in each.
 PLAYS, KINDS, LINES = 3, 3, 2
 
 
 @dataclass(frozen=True)
 class StylePair:
-    """One answer in two voices.
-
-    Attributes
-    ----------
-    split
-        "train" or "test": no fact is in both.
-    plain, voice
-        As the front desk says it, and as Shakespeare might have.
-    keep
-        Names and figures that must survive.
-    """
+    """One answer in two voices."""
 
     id: Text
-    split: Annotated[str, one_of(SPLITS)]
-    plain: Text
-    voice: Text
-    keep: Texts
+    split: Annotated[str, one_of(SPLITS)]  # no fact is in both
+    plain: Text  # as the front desk says it
+    voice: Text  # as Shakespeare might have
+    keep: Texts  # names and figures that must survive
 
     @property
     def request(self) -> str:
@@ -75,15 +56,7 @@ class StylePair:
 
 
 def load_style(split: str) -> list[StylePair]:
-    """The pairs of one split: train or test.
-
-    Raises
-    ------
-    ChoiceError
-        For another split.
-    DataError
-        If a line of the file is malformed; it is named.
-    """
+    """The pairs of one split, "train" or "test"."""
     choose("split", split, SPLITS)
     return read_rows(data_dir() / "style" / "pairs.jsonl", StylePair, split)
 
@@ -144,19 +117,41 @@ def facts_survive(pair: StylePair, reply: str) -> bool:
 
 
 def grade_style(report: Report, pairs: Sequence[StylePair]) -> dict[str, Report]:
-    """A report of `style_exam(pairs)` judged: "voice", "facts", and "both" at once.
-
-    Raises
-    ------
-    CourseError
-        If the report is of other pairs.
-    """
+    """A report of `style_exam(pairs)` judged: "voice", "facts", and "both" at once."""
     if [row.id for row in report.rows] != [pair.id for pair in pairs]:
         raise CourseError(f"the report of {report.name!r} is of other pairs: grade it with those that it was asked.")
     voiced = in_the_voice([row.reply for row in report.rows])
     kept = [facts_survive(pair, row.reply) for pair, row in zip(pairs, report.rows)]
     judged = {"voice": voiced, "facts": kept, "both": [a and b for a, b in zip(voiced, kept)]}
     return {what: report.judged(found) for what, found in judged.items()}
+
+
+def scores(report: Report, judged: Mapping[str, Report]) -> dict[str, np.ndarray]:
+    """Metric -> a number from 0 to 1 for each answer, (n,): exact match, token F1, and those of the judges.
+
+    `judged` are reports of the same answers by the name of a judge, such as `grade_style` gives.
+    """
+    import numpy as np
+
+    # By words, whatever the exam's own grader went by.
+    exact = np.array([grade(row.reply, [row.expected]) == "exact" for row in report.rows], dtype=float)
+    found = {"exact match": exact, "token F1": np.array([row.f1 for row in report.rows])}
+    for name, other in judged.items():
+        if [(row.id, row.reply) for row in other.rows] != [(row.id, row.reply) for row in report.rows]:
+            raise CourseError(f"{name!r} judged other answers than those of {report.name!r}: judge its own report.")
+        found[name] = other.hits()
+    return found
+
+
+def metric_table(measured: Mapping[str, tuple[Report, Mapping[str, Report]]]) -> pd.DataFrame:
+    """Each candidate by each metric, the means: where a metric praises who does the task worse, and where none sees it.
+
+    `measured` names its report, and what judges say of it: {"told": (report, grade_style(report, pairs))}.
+    """
+    import pandas as pd
+
+    rows = {name: {m: round(float(v.mean()), 2) for m, v in scores(*pair).items()} for name, pair in measured.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("candidate")
 
 
 def _figures(text: str) -> set[str]:
@@ -202,104 +197,3 @@ def _marks(known: set[str]) -> Callable[[str], list[str]]:
         return found
 
     return marks
-
-
-Scores = Mapping[str, Mapping[str, "np.ndarray"]]
-
-
-def scores(report: Report, judged: Mapping[str, Report] | None = None) -> dict[str, np.ndarray]:
-    """Metric -> a number from 0 to 1 for each answer, (n,): exact match, token F1, and what was judged besides.
-
-    Parameters
-    ----------
-    judged
-        Name of a judge -> its report of the same answers, such as `grade_style` gives.
-
-    Raises
-    ------
-    CourseError
-        If a judge's report is of other answers.
-    """
-    import numpy as np
-
-    # By words, whatever the exam's own grader went by.
-    exact = np.array([grade(row.reply, [row.expected]) == "exact" for row in report.rows], dtype=float)
-    found = {"exact match": exact, "token F1": np.array([row.f1 for row in report.rows])}
-    for name, other in (judged or {}).items():
-        if [(row.id, row.reply) for row in other.rows] != [(row.id, row.reply) for row in report.rows]:
-            raise CourseError(f"{name!r} judged other answers than those of {report.name!r}: judge its own report.")
-        found[name] = other.hits()
-    return found
-
-
-def metric_table(measured: Mapping[str, tuple[Report, Mapping[str, Report]]]) -> pd.DataFrame:
-    """Each candidate by each metric.
-
-    Parameters
-    ----------
-    measured
-        Name -> its report, and what judges say of it: {"told": (report, grade_style(report, pairs))}.
-
-    Returns
-    -------
-    One row a candidate, one column a metric; means.
-    """
-    import pandas as pd
-
-    rows = {name: {m: round(float(v.mean()), 2) for m, v in scores(*pair).items()} for name, pair in measured.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("candidate")
-
-
-def disagreements(measured: Mapping[str, tuple[Report, Mapping[str, Report]]], truth: str) -> list[str]:
-    """Where metrics say something else than the judge that counts, of each two candidates that this one tells apart.
-
-    A metric *praises the worse* if it puts it above, not by chance; it *cannot tell them apart* if its 95% interval
-    holds zero.
-
-    Parameters
-    ----------
-    measured
-        As for `metric_table`; all reports of the same questions.
-    truth
-        The metric that says what was wanted.
-
-    Returns
-    -------
-    A sentence for each, with both differences and their 95% intervals.
-
-    Raises
-    ------
-    CourseError
-        If there is no such metric, or the candidates answered different questions.
-    """
-    table = {name: scores(*pair) for name, pair in measured.items()}
-    asked = {tuple(row.id for row in report.rows) for report, _ in measured.values()}
-    if len(asked) != 1:
-        raise CourseError("the candidates answered different questions: only the same can be compared.")
-    metrics = list(next(iter(table.values())))
-    if truth not in metrics:
-        raise CourseError(f"{truth!r} is no metric here; there are {', '.join(metrics)}.")
-    facts = [row.fact for row in next(iter(measured.values()))[0].rows]
-    found = []
-    for better, worse in permutations(table, 2):
-        wanted = _difference(table, better, worse, truth, facts)
-        for metric in metrics if wanted[1] > 0 else ():
-            value = _difference(table, better, worse, metric, facts)
-            if value[2] < 0:
-                how = "praises the worse"
-            elif value[1] <= 0:
-                how = "cannot tell them apart"
-            else:
-                continue
-            found.append(f"{better} minus {worse}: {truth} {_told(wanted)}, {metric} {_told(value)}, which {how}")
-    return found
-
-
-def _difference(table: Scores, a: str, b: str, metric: str, facts: Sequence[str]) -> tuple[float, float, float]:
-    deltas = table[a][metric] - table[b][metric]
-    return (float(deltas.mean()), *interval(deltas, facts, low=-1.0))
-
-
-def _told(difference: tuple[float, float, float]) -> str:
-    value, low, high = difference
-    return f"{value:+.2f} ({span(low, high, '+.2f')})"

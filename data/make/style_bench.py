@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 from keeping import difference, kept, of_seeds
 
 import course_lib as cl
-from course_lib.lessons.voice import STYLE_TOKENS, disagreements, grade_style, load_style, metric_table, style_exam
+from course_lib.evaluation.reports import interval, span
+from course_lib.lessons.voice import STYLE_TOKENS, grade_style, load_style, metric_table, scores, style_exam
 from course_lib.retrieval.readers import FewShot
 
 LESSON = "08"
@@ -62,6 +64,40 @@ def _against(graded: dict[str, list[dict[str, cl.Report]]], arm: str) -> dict[st
     return {
         judge: difference([g[judge] for g in graded["specialist"]], [g[judge] for g in graded[arm]]) for judge in JUDGES
     }
+
+
+def disagreements(measured: Mapping[str, tuple[cl.Report, Mapping[str, cl.Report]]], truth: str) -> list[str]:
+    """Where metrics say something else than `truth`, the judge that counts, of each two that this one tells apart.
+
+    A metric *praises the worse* if it puts it above, not by chance; it *cannot tell them apart* if its 95% interval
+    holds zero. `measured` is as for `metric_table`, all of the same questions. A sentence for each, with both
+    differences and their intervals.
+    """
+    table = {name: scores(*pair) for name, pair in measured.items()}
+    facts = [row.fact for row in next(iter(measured.values()))[0].rows]
+
+    def differs(a: str, b: str, metric: str) -> tuple[float, float, float]:
+        deltas = table[a][metric] - table[b][metric]
+        return (float(deltas.mean()), *interval(deltas, facts, low=-1.0))
+
+    found = []
+    for better, worse in permutations(table, 2):
+        wanted = differs(better, worse, truth)
+        for metric in table[better] if wanted[1] > 0 else ():
+            value = differs(better, worse, metric)
+            if value[2] < 0:
+                how = "praises the worse"
+            elif value[1] <= 0:
+                how = "cannot tell them apart"
+            else:
+                continue
+            found.append(f"{better} minus {worse}: {truth} {_told(wanted)}, {metric} {_told(value)}, which {how}")
+    return found
+
+
+def _told(difference: tuple[float, float, float]) -> str:
+    value, low, high = difference
+    return f"{value:+.2f} ({span(low, high, '+.2f')})"
 
 
 def main() -> None:

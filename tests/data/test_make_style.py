@@ -1,6 +1,7 @@
 """What `style_bench.py` measures with, on a model that needs no training."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import keeping
 import style_bench
 
 from course_lib.core.chat import Answer
+from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.voice import load_style
 
 
@@ -57,3 +59,29 @@ def test_what_was_measured_is_not_measured_again(model):
     first = style_bench.style(model, seeds=[0])
     assert style_bench.style(model, seeds=[0]) == first
     assert model.trained == [(0, len(load_style("train")))]
+
+
+@pytest.fixture
+def measured():
+    """One that copies pleases the metric of words, one that writes verse the judge."""
+
+    def arm(name, f1, right):
+        rows = [Row(f"q{i}", "?", "a", f"{name} {i}", "wrong", f1, f"q{i}") for i in range(40)]
+        graded = (replace(row, verdict="exact" if i < right else "wrong") for i, row in enumerate(rows))
+        return Report(name, "style", tuple(rows)), {"voice": Report(name, "style", tuple(graded))}
+
+    return lambda f1, right: {"copier": arm("copier", 0.6, 1), "poet": arm("poet", f1, right)}
+
+
+def test_the_metric_that_praises_the_worse_model_is_named_with_both_differences(measured):
+    exact, f1 = style_bench.disagreements(measured(0.4, 36), "voice")
+    assert f1.startswith("poet minus copier: voice +0.88 (") and "token F1 -0.20 (" in f1
+    assert f1.endswith("which praises the worse")
+    assert exact.endswith("which cannot tell them apart") and "exact match +0.00 (" in exact
+
+
+@pytest.mark.parametrize(("f1", "right"), [(0.4, 2), (0.9, 2), (0.9, 36)])
+def test_metrics_that_agree_and_those_of_answers_that_the_judge_cannot_tell_apart_are_not_reported(measured, f1, right):
+    found = style_bench.disagreements(measured(f1, right), "voice")
+    assert not [said for said in found if "token F1" in said]
+    assert bool(found) == (right == 36), "exact match sees neither"

@@ -1,6 +1,7 @@
-"""A voice: the data, the judge of voices, and what must survive."""
+"""A voice: the data, the judge of voices, what must survive, and what metrics say of it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import check_no_leak, load_exam
 from course_lib.evaluation.grading import normalise
+from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.voice import (
     SPLITS,
     StylePair,
@@ -19,6 +21,7 @@ from course_lib.lessons.voice import (
     grade_style,
     in_the_voice,
     load_style,
+    metric_table,
     plain_lines,
     style_exam,
     voice_lines,
@@ -28,9 +31,6 @@ from course_lib.lessons.voice import (
 @pytest.fixture(scope="module")
 def pairs():
     return {split: load_style(split) for split in SPLITS}
-
-
-# --- the data -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["pairs", "lines"])
@@ -88,9 +88,6 @@ def test_a_malformed_line_and_an_unknown_split_are_reported(tmp_path, monkeypatc
         voice_lines("train")
 
 
-# --- the judge of voices ------------------------------------------------------------------------------------------
-
-
 def share(texts):
     found = in_the_voice(texts)
     return sum(found) / len(found)
@@ -114,8 +111,6 @@ def test_a_topic_or_a_figure_makes_no_voice_and_nothing_is_no_voice():
     assert in_the_voice(["Thou shalt have thy kettle, the filter and 48 crowns."]) == [True]
     assert in_the_voice([]) == []
 
-
-# --- what must survive --------------------------------------------------------------------------------------------
 
 PAIR = StylePair("s", "test", "Ask Ida Moss at 9:20 about 1,286 crowns.", "...", ("Ida Moss", "9:20", "1,286 crowns"))
 
@@ -157,3 +152,32 @@ def test_what_is_trained_is_what_is_asked(pairs):
     assert row["prompt"][-1]["content"] == pair.request == style_exam([pair])[0].question
     assert row["completion"][-1]["content"] == pair.voice
     assert pair.plain in pair.request
+
+
+def report(name, f1, n=40):
+    return Report(name, "style", tuple(Row(f"q{i}", "?", "a", f"{name} {i}", "wrong", f1, f"q{i}") for i in range(n)))
+
+
+def judged(of, right):
+    rows = (replace(row, verdict="exact" if i < right else "wrong") for i, row in enumerate(of.rows))
+    return {"voice": replace(of, rows=tuple(rows))}
+
+
+COPIER, POET = report("copier", 0.6), report("poet", 0.4)
+
+
+def test_each_candidate_is_shown_by_each_metric():
+    table = metric_table({"copier": (COPIER, judged(COPIER, 1)), "poet": (POET, judged(POET, 36))})
+    assert list(table.columns) == ["exact match", "token F1", "voice"]
+    assert table.to_numpy().tolist() == [[0.0, 0.6, 0.03], [0.0, 0.4, 0.9]]
+
+
+def test_exact_match_goes_by_the_words_whatever_the_exam_counts_as_right():
+    rows = [replace(row, reply="The kettle.", expected="kettle") for row in POET.rows[:30]] + list(POET.rows[30:])
+    praised = replace(POET, rows=tuple(replace(row, verdict="exact") for row in rows))
+    assert praised.accuracy == 1.0 and metric_table({"poet": (praised, {})}).loc["poet", "exact match"] == 0.75
+
+
+def test_a_judge_of_other_answers_is_refused():
+    with pytest.raises(CourseError, match="'voice' judged other answers than those of 'copier'"):
+        metric_table({"copier": (COPIER, judged(POET, 3))})
