@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import wrong_pages
-from keeping import difference, figures, kept
+from keeping import difference, figures, kept, untrained
 
 import course_lib as cl
 from course_lib.core.errors import CourseError
@@ -19,7 +19,7 @@ from course_lib.retrieval.index import Index
 HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
 
 
-def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
+def breaks(index: Index, exam: cl.Exam) -> dict[str, Any]:
     """Orders in a page, a page that is gone, pages that look alike, two editions, two documents."""
     search = words.HybridIndex(index, words.KeywordIndex(index))
     golden = cl.golden_passages(exam, index)
@@ -28,7 +28,7 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
 
     def read(name: str, pages: Any, instruction: str | None = None) -> cl.Report:
         options = {"instruction": instruction} if instruction else {}
-        return kept("05", f"breaks-{name}", lambda: cl.evaluate(cl.OpenBook(gp, pages, **options), exam), n)
+        return kept("05", f"breaks-{name}", lambda: cl.evaluate(cl.OpenBook(untrained(), pages, **options), exam), n)
 
     alone = {q.question: golden[q.question][:1] for q in asked}
     hit = read("page", alone)
@@ -58,10 +58,10 @@ def breaks(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
     for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
         measured["distractors"][f"{one} minus {other}"] = difference([reports[one]], [reports[other]])
-    return measured | {"stale": stale(gp, index), "two documents": two_documents(gp, index)}
+    return measured | {"stale": stale(index), "two documents": two_documents(index)}
 
 
-def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
+def stale(index: Index) -> dict[str, Any]:
     """Two editions, and a question that names no year: which comes first, and what is said; then with a date filter."""
     questions, old = adverse.undated_questions(cl.load_facts())
     search = words.HybridIndex(index, words.KeywordIndex(index))
@@ -70,9 +70,11 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
         found = search.search_many([q.question for q in questions], 1, where)
         first = [passages[0].source if passages else "" for passages in found]
         stems = [q.source.rsplit("-", 1)[0] for q in questions]
-        rag = cl.RagPipeline(gp, search, k=1, where=where)
-        slug = name.replace(" ", "-")
-        report = kept("05", f"stale-{slug}", lambda rag=rag: cl.evaluate(rag, questions), {"n": len(questions)})
+
+        def asked(where: Any = where) -> cl.Report:
+            return cl.evaluate(cl.RagPipeline(untrained(), search, k=1, where=where), questions)
+
+        report = kept("05", f"stale-{name.replace(' ', '-')}", asked, {"n": len(questions)})
         measured[name] = {
             "new first": sum(a == q.source for a, q in zip(first, questions)) / len(questions),
             "old first": sum(a != q.source and a.startswith(f"{s}-") for a, q, s in zip(first, questions, stems))
@@ -83,7 +85,7 @@ def stale(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     return measured
 
 
-def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
+def two_documents(index: Index) -> dict[str, Any]:
     """A question that needs a page of each of two documents: asked whole, and each half by itself."""
     facts = cl.load_facts()
     questions = two_document_questions(facts)
@@ -94,8 +96,11 @@ def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
     for k in (2, 4, 8):
         found = search.search_many([q.question for q in questions], k)
         both = [set(q.source.split()) <= {p.source for p in passages} for q, passages in zip(questions, found)]
-        rag = cl.RagPipeline(gp, search, k=k)
-        report = kept("05", f"two-documents-k-{k}", lambda rag=rag: cl.evaluate(rag, questions), n)
+
+        def asked(k: int = k) -> cl.Report:
+            return cl.evaluate(cl.RagPipeline(untrained(), search, k=k), questions)
+
+        report = kept("05", f"two-documents-k-{k}", asked, n)
         first, second = (grounding.said(report, {id: [pair[i]] for id, pair in halves.items()}).hits() for i in (0, 1))
         measured[f"k = {k}"] = {
             "both found": sum(both) / len(both),
@@ -104,8 +109,11 @@ def two_documents(gp: cl.ChatModel, index: Index) -> dict[str, Any]:
         }
     of_fact = {fact.id: questions_of(fact, "study")[0] for fact in facts}
     halved = list({id: of_fact[id] for q in questions for id in q.id.split("+")}.values())
-    rag = cl.RagPipeline(gp, search, k=1)
-    report = kept("05", "two-documents-halves", lambda: cl.evaluate(rag, halved), {"n": len(halved)})
+
+    def asked_apart() -> cl.Report:
+        return cl.evaluate(cl.RagPipeline(untrained(), search, k=1), halved)
+
+    report = kept("05", "two-documents-halves", asked_apart, {"n": len(halved)})
     said = {row.fact: hit for row, hit in zip(report.rows, report.hits())}
     first_found = {q.fact: search.search(q.question, 1)[0].source == q.source for q in halved}
     pairs = [q.id.split("+") for q in questions]

@@ -5,7 +5,7 @@ and a student has learned them by heart. Then the new ones come. RAG gets them b
 student is trained again, on the new editions, from the model as it was. People ask as they do: without naming a year.
 
 Each student is two trainings of four to five minutes a seed on two slow cores. Single reports are kept in
-`data/results/08/`.
+`data/results/08.parquet`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def update(index: cl.Index, old: Sequence[str], new: Sequence[cl.Document]) -> d
 class ByHeart:
     """Students of the handbook by edition and seed, each trained when it is first asked, or taken from the shelf."""
 
-    def __init__(self, model: cl.ChatModel) -> None:
+    def __init__(self, model: Callable[[], cl.ChatModel]) -> None:
         self.model, self.students = model, {}
 
     def student(self, year: str, seed: int) -> cl.ChatModel:
@@ -75,8 +76,8 @@ class ByHeart:
         if (year, seed) not in self.students:
             self.students.clear()
             name = f"08-fresh-{year}-seed-{seed}"
-            tuned = cl.finetune(self.model, study(editions()[year]), name=name, seed=seed, from_shelf=True, **RECIPE)
-            self.students[year, seed] = tuned
+            options = {"name": name, "seed": seed, "from_shelf": True, **RECIPE}
+            self.students[year, seed] = cl.finetune(self.model(), study(editions()[year]), **options)
         return self.students[year, seed]
 
     def training(self, year: str, seed: int) -> dict[str, Any]:
@@ -89,7 +90,9 @@ class ByHeart:
         return kept_data(LESSON, f"fresh-{year}-seed-{seed}-training", make, {**RECIPE, "seed": seed})
 
 
-def fresh(model: cl.ChatModel, index: cl.Index, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+def fresh(
+    model: Callable[[], cl.ChatModel], index: Callable[[], cl.Index], seeds: Sequence[int] = (0, 1, 2)
+) -> dict[str, Any]:
     """What is true today, asked of RAG and by heart, stale and brought up to date; what each took; and who still tells.
 
     Returns
@@ -101,7 +104,7 @@ def fresh(model: cl.ChatModel, index: cl.Index, seeds: Sequence[int] = (0, 1, 2)
     shelf_of_its_own(LESSON)
     facts = editions()
     sources = {year: sorted({fact.source for fact in facts[year]}) for year in facts}
-    today, outdated = undated_questions([*facts[OLD], *facts[NEW]], NEW)
+    today, outdated = undated_questions([*facts[OLD], *facts[NEW]])
     gone = [question for fact in facts[OLD] for question in questions_of(fact, "exam")]
     for year in facts:
         cl.check_no_leak(study(facts[year]), cl.Exam("fresh", (*today, *gone)))
@@ -112,17 +115,29 @@ def fresh(model: cl.ChatModel, index: cl.Index, seeds: Sequence[int] = (0, 1, 2)
         return kept(LESSON, f"fresh-{name}", lambda: cl.evaluate(candidate(), asked, name), wanted)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        stale, updated = (without(index, sources[NEW], Path(folder) / name) for name in ("stale", "updated"))
-        wanted = [
-            document for document in cl.read_documents(session.data_dir() / "library") if document.id in sources[NEW]
-        ]
-        took = update(updated, sources[OLD], wanted)
-        took = kept_data(LESSON, "fresh-update", lambda: {**took, **where_and_when()})
+
+        @cache
+        def stale() -> cl.Index:
+            return without(index(), sources[NEW], Path(folder) / "stale")
+
+        @cache
+        def updated() -> tuple[cl.Index, dict[str, Any]]:
+            made = without(index(), sources[NEW], Path(folder) / "updated")
+            library = cl.read_documents(session.data_dir() / "library")
+            return made, update(made, sources[OLD], [document for document in library if document.id in sources[NEW]])
+
+        def old_rag() -> cl.RagPipeline:
+            return cl.RagPipeline(model(), stale(), k=K)
+
+        def new_rag() -> cl.RagPipeline:
+            return cl.RagPipeline(model(), updated()[0], k=K)
+
+        took = kept_data(LESSON, "fresh-update", lambda: {**updated()[1], **where_and_when()})
         arms = {
-            "RAG, stale": [sat("rag-stale-today", lambda: cl.RagPipeline(model, stale, k=K), today, k=K)],
-            "RAG, updated": [sat("rag-updated-today", lambda: cl.RagPipeline(model, updated, k=K), today, k=K)],
+            "RAG, stale": [sat("rag-stale-today", old_rag, today, k=K)],
+            "RAG, updated": [sat("rag-updated-today", new_rag, today, k=K)],
         }
-        told = [sat("rag-updated-withdrawn", lambda: cl.RagPipeline(model, updated, k=K), gone, k=K)]
+        told = [sat("rag-updated-withdrawn", new_rag, gone, k=K)]
     heard: dict[tuple[str, str], list[cl.Report]] = {}
     for year, seed in ((year, seed) for year in (OLD, NEW) for seed in seeds):
         for what, asked in {"today": today, "withdrawn": gone}.items():
@@ -148,5 +163,6 @@ def fresh(model: cl.ChatModel, index: cl.Index, seeds: Sequence[int] = (0, 1, 2)
             )
         },
         "withdrawn": of_seeds(heard[OLD, "withdrawn"]), "withdrawn, RAG": of_seeds(told),
-        "withdrawn, trained again": of_seeds(heard[NEW, "withdrawn"]), "seeds": list(seeds), **where_and_when(),
+        "withdrawn, trained again": of_seeds(heard[NEW, "withdrawn"]), "seeds": list(seeds),
+        **{what: took[what] for what in where_and_when()},
     }  # fmt: skip

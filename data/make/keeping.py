@@ -1,4 +1,11 @@
-"""Resumable measurements: a report, or whatever else was measured, is made once, kept, and read back later."""
+"""Resumable measurements: a report, or whatever else was measured, is made once, kept, and read back later.
+
+All that is kept of a lesson lies in one file, `data/results/NN.parquet`; any reader of Parquet shows it:
+
+    pandas.read_parquet("data/results/06.parquet")
+
+Of a report there is a row for each question. What is no report is one row, whose `data` is JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +13,70 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
 
 import course_lib as cl
 from course_lib.core import errors
 from course_lib.core.session import cache_dir, data_dir
+from course_lib.evaluation.reports import Row
+
+SCHEMA = pa.schema(
+    {
+        "measurement": pa.string(),
+        "settings": pa.string(),  # JSON
+        "data": pa.string(),  # JSON; null for a report's rows, which have the columns below
+        "candidate": pa.string(),
+        "exam": pa.string(),
+        **dict.fromkeys(("id", "question", "expected", "reply", "verdict"), pa.string()),
+        "f1": pa.float64(),
+        "fact": pa.string(),
+        "prompt_tokens": pa.int64(),
+        "completion_tokens": pa.int64(),
+        "seconds": pa.float64(),
+        "sources": pa.list_(pa.string()),
+    }
+)
+_may_measure = True
+
+
+@cache
+def untrained() -> cl.ChatModel:
+    """The model as it is, loaded when something is asked of it."""
+    cl.start(seed=0)
+    return cl.load_model()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One measurement: what it was made with, and its report, or (as JSON) what else was measured."""
+
+    settings: Mapping[str, Any]
+    report: cl.Report | None = None
+    data: str | None = None
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """As they stand in the file."""
+        common = {"measurement": name, "settings": _json(self.settings), "data": self.data}
+        if self.report is None:
+            yield common
+            return
+        for row in self.report.rows:
+            yield {**common, "candidate": self.report.name, "exam": self.report.exam, **asdict(row)}
 
 
 def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
-    """The report `data/results/<lesson>/<name>.json`, made now if it is not there or was made with other settings."""
-    path, wanted = _place(lesson, name), dict(settings or {})
-    if not _is_kept(path, wanted):
-        make().save(path)
-        report = json.loads(path.read_text(encoding="utf-8")) | {"settings": wanted}
-        path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    report = cl.Report.load(path)
+    """A lesson's report of a name, made now if none is kept or it was made with other settings."""
+    report = _kept(lesson, name, lambda wanted: Kept(wanted, report=make()), settings).report
     print(f"{lesson}/{name}: {report}", flush=True)
     return report
 
@@ -31,13 +84,48 @@ def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mappin
 def kept_data(
     lesson: str, name: str, make: Callable[[], dict[str, Any]], settings: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """As `kept`, for what is no report: a dict that JSON can hold."""
-    path, wanted = _place(lesson, name), dict(settings or {})
-    if not _is_kept(path, wanted):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**make(), "settings": wanted}, ensure_ascii=False) + "\n", encoding="utf-8")
+    """As `kept`, for what is no report: a dict that JSON can hold; with its settings."""
+    found = _kept(lesson, name, lambda wanted: Kept(wanted, data=_json(make())), settings)
     print(f"{lesson}/{name}: kept", flush=True)
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(found.data) | {"settings": dict(found.settings)}
+
+
+def measured(lesson: str) -> dict[str, Kept]:
+    """All that is kept of a lesson, by name."""
+    path = _place(lesson)
+    try:
+        stat = path.stat()
+        return dict(_read(path, stat.st_ino, stat.st_mtime_ns))
+    except FileNotFoundError:
+        return {}
+    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise errors.DataError(f"{path} holds no measurements ({error}): take it out of git again.") from error
+
+
+def keep(lesson: str, new: Mapping[str, Kept]) -> None:
+    """Add to what is kept of a lesson, or take the place of it.
+
+    The file is written anew beside the old one and takes its place at once: whatever stops a script, what was measured
+    before stays. Processes that measure parts of one lesson take turns. The same measurements give the same bytes.
+    """
+    path, lock = _place(lesson), cache_dir() / "locks" / f"results-{lesson}.lock"
+    draft = path.with_name(path.name + ".part")
+    try:
+        for folder in (path.parent, lock.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            rows = [row for name, one in sorted({**measured(lesson), **new}.items()) for row in one.rows(name)]
+            table = pa.Table.from_pylist(rows, schema=SCHEMA)
+            pq.write_table(table, draft, compression="zstd", compression_level=19)
+            draft.replace(path)
+    except OSError as error:
+        raise errors.CourseError(f"{path} cannot be written ({error}): free some disk.") from error
+
+
+def refuse_to_measure(refused: bool = True) -> None:
+    """From now on figures come of what is kept alone; what is not kept is an error."""
+    global _may_measure
+    _may_measure = not refused
 
 
 def shelf_of_its_own(lesson: str) -> None:
@@ -102,18 +190,37 @@ def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[s
     return {"seeds": apart, "mean": [round(float(end), 4) for end in (mean, low, high)]}
 
 
-def asked_for(description: str, parts: Sequence[str]) -> argparse.Namespace:
-    """What the command line asks of a script with seeds: `only` (parts) and `seeds`; all, unless it says less."""
+def asked_for(
+    description: str, arguments: Sequence[str] | None, parts: Sequence[str] = (), **more: Mapping[str, Any]
+) -> argparse.Namespace:
+    """What the command line asks of a script that measures.
+
+    Parameters
+    ----------
+    arguments
+        None for those of the process.
+    parts
+        What `--only` may name; what is left out is asked for as a whole.
+    more
+        Further options of this script: name to what `add_argument` is told.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to measure")
+    if parts:
+        parser.add_argument("--only", nargs="+", choices=parts, metavar="PART", help=f"of {', '.join(parts)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    return parser.parse_args()
+    parser.add_argument("--kept", action="store_true", help="measure nothing: make the figures of what is kept")
+    for name, option in more.items():
+        parser.add_argument(f"--{name}", **option)
+    options = parser.parse_args(arguments)
+    if options.kept:
+        refuse_to_measure()
+    return options
 
 
 def measure_parts(
     lesson: str,
     parts: Mapping[str, Callable[[], dict[str, Any]]],
-    only: Sequence[str],
+    only: Sequence[str] | None,
     summary: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     """Measure some parts of a lesson, in the order of `parts`; after each, the summary of all that there is is written.
@@ -121,7 +228,7 @@ def measure_parts(
     Parameters
     ----------
     only
-        Names of parts; what was measured of the others at another time stays in the summary.
+        Names of parts, None for all; what was measured of the others at another time stays in the summary.
     summary
         From the parts by name to what `data/results/<lesson>.json` holds.
     """
@@ -131,7 +238,7 @@ def measure_parts(
         known = {}
     found = {name: known[name] for name in parts if name in known}
     for name in parts:
-        if name in only:
+        if only is None or name in only:
             started = time.perf_counter()
             found[name] = parts[name]()
             print(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
@@ -150,9 +257,36 @@ def write_summary(lesson: str, summary: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _place(lesson: str, name: str) -> Path:
-    return data_dir() / "results" / lesson / f"{name}.json"
+def _kept(lesson: str, name: str, make: Callable[[dict[str, Any]], Kept], settings: Mapping[str, Any] | None) -> Kept:
+    wanted = json.loads(_json(settings or {}))
+    found = measured(lesson).get(name)
+    if found is None or found.settings != wanted:
+        if not _may_measure:
+            raise errors.DataError(f"{name} of lesson {lesson} is not kept, or was made with other settings.")
+        keep(lesson, {name: make(wanted)})
+        found = measured(lesson)[name]
+    return found
 
 
-def _is_kept(path: Path, settings: dict[str, Any]) -> bool:
-    return path.exists() and json.loads(path.read_text(encoding="utf-8")).get("settings", {}) == settings
+@lru_cache(maxsize=2)
+def _read(path: Path, *stamp: int) -> dict[str, Kept]:
+    """By name; a file that was written anew has another stamp."""
+    return {name: _of(list(rows)) for name, rows in groupby(pq.read_table(path).to_pylist(), itemgetter("measurement"))}
+
+
+def _of(rows: list[dict[str, Any]]) -> Kept:
+    first = rows[0]
+    settings = json.loads(first["settings"])
+    if first["data"] is not None:
+        return Kept(settings, data=first["data"])
+    fields = Row.__dataclass_fields__
+    answers = [Row(**{field: row[field] for field in fields} | {"sources": tuple(row["sources"])}) for row in rows]
+    return Kept(settings, cl.Report(first["candidate"], first["exam"], tuple(answers)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _place(lesson: str) -> Path:
+    return data_dir() / "results" / f"{lesson}.parquet"

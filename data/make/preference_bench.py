@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from divergence import kl_from
-from keeping import kept, kept_data, of_seeds, shelf_of_its_own
+from keeping import kept, kept_data, of_seeds, pooled, shelf_of_its_own, untrained
 from preference_costs import cost
 
 import course_lib as cl
@@ -130,8 +130,7 @@ class Bench:
 
     @cached_property
     def gp(self) -> cl.ChatModel:
-        """The untrained model, loaded when something has to be measured."""
-        return cl.load_model()
+        return untrained()
 
     def model(self, way: Way | None) -> Any:
         """What learned in this way; None is the model as it was."""
@@ -194,8 +193,9 @@ class Bench:
         """Share that keeps the rule, share that has each fault, and words a reply."""
         parts = [grade_replies(report, self.letters["test"]) for report in reports]
         words = [len(row.reply.split()) for report in reports for row in report.rows]
+        free = {fault: round(pooled([part[fault] for part in parts]).accuracy, 4) for fault in FAULTS}
         return of_seeds([part[RULE] for part in parts]) | {
-            "faults": {fault: round(1 - of_seeds([part[fault] for part in parts])["accuracy"], 4) for fault in FAULTS},
+            "faults": {fault: round(1 - share, 4) for fault, share in free.items()},
             "words": round(sum(words) / len(words), 1),
         }
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from keeping import kept, kept_data, shelf_of_its_own
+from keeping import kept, kept_data, shelf_of_its_own, untrained
 
 import course_lib as cl
 from course_lib.core.chat import Example
@@ -65,15 +65,24 @@ class Bench:
         shelf_of_its_own(LESSON)
         cl.start(seed=0)
         self.most_students = most_students
-        self.index = cl.build_index("data/library")
-        self.study, self.shelf = shelves.study_shelf(self.index), shelves.exam_shelf(self.index)
         self.exam = shelves.editions_exam()
         self.students: dict[str, cl.ChatModel] = {}
 
     @cached_property
     def gp(self) -> cl.ChatModel:
-        """The untrained model, loaded when something has to be measured."""
-        return cl.load_model()
+        return untrained()
+
+    @cached_property
+    def index(self) -> cl.Index:
+        return cl.build_index("data/library")
+
+    @cached_property
+    def study(self) -> cl.Index:
+        return shelves.study_shelf(self.index)
+
+    @cached_property
+    def shelf(self) -> cl.Index:
+        return shelves.exam_shelf(self.index)
 
     @cached_property
     def short(self) -> cl.Exam:
@@ -146,8 +155,11 @@ class Bench:
         """With the right passage alone: what reading is worth when finding is solved."""
         asked = exam or self.exam
         how = "page" if asked is self.exam else "page-short"
-        golden = cl.golden_passages(asked, self.shelf)
-        return self.sits(plan, how, lambda student: cl.OpenBook(student, golden), asked)
+
+        def reader(student: Any) -> cl.OpenBook:
+            return cl.OpenBook(student, cl.golden_passages(asked, self.shelf))
+
+        return self.sits(plan, how, reader, asked)
 
     def closed(self, plan: Plan | None) -> cl.Report:
         """With nothing but the question."""

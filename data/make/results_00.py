@@ -5,17 +5,18 @@ python data/make/results_00.py
 
 from __future__ import annotations
 
-from keeping import figures, kept, write_summary
+from collections.abc import Sequence
+
+from keeping import asked_for, figures, kept, untrained, write_summary
 
 import course_lib as cl
 
 EXAMS = ("general", "cup", "handbook", "library")
 
 
-def main() -> None:
-    cl.start(seed=0)
-    gp = cl.load_model()
-    reports = {name: kept("00", name, lambda name=name: cl.evaluate(gp, cl.load_exam(name))) for name in EXAMS}
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked_for(__doc__, arguments)
+    reports = {name: kept("00", name, lambda name=name: cl.evaluate(untrained(), cl.load_exam(name))) for name in EXAMS}
     general = reports.pop("general")
     low, high = general.ci
     invented = max(report.accuracy for report in reports.values())

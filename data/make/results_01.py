@@ -4,13 +4,12 @@
 
 Letters are sorted to desks after training on few or many of them, on wrong labels, and on leaky splits: every arm
 takes as many steps as reading 576 letters once, so that only the data differ. The same loop is run from the pretrained
-and from random weights. The recipe was chosen on validation letters. Every report goes to `data/results/01/`, what the
-lesson and the README quote to `data/results/01.json`.
+and from random weights. The recipe was chosen on validation letters. Every report goes to `data/results/01.parquet`,
+what the lesson and the README quote to `data/results/01.json`.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from keeping import figures, kept, kept_data, write_summary
+from keeping import asked_for, figures, kept, kept_data, untrained, write_summary
 
 import course_lib as cl
 from course_lib.lessons import tickets as tickets_module
@@ -60,19 +59,19 @@ def with_wrong_labels(tickets: Sequence[Ticket], share: float, seed: int) -> lis
 
 
 def sorted_after(
-    gp: cl.ChatModel, name: str, tickets: Sequence[Ticket], test: Sequence[Ticket], seed: int,
+    name: str, tickets: Sequence[Ticket], test: Sequence[Ticket], seed: int,
     recipe: dict[str, Any] = RECIPE,
 ) -> cl.Report:  # fmt: skip
     """How a model sorts the test letters after training on some, in the steps that all arms have."""
     settings = {**recipe, "epochs": LETTERS_READ / len(tickets), "seed": seed}
 
     def sit() -> cl.Report:
-        return cl.evaluate(cl.finetune(gp, examples(tickets), **settings), tickets_module.ticket_exam(test))
+        return cl.evaluate(cl.finetune(untrained(), examples(tickets), **settings), tickets_module.ticket_exam(test))
 
     return kept("01", name, sit, settings)
 
 
-def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
+def arms(seeds: Sequence[int]) -> dict[str, Any]:
     """Few examples, wrong labels and two leaks, for each seed; the whole honest study is an arm of each.
 
     One leak is hidden: stories that the exam asks for were studied in other words. The other is the exam itself.
@@ -84,7 +83,7 @@ def arms(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
     for seed in seeds:
 
         def studied(name: str, letters: Sequence[Ticket], asked: Sequence[Ticket], seed: int = seed) -> cl.Report:
-            return sorted_after(gp, f"{name}-seed-{seed}", letters, asked, seed)
+            return sorted_after(f"{name}-seed-{seed}", letters, asked, seed)
 
         for n in SIZES:
             few[n].append(studied(f"few-{n}", tickets_module.few(study, n, seed), test))
@@ -141,19 +140,20 @@ def apart(some: Sequence[cl.Report], others: Sequence[cl.Report], rounds: int = 
     return {"value": round(float(a - b), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
-def overfitting(gp: cl.ChatModel) -> dict[str, Any]:
+def overfitting() -> dict[str, Any]:
     """The loss on a few studied letters and on held-out ones, step by step."""
 
     def curves() -> dict[str, Any]:
         drilled = examples(tickets_module.few(tickets_module.load_tickets("train"), DRILLED))
         watch = examples(tickets_module.load_tickets("validation"))
-        tuned = cl.finetune(gp, drilled, epochs=LETTERS_READ / DRILLED, seed=0, held_out=watch, every=12, **RECIPE)
+        rhythm = {"epochs": LETTERS_READ / DRILLED, "seed": 0, "every": 12}
+        tuned = cl.finetune(untrained(), drilled, held_out=watch, **rhythm, **RECIPE)
         return {"studied": rounded(tuned.training.losses), "held_out": rounded(tuned.training.held_out), "n": DRILLED}
 
     return kept_data("01", "overfitting", curves, {**RECIPE, "n": DRILLED})
 
 
-def from_two_beginnings(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any]:
+def from_two_beginnings(seeds: Sequence[int]) -> dict[str, Any]:
     """Full fine-tuning from pretrained and from random weights, at equal steps: the curve, and the mark after it."""
     test = tickets_module.ticket_exam(tickets_module.load_tickets("test"))
     settings = {"steps": SCRATCH_STEPS, "batch_size": SCRATCH_BATCH, "learning_rate": SCRATCH_RATE}
@@ -164,7 +164,8 @@ def from_two_beginnings(gp: cl.ChatModel, seeds: Sequence[int]) -> dict[str, Any
 
             def model(name: str = name, seed: int = seed, trained: list = trained) -> cl.ChatModel:
                 if not trained:
-                    trained.append(full(gp if name == "pretrained" else cl.untrained(gp, seed), seed))
+                    start = untrained() if name == "pretrained" else cl.untrained(untrained(), seed)
+                    trained.append(full(start, seed))
                 return trained[0]
 
             stem = f"{name.replace(' ', '-')}-seed-{seed}"
@@ -184,27 +185,23 @@ def full(start: cl.ChatModel, seed: int) -> cl.ChatModel:
     return cl.finetune(start, rows, "full", epochs=1, learning_rate=SCRATCH_RATE, batch_size=SCRATCH_BATCH, seed=seed)
 
 
-def choose_recipe(gp: cl.ChatModel) -> list[dict[str, Any]]:
+def choose_recipe() -> list[dict[str, Any]]:
     """Each recipe on validation letters, after all of the study."""
     study, validation = tickets_module.load_tickets("train"), tickets_module.load_tickets("validation")
     reports = [
-        sorted_after(gp, f"validation-recipe-{i}", tickets_module.few(study, len(study)), validation, 0, recipe)
+        sorted_after(f"validation-recipe-{i}", tickets_module.few(study, len(study)), validation, 0, recipe)
         for i, recipe in enumerate(RECIPES)
     ]
     return [{**recipe, **figures(report)} for recipe, report in zip(RECIPES, reports)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    seeds = parser.parse_args().seeds
+def main(arguments: Sequence[str] | None = None) -> None:
+    seeds = asked_for(__doc__, arguments).seeds
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
-    cl.start(seed=0)
-    gp = cl.load_model()
-    chosen = choose_recipe(gp)
-    drill = overfitting(gp)
-    found = arms(gp, seeds)
-    scratch = from_two_beginnings(gp, seeds)
+    chosen = choose_recipe()
+    drill = overfitting()
+    found = arms(seeds)
+    scratch = from_two_beginnings(seeds)
 
     def mean(runs: list[dict[str, Any]]) -> float:
         return sum(run["accuracy"] for run in runs) / len(runs)

@@ -3,18 +3,18 @@
     python data/make/results_02.py [--seeds 0 1 2] [--recipes 0 1 ...]
 
 Prompt and k are chosen on validation questions; the untrained candidates sit the whole handbook exam; the by-heart
-students are trained with several seeds. Every report goes to `data/results/02/`, what the lesson and the README quote
-to `data/results/02.json`; the adapters of seed 0 go on the shelf, where the lesson finds them.
+students are trained with several seeds. Every report goes to `data/results/02.parquet`, what the lesson and the README
+quote to `data/results/02.json`; the adapters of seed 0 go on the shelf, where the lesson finds them.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from keeping import figures, kept, write_summary
+from keeping import asked_for, figures, kept, untrained, write_summary
 
 import course_lib as cl
 
@@ -52,30 +52,43 @@ def study(plan: str, exam: cl.Exam) -> list[dict]:
     }[plan]
 
 
-def few_shot(gp: cl.ChatModel) -> cl.FewShot:
+@cache
+def library() -> cl.Index:
+    """The open book, made when something is searched in it."""
+    return cl.build_index("data/library")
+
+
+def right_page(exam: cl.Exam, instruction: str | None = None) -> cl.OpenBook:
+    """The page that holds the answer, and how it is to be read."""
+    told = [instruction] if instruction else []
+    return cl.OpenBook(untrained(), cl.golden_passages(exam, library()), *told)
+
+
+def few_shot() -> cl.FewShot:
     """Three worked examples about other facts: validation facts, in study wordings."""
     facts = cl.load_exam("handbook").validation_facts[::12][:3]
-    return cl.FewShot(gp, [cl.example(fact.study[0], fact.answer) for fact in facts])
+    return cl.FewShot(untrained(), [cl.example(fact.study[0], fact.answer) for fact in facts])
 
 
-def choose_on_validation(gp: cl.ChatModel, index: cl.Index) -> dict[str, Any]:
+def choose_on_validation() -> dict[str, Any]:
     """Accuracy on validation questions: of each instruction with the right page, of each k with RAG."""
     exam = cl.load_exam("handbook").on_validation()
-    pages = cl.golden_passages(exam, index)
-    readers = {text: cl.OpenBook(gp, pages, text) for text in INSTRUCTIONS}
-    finders = {k: cl.RagPipeline(gp, index, k) for k in KS}
     asked = {
-        text: kept("02", f"validation-instruction-{i}", lambda reader=reader: cl.evaluate(reader, exam))
-        for i, (text, reader) in enumerate(readers.items())
+        text: kept("02", f"validation-instruction-{i}", lambda text=text: cl.evaluate(right_page(exam, text), exam))
+        for i, text in enumerate(INSTRUCTIONS)
     }
-    found = {k: kept("02", f"validation-k-{k}", lambda rag=rag: cl.evaluate(rag, exam)) for k, rag in finders.items()}
+    found = {k: kept("02", f"validation-k-{k}", lambda k=k: cl.evaluate(rag(k), exam)) for k in KS}
     return {
         "instructions": {text: figures(report) for text, report in asked.items()},
         "k": {k: figures(report) for k, report in found.items()},
     }
 
 
-def choose_recipe(gp: cl.ChatModel, numbers: Sequence[int]) -> list[dict[str, Any]]:
+def rag(k: int) -> cl.RagPipeline:
+    return cl.RagPipeline(untrained(), library(), k)
+
+
+def choose_recipe(numbers: Sequence[int]) -> list[dict[str, Any]]:
     """Each recipe by heart on validation facts, in six wordings each, asked in two others."""
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is the lesson's
     exam = cl.load_exam("handbook").on_validation().about(FACTS)
@@ -87,21 +100,21 @@ def choose_recipe(gp: cl.ChatModel, numbers: Sequence[int]) -> list[dict[str, An
         report = kept(
             "02",
             f"validation-recipe-{i}",
-            lambda recipe=recipe: cl.evaluate(cl.finetune(gp, study, seed=0, **recipe), exam),
+            lambda recipe=recipe: cl.evaluate(cl.finetune(untrained(), study, seed=0, **recipe), exam),
             recipe,
         )
         chosen.append({**recipe, **figures(report)})
     return chosen
 
 
-def student(gp: cl.ChatModel, plan: str, seed: int, exam: cl.Exam, general: cl.Exam) -> dict[str, Any]:
+def student(plan: str, seed: int, exam: cl.Exam, general: cl.Exam) -> dict[str, Any]:
     """One by-heart student: its mark in the exam, and what it kept of general knowledge."""
     trained: list[cl.ChatModel] = []
 
     def model() -> cl.ChatModel:
         if not trained:
             os.environ["COURSE_RECORD"] = "1" if seed == 0 else ""
-            trained.append(cl.finetune(gp, study(plan, exam), name=f"02-{plan}", seed=seed, **RECIPE))
+            trained.append(cl.finetune(untrained(), study(plan, exam), name=f"02-{plan}", seed=seed, **RECIPE))
         return trained[0]
 
     mark = kept("02", f"{plan}-seed-{seed}", lambda: cl.evaluate(model(), exam), RECIPE)
@@ -109,33 +122,27 @@ def student(gp: cl.ChatModel, plan: str, seed: int, exam: cl.Exam, general: cl.E
     return {"seed": seed, "exam": figures(mark), "general": figures(common)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--recipes", type=int, nargs="+", help="only try these recipes on validation facts, by number")
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    recipes = {"type": int, "nargs": "+", "help": "only try these recipes on validation facts, by number"}
+    options = asked_for(__doc__, arguments, recipes=recipes)
     seeds = options.seeds
-    cl.start(seed=0)
-    gp = cl.load_model()
     if options.recipes is not None:
-        choose_recipe(gp, options.recipes)
+        choose_recipe(options.recipes)
         return
-    index = cl.build_index("data/library")
     handbook, general = cl.load_exam("handbook"), cl.load_exam("general").sample(100)
     exam = handbook.about(FACTS)
-    before = kept("02", "general-before", lambda: cl.evaluate(gp, general))
+    before = kept("02", "general-before", lambda: cl.evaluate(untrained(), general))
     by_heart: dict[str, list[dict[str, Any]]] = {plan: [] for plan in PLANS}
     for seed in seeds:
         for plan, runs in by_heart.items():
-            runs.append(student(gp, plan, seed, exam, general))
-    recipes = choose_recipe(gp, range(len(RECIPES)))
-    chosen = choose_on_validation(gp, index)
-    pages = cl.golden_passages(handbook, index)
+            runs.append(student(plan, seed, exam, general))
+    recipes = choose_recipe(range(len(RECIPES)))
+    chosen = choose_on_validation()
     whole = {
-        "closed book": kept("02", "closed-book", lambda: cl.evaluate(gp, handbook)),
-        "examples in the prompt": kept("02", "few-shot", lambda: cl.evaluate(few_shot(gp), handbook)),
-        "right page": kept("02", "right-page", lambda: cl.evaluate(cl.OpenBook(gp, pages), handbook)),
-        "RAG": kept("02", "rag", lambda: cl.evaluate(cl.RagPipeline(gp, index, K), handbook)),
+        "closed book": kept("02", "closed-book", lambda: cl.evaluate(untrained(), handbook)),
+        "examples in the prompt": kept("02", "few-shot", lambda: cl.evaluate(few_shot(), handbook)),
+        "right page": kept("02", "right-page", lambda: cl.evaluate(right_page(handbook), handbook)),
+        "RAG": kept("02", "rag", lambda: cl.evaluate(rag(K), handbook)),
     }
     marks = {plan: [run["exam"]["accuracy"] for run in runs] for plan, runs in by_heart.items()}
     many, one = (sum(marks[plan]) / len(marks[plan]) for plan in ("many-wordings", "one-wording"))

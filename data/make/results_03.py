@@ -4,8 +4,8 @@
 
 Learning rates, batch sizes, layers and order are chosen on validation questions. Then every candidate sits the exams:
 the untrained model, without and with examples in its prompt; specialists for the front desk's twelve patterns, as the
-lesson trains one; specialists for all patterns. Every report goes to `data/results/03/`, what the lesson and the README
-quote to `data/results/03.json`; the adapters of seed 0 go on the shelf, where the lesson finds them.
+lesson trains one; specialists for all patterns. Every report goes to `data/results/03.parquet`, what the lesson and the
+README quote to `data/results/03.json`; the adapters of seed 0 go on the shelf, where the lesson finds them.
 
 With --only the reports of some parts are made and nothing is summed up: two processes may work on different parts. The
 parts, in order of importance: search and search-full (from which the recipes were chosen), desk, whole, baselines,
@@ -14,13 +14,12 @@ house, full, confidence (which takes the adapter that whole has stored), desk-cu
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keeping import figures, kept, kept_data, write_summary
+from keeping import asked_for, figures, kept, kept_data, untrained, write_summary
 
 import course_lib as cl
 from course_lib.evaluation.exams import Exam
@@ -75,10 +74,10 @@ class Student:
     """
 
     def __init__(
-        self, gp: cl.ChatModel, task: task_module.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping,
+        self, task: task_module.SqlTask, name: str, n: int | None, seed: int, recipe: Mapping,
         shelf: str | None = None,
     ):  # fmt: skip
-        self.gp, self.task, self.n, self.seed, self.shelf = gp, task, n, seed, shelf
+        self.task, self.n, self.seed, self.shelf = task, n, seed, shelf
         self.name, self.recipe = f"{name}-seed-{seed}", dict(recipe)
         self.settings = {**self.recipe, "pairs": n or len(task.train), "seed": seed}
         self._model: cl.ChatModel | None = None
@@ -91,7 +90,7 @@ class Student:
             study = self.task.train_examples(self.n, seed=self.seed)
             options = {"name": self.shelf, "seed": self.seed, "from_shelf": self.shelf is not None}
             started = time.process_time()
-            self._model = cl.finetune(self.gp, study, **self.recipe, **options)
+            self._model = cl.finetune(untrained(), study, **self.recipe, **options)
             self._processor_seconds = time.process_time() - started
         return self._model
 
@@ -115,17 +114,17 @@ class Student:
         return kept("03", f"{self.name}-{name}", sit, self.settings)
 
 
-def search(gp: cl.ChatModel, task: task_module.SqlTask, recipes: Sequence[Mapping], name: str) -> list[dict[str, Any]]:
+def search(task: task_module.SqlTask, recipes: Sequence[Mapping], name: str) -> list[dict[str, Any]]:
     """Each recipe on validation questions, after training on 300 pairs of all patterns."""
     found = []
     for number, recipe in enumerate(recipes):
-        student = Student(gp, task, f"validation-{name}-{number}", PAIRS, 0, recipe)
+        student = Student(task, f"validation-{name}-{number}", PAIRS, 0, recipe)
         training = student.training()
         found.append({**recipe, **figures(student.sits("validation", task.validation)), "training": training})
     return found
 
 
-def baselines(gp: cl.ChatModel, task: task_module.SqlTask) -> dict[str, dict[str, cl.Report]]:
+def baselines(task: task_module.SqlTask) -> dict[str, dict[str, cl.Report]]:
     """The untrained model on the four exams: asked, and shown examples first."""
     shown = task.train_pairs(SHOTS)
     found: dict[str, dict[str, cl.Report]] = {"before": {}, "examples": {}}
@@ -133,13 +132,13 @@ def baselines(gp: cl.ChatModel, task: task_module.SqlTask) -> dict[str, dict[str
         for arm, examples in (("before", ()), ("examples", shown)):
             found[arm][name] = kept(
                 "03", f"{arm}-{name}",
-                lambda exam=exam, examples=examples: cl.evaluate(writer(gp, task, exam, examples=examples), exam),
+                lambda exam=exam, shown=examples: cl.evaluate(writer(untrained(), task, exam, examples=shown), exam),
             )  # fmt: skip
     return found
 
 
 def specialists(
-    gp: cl.ChatModel, task: task_module.SqlTask, name: str, n: int | None, recipe: Mapping, seeds: Sequence[int],
+    task: task_module.SqlTask, name: str, n: int | None, recipe: Mapping, seeds: Sequence[int],
     asked: Sequence[str], shelf: str | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Students of one kind, one a seed, in the exams that are `asked`; that of seed 0 goes on the shelf.
@@ -150,7 +149,7 @@ def specialists(
     """
     found = []
     for seed in seeds:
-        student = Student(gp, task, name, n, seed, recipe, shelf if seed == 0 else None)
+        student = Student(task, name, n, seed, recipe, shelf if seed == 0 else None)
         training = student.training()
         reports = {exam: student.sits(exam, on) for exam, on in exams(task, asked).items()}
         if name == "whole":  # what the day in the prompt is worth
@@ -160,14 +159,14 @@ def specialists(
     return found
 
 
-def confidence(gp: cl.ChatModel, task: task_module.SqlTask) -> list[list[float]]:
+def confidence(task: task_module.SqlTask) -> list[list[float]]:
     """For requests in new wordings and new combinations: how sure the first student of all pairs was, and was it right.
 
     Returns
     -------
     For each request: the confidence (`SqlAnswer.confidence`), and 1 or 0.
     """
-    student = Student(gp, task, "whole", None, 0, RECIPE, "03-whole")
+    student = Student(task, "whole", None, 0, RECIPE, "03-whole")
 
     def ask() -> dict[str, Any]:
         answers = []
@@ -181,41 +180,37 @@ def confidence(gp: cl.ChatModel, task: task_module.SqlTask) -> list[list[float]]
     return kept_data("03", "confidence", ask, student.settings)["answers"]
 
 
-def measure(part: str, gp: cl.ChatModel, task: task_module.SqlTask, seeds: Sequence[int]) -> Any:
+def measure(part: str, task: task_module.SqlTask, seeds: Sequence[int]) -> Any:
     """All reports of one part: made, or read where they are kept."""
     desk = task.about(task_module.FRONT_DESK)
     if part == "search":
-        return search(gp, task, RECIPES, "lora")
+        return search(task, RECIPES, "lora")
     if part == "search-full":
-        return search(gp, task, FULL_RECIPES, "full")
+        return search(task, FULL_RECIPES, "full")
     if part == "baselines":
-        return baselines(gp, task)
+        return baselines(task)
     if part == "desk":
-        return specialists(gp, desk, "desk", PAIRS, RECIPE, seeds, ASKED, "03-front-desk")
+        return specialists(desk, "desk", PAIRS, RECIPE, seeds, ASKED, "03-front-desk")
     if part == "full":
-        return specialists(gp, desk, "full", PAIRS, FULL_RECIPE, seeds, ASKED)
+        return specialists(desk, "full", PAIRS, FULL_RECIPE, seeds, ASKED)
     if part == "whole":
-        return specialists(gp, task, "whole", None, RECIPE, seeds, tuple(exams(task)), "03-whole")
+        return specialists(task, "whole", None, RECIPE, seeds, tuple(exams(task)), "03-whole")
     if part == "confidence":
-        return confidence(gp, task)
+        return confidence(task)
     if part == "house":
-        return specialists(gp, task, "house", PAIRS, RECIPE, seeds, tuple(exams(task)))
+        return specialists(task, "house", PAIRS, RECIPE, seeds, tuple(exams(task)))
     found: dict[int, list[Any]] = {n: [] for n in DESK_SIZES}
     for seed in seeds:  # every size once before any size twice
         for n, runs in found.items():
-            runs += specialists(gp, desk, f"desk-{n}", n, RECIPE, [seed], ASKED)
+            runs += specialists(desk, f"desk-{n}", n, RECIPE, [seed], ASKED)
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help="make these parts, sum up nothing")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = asked_for(__doc__, arguments, PARTS)
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # multiplies no bf16, so that the session takes fp32
-    cl.start(seed=0)
-    gp, task = cl.load_model(), task_module.load_sql()
-    parts = {part: measure(part, gp, task, options.seeds) for part in options.only or PARTS}
+    task = task_module.load_sql()
+    parts = {part: measure(part, task, options.seeds) for part in options.only or PARTS}
     if not options.only:
         from summary_03 import summary
 

@@ -11,12 +11,12 @@ time and memory. Two processes may share the work, each with parts of its own:
     OMP_NUM_THREADS=1 python data/make/results_04.py --only full qlora prefix prompt directions
 
 A last run without --only measures the steps, alone on the machine, and writes `data/results/04.json`; single runs are
-kept in `data/results/04/`. All is computed in fp32, so that memory compares like with like, as it is on most laptops.
+kept in `data/results/04.parquet`. All is computed in fp32, so that memory compares like with like, as it is on most
+laptops.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -26,7 +26,7 @@ import four_bits
 import low_rank
 import numpy as np
 import stepping
-from keeping import kept_data, write_summary
+from keeping import asked_for, kept_data, write_summary
 from method_bench import BATCH, CHOICES, EPOCHS, LETTERS, RANK, RATES, Bench, marks, where_and_when
 
 import course_lib as cl
@@ -230,11 +230,8 @@ def short(found: Any) -> Any:
     return kept | ({"surprise": round(float(np.mean(found["surprise"])), 4)} if "surprise" in found else {})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"one or more of {', '.join(PARTS)}")
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = asked_for(__doc__, arguments, tuple(PARTS))
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # multiplies no bf16, so that the session takes fp32
     bench = Bench()
@@ -244,8 +241,9 @@ def main() -> None:
         return
     found = {part: make(bench, options.seeds) for part, make in PARTS.items()}
     methods = {method: found[method] for method in RANK}
+    sizes = kept_data("04", "sizes", lambda: {name: four_bits.size(name, bench.gp) for name in four_bits.FORMATS})
     for name, format in found["quantization"]["formats"].items():
-        format["bytes"] = four_bits.size(name, bench.gp)
+        format["bytes"] = sizes[name]
     before = kept_data("04", "before", lambda: bench.examined(bench.gp))
     arms = {method: row["runs"] for method, row in methods.items()} | found["place"]
     arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
@@ -259,7 +257,7 @@ def main() -> None:
         "04",
         {
             "letters": LETTERS, "epochs": EPOCHS, "batch_size": BATCH,
-            "machine": where_and_when(),
+            "machine": {what: measured["lora"][what] for what in where_and_when()},
             "before": short(before),
             "methods": short(methods),
             **{part: short(found[part]) for part in ("place", "rank", "quantization", "directions", "forgetting")},

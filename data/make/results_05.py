@@ -9,18 +9,17 @@ breaks     stale, missing, look-alike and poisoned pages, questions over two doc
 chunks     sizes and overlaps of passages
 stores     HNSW against exact search at 1,000, 10,000 and 100,000 vectors
 
-Every report goes to `data/results/05/`, what the lesson and the README quote to `data/results/05.json`.
+Every report goes to `data/results/05.parquet`, what the lesson and the README quote to `data/results/05.json`.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from breaking import breaks
-from keeping import difference, figures, kept, kept_data, measure_parts
+from keeping import asked_for, difference, figures, kept, kept_data, measure_parts, untrained
 from nearest import QUERIES, hnsw_against_exact
 
 import course_lib as cl
@@ -35,6 +34,7 @@ from course_lib.retrieval.embedder import Triple
 from course_lib.retrieval.index import Index
 from course_lib.retrieval.stores import FaissStore
 
+ORDER = ("retrieval", "embedder", "answers", "breaks", "chunks", "stores")
 EXAMS = ("library", "handbook", "cup")
 KS = (1, 4, 8, 2, 3, 6)  # in order of importance
 SIZES = ((20, 0), (40, 0), (80, 0), (80, 20), (160, 0), (160, 40), (240, 0))
@@ -159,7 +159,7 @@ def embedder(index: Index, seeds: Sequence[int]) -> dict[str, Any]:
     return {"triples": len(study), "recipes": recipes, "runs": runs}
 
 
-def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
+def answers(index: Index, exam: cl.Exam) -> dict[str, Any]:
     """RAG at each k with hybrid search, at k = 1 and 4 with the other two, at k = 1 with a trained embedding model."""
     golden = cl.golden_passages(exam, index)
     n = {"n": len(exam)}
@@ -167,12 +167,15 @@ def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
     for k in KS:
         for way, retriever in retrievers(index).items():
             if way == "hybrid" or k in (1, 4):
-                rag = cl.RagPipeline(gp, retriever, k=k)
-                reports[way, k] = kept("05", f"answers-{way}-k-{k}", lambda rag=rag: cl.evaluate(rag, exam), n)
+
+                def answered(retriever: Any = retriever, k: int = k) -> cl.Report:
+                    return cl.evaluate(cl.RagPipeline(untrained(), retriever, k=k), exam)
+
+                reports[way, k] = kept("05", f"answers-{way}-k-{k}", answered, n)
 
     def after_training() -> cl.Report:
         tuned, _, _ = trained(triples(index), EMBEDDER_RECIPE, seed=0)
-        return cl.evaluate(cl.RagPipeline(gp, tuned, k=1), exam)
+        return cl.evaluate(cl.RagPipeline(untrained(), tuned, k=1), exam)
 
     reports["trained", 1] = kept("05", "answers-trained-k-1", after_training, EMBEDDER_RECIPE | n)
     measured: dict[str, Any] = {
@@ -184,7 +187,7 @@ def answers(gp: cl.ChatModel, index: Index, exam: cl.Exam) -> dict[str, Any]:
         measured["trained, k = 1"][f"minus {way}"] = gap
     ranking = cl.grade_retrieval(retrievers(index)["hybrid"], exam, golden)
     found = {k: round(ranking.recall(k), 4) for k in sorted(KS)}
-    page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(gp, golden), exam), n)
+    page = kept("05", "answers-right-page", lambda: cl.evaluate(cl.OpenBook(untrained(), golden), exam), n)
     speed = search_milliseconds(index, exam)
     return {"rag": measured, "found": found, "right page": figures(page), "search_ms": speed}
 
@@ -279,30 +282,17 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     return {**parts, "headline": headline, "limits": limits}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ("retrieval", "embedder", "answers", "breaks", "chunks", "stores")
-    parser.add_argument(
-        "--only", nargs="+", choices=names, default=names, help="parts to measure; the rest stays as it is"
-    )
-    parser.add_argument("--n", type=int, default=200, help="questions of the library exam that the model answers")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    n = {"type": int, "default": 200, "help": "questions of the library exam that the model answers"}
+    options = asked_for(__doc__, arguments, ORDER, n=n)
     cl.start(seed=0)
     index = cl.build_index("data/library")
     exam = cl.load_exam("library").sample(options.n)
-    model: list[cl.ChatModel] = []
-
-    def gp() -> cl.ChatModel:
-        if not model:
-            model.append(cl.load_model())
-        return model[0]
-
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "retrieval": lambda: retrieval(index),
         "embedder": lambda: embedder(index, options.seeds),
-        "answers": lambda: answers(gp(), index, exam),
-        "breaks": lambda: breaks(gp(), index, exam.sample(100)),
+        "answers": lambda: answers(index, exam),
+        "breaks": lambda: breaks(index, exam.sample(100)),
         "chunks": chunks,
         "stores": lambda: stores(index),
     }

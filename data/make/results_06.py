@@ -18,8 +18,8 @@ distractors none to four of them in training, against k at the exam
 hard        distractors out of the retriever, or drawn at random
 hybrid      a specialist in the form of an answer that reads: form and facts, alone and together
 
-Every report goes to `data/results/06/`, what the lesson and the README quote to `data/results/06.json`. What training
-costs is told in tokens, which other work on the machine does not change.
+Every report goes to `data/results/06.parquet`, what the lesson and the README quote to `data/results/06.json`. What
+training costs is told in tokens, which other work on the machine does not change.
 """
 
 from __future__ import annotations
@@ -373,8 +373,8 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     return {**parts, "headline": headline, "limits": limits}
 
 
-def main() -> None:
-    options = asked_for(__doc__, ORDER)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = asked_for(__doc__, arguments, ORDER)
     bench = Bench()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),

@@ -16,7 +16,7 @@ hacking     what a policy learns from the judge of each seed, from all of them t
 forgotten   general questions, which nobody trained
 costs       seconds and peak memory of a step of each way, and the seconds of the whole of it
 
-Every report goes to `data/results/07/`, what the lesson and the README quote to `data/results/07.json`.
+Every report goes to `data/results/07.parquet`, what the lesson and the README quote to `data/results/07.json`.
 """
 
 from __future__ import annotations
@@ -225,8 +225,8 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     return {**parts, "headline": headline, "limits": limits}
 
 
-def main() -> None:
-    options = asked_for(__doc__, ORDER)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = asked_for(__doc__, arguments, ORDER)
     bench = Bench()
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "recipes": lambda: recipes(bench),

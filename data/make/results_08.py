@@ -5,45 +5,32 @@
 `costs` (about ten minutes on two cores): the machine is calibrated by a few short runs, and eight real runs are held
 against their forecasts, seconds and memory. `style` (about a quarter of an hour): the specialist in a voice, three
 seeds, against a model that is told the wish and one that is shown it. `fresh` (about half an hour): new editions of
-five policies, by an update of the index and by training again. Single runs are kept in `data/results/08/`, the summary
-in `data/results/08.json`. All is computed in fp32, as on most laptops.
+five policies, by an update of the index and by training again. Single runs are kept in `data/results/08.parquet`, the
+summary in `data/results/08.json`. All is computed in fp32, as on most laptops.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import costing
 import fresh_bench
 import style_bench
-from keeping import measure_parts
+from keeping import asked_for, measure_parts, untrained
 
 import course_lib as cl
 
 
-@cache
-def model() -> cl.ChatModel:
-    """The untrained model, loaded when something is asked of it."""
-    cl.start(seed=0)
-    return cl.load_model()
-
-
-def style() -> dict[str, Any]:
+def style(seeds: Sequence[int]) -> dict[str, Any]:
     """The specialist in a voice, and as `tuned` what the course's tables quote of it."""
-    found = style_bench.style(model())
+    found = style_bench.style(untrained, seeds)
     return {"tuned": found["arms"]["specialist"]["voice"], **found}
 
 
-def fresh() -> dict[str, Any]:
-    """What it takes to bring RAG, and a student by heart, up to date."""
-    return fresh_bench.fresh(model(), cl.build_index("data/library"))
-
-
 # The costs first: their processes must not find a session that keeps adapters, which `fresh` begins.
-PARTS = {"costs": costing.costs, "style": style, "fresh": fresh}
+ORDER = ("costs", "style", "fresh")
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
@@ -77,13 +64,16 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "headline": headline} | ({"limits": limits} if limits else {})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = asked_for(__doc__, arguments, ORDER)
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # multiplies no bf16, so that the session takes fp32
-    measure_parts("08", PARTS, options.only, summary)
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "costs": costing.costs,
+        "style": lambda: style(options.seeds),
+        "fresh": lambda: fresh_bench.fresh(untrained, lambda: cl.build_index("data/library"), options.seeds),
+    }
+    measure_parts("08", measure, options.only, summary)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,17 @@
 
 A model that is told the wish, one that is shown it in three examples, and specialists of several seeds put the same 40
 answers into the voice; each is judged for voice, facts and both. Four to five minutes a seed on two slow cores. Single
-reports are kept in `data/results/08/`; what a lesson quotes is printed, and returned by `style` to whoever collects it.
+reports are kept in `data/results/08.parquet`; what a lesson quotes is printed, and returned by `style`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
-from keeping import difference, kept, of_seeds
+from keeping import asked_for, difference, kept, of_seeds, untrained
 
 import course_lib as cl
 from course_lib.evaluation.reports import interval, span
@@ -28,7 +27,7 @@ SHOWN = 3
 JUDGES = ("voice", "facts", "both")
 
 
-def style(model: cl.ChatModel, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+def style(model: Callable[[], cl.ChatModel], seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
     """Every arm's figures by each judge, the differences that count, and where metrics disagree."""
     study, asked = load_style("train"), load_style("test")
     exam = style_exam(asked)
@@ -39,14 +38,20 @@ def style(model: cl.ChatModel, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, An
 
     def specialist(seed: int) -> Callable[[Sequence[str]], Any]:
         def answer(questions: Sequence[str]) -> Any:
-            return cl.finetune(model, examples, seed=seed, name="style", **RECIPE).reply(list(questions), STYLE_TOKENS)
+            tuned = cl.finetune(model(), examples, seed=seed, name="style", **RECIPE)
+            return tuned.reply(list(questions), STYLE_TOKENS)
 
         return answer
 
-    shown = FewShot(model, examples[:SHOWN])
+    def told(questions: Sequence[str]) -> Any:
+        return model().reply(list(questions), STYLE_TOKENS)
+
+    def shown(questions: Sequence[str]) -> Any:
+        return FewShot(model(), examples[:SHOWN]).answer(questions, STYLE_TOKENS)
+
     arms = {
-        "told": [sat("told", lambda questions: model.reply(list(questions), STYLE_TOKENS))],
-        "shown": [sat("shown", lambda questions: shown.answer(questions, STYLE_TOKENS), examples=SHOWN)],
+        "told": [sat("told", told)],
+        "shown": [sat("shown", shown, examples=SHOWN)],
         "specialist": [sat(f"specialist-seed-{seed}", specialist(seed), **RECIPE, seed=seed) for seed in seeds],
     }
     graded = {arm: [grade_style(report, asked) for report in reports] for arm, reports in arms.items()}
@@ -101,11 +106,8 @@ def _told(difference: tuple[float, float, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
-    cl.start()
-    print(json.dumps(style(cl.load_model(), options.seeds), indent=1, ensure_ascii=False))
+    options = asked_for(__doc__, None)
+    print(json.dumps(style(untrained, options.seeds), indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

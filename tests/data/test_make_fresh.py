@@ -42,10 +42,10 @@ def measured(monkeypatch, tmp_path, small_embedder):
         return Student(rows, 200.0 + seed)
 
     monkeypatch.setattr(fresh_bench.cl, "finetune", finetune, raising=False)
-    monkeypatch.setattr(keeping, "_place", lambda lesson, name: tmp_path / lesson / f"{name}.json")
+    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     monkeypatch.setattr(fresh_bench, "shelf_of_its_own", lambda lesson: None)
     index = build_index(ROOT / "data" / "library" / "handbook", tmp_path / "index")
-    return lambda: (fresh_bench.fresh(Model(), index, seeds=[0, 1]), trained)
+    return lambda: (fresh_bench.fresh(Model, lambda: index, seeds=[0, 1]), trained)
 
 
 def test_the_editions_are_of_the_same_policies():

@@ -40,12 +40,12 @@ class Model:
 def model(monkeypatch, tmp_path):
     found = Model()
     monkeypatch.setattr(style_bench.cl, "finetune", found.finetune, raising=False)
-    monkeypatch.setattr(keeping, "_place", lambda lesson, name: tmp_path / lesson / f"{name}.json")
+    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     return found
 
 
 def test_each_arm_is_judged_three_ways_and_compared(model):
-    found = style_bench.style(model, seeds=[0, 1])
+    found = style_bench.style(lambda: model, seeds=[0, 1])
     right = {arm: {judge: marks["accuracy"] for judge, marks in by.items()} for arm, by in found["arms"].items()}
     assert right["told"] == {"voice": 0.025, "facts": 1.0, "both": 0.025}
     assert right["specialist"]["facts"] == 1.0 and right["specialist"]["both"] >= 0.95
@@ -56,8 +56,8 @@ def test_each_arm_is_judged_three_ways_and_compared(model):
 
 
 def test_what_was_measured_is_not_measured_again(model):
-    first = style_bench.style(model, seeds=[0])
-    assert style_bench.style(model, seeds=[0]) == first
+    first = style_bench.style(lambda: model, seeds=[0])
+    assert style_bench.style(lambda: model, seeds=[0]) == first
     assert model.trained == [(0, len(load_style("train")))]
 
 

@@ -1,0 +1,162 @@
+"""The stored measurements: every figure of a lesson comes of the rows that are kept, and those are of today's exams.
+
+A script's own functions sum up what is kept, with measuring refused; what comes out must be what is stored.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from types import SimpleNamespace
+
+import keeping
+import pytest
+import results_06
+from breaking import two_document_questions
+from keeping import figures, measured
+
+from course_lib.core.session import ROOT
+from course_lib.evaluation.exams import load_exam, load_facts, questions_of
+from course_lib.evaluation.stored import load_results
+from course_lib.lessons.adverse import undated_questions
+from course_lib.lessons.letters import letters_exam, load_preferences
+from course_lib.lessons.shelves import load_agreements
+from course_lib.lessons.sql.task import load_sql
+from course_lib.lessons.tickets import load_tickets, ticket_exam
+from course_lib.lessons.voice import load_style, style_exam
+
+RESULTS = ROOT / "data" / "results"
+LESSONS = sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json"))
+# What a lesson's rows give by themselves, in seconds; None is all of it.
+FROM_ROWS = {
+    "00": None, "01": None, "02": None, "03": None, "04": None,
+    "06": ("recipes", "seeds", "examples", "distractors", "hard"),
+    "07": ("recipes", "start", "reward", "frontier", "pairs", "noise", "forgotten", "costs"),
+    "08": ("style", "fresh"),
+}  # fmt: skip
+# What needs the library's index, or the model's sizes, besides: minutes. The `retrieval` of 05 keeps no rows: it is the
+# index asked again, whose ties another processor may break otherwise.
+FROM_MORE = {"05": ("answers", "breaks"), "06": ("arms", "k", "robust", "plain", "years", "p", "hybrid"),
+             "07": ("likeliest", "hacking"), "08": ("costs",)}  # fmt: skip
+
+
+@pytest.fixture
+def summed_up(monkeypatch, tmp_path):
+    """What a lesson's script writes when it sums up what is kept."""
+    for name in ("COURSE_RECORD", "COURSE_ADAPTERS", "ONEDNN_MAX_CPU_ISA"):  # the scripts set them
+        monkeypatch.setenv(name, "")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    monkeypatch.setattr(keeping, "_may_measure", True)
+    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
+    (tmp_path / "results").mkdir()
+
+    def run(lesson, parts):
+        for kind in ("json", "parquet"):
+            shutil.copy(RESULTS / f"{lesson}.{kind}", tmp_path / "results")
+        script = importlib.import_module(f"results_{lesson}")
+        script.main(["--kept", *(["--only", *parts] if parts else [])])
+        return json.loads((tmp_path / "results" / f"{lesson}.json").read_text(encoding="utf-8"))
+
+    return run
+
+
+@pytest.mark.parametrize("lesson", FROM_ROWS)
+def test_the_figures_of_a_lesson_come_of_its_rows(lesson, summed_up):
+    assert summed_up(lesson, FROM_ROWS[lesson]) == load_results(lesson)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("lesson", FROM_MORE)
+def test_the_figures_that_need_an_index_come_of_rows_and_it(lesson, summed_up):
+    assert summed_up(lesson, FROM_MORE[lesson]) == load_results(lesson)
+
+
+def test_the_arms_of_lesson_06_come_of_their_rows(monkeypatch):
+    """Without what is found on the shelf, which needs the index."""
+    stored = load_results("06")["arms"]
+    monkeypatch.setattr(results_06, "_ranking", lambda *_: SimpleNamespace(recall=float))
+    monkeypatch.setattr(results_06, "_told_from", lambda *_: None)
+    monkeypatch.setattr(keeping, "_may_measure", False)
+    for name in ("COURSE_RECORD", "COURSE_ADAPTERS"):
+        monkeypatch.setenv(name, "")
+    made = results_06.arms(results_06.Bench(), stored["seeds"])
+    assert {part: made[part] for part in ("arms", "differences")} == {
+        part: stored[part] for part in ("arms", "differences")
+    }
+
+
+BREAKS = {
+    "distractors": {"alone": "page", "three strangers": "strangers", "three look-alikes": "look-alikes"},
+    "missing": {"page gone": "missing", "page gone, told to say so": "missing-honest", "page there": "page",
+                "page there, told to say so": "present-honest"},
+}  # fmt: skip
+
+
+def test_the_answers_of_lesson_05_come_of_their_rows():
+    kept, stored = measured("05"), load_results("05")
+    answers = {
+        name: (f"answers-{name.replace(',', '').replace(' = ', '-').replace(' ', '-')}", row)
+        for name, row in stored["answers"]["rag"].items()
+    }
+    answers["right page"] = ("answers-right-page", stored["answers"]["right page"])
+    answers |= {name: (f"breaks-{stem}", stored["breaks"][part][name])
+                for part, stems in BREAKS.items() for name, stem in stems.items()}  # fmt: skip
+    answers |= {name: (f"stale-{name.replace(' ', '-')}", row["right"])
+                for name, row in stored["breaks"]["stale"].items() if name != "n"}  # fmt: skip
+    for name, (stem, row) in answers.items():
+        made = figures(kept[stem].report)
+        assert made == {what: row[what] for what in made}, name
+
+
+def test_the_embedding_model_of_lesson_05_is_trained_as_was_best_on_validation_questions():
+    found = load_results("05")["embedder"]
+    best = max(found["recipes"], key=lambda recipe: recipe["recall@1"][0])
+    used = measured("05")["embedder-seed-0"].settings
+    assert used == {name: best[name] for name in used}
+
+
+def test_every_method_of_lesson_04_is_run_at_the_rate_that_was_best_on_validation_letters():
+    for method, row in load_results("04")["methods"].items():
+        validated = {float(rate): run["validation"]["accuracy"] for rate, run in row["search"].items()}
+        assert validated[row["learning_rate"]] == max(validated.values()), method
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, tuple[str, str]]:
+    """Every question that an exam can ask, by id: its text and its answer."""
+    facts = load_facts()
+    questions = [q for fact in facts for use in ("study", "exam", "validation") for q in questions_of(fact, use)]
+    general, sql = load_exam("general"), load_sql()
+    pairs = (sql.validation, sql.values, sql.wordings, sql.combinations, sql.second_schema)
+    summaries = [agreement.as_question() for agreement in load_agreements("test")]
+    adverse = (undated_questions(facts)[0], two_document_questions(facts))
+    written = (ticket_exam(load_tickets()), letters_exam(load_preferences()), style_exam(load_style("test")), summaries)
+    exams = (questions, general.test, general.validation, *written, *adverse, *pairs)
+    return {q.id: (q.question, q.answer) for exam in exams for q in exam}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_stored_reports_are_about_the_questions_of_today(lesson, asked):
+    reports = {name: one.report for name, one in measured(lesson).items() if one.report}
+    stale = {
+        name: row.id
+        for name, report in reports.items()
+        for row in report.rows
+        if asked.get(row.id) != (row.question, row.expected)
+    }
+    assert not stale, "measured on other questions: take them out of the file and run `make results`"
+    assert reports or lesson == "04", "04 keeps verdicts alone"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_with_results_has_a_headline_and_its_rows(lesson):
+    assert load_results(lesson)["headline"] and measured(lesson)
+
+
+def test_the_untrained_model_knows_common_things_and_nothing_of_the_invented_world():
+    reports = {name: one.report for name, one in measured("00").items()}
+    assert 0.25 < reports.pop("general").accuracy < 0.75
+    for name, report in reports.items():
+        assert report.n == len(load_exam(name)), name
+        assert report.accuracy <= 0.03, f"closed book {report.accuracy:.2f} on {name}: has a document leaked?"
