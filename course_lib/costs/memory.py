@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, choose, whole_above_zero
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import bits_per_weight
 from course_lib.training.methods import LAYERS, METHODS, SUBLAYER_ENDS, TARGETS
 
@@ -122,8 +122,7 @@ def model_shape(model: ChatModel) -> Shape:
     CourseError
         If it is no ChatModel, or its configuration lacks what is counted.
     """
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"model_shape reads a ChatModel, such as cl.load_model(), not {model!r:.60}.")
+    expect_model("model_shape", model)
     config = model.model.config
     try:
         return Shape(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import PARTS, Pair, check_pairs
-from course_lib.core.errors import CourseError, above_zero, choose, not_below_zero, whole_above_zero
+from course_lib.core.errors import above_zero, choose, not_below_zero, whole_above_zero
 from course_lib.core.session import current
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import is_quantized
 from course_lib.training.merging import merged
 from course_lib.training.methods import Recipe, adapted, check_method, load_adapted
@@ -185,8 +185,7 @@ def lora_for(
     caller: str, model: Any, kind: Callable[..., ObjectiveRecipe], *, seed: int | None, **settings: Any
 ) -> tuple[ChatModel, Any]:
     """A model to put LoRA on, an adapter of its own merged into it, and the checked recipe; raises as `prefer` does."""
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    expect_model(caller, model)
     above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
     whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
     model = merged(model)

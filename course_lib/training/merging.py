@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, choose
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import dequantized, is_quantized, sharing_copy
 from course_lib.training.methods import wrap
 
@@ -33,8 +33,7 @@ def merged(model: ChatModel) -> ChatModel:
     """
     from peft import PeftModel, set_peft_model_state_dict
 
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"merged takes a ChatModel that `finetune` made, not {model!r:.60}.")
+    expect_model("merged", model)
     tuned = model.model
     if not isinstance(tuned, PeftModel):
         return model

@@ -9,7 +9,7 @@ from typing import Any
 from course_lib.core.chat import Example, check_examples, check_length
 from course_lib.core.errors import CourseError, above_zero, choose, whole_above_zero
 from course_lib.core.session import current
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import quantize
 from course_lib.training.merging import merged
 from course_lib.training.methods import METHODS, Recipe, check_method, load_adapted
@@ -108,8 +108,7 @@ def finetune(
         If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, METHODS)
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"finetune starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    expect_model("finetune", model)
     rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
     above_zero(epochs=epochs, learning_rate=rate)
     whole_above_zero(rank=rank, batch_size=batch_size)

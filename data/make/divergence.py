@@ -10,7 +10,7 @@ from course_lib.core.chat import Messages
 from course_lib.core.errors import CourseError, whole_above_zero
 from course_lib.core.progress import Progress
 from course_lib.evaluation.reports import mean_interval, span
-from course_lib.models.chatmodel import ChatModel, batches_by_length, pad_left
+from course_lib.models.chatmodel import ChatModel, batches_by_length, expect_model
 from course_lib.models.scoring import completion_logits, right_padded, summed_by_row
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def kl_from(
     """
     import numpy as np
 
-    if not all(isinstance(given, ChatModel) for given in (model, start)):
-        raise CourseError("kl_from asks two ChatModels, such as cl.load_model().")
+    expect_model("kl_from", model, start)
     whole_above_zero(samples=samples, max_new_tokens=max_new_tokens, batch_size=batch_size)
     if model.tokenizer.get_vocab() != start.tokenizer.get_vocab():
         raise CourseError(f"{model.name} and {start.name} have different vocabularies: no divergence is defined.")
@@ -105,27 +104,18 @@ def _sampled(model: ChatModel, batch: list[list[int]], most: int, seed: int) -> 
     """Each prompt with a sampled reply, up to and with the token that ends it, and where the reply begins."""
     import torch
 
-    ids, mask = pad_left(batch, model.tokenizer.pad_token_id, model.model.device)  # (B, T) each
     devices = [model.model.device] if model.model.device.type == "cuda" else []
-    model.model.eval()
-    with torch.inference_mode(), torch.random.fork_rng(devices):
+    with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        out = model.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=True, temperature=1.0,
-            top_k=0, top_p=1.0, pad_token_id=model.tokenizer.pad_token_id,
-        )  # fmt: skip
-    replies = []
-    for prompt, reply in zip(batch, out[:, ids.shape[1] :].tolist()):
-        end = reply.index(model.tokenizer.eos_token_id) + 1 if model.tokenizer.eos_token_id in reply else len(reply)
-        replies.append((prompt + reply[:end], len(prompt)))
-    return replies
+        replies = model.complete(batch, most, temperature=1.0)[:, max(map(len, batch)) :].tolist()
+    return [(prompt + model.ended(reply), len(prompt)) for prompt, reply in zip(batch, replies)]
 
 
 def _divergences(model: ChatModel, start: ChatModel, replies: list[tuple[list[int], int]]) -> Any:
     """KL of the two models along each reply, (B,)."""
     import torch
 
-    (batch,) = right_padded(replies, len(replies), model)
+    batch = right_padded(replies, model)
     with torch.inference_mode():
         logits, _, rows = completion_logits(model.model, *batch)  # (N, V), (N,)
         from_logits, _, _ = completion_logits(start.model.eval(), *batch)

@@ -130,7 +130,7 @@ def test_what_is_counted_must_be_a_whole_number_above_zero(options):
 
 
 def test_a_model_that_is_not_built_like_llama_has_no_shape(tiny_model):
-    with pytest.raises(CourseError, match="reads a ChatModel"):
+    with pytest.raises(CourseError, match="model_shape takes a ChatModel"):
         model_shape(tiny_model.model)
     tiny_model.model.config = cl  # a configuration that says nothing
     with pytest.raises(CourseError, match="not built like Llama"):

@@ -60,7 +60,7 @@ def test_a_reply_that_is_too_long_is_refused_and_named(talker):
 def test_a_batch_of_no_size_and_a_model_that_is_none_are_refused(talker):
     with pytest.raises(CourseError, match="batch_size is 0: it must be a whole number above 0"):
         log_probability(talker, PROMPTS, REPLIES, batch_size=0)
-    with pytest.raises(CourseError, match="log_probability asks a ChatModel"):
+    with pytest.raises(CourseError, match="log_probability takes a ChatModel"):
         log_probability("SmolLM2", PROMPTS, REPLIES)
 
 

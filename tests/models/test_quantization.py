@@ -352,6 +352,6 @@ def test_a_held_out_loss_refuses_what_it_cannot_read(tiny_model):
     for size in (0, -1, 1.5, None, True):
         with pytest.raises(CourseError, match=r"batch_size is .*: it must be a whole number above 0"):
             held_out_loss(tiny_model, EXAMPLES, size)
-    with pytest.raises(CourseError, match="reads with a ChatModel"):
+    with pytest.raises(CourseError, match="held_out_loss takes a ChatModel"):
         held_out_loss(tiny_model.model, EXAMPLES)
     assert isinstance(tiny_model, ChatModel)

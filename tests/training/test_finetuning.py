@@ -471,7 +471,7 @@ def test_half_a_rank_or_batch_is_refused(what, tiny_model):
 
 @pytest.mark.parametrize("model", ["SmolLM2", None])
 def test_what_is_no_chat_model_is_refused(model):
-    with pytest.raises(CourseError, match="finetune starts from a ChatModel"):
+    with pytest.raises(CourseError, match="finetune takes a ChatModel"):
         finetune(model, EXAMPLES)
 
 

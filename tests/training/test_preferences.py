@@ -392,5 +392,5 @@ def test_a_setting_that_is_no_number_above_zero_is_refused(what, value, talker):
 
 
 def test_what_is_no_chat_model_is_refused():
-    with pytest.raises(CourseError, match="prefer starts from a ChatModel"):
+    with pytest.raises(CourseError, match="prefer takes a ChatModel"):
         prefer("SmolLM2", PAIRS)

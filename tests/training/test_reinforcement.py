@@ -273,5 +273,5 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(changed, comp
 def test_an_unknown_method_is_refused_with_the_nearest(talker):
     with pytest.raises(ChoiceError, match=r"method 'grop' is not one of rloo, grpo\. Did you mean 'grpo'"):
         reinforce(talker, PROMPTS, small_letters, "grop")
-    with pytest.raises(CourseError, match="reinforce starts from a ChatModel"):
+    with pytest.raises(CourseError, match="reinforce takes a ChatModel"):
         reinforce("SmolLM2", PROMPTS, small_letters)

@@ -206,7 +206,7 @@ def test_what_is_no_pair_or_no_model_is_refused(judge, talker):
         train_reward_model(talker, [])
     with pytest.raises(DataError, match="pair 1 lacks rejected"):
         judge.grade([PAIRS[0], {"prompt": PAIRS[0]["prompt"], "chosen": PAIRS[0]["chosen"]}])
-    with pytest.raises(CourseError, match="train_reward_model starts from a ChatModel"):
+    with pytest.raises(CourseError, match="train_reward_model takes a ChatModel"):
         train_reward_model(judge, STUDY)
     with pytest.raises(CourseError, match="learning_rate is 0"):
         train_reward_model(talker, STUDY, learning_rate=0)

@@ -345,21 +345,10 @@ def _days(dates: Exam | Sequence[Exam] | Mapping[str, str]) -> dict[str, str]:
 
 def _with_probabilities(model: ChatModel, prompt: Messages, max_new_tokens: int) -> list[tuple[str, float]]:
     """A greedy reply, token by token, each with its probability; without the token that ends it."""
-    import torch
-
-    ids = torch.tensor([model.encode(prompt)], device=model.model.device)  # (1, T)
-    with torch.inference_mode():
-        out = model.model.eval().generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=max_new_tokens,
-            pad_token_id=model.tokenizer.pad_token_id,
-            do_sample=False,
-            output_scores=True,
-            return_dict_in_generate=True,
-        )
+    ids = model.encode(prompt)
+    out = model.complete([ids], max_new_tokens, output_scores=True, return_dict_in_generate=True)
     found = []
-    for token, scores in zip(out.sequences[0, ids.shape[1] :].tolist(), out.scores):  # scores: (1, V) a step
+    for token, scores in zip(out.sequences[0, len(ids) :].tolist(), out.scores):  # scores: (1, V) a step
         if token in (model.tokenizer.eos_token_id, model.tokenizer.pad_token_id):
             break
         found.append((model.tokenizer.decode([token]), float(scores[0].float().softmax(-1)[token])))
