@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +11,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 DPI, WIDTH = 110, 8.6
 
-
-INK, QUIET, GRID = "#262626", "#666666", "#e4e4e4"
-
+INK, QUIET, GRID, EDGE = "#262626", "#666666", "#e4e4e4", "#9a9a9a"
 
 # Okabe & Ito 2008, *Color Universal Design*; each colour has a marker and a dash of its own.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-
-
 LOOKS = list(
     zip((BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK), "osD^vPX", ("-", "--", "-.", ":", "-", "--", "-."))
 )
 
+STAR = {"s": 330, "color": VERMILLION, "marker": "*", "edgecolor": INK, "linewidth": 0.9, "zorder": 4}
+BESIDE = {"textcoords": "offset points", "fontsize": 13, "fontweight": "bold"}  # a name written beside what it names
 
 STYLE = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere
     "font.size": 14,
     "text.color": INK,
     "text.parse_math": False,  # "$5 and $10" is not a formula
-    "axes.edgecolor": "#9a9a9a",
+    "axes.edgecolor": EDGE,
     "axes.labelcolor": QUIET,
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -66,6 +63,7 @@ def drawing(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
 
 
 def draw_bar(axes: Axes, y: int, item: dict[str, Any], both: bool) -> None:
+    """A bar with its interval; if `both` kinds are drawn, above the place of a hatched one for what is exact."""
     value, low, high = item["value"], item["low"], item["high"]
     top, thick = (y - 0.2, 0.36) if both else (y, 0.56)
     axes.barh(top, value, thick, color=SKY, label="accurate")
@@ -84,7 +82,8 @@ def _write_value(axes: Axes, y: float, value: float, ends: Sequence[float], **lo
     axes.annotate(value_text(value), (x, y), (dx, 0), textcoords="offset points", ha=ha, va="center_baseline", **look)
 
 
-def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, ylabel: str) -> None:
+def draw_lines(figure: Figure, axes: Axes, lines: Mapping[str, Any], edges: Any, xlabel: str, ylabel: str) -> None:
+    """Lines, name -> (xs, ys), with bands about some of them; named where they end, or in a legend if they are many."""
     every = [y for _, ys in lines.values() for y in ys] + [y for band in edges.values() for pair in band for y in pair]
     ends = []
     for number, (name, (xs, ys)) in enumerate(lines.items()):
@@ -93,14 +92,8 @@ def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, 
             x, band = zip(*sorted(zip(xs, edges[name])))
             axes.fill_between(x, *zip(*band), color=colour, alpha=0.14, linewidth=0)
         x, y = zip(*sorted(zip(xs, ys)))
-        look = {
-            "marker": marker,
-            "markersize": 7,
-            "markevery": max(1, len(x) // 12),
-            "linewidth": 2.4,
-            "linestyle": dash,
-        }
-        axes.plot(x, y, color=colour, label=wrap(name), **look)
+        look = {"marker": marker, "markersize": 7, "markevery": max(1, len(x) // 12), "linewidth": 2.4}
+        axes.plot(x, y, color=colour, linestyle=dash, label=wrap(name), **look)
         ends.append((y[-1], x[-1], wrap(name), colour))
     if min(every) >= 0 and 0.2 <= max(every) <= 1:
         axes.set_ylim(0, 1.03)
@@ -110,55 +103,15 @@ def draw_lines(figure: Figure, axes: Axes, lines: Any, edges: Any, xlabel: str, 
     if len(ends) > 4:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=13, handlelength=3)
     else:
-        _label_ends(figure, axes, ends)
+        _name_ends(figure, axes, ends)
 
 
-def draw_stars(axes: Axes, stars: dict[str, tuple[float, ...]]) -> None:
-    """Single measurements over lines: a star each, its name below it to the right; above, where it lies low.
-
-    Where stars crowd at one x, their names stand one below the other.
-    """
-    low, high = axes.get_ylim()
-    drawn: list[tuple[float, float]] = []
-    for name, (x, y) in sorted(stars.items(), key=lambda star: -star[1][1]):
-        crowd = sum(there == x and above - y < (high - low) / 12 for there, above in drawn)
-        dy, va = (12, "bottom") if y < low + (high - low) / 5 else (-8, "top")
-        axes.scatter(x, y, s=330, color=VERMILLION, marker="*", edgecolor=INK, linewidth=0.9, zorder=4, clip_on=False)
-        look = {"va": va, "fontsize": 13, "fontweight": "bold", "color": INK, "zorder": 5}
-        axes.annotate(wrap(name), (x, y), (9, dy - 18 * crowd), textcoords="offset points", **look)
-        drawn.append((x, y))
-
-
-def draw_histogram(axes: Axes, values: Sequence[float], levels: dict[str, tuple[float, ...]], bins: int) -> None:
-    """Bars of how many numbers lie where; each format's levels in a row of marks below, the first also as lines."""
-    counts, _, _ = axes.hist(values, bins, color=SKY, edgecolor="white", linewidth=0.3)
-    high, right = max(counts), max(max(values), *(max(marks) for marks in levels.values() or [values]))
-    for row, (name, marks) in enumerate(levels.items()):
-        colour, marker, _ = LOOKS[(row + 1) % len(LOOKS)]
-        y = -0.11 * (row + 1) * high
-        axes.plot(marks, [y] * len(marks), marker, color=colour, markersize=8, clip_on=False)
-        look = {"textcoords": "offset points", "va": "center", "fontsize": 13, "fontweight": "bold"}
-        axes.annotate(wrap(name), (right, y), (14, 0), color=_darker(colour), annotation_clip=False, **look)
-        if row == 0:
-            axes.vlines(marks, y, high, color=colour, linewidth=1, alpha=0.6)
-    axes.set_ylim(bottom=-0.11 * (len(levels) + 0.6) * high)
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    axes.spines["left"].set_visible(False)
-
-
-def _label_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+def _name_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     """Write each line's name where it ends, and push names apart that would overlap."""
     right = max(x for _, x, _, _ in ends)
-    look = {
-        "textcoords": "offset points",
-        "va": "center",
-        "fontsize": 13,
-        "fontweight": "bold",
-        "annotation_clip": False,
-    }
     notes = [
-        axes.annotate(name, (right, y), (12, 0), color=_darker(colour), **look) for y, _, name, colour in sorted(ends)
+        axes.annotate(name, (right, y), (12, 0), color=_darker(colour), va="center", annotation_clip=False, **BESIDE)
+        for y, _, name, colour in sorted(ends)
     ]
     figure.draw_without_rendering()  # the layout must settle before distances can be measured
     points_per_pixel = 72 / figure.dpi
@@ -172,7 +125,41 @@ def _label_ends(figure: Figure, axes: Axes, ends: list[tuple[float, float, str, 
         note.xyann = (12, (middle - (box.y0 + box.y1) / 2) * points_per_pixel)
 
 
+def draw_stars(axes: Axes, stars: Mapping[str, tuple[float, ...]]) -> None:
+    """Single measurements over lines: a star each, its name below it to the right; above, where it lies low.
+
+    Where stars crowd at one x, their names stand one below the other.
+    """
+    low, high = axes.get_ylim()
+    drawn: list[tuple[float, float]] = []
+    for name, (x, y) in sorted(stars.items(), key=lambda star: -star[1][1]):
+        crowd = sum(there == x and above - y < (high - low) / 12 for there, above in drawn)
+        dy, va = (12, "bottom") if y < low + (high - low) / 5 else (-8, "top")
+        axes.scatter(x, y, clip_on=False, **STAR)
+        axes.annotate(wrap(name), (x, y), (9, dy - 18 * crowd), va=va, color=INK, zorder=5, **BESIDE)
+        drawn.append((x, y))
+
+
+def draw_histogram(axes: Axes, values: Sequence[float], levels: Mapping[str, tuple[float, ...]]) -> None:
+    """Bars of how many numbers lie where; each format's levels in a row of marks below, the first also as lines."""
+    counts, _, _ = axes.hist(values, 80, color=SKY, edgecolor="white", linewidth=0.3)
+    high, right = max(counts), max(max(values), *(max(marks) for marks in levels.values() or [values]))
+    for row, (name, marks) in enumerate(levels.items()):
+        colour, marker, _ = LOOKS[(row + 1) % len(LOOKS)]
+        y = -0.11 * (row + 1) * high
+        axes.plot(marks, [y] * len(marks), marker, color=colour, markersize=8, clip_on=False)
+        look = {"color": _darker(colour), "va": "center", "annotation_clip": False}
+        axes.annotate(wrap(name), (right, y), (14, 0), **look, **BESIDE)
+        if row == 0:
+            axes.vlines(marks, y, high, color=colour, linewidth=1, alpha=0.6)
+    axes.set_ylim(bottom=-0.11 * (len(levels) + 0.6) * high)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+
+
 def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
+    """A matrix as colours that part at 0 if it has both signs, with its figures where there is room."""
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
     low, high = min(map(min, rows)), max(map(max, rows))
@@ -180,39 +167,48 @@ def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
     end = max(-low, high)
     colours = ["#8a3c00", VERMILLION, "#ffffff", BLUE, "#00395a"] if both_sides else ["#f4f8fb", SKY, BLUE, "#00395a"]
     palette = LinearSegmentedColormap.from_list("course", colours)
-    norm = TwoSlopeNorm(0, -end, end) if both_sides else None
-    image = axes.imshow(rows, cmap=palette, norm=norm, aspect="auto")
+    image = axes.imshow(rows, cmap=palette, norm=TwoSlopeNorm(0, -end, end) if both_sides else None, aspect="auto")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     if len(rows[0]) <= 12 and len(rows) <= 16:
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                red, green, blue, _ = palette(image.norm(value))
-                dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-                axes.text(
-                    j, i, value_text(value), ha="center", va="center", color="white" if dark else INK, fontsize=12
-                )
+        for i, j, value in ((i, j, value) for i, row in enumerate(rows) for j, value in enumerate(row)):
+            red, green, blue, _ = palette(image.norm(value))
+            colour = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else INK
+            axes.text(j, i, value_text(value), ha="center", va="center", color=colour, fontsize=12)
     return image
 
 
-def name_points(figure: Figure, axes: Axes, spots: Any, names: dict[int, str], stars: list[int]) -> None:
+def draw_parts(axes: Axes, column: int, parts: Sequence[Any]) -> None:
+    """One model as a stack of boxes, where a token enters at the bottom; what was added hangs on at the right."""
+    from matplotlib.patches import Rectangle
+
+    trained = {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//", "linewidth": 1.4}
+    frozen = {"facecolor": "#f4f4f4", "edgecolor": EDGE, "linewidth": 1.4}
+    for floor, part in enumerate(parts):
+        axes.add_patch(Rectangle((column, floor), 0.6, 0.8, **(trained if part.trained else frozen)))
+        said = f"{part.name}\n{count_text(part.parameters)} {'trained' if part.trained else 'frozen'}"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5} if part.trained else None
+        axes.text(column + 0.3, floor + 0.4, said, ha="center", va="center", fontsize=11.5, bbox=box)
+        if part.added:
+            axes.add_patch(Rectangle((column + 0.6, floor + 0.15), 0.08, 0.5, **trained))
+            axes.text(column + 0.7, floor + 0.4, f"+ {count_text(part.added)}\ntrained", va="center", fontsize=11.5)
+
+
+def name_points(figure: Figure, axes: Axes, spots: Any, names: Mapping[int, str], stars: list[int]) -> None:
     """Write names beside their points, each on the side where it covers least: other points, names, the edge."""
     figure.draw_without_rendering()
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in axes.transData.transform(spots)]
-    edge = axes.get_window_extent()
+    edge = axes.get_window_extent().extents
     for i in [*stars, *(i for i in names if i not in stars)]:
-        gap = 12 if i in stars else 7
-        weight = "bold" if i in stars else "normal"
-        look = {"textcoords": "offset points", "fontsize": 13 if i in stars else 12, "fontweight": weight, "zorder": 5}
+        gap, look = (12, {}) if i in stars else (7, {"fontsize": 12, "fontweight": "normal"})
         tries = []
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8), (-0.8, -0.8)):
             sides = {"ha": ("center", "left", "right")[_sign(dx)], "va": ("center", "bottom", "top")[_sign(dy)]}
-            note = axes.annotate(wrap(names[i]), spots[i], (dx * gap, dy * gap), **sides, **look)
-            box = note.get_window_extent()
-            others = taken[:i] + taken[i + 1 :]
-            covered = sum(_overlap(box.extents, other) for other in others)
-            outside = box.width * box.height - _overlap(box.extents, edge.extents)
-            tries.append((covered + 2 * outside, note, tuple(box.extents)))
+            note = axes.annotate(wrap(names[i]), spots[i], (dx * gap, dy * gap), zorder=5, **sides, **BESIDE | look)
+            box = tuple(note.get_window_extent().extents)
+            covered = sum(_overlap(box, other) for other in taken[:i] + taken[i + 1 :])
+            outside = _overlap(box, box) - _overlap(box, edge)
+            tries.append((covered + 2 * outside, note, box))
         _, chosen, box = min(tries, key=lambda one: one[0])
         for _, note, _ in tries:
             if note is not chosen:
@@ -230,39 +226,21 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def value_text(value: float) -> str:
+    """A value as it stands beside a bar: 0.55, −3.20, 41.5, 1,250."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # + 0.0: no minus before 0.00
 
 
+def count_text(number: int) -> str:
+    """A number of parameters, as people say it: 28.3 M, 12 k."""
+    return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number / 1e3:.0f} k" if number >= 1e3 else str(number)
+
+
 def wrap(label: str) -> str:
+    """A label in lines that leave room for the picture."""
     return textwrap.fill(str(label), 24) or " "
 
 
 def _darker(colour: str) -> str:
     """A colour dark enough to read text in."""
     return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.72):02x}" for i in (1, 3, 5))
-
-
-def draw_parts(axes: Axes, column: int, parts: Sequence[Any]) -> None:
-    """One model as a stack of boxes, where a token enters at the bottom; what was added hangs on at the right."""
-    from matplotlib.patches import Rectangle
-
-    for floor, part in enumerate(parts):
-        look = (
-            {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//"}
-            if part.trained
-            else {"facecolor": "#f4f4f4"}
-        )
-        axes.add_patch(Rectangle((column, floor), 0.6, 0.8, linewidth=1.4, **({"edgecolor": "#9a9a9a"} | look)))
-        said = f"{part.name}\n{count_text(part.parameters)} {'trained' if part.trained else 'frozen'}"
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5} if part.trained else None
-        axes.text(column + 0.3, floor + 0.4, said, ha="center", va="center", fontsize=11.5, bbox=box)
-        if part.added:
-            new = {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//", "linewidth": 1.4}
-            axes.add_patch(Rectangle((column + 0.6, floor + 0.15), 0.08, 0.5, **new))
-            axes.text(column + 0.7, floor + 0.4, f"+ {count_text(part.added)}\ntrained", va="center", fontsize=11.5)
-
-
-def count_text(number: int) -> str:
-    """A number of parameters, as people say it: 28.3 M, 12 k."""
-    return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number / 1e3:.0f} k" if number >= 1e3 else str(number)

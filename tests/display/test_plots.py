@@ -32,6 +32,19 @@ FAMILIES = {
 LONG = "RAFT with one golden and four distracting passages, seed 0"
 
 
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are drawn, laid out, instead of their pictures."""
+    seen = []
+
+    def look(self, figure, alt):
+        figure.draw_without_rendering()
+        seen.append(figure)
+
+    monkeypatch.setattr(plots.Picture, "__init__", look)
+    return seen
+
+
 def pixels(picture):
     return np.asarray(Image.open(io.BytesIO(picture.png)).convert("L"))
 
@@ -42,7 +55,9 @@ def draw_all():
         "architecture": plots.architecture({"before": PARTS, LONG: PARTS, "c": PARTS}, "a"),
         "bars": plots.bars([(LONG, 1.0, 0.9, 1.0), ("b", 0.5, 0.4, 0.6)], f"{LONG} {LONG}"),
         "differences": plots.bars([(LONG, -0.5, -0.6, -0.4), ("b", 0.5, 0.4, 0.6)], "d"),
-        "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e"),
+        "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e", reference=0.25),
+        "who": plots.bars(ROWS, "Who knows?"),
+        "peak": plots.curve([1, 2, 3], {"a": [0, 1, 0]}, "t", "x", "y"),
         "curve": plots.curve([1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True),
         "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
@@ -78,31 +93,29 @@ def test_a_notebook_gets_the_image_its_alt_text_and_the_same_words_as_plain_text
     assert data["text/plain"] == metadata["image/png"]["alt"] == picture.alt == repr(picture)
 
 
-def test_the_alt_text_of_bars_tells_every_bar_and_its_interval():
-    alt = plots.bars(ROWS, "Who knows?").alt
-    assert alt == "Bars: closed book 0.02 (0.00 to 0.05), RAG 0.55 (0.45 to 0.65). Title: Who knows?"
-    row = {"label": "RAG", "value": 0.55, "low": 0.45, "high": 0.65, "exact": 0.12}
-    alt = plots.bars([row], "t", reference=0.25).alt
-    assert "RAG 0.55 (0.45 to 0.65, exact 0.12)" in alt and "Reference 0.25" in alt
-
-
-def test_every_other_picture_tells_its_data_too(pictures):
-    assert "b from 0.30 at 1 to 0.30 at 4" in pictures["curve"].alt
-    assert plots.curve([1, 2, 3], {"a": [0, 1, 0]}, "t", "x", "y").alt.startswith(
-        "Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."
-    )
-    assert "b from 2.50 at 1 to 1.00 at 9" in pictures["losses"].alt
-    assert "Star: here 0.50 at 3." in pictures["star"].alt
-    assert "DPO: β = 1 0.60 (0.50 to 0.70) at 1.5, β = 0.1 0.80" in pictures["frontier"].alt
-    assert "(0.30 to 0.50) at 0 (runs: 0.30 at 0.5, 0.60 at 9); start" in pictures["runs"].alt
-    assert "highest 0.90" in pictures["heatmap"].alt and "lowest −0.20 (b, " in pictures["heatmap"].alt
-    assert "Map of 3 points" in pictures["points"].alt and "Highlighted: b" in pictures["points"].alt
-
-
-def test_alt_text_that_is_passed_replaces_the_made_one():
-    assert plots.bars(ROWS, "t", alt="RAG wins.").alt == "RAG wins."
-    with pytest.raises(CourseError, match="alt text"):
-        plots.bars(ROWS, "t", alt=" ")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("who", ["Bars: closed book 0.02 (0.00 to 0.05), RAG 0.55 (0.45 to 0.65). Title: Who knows?"]),
+        ("exact", ["a 1.00 (0.90 to 1.00, exact 0.50)", "Reference 0.25"]),
+        ("curve", ["b from 0.30 at 1 to 0.30 at 4"]),
+        ("peak", ["Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."]),
+        ("losses", ["b from 2.50 at 1 to 1.00 at 9"]),
+        ("star", ["Star: here 0.50 at 3."]),
+        ("frontier", ["DPO: β = 1 0.60 (0.50 to 0.70) at 1.5, β = 0.1 0.80"]),
+        ("runs", ["(0.30 to 0.50) at 0 (runs: 0.30 at 0.5, 0.60 at 9); start"]),
+        ("heatmap", ["highest 0.90", "lowest −0.20 (b, "]),
+        (
+            "histogram",
+            ["Histogram of 5 numbers from −1.00 to 1.00, half of them from 0.00 to 0.50. Levels of RAFT with"],
+        ),
+        ("histogram", [", seed 0: −1.00, 0.00, 1.00. Levels of b: −1.00, 1.00. Title: h"]),
+        ("points", ["Map of 3 points", "Highlighted: b"]),
+        ("architecture", ["before: embeddings 28.3 M frozen", "attention 26.5 M frozen and 0.7 M added and trained"]),
+    ],
+)
+def test_the_alt_text_tells_the_data(name, told, pictures):
+    assert all(text in pictures[name].alt for text in told)
 
 
 def test_the_same_data_give_the_same_bytes_without_a_date_or_a_version():
@@ -145,46 +158,33 @@ def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
 
 
 def test_no_two_series_share_a_colour_or_a_marker():
-    assert len({colour for colour, _, _ in drawing.LOOKS}) == len({marker for _, marker, _ in plots.LOOKS}) == 7
+    assert len({colour for colour, _, _ in drawing.LOOKS}) == len({marker for _, marker, _ in drawing.LOOKS}) == 7
 
 
-def test_the_axis_goes_from_0_to_1_unless_a_value_exceeds_it(monkeypatch):
-    limits = []
-    monkeypatch.setattr(plots.Picture, "__init__", lambda self, figure, alt: limits.append(figure.axes[0].get_xlim()))
-    for rows in (ROWS, [("tokens", 40, 30, 50)], [("difference", -0.2, -0.3, 0.1)]):
-        plots.bars(rows, "t")
-    assert limits[0] == (0, 1)
-    assert limits[1][0] == 0 and limits[1][1] >= 50
-    assert limits[2][0] < -0.3
+@pytest.mark.parametrize(
+    ("row", "low", "high"),
+    [(ROWS[0], 0, 1), (("tokens", 40, 30, 50), 0, 50), (("difference", -0.2, -0.3, 0.1), -0.3, 0.1)],
+)
+def test_the_axis_goes_from_0_to_1_unless_a_value_exceeds_it(row, low, high, figures):
+    plots.bars([row], "t")
+    left, right = figures[0].axes[0].get_xlim()
+    assert (left == 0 if low == 0 else left < low) and right >= high and (row is not ROWS[0] or right == 1)
 
 
-def test_up_to_four_lines_are_named_where_they_end_without_overlap_and_more_in_a_legend(monkeypatch):
-    seen = []
-
-    def look(self, figure, alt):
-        figure.draw_without_rendering()
-        seen.append((figure.legends, [text.get_window_extent() for text in figure.axes[0].texts]))
-
-    monkeypatch.setattr(plots.Picture, "__init__", look)
+def test_up_to_four_lines_are_named_where_they_end_without_overlap_and_more_in_a_legend(figures):
     plots.curve([1, 2], {name: [0.5, 0.5] for name in ("a", "b", "c", LONG)}, "t", "x", "y")
     plots.curve([1, 2], {name: [0.5, 0.5] for name in "abcde"}, "t", "x", "y")
-    (no_legend, boxes), (legend, no_boxes) = seen
-    assert not no_legend and len(boxes) == 4
-    boxes = sorted(boxes, key=lambda box: box.y0)
+    few, many = figures
+    boxes = sorted((text.get_window_extent() for text in few.axes[0].texts), key=lambda box: box.y0)
+    assert not few.legends and len(boxes) == 4
     assert all(low.y1 <= high.y0 for low, high in pairwise(boxes))
-    assert len(legend) == 1 and not no_boxes
+    assert len(many.legends) == 1 and not many.axes[0].texts
 
 
-def test_names_of_close_points_do_not_cover_each_other(monkeypatch):
-    boxes = []
-
-    def look(self, figure, alt):
-        figure.draw_without_rendering()
-        boxes.extend(text.get_window_extent().extents for text in figure.axes[0].texts)
-
-    monkeypatch.setattr(plots.Picture, "__init__", look)
+def test_names_of_close_points_do_not_cover_each_other(figures):
     xy = [(0, 0), (0.02, 0.01), (0.04, 0), (1, 1), (0, 1), (1, 0)]
     plots.points(xy, ["refund policy", "sick leave", "goalkeeper", "d", "e", "f"], "t")
+    boxes = [text.get_window_extent().extents for text in figures[0].axes[0].texts]
     assert len(boxes) == 6
     assert not any(drawing._overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
 
@@ -259,6 +259,13 @@ NAN = float("nan")
         (lambda: plots.heatmap([[1, 2], [3]], ["a", "b"], ["c", "d"], "t", "c"), "row 1: 1 values where 2"),
         (lambda: plots.heatmap([[1]], ["a", "b"], ["c"], "t", "c"), "2 row labels for 1 rows"),
         (lambda: plots.heatmap([[NAN]], ["a"], ["c"], "t", "c"), "row 0: nan"),
+        (lambda: plots.architecture({}, "t"), "at least one"),
+        (lambda: plots.architecture({"after": []}, "t"), "after"),
+        (lambda: plots.architecture(dict.fromkeys("abcde", PARTS), "t"), "5 models"),
+        (lambda: plots.histogram([], "t", "x"), "histogram: there are no values"),
+        (lambda: plots.histogram([1.0, 1.0], "t", "x"), "histogram: all 2 values are 1"),
+        (lambda: plots.histogram([1.0, NAN], "t", "x"), "histogram: values: nan"),
+        (lambda: plots.histogram([0, 1], "t", "x", {"none": []}), "histogram: none: there are no levels"),
         (lambda: plots.points([], [], "t"), "no pairs"),
         (lambda: plots.points([(0, NAN)], ["a"], "t"), "nan"),
         (lambda: plots.points([(0, 1)], ["a", "b"], "t"), "2 labels for 1 points"),
@@ -268,33 +275,3 @@ NAN = float("nan")
 def test_what_cannot_be_drawn_is_refused_in_one_sentence_that_names_it(draw, message):
     with pytest.raises(CourseError, match=message):
         draw()
-
-
-def test_the_alt_text_of_an_architecture_tells_what_is_frozen_trained_and_added():
-    picture = plots.architecture({"after": PARTS}, "One model")
-    assert picture.png.startswith(b"\x89PNG")
-    assert "after: embeddings 28.3 M frozen" in picture.alt
-    assert "attention 26.5 M frozen and 0.7 M added and trained" in picture.alt
-    assert "MLP 79.6 M trained" in picture.alt
-
-
-@pytest.mark.parametrize(
-    ("models", "said"),
-    [({}, "at least one"), ({"after": []}, "after"), (dict.fromkeys("abcde", PARTS), "5 models")],
-)
-def test_an_architecture_that_cannot_be_drawn_says_why(models, said):
-    with pytest.raises(CourseError, match=said):
-        plots.architecture(models, "No model")
-
-
-def test_a_histogram_says_its_spread_and_its_levels():
-    picture = plots.histogram([-1, -0.5, 0, 0.5, 1], "Weights", "weight", {"three": [-1, 0, 1]})
-    assert picture.alt == (
-        "Histogram of 5 numbers from −1.00 to 1.00, half of them from −0.50 to 0.50. Levels of three: −1.00, 0.00, "
-        "1.00. Title: Weights"
-    )
-    for wrong in ([], [1.0, 1.0], [1.0, float("nan")]):
-        with pytest.raises(CourseError, match="histogram"):
-            plots.histogram(wrong, "t", "x")
-    with pytest.raises(CourseError, match="histogram: none: there are no levels"):
-        plots.histogram([0, 1], "t", "x", {"none": []})
