@@ -1,8 +1,4 @@
-"""What a learner touches: predict, then reveal; and a short quiz. Always with a plain-text fallback.
-
-In a notebook a widget is shown together with its text, so that GitHub, nbconvert and a stored notebook show the text;
-outside a notebook the text is printed. Every widget can be answered without widgets, by an argument.
-"""
+"""What a learner is asked: predict, then reveal; and a short quiz. All of it can be answered without widgets."""
 
 from __future__ import annotations
 
@@ -34,10 +30,11 @@ class _Prediction:
             return guess in self.choices
         return is_number(guess) and self.low <= guess <= self.high
 
+    def said(self) -> str:
+        return "" if self.guess is None else f"You predict {_number(self.guess, self.unit)}."
+
 
 _predictions: dict[str, _Prediction] = {}
-
-
 _quizzes: dict[str, list[dict[str, Any]]] = {}
 
 
@@ -61,16 +58,9 @@ def predict(
         Commits this number without a widget.
     unit
         Stands behind the numbers: "%", "seconds".
-
-    Raises
-    ------
-    CourseError
-        For an empty key or question, `low` not below `high`, or a guess outside them.
     """
     if not (is_number(low) and is_number(high) and low < high):
-        raise CourseError(
-            f"prediction {key!r}: low {low!r} and high {high!r} must be numbers, the first below the second."
-        )
+        raise CourseError(f"prediction {key!r}: low {low!r} and high {high!r} must be numbers, low below high.")
     prediction = _Prediction(question, low, high, unit)
     span = f"{_number(low)} to {_number(high, unit)}"
     if guess is not None and not prediction.admits(guess):
@@ -80,15 +70,7 @@ def predict(
 
 
 def predict_choice(key: str, question: str, choices: Sequence[str], guess: str | None = None) -> None:
-    """Predict which: as `predict`, with two or more choices in place of a number.
-
-    Raises
-    ------
-    ChoiceError
-        If `guess` is not one of the choices.
-    CourseError
-        For an empty key or question, or fewer than two distinct choices.
-    """
+    """Predict which: as `predict`, with two or more choices in place of a number."""
     prediction = _Prediction(question, choices=_check_choices(f"prediction {key!r}", choices))
     if guess is not None:
         choose("guess", guess, prediction.choices)
@@ -106,14 +88,8 @@ def reveal(key: str, measured: Any) -> None:
         As given to `predict` or `predict_choice`.
     measured
         A number on the slider's scale; a string, for a choice; or a report with `.n`, and `.accuracy` and `.ci` (low,
-        high) in shares.
-        Of a report, `high` times the share is compared, in whole numbers unless the slider runs over fractions: per
-        cent on a slider to 100, right answers on a slider to n.
-
-    Raises
-    ------
-    CourseError
-        If nothing was asked under `key`. Whether the learner answered makes no difference.
+        high) in shares. Of a report, `high` times the share is compared, in whole numbers unless the slider runs over
+        fractions: per cent on a slider to 100, right answers on a slider to n.
     """
     if key not in _predictions:
         known = ", ".join(_predictions) or "none yet"
@@ -138,11 +114,6 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers
         Each {"question": str, "choices": list of str, "answer": index of the right one, "why": str}.
     answers
         One letter a question: prints the score, and why for each wrong one. Without it the quiz is shown.
-
-    Raises
-    ------
-    CourseError
-        For a malformed question (named), an unknown key, or answers that do not fit the questions.
     """
     _check_text("key", key)
     if questions is not None:
@@ -150,25 +121,11 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers
     if key not in _quizzes:
         raise CourseError(f"no quiz {key!r}: run its cell first. Known: {', '.join(_quizzes) or 'none yet'}.")
     items = _quizzes[key]
-    if answers is None:
-        show(lambda: _quiz_widget(items), _quiz_text(key, items))
-        return
-    given = read_letters(f"quiz {key!r}", [len(item["choices"]) for item in items], answers)
-    right = [answer == item["answer"] for answer, item in zip(given, items)]
-    print(f"{sum(right)} of {len(items)} right.")
-    for number, (is_right, item) in enumerate(zip(right, items), 1):
-        if not is_right:
-            print(f"{number}. ✗ {item['why']}")
+    show(lambda: _quiz_widget(items), _quiz_text(key, items), None if answers is None else _score(key, items, answers))
 
 
 def read_letters(where: str, choices: Sequence[int], answers: str) -> list[int]:
-    """Answers by letter as indices: "B, a" is [1, 0]. `choices` are how many each question has, `where` is for errors.
-
-    Raises
-    ------
-    CourseError
-        If there is not one letter for each question, or a letter is none of its choices.
-    """
+    """Answers by letter as indices: "B, a" is [1, 0]. `choices`: how many each question has; `where` is for errors."""
     letters = re.sub(r"[\s,;.]", "", answers).lower() if isinstance(answers, str) else ""
     if len(letters) != len(choices):
         raise CourseError(f"{where} has {len(choices)} questions: answers={answers!r} is not a letter for each.")
@@ -185,10 +142,8 @@ def _ask(key: str, prediction: _Prediction, guess: float | str | None, text: str
     kept = before.guess if same else None
     prediction.guess = kept if guess is None else guess
     _predictions[key] = prediction
-    if guess is not None:
-        print(f"{prediction.question}\nYou predict {_number(guess, prediction.unit)}.")
-        return
-    show(lambda: _prediction_widget(prediction), text)
+    answer = None if guess is None else f"{prediction.question}\n{prediction.said()}"
+    show(lambda: _prediction_widget(prediction), text, answer)
 
 
 def _prediction_widget(prediction: _Prediction) -> Any:
@@ -205,17 +160,12 @@ def _prediction_widget(prediction: _Prediction) -> Any:
         control = kind(value=start, min=low, max=high, step=step, continuous_update=False)
     # The button is for whoever believes in the very value that the slider starts at.
     button = w.Button(description="Commit", button_style="primary")
-    note = w.HTML()
-
-    def say() -> None:
-        if prediction.guess is not None:
-            note.value = html.escape(f"You predict {_number(prediction.guess, prediction.unit)}.")
+    note = w.HTML(html.escape(prediction.said()))
 
     def commit(_: Any) -> None:
         prediction.guess = control.value
-        say()
+        note.value = html.escape(prediction.said())
 
-    say()
     control.observe(commit, "value")
     button.on_click(commit)
     row = [control, note] if prediction.choices else [control, button, note]
@@ -232,10 +182,8 @@ def _quiz_widget(items: list[dict[str, Any]]) -> Any:
 
     def check(_: Any) -> None:
         for radio, note, item in zip(radios, notes, items):
-            right = radio.index == item["answer"]
-            note.value = (
-                "· Not answered yet." if radio.index is None else f"{'✓' if right else '✗'} {_rich(item['why'])}"
-            )
+            mark = "✓" if radio.index == item["answer"] else "✗"
+            note.value = "· Not answered yet." if radio.index is None else f"{mark} {_rich(item['why'])}"
         score.value = f"{sum(r.index == i['answer'] for r, i in zip(radios, items))} of {len(items)} right."
 
     button.on_click(check)
@@ -251,6 +199,13 @@ def _quiz_text(key: str, items: list[dict[str, Any]]) -> str:
         lines += [f"   {letter}) {choice}" for letter, choice in zip(LETTERS, item["choices"])]
     blanks = "?" * len(items)
     return "\n".join([*lines, f'Without widgets: cl.quiz("{key}", answers="{blanks}"), with a letter for each ?.'])
+
+
+def _score(key: str, items: list[dict[str, Any]], answers: str) -> str:
+    given = read_letters(f"quiz {key!r}", [len(item["choices"]) for item in items], answers)
+    marked = enumerate(zip(given, items), 1)
+    wrong = [f"{number}. ✗ {item['why']}" for number, (answer, item) in marked if answer != item["answer"]]
+    return "\n".join([f"{len(items) - len(wrong)} of {len(items)} right.", *wrong])
 
 
 def _check_questions(key: str, questions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -10,19 +10,10 @@ from course_lib.display.ask import predict, predict_choice, quiz, reveal
 
 REPORT = SimpleNamespace(accuracy=0.0233, n=60, ci=(0.0, 0.0521))
 QUESTIONS = [
-    {
-        "question": "Who may open the book?",
-        "choices": ["closed book", "RAG"],
-        "answer": 1,
-        "why": "RAG reads `k` passages.",
-    },
-    {
-        "question": "What does a leak raise?",
-        "choices": ["the score", "skill", "n"],
-        "answer": 0,
-        "why": "Only the score.",
-    },
-]
+    {"question": "Who may open the book?", "choices": ["closed book", "RAG"], "answer": 1, "why": "RAG reads `k`."},
+    {"question": "What does a leak raise?", "choices": ["the score", "skill", "n"], "answer": 0,
+     "why": "Only the score."},
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -60,24 +51,21 @@ def test_a_guess_is_committed_without_a_widget_and_revealed(capsys):
     assert printed(capsys) == ["You predicted 40.", "Measured: 2.", "You were 38 too high."]
 
 
-def test_a_slider_that_nobody_touched_is_no_prediction(notebook, capsys):
+@pytest.mark.parametrize(
+    ("touch", "said"),
+    [
+        (lambda widget: None, "You made no prediction."),
+        (lambda widget: setattr(controls(widget, "Slider")[0], "value", 1), "You predicted 1."),
+        (lambda widget: controls(widget, "Button")[0].click(), "You predicted 50."),  # where the slider starts
+    ],
+)
+def test_a_slider_is_a_prediction_once_it_was_touched_or_committed(touch, said, notebook, capsys):
     predict("a", "Right answers")
+    touch(notebook[0][1])
     reveal("a", REPORT)
-    assert printed(capsys) == ["You made no prediction.", "Measured: 2 (n = 60, 95% interval 0 to 5)."]
-
-
-def test_moving_the_slider_commits(notebook, capsys):
-    predict("a", "Right answers")
-    controls(notebook[0][1], "Slider")[0].value = 1
-    reveal("a", 2)
-    assert printed(capsys)[0] == "You predicted 1."
-
-
-def test_the_button_commits_the_value_that_the_slider_starts_at(notebook, capsys):
-    predict("a", "Right answers")
-    controls(notebook[0][1], "Button")[0].click()
-    reveal("a", 50)
-    assert printed(capsys) == ["You predicted 50.", "Measured: 50.", "Exactly right."]
+    lines = printed(capsys)
+    assert lines[:2] == [said, "Measured: 2 (n = 60, 95% interval 0 to 5)."]
+    assert len(lines) == 2 + ("no prediction" not in said)
 
 
 def test_running_the_cell_again_keeps_the_guess_and_shows_it(notebook, capsys):
@@ -122,10 +110,8 @@ def test_a_report_is_read_on_the_sliders_scale(high, measured, capsys):
 def test_a_guess_inside_the_interval_is_not_called_wrong(capsys):
     predict("a", "Right answers", guess=5)
     reveal("a", REPORT)
-    assert (
-        printed(capsys)[-1]
-        == "You were 3 too high, and inside the interval: this measurement does not prove you wrong."
-    )
+    inside = "You were 3 too high, and inside the interval: this measurement does not prove you wrong."
+    assert printed(capsys)[-1] == inside
 
 
 def test_units_stand_behind_the_numbers(capsys):
@@ -201,18 +187,13 @@ def test_a_guess_that_is_not_a_choice_names_the_nearest():
         predict_choice("a", "q", ["RAG", "RAFT"], guess="RAFFT")
 
 
-def test_a_quiz_without_widgets_lists_the_choices_by_letter_and_gives_nothing_away(capsys):
+def test_a_quiz_without_widgets_lists_the_choices_and_scores_letters_with_why_for_the_wrong_ones_only(capsys):
     quiz("02", QUESTIONS)
     assert printed(capsys) == [
         *("1. Who may open the book?", "   a) closed book", "   b) RAG"),
         *("2. What does a leak raise?", "   a) the score", "   b) skill", "   c) n"),
         'Without widgets: cl.quiz("02", answers="??"), with a letter for each ?.',
     ]
-
-
-def test_answers_by_letter_give_the_score_and_why_for_the_wrong_ones_only(capsys):
-    quiz("02", QUESTIONS)
-    printed(capsys)
     quiz("02", answers="ba")
     assert printed(capsys) == ["2 of 2 right."]
     quiz("02", answers="B, c")
@@ -228,11 +209,11 @@ def test_the_quiz_widget_checks_when_told_and_says_why(notebook):
     assert not any("RAG reads" in note.value for note in controls(widget, "HTML"))
     controls(widget, "Button")[0].click()
     said = [note.value for note in controls(widget, "HTML")]
-    assert "✓ RAG reads <code>k</code> passages." in said
+    assert "✓ RAG reads <code>k</code>." in said
     assert "· Not answered yet." in said and "1 of 2 right." in said
     first.index = 0
     controls(widget, "Button")[0].click()
-    assert "✗ RAG reads <code>k</code> passages." in [note.value for note in controls(widget, "HTML")]
+    assert "✗ RAG reads <code>k</code>." in [note.value for note in controls(widget, "HTML")]
 
 
 def test_markup_in_a_question_is_shown_and_not_obeyed(notebook):
@@ -259,15 +240,15 @@ def test_a_malformed_question_is_named(questions, message):
 
 
 @pytest.mark.parametrize(
-    ("answers", "message"), [("b", "2 questions"), ("bad", "2 questions"), ("bz", "answer 2 'z'"), (1, "1 is")]
+    ("key", "answers", "message"),
+    [
+        *(("02", wrong, "2 questions") for wrong in ("b", "bad")),
+        ("02", "bz", "answer 2 'z'"),
+        ("02", 1, "1 is"),
+        ("03", "a", "'03'.*Known: 02"),
+    ],
 )
-def test_answers_that_do_not_fit_the_questions_are_refused(answers, message, capsys):
+def test_answers_that_do_not_fit_and_quizzes_that_are_unknown_are_refused(key, answers, message):
     quiz("02", QUESTIONS)
     with pytest.raises(CourseError, match=message):
-        quiz("02", answers=answers)
-
-
-def test_answering_an_unknown_quiz_names_the_known(capsys):
-    quiz("02", QUESTIONS)
-    with pytest.raises(CourseError, match=r"'03'.*Known: 02"):
-        quiz("03", answers="a")
+        quiz(key, answers=answers)
