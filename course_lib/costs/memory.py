@@ -130,7 +130,7 @@ def model_shape(model: ChatModel) -> Shape:
             config.num_attention_heads, config.num_key_value_heads, config.tie_word_embeddings,
         )  # fmt: skip
     except AttributeError as error:
-        raise CourseError(f"{model.name} is not built like Llama ({error}): write its cl.Shape by hand.") from error
+        raise CourseError(f"{model.name} is not built like Llama ({error}): write its memory.Shape by hand.") from error
 
 
 def trained_parameters(

@@ -129,7 +129,7 @@ def advise(case: Case) -> Advice:
     of one small model: read them as which way it points, not how far.
     """
     if not isinstance(case, Case):
-        raise CourseError(f"advise takes a cl.Case(...), not {case!r:.60}.")
+        raise CourseError(f"advise takes a choosing.Case(...), not {case!r:.60}.")
     place, why_there = _facts(case)
     skill, why_skill = _behaviour(case)
     choice = _together(place, skill)

@@ -163,7 +163,7 @@ def test_a_case_that_makes_no_sense_is_refused(change, said):
 
 def test_what_is_no_case_gets_no_advice():
     for odd in (None, "HR", {"need": "knowledge"}):
-        with pytest.raises(CourseError, match=r"advise takes a cl\.Case"):
+        with pytest.raises(CourseError, match=r"advise takes a choosing\.Case"):
             advise(odd)
 
 

@@ -1,6 +1,6 @@
 """Automatic checks that hint: what a learner's answer lacks, never what it should have been.
 
-The checks themselves are the modules here, by subject; each registers itself under a key that begins with its lesson.
+The checks themselves are the modules here, one for each lesson; each registers itself under its exercise's key.
 """
 
 from __future__ import annotations
@@ -9,17 +9,8 @@ import inspect
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
-from course_lib.lessons.checks import (  # noqa: F401  (each registers its checks)
-    exams,
-    memory,
-    preferences,
-    raft,
-    rag,
-    shipping,
-    sql,
-    training,
-)
-from course_lib.lessons.checks.registry import CHECKS, Verdict
+from course_lib.lessons.checks import l00, l01, l02, l03, l04, l05, l06, l07, l08  # noqa: F401  (each registers its own)
+from course_lib.lessons.checks.registry import CHECKS, Right
 
 _solved: dict[str, bool] = {}
 
@@ -35,13 +26,6 @@ def check(key: str, attempt: Any, **context: Any) -> None:
         The answer, of any type; None is not attempted. Nothing that it can be raises an error.
     context
         What the check holds it against, by name: an exam, a report.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown exercise.
-    CourseError
-        If the notebook passes other context than the check needs.
     """
     names, function = CHECKS[choose("exercise", key, CHECKS)]
     try:
@@ -53,22 +37,16 @@ def check(key: str, attempt: Any, **context: Any) -> None:
         print(f"· Not attempted yet: `{names}` is None.")
         return
     try:
-        verdict = function(attempt, **context)
+        said = function(attempt, **context)
     except Exception as error:  # whatever an answer of the wrong kind sets off is a hint, not a traceback
         reason = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
-        verdict = Verdict(False, f"The check could not read your answer: {reason}")
-    _solved[key] = verdict.ok
-    print("✓" if verdict.ok else "✗", " ".join(verdict.message.split()))
+        said = f"The check could not read your answer: {reason}"
+    _solved[key] = isinstance(said, Right)
+    print("✓" if _solved[key] else "✗", " ".join(said.split()))
 
 
 def progress_report(lesson: str = "") -> None:
-    """Print how many exercises of a lesson ("02") are solved, and which are open; of every lesson, if none is named.
-
-    Raises
-    ------
-    ChoiceError
-        If no exercise belongs to `lesson`.
-    """
+    """Print how many exercises of a lesson ("02") are solved, and which are open; of every lesson, if none is named."""
     lessons = sorted({key[:2] for key in CHECKS})
     for name in [choose("lesson", lesson, lessons)] if lesson else lessons:
         keys = sorted(key for key in CHECKS if key.startswith(f"{name}-"))

@@ -1,4 +1,4 @@
-"""Checks of the exercises about SQL (lesson 03)."""
+"""Checks of lesson 03: a slip that one database misses, pairs that teach, and the weakest pattern."""
 
 from __future__ import annotations
 
@@ -6,77 +6,71 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_lib.evaluation.exams import Exam
 from course_lib.evaluation.grading import normalise
-from course_lib.lessons.checks.registry import Verdict, register
+from course_lib.lessons.checks.registry import Right, is_texts, register
 from course_lib.lessons.sql.databases import Database
 from course_lib.lessons.sql.running import SqlError, run_sql, same_results
 from course_lib.lessons.sql.task import SqlTask
 from course_lib.lessons.sql.text import normal_form, standard_style, tokens
 
 LEAST_PAIRS = 3
-
-
 # Requests say small numbers in words.
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @register("03-caught", names="lucky")
-def _caught(attempt: Any, *, right: str, databases: Sequence[Database]) -> Verdict:
+def _caught(attempt: Any, *, right: str, databases: Sequence[Database]) -> str:
     if not isinstance(attempt, str) or not attempt.strip():
-        return Verdict(False, "Answer with a query as text, in quotation marks.")
+        return "Answer with a query as text, in quotation marks."
     if normal_form(attempt) == normal_form(right):
-        return Verdict(False, "That is the right query itself. Make a mistake that a person in a hurry would make.")
+        return "That is the right query itself. Make a mistake that a person in a hurry would make."
     try:
         same = [same_results(attempt, right, [database]) for database in databases]
     except SqlError as error:
-        return Verdict(False, f"A query that does not run is caught at once: {error}")
+        return f"A query that does not run is caught at once: {error}"
     if all(same):
-        return Verdict(False, "Another text, and right on every database: there is nothing to catch.")
+        return "Another text, and right on every database: there is nothing to catch."
     if not same[0]:
         got, wanted = (len(run_sql(sql, databases[0]).rows) for sql in (attempt, right))
         rows = f"{got} rows in place of {wanted}" if got != wanted else "other columns, or other rows"
-        return Verdict(False, f"The first database alone catches it: {rows}. Look for a slighter slip.")
-    return Verdict(True, f"Yes. Right on the first database, and caught by {same.count(False)} of {len(same)}.")
+        return f"The first database alone catches it: {rows}. Look for a slighter slip."
+    return Right(f"Yes. Right on the first database, and caught by {same.count(False)} of {len(same)}.")
 
 
 @register("03-teach", names="mine")
-def _teach(attempt: Any, *, task: SqlTask, column: str) -> Verdict:
-    pairs = [tuple(pair) if isinstance(pair, (list, tuple)) else pair for pair in _listed(attempt)]
-    if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_text, pair)) for pair in pairs):
-        return Verdict(False, 'Answer with a list of pairs of texts: [("a request", "its query"), ...].')
+def _teach(attempt: Any, *, task: SqlTask, column: str) -> str:
+    pairs = list(attempt) if isinstance(attempt, (list, tuple)) else []
+    if not pairs or not all(is_texts(pair) and len(pair) == 2 and all(map(str.strip, pair)) for pair in pairs):
+        return 'Answer with a list of pairs of texts: [("a request", "its query"), ...].'
     if len(pairs) < LEAST_PAIRS:
-        return Verdict(False, f"{len(pairs)} of {LEAST_PAIRS} pairs so far.")
+        return f"{len(pairs)} of {LEAST_PAIRS} pairs so far."
     for number, (request, sql) in enumerate(pairs, 1):
         if hint := _fault(request, sql, task, column):
-            return Verdict(False, f"Pair {number}: {hint}")
+            return f"Pair {number}: {hint}"
     if len({normalise(request) for request, _ in pairs}) < len(pairs):
-        return Verdict(False, "Two of the requests are the same: a pair twice is a pair.")
+        return "Two of the requests are the same: a pair twice is a pair."
     if len({_without_numbers(request) for request, _ in pairs}) < len(pairs):
-        return Verdict(
-            False, "Two of the requests differ in their figures alone: the model would learn one sentence. Reword it."
-        )
-    return Verdict(
-        True,
+        return "Two of the requests differ in their figures alone: the model would learn one sentence. Reword it."
+    return Right(
         f"Yes. {len(pairs)} pairs that run, in one style, in {len(pairs)} wordings, and in no exam. Whether each query "
-        "answers its request no program can say: read them once more.",
+        "answers its request no program can say: read them once more."
     )
 
 
 @register("03-weakest", names="weakest")
-def _weakest(attempt: Any, *, counts: Mapping[str, Sequence[int]]) -> Verdict:
+def _weakest(attempt: Any, *, counts: Mapping[str, Sequence[int]]) -> str:
     if not isinstance(attempt, str) or attempt not in counts:
-        return Verdict(False, "Name one pattern, as text, as it stands in the table.")
+        return "Name one pattern, as text, as it stands in the table."
     share = {pattern: right / asked for pattern, (right, asked) in counts.items()}
     right, asked = counts[attempt]
     if share[attempt] == min(share.values()):
-        return Verdict(True, f"Yes. {right} of {asked} right: this is where more pairs would be worth most.")
+        return Right(f"Yes. {right} of {asked} right: this is where more pairs would be worth most.")
     if share[attempt] == max(share.values()):
-        return Verdict(False, f"{right} of {asked} right: that is the strongest.")
+        return f"{right} of {asked} right: that is the strongest."
     missed = {pattern: asked - right for pattern, (right, asked) in counts.items()}
     if missed[attempt] == max(missed.values()):
-        return Verdict(False, "It has the most wrong answers, and was asked most: whose *share* is the smallest?")
-    return Verdict(False, f"{right} of {asked} right: there is one that fares worse.")
+        return "It has the most wrong answers, and was asked most: whose *share* is the smallest?"
+    return f"{right} of {asked} right: there is one that fares worse."
 
 
 def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
@@ -88,9 +82,9 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
     if not any(token.says(column.upper()) for token in tokens(sql)):
         return f"its query does not look at {column}: that is the pattern which is missing."
     if standard_style(sql) != sql:
-        return "its query runs, in a style of its own: print `cl.standard_style` of it, and compare."
+        return "its query runs, in a style of its own: print `sql.standard_style` of it, and compare."
     for exam in (task.validation, task.values, task.wordings, task.combinations):
-        if _asks(exam, request):
+        if any(normalise(question.question) == normalise(request) for question in exam):
             return f"the {exam.name} exam asks the very same: that would be a leak."
     said = set(normalise(request))
     for number in (token.text for token in tokens(sql) if token.kind == "number"):
@@ -100,17 +94,5 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
     return None
 
 
-def _asks(exam: Exam, request: str) -> bool:
-    return any(normalise(question.question) == normalise(request) for question in exam)
-
-
 def _without_numbers(request: str) -> tuple[str, ...]:
     return tuple(word for word in normalise(request) if word not in WORDS and not re.fullmatch(r"[\d.,:]+", word))
-
-
-def _listed(attempt: Any) -> list[Any]:
-    return list(attempt) if isinstance(attempt, (list, tuple)) else []
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())

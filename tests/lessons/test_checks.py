@@ -1,0 +1,121 @@
+"""The checks of exercises: right answers, the usual wrong ones with their hints, and answers of any other kind.
+
+What they are given stands in `exercises/`, a page for each lesson: EXERCISES has for each key the variable that the
+learner fills in, and what the notebook passes along.
+"""
+
+import importlib
+
+import pytest
+from exercises import l04, l08
+
+from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.evaluation.release import Gate
+from course_lib.evaluation.reports import Difference
+from course_lib.lessons.checks import CHECKS, check, progress_report
+from course_lib.lessons.checks.registry import Right, register
+from course_lib.lessons.choosing import advise
+
+LESSONS = [importlib.import_module(f"exercises.l0{number}") for number in range(9)]
+EXERCISES = {key: told for lesson in LESSONS for key, told in lesson.EXERCISES.items()}
+CONTEXT = {key: context for key, (_, context) in EXERCISES.items()}
+
+pytestmark = pytest.mark.usefixtures("a_learner_who_begins")
+
+
+def test_every_exercise_is_tried_rightly_and_wrongly():
+    for table in ("EXERCISES", "RIGHT", "WRONG"):
+        assert {key for lesson in LESSONS for key in getattr(lesson, table)} == set(CHECKS)
+
+
+@pytest.mark.parametrize("key", EXERCISES)
+def test_an_untouched_exercise_says_which_variable_is_none(key, said):
+    assert said(key, None) == f"· Not attempted yet: `{EXERCISES[key][0]}` is None."
+
+
+@pytest.mark.parametrize(
+    ("key", "attempt"),
+    [(key, attempt) for lesson in LESSONS for key, given in lesson.RIGHT.items() for attempt in given],
+)
+def test_a_right_answer_is_accepted(key, attempt, said):
+    assert said(key, attempt).startswith("✓ ")
+
+
+@pytest.mark.parametrize(
+    ("key", "attempt", "hint"),
+    [(key, *wrong) for lesson in LESSONS for key, given in lesson.WRONG.items() for wrong in given],
+)
+def test_a_usual_wrong_answer_gets_its_hint(key, attempt, hint, said):
+    line = said(key, attempt)
+    assert line.startswith("✗ ") and hint.lower() in line.lower()
+
+
+@pytest.mark.parametrize("key", EXERCISES)
+def test_an_answer_of_any_kind_is_met_with_a_hint_and_never_an_error(key, odd, said):
+    assert said(key, odd).startswith("✗ ")
+
+
+def test_a_right_answer_is_told_what_it_shows(said):
+    assert said("03-caught", "SELECT city FROM users WHERE state = 'FL';").endswith("caught by 4 of 5.")
+    assert said("04-count", l04.COUNT).startswith(f"✓ Yes. {l04.COUNT:,}, or 1.7% of")
+    assert said("04-fits", ["QLoRA"]).startswith("✓ Yes. qlora with 8.9 GB of 24")
+    assert said("04-fits", {"lora", "qlora"}, needs=l04.NEEDS, card=80).startswith("✓")
+    assert "the smallest needs 8.9 GB" in said("04-fits", [], needs=l04.NEEDS, card=4)
+
+
+def test_a_hint_of_who_remembers_does_not_tell_which_is_wrong(said):
+    line = said("02-who-remembers", CONTEXT["02-who-remembers"]["measured"] | {"fine-tuned": False})
+    assert line == "✗ 1 of 3 are wrong."
+
+
+def test_the_releases_and_the_case_of_lesson_08_are_what_they_are_said_to_be():
+    found = {name: Gate(Difference("new", "old", *d, n=1), 0.05, "").verdict for name, d in l08.RELEASES.items()}
+    assert found == l08.RIGHT_VERDICTS
+    assert advise(l08.ROBOT).choice == "fine-tuning"
+
+
+def test_what_goes_wrong_inside_a_check_becomes_a_hint_on_one_line(said):
+    @register("09-broken", names="x")
+    def _broken(attempt):
+        raise KeyError("two\nlines")
+
+    assert said("09-broken", 1).startswith("✗ The check could not read your answer: KeyError")
+
+
+def test_an_unknown_exercise_names_the_nearest():
+    with pytest.raises(ChoiceError, match="Did you mean '02-leak'"):
+        check("02-leek", [])
+
+
+@pytest.mark.parametrize("context", [{}, CONTEXT["02-leak"] | {"report": None}])
+def test_a_notebook_that_passes_the_wrong_context_is_told_even_when_nothing_is_attempted(context):
+    with pytest.raises(CourseError, match="02-leak"):
+        check("02-leak", None, **context)
+
+
+def test_a_key_that_names_no_lesson_cannot_be_registered():
+    with pytest.raises(CourseError, match="leak"):
+        register("leak", names="x")
+
+
+def test_the_report_counts_what_is_solved_in_a_lesson_and_lists_what_is_open(said, capsys):
+    said("00-answer", ["Who won?", "Who lost?", "Why?"])
+    said("00-read-interval", {"low": 0, "high": 1})
+    progress_report("00")
+    assert capsys.readouterr().out == "Lesson 00: 1 of 2 exercises solved. Open: 00-read-interval.\n"
+    said("00-read-interval", {"low": 0.42, "high": 0.67})
+    progress_report("00")
+    assert capsys.readouterr().out == "Lesson 00: 2 of 2 exercises solved.\n"
+    progress_report()
+    assert capsys.readouterr().out.splitlines()[2].startswith("Lesson 02: 0 of 3")
+    with pytest.raises(ChoiceError, match="'77'"):
+        progress_report("77")
+
+
+def test_an_answer_that_is_taken_back_is_open_again(said, capsys):
+    register("09-any", names="x")(lambda attempt: Right("Yes."))
+    check("09-any", 1)
+    check("09-any", None)
+    capsys.readouterr()
+    progress_report("09")
+    assert capsys.readouterr().out == "Lesson 09: 0 of 1 exercises solved. Open: 09-any.\n"
