@@ -35,7 +35,7 @@ from course_lib.evaluation.grading import normalise
 from course_lib.lessons.sql.databases import Database, Databases, Schema, load_schema
 from course_lib.lessons.sql.running import SqlError, right_result, run_sql, same_results
 from course_lib.lessons.sql.task import SqlPair
-from course_lib.lessons.sql.text import order_terms, tokens
+from course_lib.lessons.sql.text import order_terms
 
 DATA = written.ROOT / "data"
 SOURCES = Path(__file__).resolve().parent / "sql"
@@ -174,30 +174,29 @@ def fill(template: str, chosen: dict[str, Value]) -> str:
 
 
 def features(sql: str, needs_date: bool) -> tuple[str, ...]:
-    """What a query makes use of, as its own words say it."""
-    words = " ".join(token.text for token in tokens(sql))
-    where = re.sub(r"HAVING .*?(?=ORDER BY|LIMIT|;)", "", words.partition(" WHERE ")[2])
+    """What a query makes use of, as a query in the standard style says it."""
+    where = re.sub(r"HAVING .*?(?=ORDER BY|LIMIT|;)", "", sql.partition(" WHERE ")[2])
     tests = {
         "filter": re.search(r"\w = '", where),
         "comparison": re.search(r" (<|>|<=|>=) ", where),
-        "like": " LIKE " in words,
-        "in": re.search(r"(?<!NOT) IN \( '", words),
-        "between": " BETWEEN " in words,
-        "null": " IS NULL" in words,
-        "distinct": "DISTINCT" in words,
-        "count": "COUNT (" in words,
-        "sum": "SUM (" in words,
-        "avg": "AVG (" in words,
-        "max": "MAX (" in words,
-        "min": "MIN (" in words,
-        "join": " JOIN " in words,
-        "two joins": words.count(" JOIN ") > 1,
-        "group": " GROUP BY " in words,
-        "having": " HAVING " in words,
-        "order": " ORDER BY " in words,
-        "limit": " LIMIT " in words,
-        "nested": words.count("SELECT") > 1,
-        "not in": " NOT IN " in words,
+        "like": " LIKE " in sql,
+        "in": re.search(r"(?<!NOT) IN \('", sql),
+        "between": " BETWEEN " in sql,
+        "null": " IS NULL" in sql,
+        "distinct": "DISTINCT" in sql,
+        "count": "COUNT(" in sql,
+        "sum": "SUM(" in sql,
+        "avg": "AVG(" in sql,
+        "max": "MAX(" in sql,
+        "min": "MIN(" in sql,
+        "join": " JOIN " in sql,
+        "two joins": sql.count(" JOIN ") > 1,
+        "group": " GROUP BY " in sql,
+        "having": " HAVING " in sql,
+        "order": " ORDER BY " in sql,
+        "limit": " LIMIT " in sql,
+        "nested": sql.count("SELECT") > 1,
+        "not in": " NOT IN " in sql,
         "day": needs_date,
     }
     return tuple(name for name, found in tests.items() if found)
@@ -212,14 +211,13 @@ def can_be_graded(sql: str, today: str, databases: Databases) -> bool:
             nothing += result.rows[0][0] in (None, 0)
         else:
             nothing += not result.rows
-        terms = order_terms(sql)
-        if terms is not None:
-            keys = ["".join(token.text for token in term) for term in terms]
+        keys = order_terms(sql)
+        if keys is not None:
             limit = int(found[1]) if (found := re.search(r"LIMIT (\d+)", sql)) else 0
             longer = re.sub(
                 r"LIMIT \d+", f"LIMIT {limit + 1}", sql.replace("SELECT ", f"SELECT {', '.join(keys)}, ", 1)
             )
-            rows = [row[: len(terms)] for row in run_sql(longer, database).rows]
+            rows = [row[: len(keys)] for row in run_sql(longer, database).rows]
             if limit and len(rows) <= limit:
                 nothing += bool(rows)  # a LIMIT that limits nothing proves nothing
             elif limit and rows[limit - 1] == rows[limit]:

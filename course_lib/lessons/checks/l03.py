@@ -11,7 +11,7 @@ from course_lib.lessons.checks.registry import Right, is_texts, register
 from course_lib.lessons.sql.databases import Database
 from course_lib.lessons.sql.running import SqlError, run_sql, same_results
 from course_lib.lessons.sql.task import SqlTask
-from course_lib.lessons.sql.text import normal_form, standard_style, tokens
+from course_lib.lessons.sql.text import normal_form, standard_style
 
 LEAST_PAIRS = 3
 # Requests say small numbers in words.
@@ -79,7 +79,8 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
         run_sql(sql, task.databases[0])
     except SqlError as error:
         return f"{error}"
-    if not any(token.says(column.upper()) for token in tokens(sql)):
+    words = normal_form(sql)
+    if not any(kind != "STRING" and text.lower() == column.lower() for kind, text in words):
         return f"its query does not look at {column}: that is the pattern which is missing."
     if standard_style(sql) != sql:
         return "its query runs, in a style of its own: print `sql.standard_style` of it, and compare."
@@ -87,7 +88,7 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
         if any(normalise(question.question) == normalise(request) for question in exam):
             return f"the {exam.name} exam asks the very same: that would be a leak."
     said = set(normalise(request))
-    for number in (token.text for token in tokens(sql) if token.kind == "number"):
+    for number in (text for kind, text in words if kind == "NUMBER"):
         word = WORDS[int(number)] if number.isdigit() and int(number) < len(WORDS) else number
         if not {number, word} & said:
             return f"its query says {number}, its request does not: where would the model take that from?"
