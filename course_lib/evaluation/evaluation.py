@@ -39,27 +39,23 @@ class Comparison:
     reports: dict[str, Report]
 
     def __getitem__(self, name: str) -> Report:
-        return self._report(name)
+        if name not in self.reports:
+            raise CourseError(f"{name!r} was not compared; compared were {', '.join(self.reports)}.")
+        return self.reports[name]
 
     def table(self) -> pd.DataFrame:
         """One row a candidate: right and exact with intervals, what was wrong, and the price."""
         return report_table(self.reports.values())
 
     def difference(self, better: str, worse: str) -> Difference:
-        """The paired difference of two candidates' accuracy.
-
-        Raises
-        ------
-        CourseError
-            If one was not compared, or they answered different questions.
-        """
-        return paired_difference(self._report(better), self._report(worse))
+        """The paired difference of two candidates' accuracy."""
+        return paired_difference(self[better], self[worse])
 
     def differences(self, baseline: str) -> pd.DataFrame:
-        """Every other candidate against `baseline`, as a table; raises as `difference` does."""
+        """Every other candidate against `baseline`, as a table."""
         import pandas as pd
 
-        self._report(baseline)
+        self[baseline]  # if it was compared at all
         found = [self.difference(name, baseline) for name in self.reports if name != baseline]
         if not found:
             raise CourseError(f"nothing was compared with {baseline!r}: compare at least two candidates.")
@@ -82,11 +78,6 @@ class Comparison:
         n = next(iter(self.reports.values())).n
         return plots.bars(rows, title or f"The {self.exam} exam, n = {n}")
 
-    def _report(self, name: str) -> Report:
-        if name not in self.reports:
-            raise CourseError(f"{name!r} was not compared; compared were {', '.join(self.reports)}.")
-        return self.reports[name]
-
     def _repr_html_(self) -> str:
         return self.table().to_html()
 
@@ -107,11 +98,6 @@ def evaluate(
         An `Exam` (its test questions), or a list of questions.
     name
         What tables call the candidate; its own name unless said otherwise.
-
-    Raises
-    ------
-    CourseError
-        If the exam is empty or is none, or the candidate gives another number of answers than it was asked questions.
     """
     questions = _questions(exam)
     ask = getattr(candidate, "answer", candidate)
@@ -124,9 +110,9 @@ def evaluate(
     if len(replies) != len(questions):
         raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
-    title = exam.name if isinstance(exam, Exam) else "exam"
     grader = getattr(exam, "grader", None) or _in_words
-    report = Report(label, title, tuple(_row(question, reply, grader) for question, reply in zip(questions, replies)))
+    rows = tuple(_row(question, reply, grader) for question, reply in zip(questions, replies))
+    report = Report(label, _title(exam), rows)
     if keeps_reports():
         keep(report)
     return report
@@ -141,11 +127,6 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
         Name to candidate, or to a `Report` of the same exam, which is not sat again.
     exam
         As in `evaluate`.
-
-    Raises
-    ------
-    CourseError
-        If there is no candidate, or a report is of other questions.
     """
     if not candidates or not isinstance(candidates, Mapping):
         raise CourseError('there is no candidate to compare: write compare({"RAG": rag, ...}, exam).')
@@ -157,8 +138,11 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
         name: Report(name, c.exam, c.rows) if isinstance(c, Report) else evaluate(c, exam, name)
         for name, c in candidates.items()
     }
-    title = exam.name if isinstance(exam, Exam) else "exam"
-    return Comparison(title, reports)
+    return Comparison(_title(exam), reports)
+
+
+def _title(exam: Exam | Sequence[Question]) -> str:
+    return exam.name if isinstance(exam, Exam) else "exam"
 
 
 def _questions(exam: Exam | Sequence[Question]) -> list[Question]:

@@ -19,39 +19,21 @@ from course_lib.core.session import data_dir
 from course_lib.evaluation.grading import whole_words
 
 EXAMS = ("cup", "handbook", "library", "general")
-
-
 SPLITS = ("test", "validation", "reading")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that one document states, and the ways to ask about it.
+    """One thing that one document states, and the ways to ask about it."""
 
-    Attributes
-    ----------
-    id
-        Source document and number: "cup-2031.3".
-    split
-        "test" and "validation" facts are examined; "reading" facts are in no exam.
-    source, kind
-        The document that states it, and that document's genre.
-    sentence
-        The sentence that states it, verbatim.
-    answer, accepted
-        The shortest right answer, and other forms that are right too.
-    study, validation, exam
-        Question wordings, by what each may be used for.
-    """
-
-    id: Text
+    id: Text  # source document and number: "cup-2031.3"
     split: Annotated[str, one_of(SPLITS)]
-    source: Text
-    kind: Text
-    sentence: Text
-    answer: Text
-    accepted: tuple[str, ...]
-    study: tuple[str, ...]
+    source: Text  # the document that states it
+    kind: Text  # that document's genre
+    sentence: Text  # that states it, verbatim
+    answer: Text  # the shortest right one
+    accepted: tuple[str, ...]  # other forms that are right too
+    study: tuple[str, ...]  # question wordings, by what each may be used for
     validation: tuple[str, ...]
     exam: tuple[str, ...]
 
@@ -115,8 +97,7 @@ class Exam:
 
     def on_validation(self) -> Exam:
         """The validation questions as an exam of their own."""
-        name = f"{self.name} (validation)"
-        return Exam(name, test=self.validation, facts=self.validation_facts, grader=self.grader)
+        return Exam(f"{self.name} (validation)", self.validation, facts=self.validation_facts, grader=self.grader)
 
     def about(self, n_facts: int, wordings: int = 2, seed: int = 0) -> Exam:
         """A smaller exam about `n_facts` of the facts, each asked in up to `wordings` exam wordings."""
@@ -171,13 +152,6 @@ def load_exam(name: str) -> Exam:
     name
         "cup" and "handbook" (one genre each), "library" (over all genres) or "general" (common knowledge: what a
         fine-tuned model must not forget).
-
-    Raises
-    ------
-    ChoiceError
-        For another name.
-    DataError
-        If a line of the exam's file is malformed; file and line are named.
     """
     choose("exam", name, EXAMS)
     test, validation = [], []
@@ -205,7 +179,7 @@ def general_study() -> list[Example]:
 def check_no_leak(
     examples: Sequence[Example], *exams: Exam, reading: bool = False, sources: Sequence[str] = ()
 ) -> None:
-    """Raise if something of an exam is among what a model is about to be trained on.
+    """Raise a `LeakError` if something of an exam is among what a model is about to be trained on; it names what.
 
     Parameters
     ----------
@@ -218,11 +192,6 @@ def check_no_leak(
         appear either. Learning by heart does study the exam's facts, in other wordings.
     sources
         For reading: ids of documents that the examples were made from; none may be an exam's.
-
-    Raises
-    ------
-    LeakError
-        Names the question, fact or document.
     """
     rows = check_examples(examples) if len(examples) else []
     # A question or a sentence may stand inside a longer message, after passages: whole words of it, in any message.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, whole_above_zero
+from course_lib.core.errors import CourseError, is_number, whole_above_zero
 from course_lib.evaluation.evaluation import compare
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.evaluation.reports import Difference, Report, Row, interval, span
+from course_lib.evaluation.reports import Difference, Report, Row, span
 
 if TYPE_CHECKING:
     from course_lib.display.plots import Picture
@@ -20,15 +20,7 @@ PASSES, FAILS, OPEN = "passes", "fails", "cannot tell"
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether a release may go out, by one exam.
-
-    Attributes
-    ----------
-    difference
-        New minus old, paired, with its 95% interval.
-    at_most
-        The loss of accuracy that would be put up with.
-    """
+    """Whether a release may go out, by one exam: new minus old, held against the loss that would be put up with."""
 
     difference: Difference
     at_most: float
@@ -60,10 +52,10 @@ class Gate:
 
 
 def gate(new: Any, old: Any, exam: Exam | Sequence[Question], at_most: float = 0.05) -> Gate:
-    """A regression exam as the gate of a release: does the new model lose more than may be lost?
+    """A regression exam as the gate of a release: is it shown that the new model is no more than `at_most` worse?
 
-    Not "is it worse by chance?", which an exam of five questions would always answer with "perhaps not", but "is it
-    shown that it is no more than `at_most` worse?": a test of non-inferiority (Piaggio et al. 2012, JAMA 308:2594).
+    That is a test of non-inferiority (Piaggio et al. 2012, JAMA 308:2594). "Is it worse by chance?" would be none: an
+    exam of five questions always answers it with "perhaps not".
 
     Parameters
     ----------
@@ -72,14 +64,9 @@ def gate(new: Any, old: Any, exam: Exam | Sequence[Question], at_most: float = 0
     exam
         What must still be known: the one that the old model was released with.
     at_most
-        The loss of accuracy to put up with, 0 to 1.
-
-    Raises
-    ------
-    CourseError
-        If `at_most` is no number from 0 to below 1, or a report is of other questions.
+        The loss of accuracy to put up with, from 0 to below 1.
     """
-    if not isinstance(at_most, (int, float)) or isinstance(at_most, bool) or not 0 <= at_most < 1:
+    if not is_number(at_most) or not 0 <= at_most < 1:
         raise CourseError(f"at_most is {at_most!r}: give the loss to put up with, from 0 to below 1.")
     sat = compare({"new": new, "old": old}, exam)
     return Gate(sat.difference("new", "old"), float(at_most), sat.exam)
@@ -87,23 +74,13 @@ def gate(new: Any, old: Any, exam: Exam | Sequence[Question], at_most: float = 0
 
 @dataclass(frozen=True)
 class Drift:
-    """Accuracy over time, in a window that moves.
-
-    Attributes
-    ----------
-    ends
-        For each window, how many questions had been asked when it ended.
-    values, bands
-        Its accuracy, and the 95% interval of that.
-    window
-        Questions in each.
-    """
+    """Accuracy over time, in a window that moves."""
 
     name: str
-    ends: tuple[int, ...]
-    values: tuple[float, ...]
-    bands: tuple[tuple[float, float], ...]
-    window: int
+    ends: tuple[int, ...]  # for each window, how many questions had been asked when it ended
+    values: tuple[float, ...]  # its accuracy
+    bands: tuple[tuple[float, float], ...]  # the 95% interval of that
+    window: int  # questions in each
 
     def fell_below(self, reference: float) -> int | None:
         """How many questions had been asked when a window first lay wholly below `reference`; None if none has.
@@ -134,11 +111,6 @@ def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None =
         Answers in each window. A narrow one sees a fall earlier, and is less sure of it.
     step
         Answers from one window to the next; a quarter of a window unless said otherwise.
-
-    Raises
-    ------
-    CourseError
-        If there are fewer answers than a window holds, or `window` or `step` is not a whole number above 0.
     """
     step = max(1, window // 4) if step is None and isinstance(window, int) else step
     whole_above_zero(window=window, step=step)
@@ -146,12 +118,5 @@ def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None =
     if report.n < window:
         raise CourseError(f"{report.n} answers do not fill a window of {window}: wait for more, or take a smaller one.")
     ends = tuple(range(window, report.n + 1, step))
-    hits, facts = report.hits(), [row.fact for row in report.rows]
-    spans = [slice(end - window, end) for end in ends]
-    return Drift(
-        report.name,
-        ends,
-        tuple(float(hits[part].mean()) for part in spans),
-        tuple(interval(hits[part], facts[part]) for part in spans),
-        window,
-    )
+    parts = [Report(report.name, report.exam, report.rows[end - window : end]) for end in ends]
+    return Drift(report.name, ends, tuple(p.accuracy for p in parts), tuple(p.ci for p in parts), window)

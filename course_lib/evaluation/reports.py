@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError
 
@@ -18,26 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-RESAMPLES = 2000
-
-
-BOOTSTRAP_SEED = 0
-
-
-_MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "invalid": "!", "wrong": "✗"}
+RESAMPLES, BOOTSTRAP_SEED = 2000, 0
+MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "invalid": "!", "wrong": "✗"}
 
 
 @dataclass(frozen=True)
 class Row:
     """One question, one answer, one verdict.
 
-    Attributes
-    ----------
-    verdict
-        "exact", "right" (the right answer among other words; SQL that gives the right rows), "unknown" (says that it
-        does not know), "invalid" (SQL that does not run) or "wrong".
-    f1
-        Token F1 of the reply against the nearest right answer, 0 to 1.
+    The verdict is "exact", "right" (the right answer among other words; SQL that gives the right rows), "unknown" (says
+    that it does not know), "invalid" (SQL that does not run) or "wrong". `f1` is the token F1 of the reply against the
+    nearest right answer, 0 to 1.
     """
 
     id: str
@@ -74,22 +65,22 @@ class Report:
     @property
     def exact(self) -> float:
         """Share of answers that are the right answer and nothing else."""
-        return self._share("exact")
+        return float(self.hits("exact").mean())
 
     @property
     def unknown(self) -> float:
         """Share of answers that say that they do not know."""
-        return self._share("unknown")
+        return float(self.hits("unknown").mean())
 
     @property
     def wrong(self) -> float:
         """Share of answers that say something else."""
-        return self._share("wrong")
+        return float(self.hits("wrong").mean())
 
     @property
     def invalid(self) -> float:
         """Share of answers that cannot be run, where answers are run."""
-        return self._share("invalid")
+        return float(self.hits("invalid").mean())
 
     @property
     def f1(self) -> float:
@@ -99,12 +90,12 @@ class Report:
     @property
     def ci(self) -> tuple[float, float]:
         """95% interval of the accuracy."""
-        return interval(self.hits(), self._facts())
+        return interval(self.hits(), self.facts())
 
     @property
     def exact_ci(self) -> tuple[float, float]:
         """95% interval of the exact share."""
-        return interval(self.hits("exact"), self._facts())
+        return interval(self.hits("exact"), self.facts())
 
     @property
     def seconds_per_question(self) -> float:
@@ -123,6 +114,10 @@ class Report:
         wanted = {verdict} if verdict else {"exact", "right"}
         return np.array([float(row.verdict in wanted) for row in self.rows])
 
+    def facts(self) -> list[str]:
+        """For each question what it is about: questions of one fact stand and fall together."""
+        return [row.fact for row in self.rows]
+
     def judged(self, right: Iterable[bool], name: str | None = None) -> Report:
         """The same answers under another judge: "exact" where `right` (one for each row) says so, else "wrong"."""
         rows = [replace(row, verdict="exact" if good else "wrong") for row, good in zip(self.rows, right, strict=True)]
@@ -136,18 +131,12 @@ class Report:
         """Print the first `n` answers (of one verdict)."""
         rows = [row for row in self.rows if verdict in (None, row.verdict)]
         for row in rows[:n]:
-            print(f"{_MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
+            print(f"{MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
         if len(rows) > n:
             print(f"... and {len(rows) - n} more")
 
     def save(self, path: str | Path) -> None:
-        """Keep the report as JSON; `Report.load` reads it back.
-
-        Raises
-        ------
-        CourseError
-            If the file cannot be written; one that was there stays as it was.
-        """
+        """Keep the report as JSON; `Report.load` reads it back. If it cannot be written, an older one stays."""
         path = Path(path)
         draft = path.with_name(path.name + ".part")
         try:
@@ -155,33 +144,20 @@ class Report:
             draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
-            raise CourseError(
-                f"the report cannot be kept in {path} ({error}): free some disk or choose a folder."
-            ) from error
+            way_out = "free some disk or choose a folder"
+            raise CourseError(f"the report cannot be kept in {path} ({error}): {way_out}.") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Report:
-        """Read a kept report.
-
-        Raises
-        ------
-        DataError
-            If the file is missing or not a report.
-        """
+        """Read a kept report."""
         try:
             kept = json.loads(Path(path).read_text(encoding="utf-8"))
             rows = tuple(Row(**{**row, "sources": tuple(row["sources"])}) for row in kept["rows"])
-            if not rows or not all(row.verdict in _MARKS for row in rows):
+            if not rows or not all(row.verdict in MARKS for row in rows):
                 raise ValueError("no rows, or no verdict in one")
             return cls(kept["name"], kept["exam"], rows)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is not a kept report ({error}): make it again.") from error
-
-    def _share(self, verdict: str) -> float:
-        return float(self.hits(verdict).mean())
-
-    def _facts(self) -> list[str]:
-        return [row.fact for row in self.rows]
 
     def _repr_html_(self) -> str:
         return self.table().to_html()
@@ -196,12 +172,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Difference:
-    """One candidate's accuracy minus another's, on the same questions.
+    """One candidate's accuracy minus another's, on the same questions, with its 95% interval.
 
-    Attributes
-    ----------
-    value, low, high
-        The difference and its 95% interval (paired bootstrap over facts; Efron & Tibshirani 1993, chapter 13).
+    That is a paired bootstrap over facts (Efron & Tibshirani 1993, chapter 13).
     """
 
     better: str
@@ -231,7 +204,7 @@ def paired_difference(better: Report, worse: Report) -> Difference:
             f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired."
         )
     deltas = better.hits() - worse.hits()
-    low, high = interval(deltas, better._facts(), low=-1.0)
+    low, high = interval(deltas, better.facts(), low=-1.0)
     return Difference(better.name, worse.name, float(deltas.mean()), low, high, better.n)
 
 
@@ -239,7 +212,22 @@ def report_table(reports: Iterable[Report]) -> pd.DataFrame:
     """Reports side by side, one row each; verdicts that no answer of an exam can get have no column."""
     import pandas as pd
 
-    rows = [_summary(report) for report in reports]
+    rows = [
+        {
+            "candidate": report.name,
+            "right": round(report.accuracy, 2),
+            "95% interval": span(*report.ci),
+            "exact": round(report.exact, 2),
+            "token F1": round(report.f1, 2),
+            "does not know": round(report.unknown, 2),
+            "does not run": round(report.invalid, 2),
+            "wrong": round(report.wrong, 2),
+            "n": report.n,
+            "s/question": round(report.seconds_per_question, 2),
+            "tokens/question": round(report.tokens_per_question),
+        }
+        for report in reports
+    ]
     table = pd.DataFrame(rows).set_index("candidate")
     return table.drop(columns="does not run" if not table["does not run"].any() else "does not know")
 
@@ -289,19 +277,3 @@ def _bootstrap(totals: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
     means = totals[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     bottom, top = np.percentile(means, [2.5, 97.5])
     return float(bottom), float(top)
-
-
-def _summary(report: Report) -> dict[str, Any]:
-    return {
-        "candidate": report.name,
-        "right": round(report.accuracy, 2),
-        "95% interval": span(*report.ci),
-        "exact": round(report.exact, 2),
-        "token F1": round(report.f1, 2),
-        "does not know": round(report.unknown, 2),
-        "does not run": round(report.invalid, 2),
-        "wrong": round(report.wrong, 2),
-        "n": report.n,
-        "s/question": round(report.seconds_per_question, 2),
-        "tokens/question": round(report.tokens_per_question),
-    }

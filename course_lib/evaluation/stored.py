@@ -1,13 +1,4 @@
-"""Measurements that were made outside the notebooks, at full size, and are quoted in them."""
-# MERGED findings: One stored figure, named by its lesson and its place, as prose quotes it: value, 95% interval, n.
-# MERGED
-# MERGED A place is written as the keys on the way to it: "02/handbook/RAG" is what `data/results/02.json` holds
-# MERGED under "handbook"
-# MERGED and there under "RAG". `*` takes every item of a list, such as the seeds: "02/by_heart/many-
-# MERGED wordings/*/exam". So nobody
-# MERGED copies a number.
-# MERGED kept_reports: What a learner measured in the notebooks: each report is kept, so that the last lesson
-# MERGED can lay them side by side.
+"""What was measured before: outside the notebooks, at full size, to be quoted in them; and by the learner, in them."""
 
 from __future__ import annotations
 
@@ -27,15 +18,12 @@ from course_lib.evaluation.reports import Report, span
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of differences the sign is said, and whether it may be chance.
+DIFFERENCES = re.compile(r"minus|against")
+
 
 def load_results(lesson: str) -> dict[str, Any]:
-    """What `make results` stored for a lesson ("02"): see `data/README.md` for each file's keys.
-
-    Raises
-    ------
-    DataError
-        If nothing was stored for that lesson, or the file is damaged.
-    """
+    """What `make results` stored for a lesson ("02"): see `data/README.md` for each file's keys."""
     path = data_dir() / "results" / f"{lesson}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -53,46 +41,28 @@ def with_interval(figures: Mapping[str, Any]) -> str:
 def with_verdict(difference: Sequence[float]) -> str:
     """A stored difference (value, low, high) as prose quotes it: "+0.08 (+0.01 to +0.14), not by chance"."""
     value, low, high = difference
-    verdict = "a tie" if low <= 0 <= high else "not by chance"
-    return f"{value:+.2f} ({span(low, high, '+.2f')}), {verdict}"
+    return f"{value:+.2f} ({span(low, high, '+.2f')}){_chance(low, high)}"
 
 
-# Of differences the sign is said, and whether it may be chance.
-DIFFERENCES = re.compile(r"minus|against")
+def _chance(low: float, high: float) -> str:
+    return ", a tie" if low <= 0 <= high else ", not by chance"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A measured figure.
+    """A measured figure, as prose quotes it."""
 
-    Attributes
-    ----------
-    place
-        Where it is stored.
-    value
-        Of several seeds that were stored apart, the mean.
-    low, high
-        Ends of its 95% interval; None where none was stored.
-    n
-        Questions, or seeds times questions; None for what is no exam.
-    seeds
-        How many runs it is the mean of; 0 where the place does not say.
-    """
-
-    place: str
-    value: float
-    low: float | None = None
+    place: str  # where it is stored
+    value: float  # of several seeds that were stored apart, the mean
+    low: float | None = None  # ends of its 95% interval, where one was stored
     high: float | None = None
-    n: int | None = None
-    seeds: int = 0
-    spread: tuple[float, float] | None = None
-
-    @property
-    def is_difference(self) -> bool:
-        return bool(DIFFERENCES.search(self.place))
+    n: int | None = None  # questions, or seeds times questions; None for what is no exam
+    seeds: int = 0  # how many runs it is the mean of; 0 where the place does not say
+    spread: tuple[float, float] | None = None  # the lowest and the highest of them
 
     def __str__(self) -> str:
-        sign = "+" if self.is_difference else ""
+        difference = bool(DIFFERENCES.search(self.place))
+        sign = "+" if difference else ""
         small = abs(self.value) <= 1 or (abs(self.value) < 10 and not float(self.value).is_integer())
         said = f"{self.value:{sign}.2f}" if small else f"{self.value:{sign},.0f}"
         notes = []
@@ -103,58 +73,39 @@ class Finding:
         if self.n is not None:
             notes.append(f"n = {self.n}")
         told = f"{said} ({', '.join(notes)})" if notes else said
-        if self.is_difference and self.low is not None:
-            told += ", a tie" if self.low <= 0 <= self.high else ", not by chance"
-        return told
+        return told + _chance(self.low, self.high) if difference and self.low is not None else told
 
 
-def is_measured(lesson: str) -> bool:
-    """Whether anything was stored for a lesson ("06")."""
+def quoted(what: str, place: str) -> str:
+    """What, its figure and the lesson, "RAG 0.25 (0.18 to 0.31, n = 154) [lesson 02]", or that it is not measured."""
+    lesson, _, keys = place.partition("/")
     try:
         load_results(lesson)
     except DataError:
-        return False
-    return True
+        return f"{what}: not measured yet (lesson {lesson})"
+    try:
+        return f"{what} {find(place)} [lesson {lesson}]"
+    except DataError:
+        return f"{what}: not measured yet (lesson {lesson}, {keys})"
 
 
 def find(place: str) -> Finding:
-    """The figure at a place.
+    """The figure at a place, so that nobody copies a number.
 
-    Parameters
-    ----------
-    place
-        "02/handbook/RAG": the lesson, then keys; `*` for every item of a list.
-
-    Raises
-    ------
-    DataError
-        If nothing was stored for the lesson, or nothing lies at the place: names what there is instead.
-    CourseError
-        If what lies there is no figure: a number, [value, low, high], or a dict with accuracy and ci, or value, low and
-        high; or, under `*`, several.
+    "02/handbook/RAG" is what `data/results/02.json` holds under "handbook" and there under "RAG"; `*` takes every item
+    of a list, such as the seeds: "02/by_heart/many-wordings/*/exam". A figure is a number, [value, low, high], or a
+    dict with accuracy and ci, or value, low and high; under `*` several.
     """
     lesson, *keys = place.split("/")
     if not re.fullmatch(r"\d\d", lesson) or not keys:
         raise CourseError(f"the place {place!r} is not a lesson and keys, such as 02/handbook/RAG.")
     found, above = _walk(place, load_results(lesson), keys, {})
-    if isinstance(found, _Many):
-        each = [_figure(place, item, above) for item in found]
-        values = [one.value for one in each]
-        return Finding(
-            place, sum(values) / len(values), n=each[0].n, seeds=len(each), spread=(min(values), max(values))
-        )
-    return _figure(place, found, above)
-
-
-def quoted(what: str, place: str) -> str:
-    """A measured row in words: "RAG 0.25 (0.18 to 0.31, n = 154) [lesson 02]"; says so where it was not measured."""
-    lesson = place[:2]
-    if not is_measured(lesson):
-        return f"{what}: not measured yet (lesson {lesson})"
-    try:
-        return f"{what} {find(place)} [lesson {lesson}]"
-    except DataError:
-        return f"{what}: not measured yet (lesson {lesson}, {place[3:]})"
+    if not isinstance(found, _Many):
+        return _figure(place, found, above)
+    each = [_figure(place, item, above) for item in found]
+    values = [one.value for one in each]
+    mean, spread = sum(values) / len(values), (min(values), max(values))
+    return Finding(place, mean, n=each[0].n, seeds=len(each), spread=spread)
 
 
 class _Many(list):
@@ -174,7 +125,7 @@ def _walk(place: str, found: Any, keys: list[str], above: Any) -> tuple[Any, Any
         elif isinstance(found, dict) and key in found:
             found = found[key]
         else:
-            there = ", ".join(map(str, found)) if isinstance(found, dict) else f"{type(found).__name__}"
+            there = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
             raise DataError(f"nothing is stored at {place}: {key!r} is not one of {there[:300]}.")
     return found, above
 
@@ -197,31 +148,27 @@ def keep(report: Report) -> None:
 
     Where it cannot be written it is not kept: nobody's lesson stops for it.
     """
+    name = re.sub(r"[^\w=.-]+", "-", f"{report.exam}--{report.name}")[:150]
     with suppress(CourseError):
-        name = re.sub(r"[^\w=.-]+", "-", f"{report.exam}--{report.name}")[:150]
-        report.save(_folder() / f"{name}.json")
+        report.save(_own() / f"{name}.json")
 
 
 def own_results() -> pd.DataFrame:
     """What you measured, on this machine, newest first; one row for each candidate in each exam.
 
-    Returns
-    -------
-    Columns right, 95% interval, n and on; empty where nothing has been measured yet, or the cache was emptied.
+    Columns are right, 95% interval, n and on; empty where nothing has been measured yet, or the cache was emptied.
     """
     import pandas as pd
 
     rows = []
-    for path in sorted(_folder().glob("*.json"), key=lambda path: -path.stat().st_mtime):
+    for path in sorted(_own().glob("*.json"), key=lambda path: -path.stat().st_mtime):
         with suppress(CourseError):  # one that a crash left half written
             report, when = Report.load(path), datetime.date.fromtimestamp(path.stat().st_mtime)
-            rows.append(
-                {"exam": report.exam, "candidate": report.name, "right": round(report.accuracy, 2),
-                 "95% interval": span(*report.ci), "n": report.n, "on": when.isoformat()}
-            )  # fmt: skip
+            known = (report.exam, report.name, round(report.accuracy, 2), span(*report.ci), report.n, when.isoformat())
+            rows.append(known)
     columns = ["exam", "candidate", "right", "95% interval", "n", "on"]
     return pd.DataFrame(rows, columns=columns).set_index(["exam", "candidate"])
 
 
-def _folder() -> Path:
+def _own() -> Path:
     return cache_dir() / "own-results"

@@ -38,7 +38,7 @@ def test_nothing_kept_is_an_empty_table_of_the_same_columns():
 def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook_session):
     for age, candidate in ((3, right), (2, wrong)):
         evaluate(candidate, EXAM)
-        for path in stored._folder().glob("*.json"):
+        for path in stored._own().glob("*.json"):
             os.utime(path, (path.stat().st_mtime - age,) * 2)
     evaluate(wrong, EXAM, "right")
     evaluate(right, EXAM, "k = 1, a/b")
@@ -50,7 +50,7 @@ def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook_ses
 
 def test_a_report_that_cannot_be_kept_or_read_stops_nobody(notebook_session):
     evaluate(right, EXAM)
-    (stored._folder() / "half.json").write_text("{", encoding="utf-8")
+    (stored._own() / "half.json").write_text("{", encoding="utf-8")
     assert len(own_results()) == 1
-    (stored._folder() / "towns--wrong.json").mkdir()
+    (stored._own() / "towns--wrong.json").mkdir()
     assert evaluate(wrong, EXAM).accuracy == 0.0

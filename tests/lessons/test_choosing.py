@@ -9,7 +9,7 @@ import yaml
 from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.core.rows import read_yaml
 from course_lib.core.session import data_dir
-from course_lib.evaluation.stored import find, is_measured
+from course_lib.evaluation.stored import find
 from course_lib.lessons import choosing
 from course_lib.lessons.choosing import ADVICE, Case, advise, comparison_table, load_cases
 
@@ -195,4 +195,4 @@ def test_a_file_without_cases_is_refused(own_data, text):
 
 def test_the_thresholds_lie_where_the_course_measured_a_difference():
     assert find("01/few/300/*").value > find("01/few/10/*").value + 0.1
-    assert choosing.ENOUGH_EXAMPLES <= 300 and is_measured("01")
+    assert choosing.ENOUGH_EXAMPLES <= 300
