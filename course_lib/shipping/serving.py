@@ -183,15 +183,8 @@ def serve(folder: str | Path) -> Server:
     It listens on this machine only. It ends with the block, or with `.stop()`, and in any case with Python, even if
     that is killed.
 
-    Parameters
-    ----------
-    folder
-        What `cl.merged(model).save(folder)` wrote: a plain transformers folder, with config.json and safetensors.
-
-    Raises
-    ------
-    ModelError
-        If the folder holds no whole model, or the server does not start; what it said last is quoted.
+    The folder is what `cl.merged(model).save(folder)` wrote: a plain transformers folder, with config.json and
+    safetensors. A server that does not start is quoted.
     """
     folder = Path(folder).resolve()
     _check_folder(folder)

@@ -47,14 +47,15 @@ def test_the_pairs_keep_their_rules_and_there_are_enough(pairs):
 
 def test_the_check_of_the_pairs_sees_faults(pairs):
     good, other = pairs["train"][0], pairs["test"][0]
-    for fault, said in [
-        (StylePair("x", "test", "It costs 3 crowns.", "Thy price is 4 crowns.", ("3 crowns",)), "'3 crowns' is lost"),
-        (StylePair("x", "test", "Come in.", "Enter thou.", ()), "nothing must survive"),
-        (StylePair("x", "test", "Is it 3?", "is it 3", ("3",)), "the voice is the plain answer"),
-        (StylePair("x", "test", "Ask.", f"Ask thou {good.keep[0]}.", good.keep[:1]), "is in training and in the test"),
-        (StylePair("x", "test", good.plain, "Thou!", ("Thou",)), "plain twice"),
-    ]:
-        assert any(said in problem for problem in making.problems([good, other, fault])), said
+    faults = {
+        "'3 crowns' is lost": ("It costs 3 crowns.", "Thy price is 4 crowns.", ("3 crowns",)),
+        "nothing must survive": ("Come in.", "Enter thou.", ()),
+        "the voice is the plain answer": ("Is it 3?", "is it 3", ("3",)),
+        "is in training and in the test": ("Ask.", f"Ask thou {good.keep[0]}.", good.keep[:1]),
+        "plain twice": (good.plain, "Thou!", ("Thou",)),
+    }
+    for said, fault in faults.items():
+        assert any(said in problem for problem in making.problems([good, other, StylePair("x", "test", *fault)])), said
 
 
 def test_the_judge_has_read_no_sentence_of_the_pairs_and_no_play_that_it_is_tested_on(pairs):

@@ -98,7 +98,7 @@ def test_every_exercise_is_checked_solved_and_registered(source):
                 keys |= set(re.findall(r"cl\.check\(\s*[\"']([^\"']+)", cell.source))
     assert exercise_cells["exercise"] == exercise_cells["solution"]
     assert len(exercise_cells["exercise"]) >= (1 if lesson == "00" else 2)
-    assert exercise_cells["exercise"] <= set(checks.CHECKS), "register the check in course_lib/_checks_*.py"
+    assert exercise_cells["exercise"] <= set(checks.CHECKS), "register the check in course_lib/lessons/checks/"
     assert all(key.startswith(f"{lesson}-") for key in exercise_cells["exercise"])
 
 

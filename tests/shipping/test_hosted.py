@@ -195,30 +195,15 @@ def test_azure_is_asked_at_its_own_address_with_its_own_key(tmp_path, service, m
     assert service.asked[0][0].startswith("/openai/files?api-version=")
 
 
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [
-        (401, r"refuses the credential in OPENAI_API_KEY \(401\)"),
-        (403, r"does not permit this \(403\)"),
-        (404, r"no model or route for 'some-model' \(404\)"),
-        (429, r"answered with an error \(429\): quota exceeded"),
-        (500, r"answered with an error \(500\)"),
-    ],
-)
-def test_a_refusal_is_one_sentence_that_names_no_secret_and_is_not_repeated(file, with_key, status, said):
-    message = "quota exceeded" if status == 429 else "sk-a-secret"
-    with_key.answer = lambda path, body: (status, {"error": {"message": message}})
-    with pytest.raises(ModelError, match=said) as error:
+def test_a_refusal_is_one_sentence_that_names_no_secret_and_is_not_repeated(file, with_key):
+    with_key.answer = lambda path, body: (401, {"error": {"message": "wrong key: sk-a-secret"}})
+    with pytest.raises(ModelError, match=r"refuses the credential in OPENAI_API_KEY \(401\)") as error:
         submit(file, "some-model", spend=True)
     assert len(with_key.asked) == 1
-    if status in (401, 403):
-        assert "sk-a-secret" not in str(error.value) and error.value.__cause__ is None
+    assert "sk-a-secret" not in str(error.value) and error.value.__cause__ is None
 
 
-def test_an_unreachable_service_and_one_that_answers_rubbish_are_reported(file, with_key, monkeypatch):
-    with_key.answer = lambda path, body: (200, b"<html>Welcome</html>")
-    with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
-        submit(file, "some-model", spend=True)
+def test_an_unreachable_service_is_reported(file, with_key, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1/ cannot be reached"):
         submit(file, "some-model", spend=True)

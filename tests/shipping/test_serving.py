@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from fake_api import STAND_IN, api, chat
 
@@ -30,9 +31,6 @@ def service():
 def endpoint(service, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     return Endpoint(service.url, "m")
-
-
-# --- an endpoint --------------------------------------------------------------------------------------------------
 
 
 def test_an_endpoint_answers_as_a_chat_model_does(endpoint, service):
@@ -108,8 +106,10 @@ def test_an_endpoint_that_answers_rubbish_says_so(endpoint, service, rubbish):
     ("status", "body", "said"),
     [
         (401, {"error": {"message": "bad key sk-secret"}}, r"refuses the credential in OPENAI_API_KEY \(401\)"),
+        (403, {"error": {"message": "not for sk-secret"}}, r"does not permit this \(403\)"),
         (404, {"error": {"message": "no such model"}}, r"no model or route for 'm' \(404\): no such model"),
         (400, {"detail": "Server is pinned to 'x'"}, r"error \(400\): Server is pinned to 'x'"),
+        (429, {"error": {"message": "quota exceeded"}}, r"error \(429\): quota exceeded"),
         (500, b"<html>Oops</html>", r"error \(500\)"),
     ],
 )
@@ -124,9 +124,6 @@ def test_an_endpoint_that_refuses_is_asked_once_and_quoted(endpoint, service, st
 def test_latency_is_the_median_and_what_one_in_twenty_exceeds():
     rows = tuple(Row(f"q{i}", "?", "a", "a", "exact", 1.0, f"q{i}", seconds=i / 100) for i in range(101))
     assert latency(Report("r", "e", rows)) == {"median": 0.5, "95th percentile": 0.95, "n": 101}
-
-
-# --- a server -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -217,15 +214,10 @@ time.sleep(60)
 
 
 def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    try:  # a zombie has ended, and was not collected yet by whoever adopted it
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    try:  # ended, and not collected yet by whoever adopted it
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
 
 
 def test_transformers_serves_a_saved_model_without_a_network(plain_small_machine, tiny_model, tmp_path):
