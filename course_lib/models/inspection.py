@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, choose
+from course_lib.core.errors import CourseError, check_share, choose
 from course_lib.models.chatmodel import ChatModel
 
 if TYPE_CHECKING:
@@ -14,30 +14,26 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-
 # The seven matrices of a Llama block (Touvron et al. 2023, arXiv 2302.13971), and what they are for.
 MATRICES = {
     "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj",
     "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
 }  # fmt: skip
 
+# Pieces of parameter names, in the order in which a token meets the parts.
+PARTS = {
+    "embed_tokens": "embeddings", "self_attn": "attention", "mlp": "MLP", "norm": "norms", "lm_head": "output layer",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the model, and how much of it was trained.
-
-    Attributes
-    ----------
-    parameters
-        Numbers in it, as it was pretrained.
-    trained, added
-        How many of these were trained, and how many new numbers were put beside them and trained (LoRA's matrices).
-    """
+    """A part of the model, and how much of it was trained."""
 
     name: str
-    parameters: int
-    trained: int = 0
-    added: int = 0
+    parameters: int  # numbers in it, as it was pretrained
+    trained: int = 0  # how many of these were trained
+    added: int = 0  # how many new numbers were put beside them and trained, such as LoRA's matrices
 
 
 def parts(model: ChatModel) -> list[Part]:
@@ -46,55 +42,29 @@ def parts(model: ChatModel) -> list[Part]:
     What was trained is read from `model.training`: everything by full fine-tuning, what was added by other methods.
     """
     everything = model.training is not None and model.training.recipe.method == "full"
-    counts: dict[str, list[int]] = {name: [0, 0] for name in (*_PARTS.values(), "other")}
+    counts: dict[str, list[int]] = {name: [0, 0] for name in (*PARTS.values(), "other")}
     for name, parameter in model.model.named_parameters():
-        part = next((part for piece, part in _PARTS.items() if piece in name), "other")
-        counts[part][_is_added(name)] += parameter.numel()
+        part = next((part for piece, part in PARTS.items() if piece in name), "other")
+        added = re.search(r"lora_|adapter_|prompt_|bottleneck", name)  # what PEFT wraps keeps its name
+        counts[part][added is not None] += parameter.numel()
     return [Part(part, own, own if everything else 0, added) for part, (own, added) in counts.items() if own or added]
 
 
 def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:
-    """How far each matrix moved: the norm of its change over the norm of what it was.
-
-    Returns
-    -------
-    One row a layer (L), one column a matrix (7), of ||W' - W|| / ||W||, Frobenius norms.
-
-    Raises
-    ------
-    CourseError
-        If the two are not of one architecture.
-    """
+    """How far each matrix moved, ||W' - W|| / ||W|| in Frobenius norms: one row a layer (L), one column a matrix (7)."""
     import pandas as pd
 
-    layers = before.model.config.num_hidden_layers
-    table = [
-        [
-            float(_change(before, after, layer, matrix).norm() / _weight(before, layer, matrix).norm())
-            for matrix in MATRICES
-        ]
-        for layer in range(layers)
-    ]
-    return pd.DataFrame(table, columns=list(MATRICES)).rename_axis("layer")
+    def moved(layer: int, matrix: str) -> float:
+        return float(_change(before, after, layer, matrix).norm() / _weight(before, layer, matrix).norm())
+
+    layers = range(before.model.config.num_hidden_layers)
+    return pd.DataFrame({matrix: [moved(layer, matrix) for layer in layers] for matrix in MATRICES}).rename_axis(
+        "layer"
+    )
 
 
 def weight_change(before: ChatModel, after: ChatModel, layer: int, matrix: str) -> np.ndarray:
-    """W' - W of one matrix, (out, in).
-
-    Parameters
-    ----------
-    layer
-        From 0, or from the end with negative numbers.
-    matrix
-        One of q, k, v, o, gate, up, down.
-
-    Raises
-    ------
-    ChoiceError
-        For another matrix.
-    CourseError
-        For a layer that the model lacks, or models of two architectures.
-    """
+    """W' - W of one of the `MATRICES`, (out, in); layers count from 0, or from the end with negative numbers."""
     choose("matrix", matrix, MATRICES)
     layers = before.model.config.num_hidden_layers
     if not -layers <= layer < layers:
@@ -110,36 +80,14 @@ def singular_values(change: Any) -> np.ndarray:
 
 
 def rank_holding(values: Any, share: float = 0.9) -> int:
-    """How many of the largest singular values hold a share of the change's energy (the sum of squares).
-
-    Raises
-    ------
-    CourseError
-        If `share` is not above 0 and at most 1, or nothing has changed at all.
-    """
+    """How many of the largest singular values hold a share of the change's energy (the sum of squares)."""
     import numpy as np
 
-    if not 0 < share <= 1:
-        raise CourseError(f"share is {share}: it must be above 0 and at most 1.")
+    check_share("share", share)
     energy = np.cumsum(np.square(np.asarray(values, dtype=np.float64)))
     if not energy[-1] > 0:
         raise CourseError("nothing has changed: all singular values are 0.")
     return int(np.searchsorted(energy, share * energy[-1] * (1 - 1e-12)) + 1)
-
-
-# Pieces of parameter names, in the order in which a token meets the parts.
-_PARTS = {
-    "embed_tokens": "embeddings",
-    "self_attn": "attention",
-    "mlp": "MLP",
-    "norm": "norms",
-    "lm_head": "output layer",
-}
-
-
-def _is_added(name: str) -> bool:
-    """Whether a parameter was put there by PEFT; what it wraps keeps its name, or goes by `base_layer`."""
-    return bool(re.search(r"lora_|adapter_|prompt_|bottleneck", name))
 
 
 def _module(model: ChatModel, layer: int, matrix: str) -> torch.nn.Module:

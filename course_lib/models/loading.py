@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
 
-
 # The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
 REVISIONS = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": "12fd25f77366fa6b3b4b768ec3050bf629380bac",
     GPU_MODEL: "a10cc1512eabd3dde888204e902eca88bddb4951",
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": "31b70e2e869a7173562077fd711b654946d38674",
 }
-
 
 QUANTIZATIONS = ("nf4",)
 
@@ -47,14 +45,6 @@ def load_model(
     revision
         For a hub id: which commit. SmolLM2's instruction-tuned siblings are pinned to the commits that the course was
         written with, unless another is given.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown quantization.
-    ModelError
-        If the package is missing or its file has another hash; if there is no such folder, hub model or network, the
-        model is gated, or it has no chat template.
     """
     settings = current()
     if quantization is not None:
@@ -82,10 +72,7 @@ def load_model(
 def untrained(model: ChatModel, seed: int = 0) -> ChatModel:
     """The same architecture and tokenizer with random weights, as they are before pretraining; the model is left alone.
 
-    Parameters
-    ----------
-    seed
-        Of the random numbers: the same seed gives the same weights.
+    The same seed gives the same weights.
     """
     import torch
 
@@ -97,13 +84,7 @@ def untrained(model: ChatModel, seed: int = 0) -> ChatModel:
 
 
 def load_embedder() -> SentenceTransformer:
-    """all-MiniLM-L6-v2 (22.7M parameters, 384 dimensions, 256 tokens), out of its package, on the session's device.
-
-    Raises
-    ------
-    ModelError
-        If the package is missing or its weights have another hash.
-    """
+    """all-MiniLM-L6-v2 (22.7M parameters, 384 dimensions, 256 tokens), out of its package, on the session's device."""
     folder = embedder_folder()
     from sentence_transformers import SentenceTransformer
 
@@ -167,12 +148,7 @@ def _load(
 
 
 def _explain_load_failure(source: str | Path, error: Exception) -> str:
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     if isinstance(error, ImportError):

@@ -7,29 +7,24 @@ does in packed bits; `quantize` is bitsandbytes itself.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, choose
+from course_lib.core.errors import CourseError, choose, whole_above_zero
 from course_lib.core.session import current
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-
 SCHEMES = ("int4", "fp4", "nf4")
 
-
-BLOCK = 64
-
-
-CONSTANTS_BLOCK = 256
-
+# Weights that share one constant; with double quantization, constants that share one of their own.
+BLOCK, CONSTANTS_BLOCK = 64, 256
 
 # Tail mass that NF4 leaves out on either side, so that the outermost quantiles are finite: bitsandbytes' constant.
 NF4_OFFSET = 0.9677083
-
 
 SMALLEST_SCALE = 1e-38
 
@@ -57,8 +52,7 @@ def fp4_levels() -> torch.Tensor:
     """
     import torch
 
-    magnitudes = torch.tensor([0, 0.0625, 2, 3, 4, 6, 8, 12]) / 12
-    return torch.cat([-magnitudes.flip(0), magnitudes])
+    return _either_sign(torch.tensor([0, 0.0625, 2, 3, 4, 6, 8, 12]) / 12)
 
 
 def int4_levels() -> torch.Tensor:
@@ -68,42 +62,20 @@ def int4_levels() -> torch.Tensor:
     """
     import torch
 
-    magnitudes = torch.arange(8) / 7
-    return torch.cat([-magnitudes.flip(0), magnitudes])
+    return _either_sign(torch.arange(8) / 7)
 
 
 def round_trip(weights: torch.Tensor, scheme: str = "nf4", block: int = BLOCK, double: bool = False) -> torch.Tensor:
     """Weights as they come back from four bits: each block is scaled by its largest, and rounded to a level.
 
-    Parameters
-    ----------
-    weights
-        Floating point, of any shape; read in rows, in blocks of `block`.
-    scheme
-        "int4", "fp4" or "nf4".
-    block
-        Weights that share one constant, the block's largest absolute value. The last block may be shorter.
-    double
-        Whether the constants are quantized too: to 8 bits, in blocks of 256, after their mean is taken off.
-
-    Returns
-    -------
-    A tensor of the same shape and dtype. With "fp4" and "nf4" it is what bitsandbytes' `quantize_4bit` and
-    `dequantize_4bit` give.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown scheme.
-    CourseError
-        If the weights are not finite floating-point numbers, or `block` is not a whole number above 0.
-
-    Dettmers et al. 2023 (arXiv 2305.14314), sections 2 and 3.
+    Of any shape, read in rows; the last block may be shorter. With `double` the constants, the blocks' largest absolute
+    values, are quantized too: to 8 bits, in blocks of 256, after their mean is taken off. With "fp4" and "nf4" it is
+    what bitsandbytes' `quantize_4bit` and `dequantize_4bit` give. Dettmers et al. 2023 (arXiv 2305.14314), 2 and 3.
     """
     import torch
 
     levels = _levels(scheme)
-    _check_block(block)
+    whole_above_zero(block=block)
     if not isinstance(weights, torch.Tensor) or not weights.is_floating_point() or not weights.isfinite().all():
         raise CourseError("round_trip takes a tensor of finite floating-point weights.")
     if weights.numel() == 0:
@@ -124,16 +96,9 @@ def bits_per_weight(scheme: str = "nf4", block: int = BLOCK, double: bool = Fals
     """Bits that a weight takes, its share of the constants included.
 
     4 + 32 / `block`; with `double` quantization 4 + 8 / `block` + 32 / (`block` · 256): 4.5 and 4.127 for blocks of 64.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown scheme.
-    CourseError
-        If `block` is not a whole number above 0.
     """
     choose("scheme", scheme, SCHEMES)
-    _check_block(block)
+    whole_above_zero(block=block)
     return 4 + (8 / block + 32 / (block * CONSTANTS_BLOCK) if double else 32 / block)
 
 
@@ -142,16 +107,11 @@ def quantize(model: ChatModel) -> ChatModel:
 
     As `load_model(quantization="nf4")` gives it, from weights that are in memory. What is not quantized is shared
     with the model, not copied; products are computed in the session's dtype.
-
-    Raises
-    ------
-    CourseError
-        If the model has an adapter on it: merge it first.
     """
     import bitsandbytes as bnb
     from transformers.quantizers import AutoHfQuantizer
 
-    _check_plain(model)
+    _check_plain("quantize", model)
     if is_quantized(model.model):
         return model
     dtype = _compute_dtype()
@@ -169,34 +129,25 @@ def quantize(model: ChatModel) -> ChatModel:
         quantized.set_submodule(name, packed)
     keep_layout(quantized)
     _mark_quantized(quantized, AutoHfQuantizer.from_config(nf4_config(dtype)))
-    return ChatModel(quantized.eval(), model.tokenizer, model.name, f"{model.base}+nf4", model.system, model.training)
+    return replace(model, model=quantized.eval(), base=f"{model.base}+nf4")
 
 
 def round_trip_model(model: ChatModel, scheme: str = "nf4", double: bool = False, block: int = BLOCK) -> ChatModel:
     """A copy of a model whose linear weights went through `round_trip`: as large as before, as wrong as four bits.
 
     For comparing formats that no kernel here computes in. Embeddings and the output layer stay as they are.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown scheme.
-    CourseError
-        If the model has an adapter on it or is in 4 bits already, or for a `block` that is not a whole number above 0.
     """
     import torch
 
     _levels(scheme)
-    _check_plain(model)
+    _check_plain("round_trip_model", model)
     if is_quantized(model.model):
         raise CourseError(f"{model.name} is in 4 bits already: give the model that was loaded without quantization.")
     rounded = sharing_copy(model.model)
     for _, layer in _linear_layers(rounded):
         layer.weight = torch.nn.Parameter(round_trip(layer.weight.data, scheme, block, double), requires_grad=False)
     how = f"{scheme}{'+double' if double else ''}{'' if block == BLOCK else f'/{block}'}"
-    return ChatModel(
-        rounded.eval(), model.tokenizer, f"{model.name} ({how})", f"{model.base}~{how}", model.system, model.training
-    )
+    return replace(model, model=rounded.eval(), name=f"{model.name} ({how})", base=f"{model.base}~{how}")
 
 
 def is_quantized(model: Any) -> bool:
@@ -254,6 +205,12 @@ def _levels(scheme: str) -> torch.Tensor:
     return {"int4": int4_levels, "fp4": fp4_levels, "nf4": nf4_levels}[choose("scheme", scheme, SCHEMES)]()
 
 
+def _either_sign(magnitudes: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return torch.cat([-magnitudes.flip(0), magnitudes])
+
+
 def _eight_bits(scales: torch.Tensor) -> torch.Tensor:
     """Constants (N,) as they come back from 8 bits: less their mean, in blocks of 256.
 
@@ -292,13 +249,7 @@ def _compute_dtype() -> torch.dtype:
     return getattr(torch, current().dtype)
 
 
-def _check_plain(model: ChatModel) -> None:
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"that takes a ChatModel, such as cl.load_model(), not {model!r:.60}.")
+def _check_plain(caller: str, model: ChatModel) -> None:
+    expect_model(caller, model)
     if hasattr(model.model, "peft_config"):
         raise CourseError(f"{model.name} has an adapter on it: merge it first, with cl.merged(model).")
-
-
-def _check_block(block: int) -> None:
-    if not isinstance(block, int) or isinstance(block, bool) or block < 1:
-        raise CourseError(f"block is {block!r}: it must be a whole number above 0.")
