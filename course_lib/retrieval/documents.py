@@ -7,22 +7,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import ROOT
 
 SUFFIXES = (".md", ".txt", ".pdf")
-
-
+FRONT_MATTER = re.compile(r"---\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 # A paragraph on one line may be long; a megabyte without a line break is a table, a log or a program's, not prose.
 MAX_LINE = 50_000
-
-
 # A longer sentence is cut between words: the embedding model reads 256 tokens and would not see the rest.
 LONGEST_SENTENCE = 240
-
-
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“*(])")
 
 
@@ -88,20 +82,35 @@ def read_documents(folder: str | Path) -> list[Document]:
     return documents
 
 
+def find_folder(folder: str | Path) -> Path:
+    """A folder, looked for here and then in the repository."""
+    for root in (Path(folder), ROOT / folder):
+        if root.is_dir():
+            return root.resolve()
+    raise DataError(f"there is no folder {folder}: give the path of a folder of documents.")
+
+
 def read_document(path: str | Path) -> Document:
     """One Markdown, text or PDF file; in the first two front matter (id, title, date, kind, audience) is optional.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, empty or binary, has front matter that is not YAML of `name: value`, a line of more
-        than 50,000 characters, or is a PDF without text.
+    Raises a DataError that names the file and what is wrong with it.
     """
-    import yaml
-
     path = Path(path)
-    if path.suffix.lower() == ".pdf":
-        return Document(path.stem, path.stem, _no_endless_line(_pdf_text(path), path))
+    pdf = path.suffix.lower() == ".pdf"
+    text = _pdf_text(path) if pdf else _plain_text(path)
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > MAX_LINE:
+            raise DataError(
+                f"{path}, line {number} has {len(line):,} characters, more than {MAX_LINE:,}: prose has line breaks; "
+                "put some in, or take the file away."
+            )
+    known, text = ({}, text) if pdf else _front_matter(text, path)
+    if not text.strip():
+        raise DataError(f"{path} is empty: write something in it or take it away.")
+    return Document(**{"id": path.stem, "title": path.stem, "text": text.strip(), **known})
+
+
+def _plain_text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -112,30 +121,24 @@ def read_document(path: str | Path) -> Document:
         ) from error
     if "\x00" in text:
         raise DataError(f"{path} is binary: keep only Markdown, text and PDF files in the library.")
-    _no_endless_line(text, path)
-    front: Any = {}
-    if fenced := re.match(r"---\n(.*?)^---[ \t]*(?:\n|\Z)", text, re.DOTALL | re.MULTILINE):
-        text = text[fenced.end() :]
-        try:
-            front = yaml.safe_load(fenced[1]) or {}
-        except (yaml.YAMLError, ValueError) as error:  # a ValueError for the 31st of June
-            raise DataError(f"{path}: the front matter is not YAML ({str(error).splitlines()[0]}).") from error
-        if not isinstance(front, dict):
-            raise DataError(f"{path}: the front matter is not YAML of `name: value` lines.")
-    if not text.strip():
-        raise DataError(f"{path} is empty: write something in it or take it away.")
-    known = {name: str(front[name]) for name in ("id", "title", "date", "kind", "audience") if front.get(name)}
-    return Document(**{"id": path.stem, "title": path.stem, "text": text.strip(), **known})
-
-
-def _no_endless_line(text: str, path: Path) -> str:
-    for number, line in enumerate(text.split("\n"), 1):
-        if len(line) > MAX_LINE:
-            raise DataError(
-                f"{path}, line {number} has {len(line):,} characters, more than {MAX_LINE:,}: prose has line breaks; "
-                "put some in, or take the file away."
-            )
     return text
+
+
+def _front_matter(text: str, path: Path) -> tuple[dict[str, str], str]:
+    """What a document says of itself between two fences at its top, and the text below them."""
+    import yaml
+
+    fenced = FRONT_MATTER.match(text)
+    if not fenced:
+        return {}, text
+    try:
+        front = yaml.safe_load(fenced[1]) or {}
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError for the 31st of June
+        raise DataError(f"{path}: the front matter is not YAML ({str(error).splitlines()[0]}).") from error
+    if not isinstance(front, dict):
+        raise DataError(f"{path}: the front matter is not YAML of `name: value` lines.")
+    names = ("id", "title", "date", "kind", "audience")
+    return {name: str(front[name]) for name in names if front.get(name)}, text[fenced.end() :]
 
 
 def _pdf_text(path: Path) -> str:
@@ -175,26 +178,18 @@ def split_into_passages(
     A heading opens a passage and stays with what follows it; paragraphs are joined while they fit; a paragraph that
     does not fit alone is cut between sentences. Only a single sentence longer than `size`, or one that its heading
     makes longer, is a longer passage, so that no fact is cut in two (unless a sentence is too long to be embedded).
-
-    Parameters
-    ----------
-    overlap
-        A passage begins with as many of the last sentences of the one before as have at most so many tokens; they
-        count towards `size`.
-
-    Raises
-    ------
-    CourseError
-        If `size` < 1, or `overlap` is not from 0 to below `size`.
+    With `overlap`, a passage begins with as many of the last sentences of the one before as have at most so many
+    tokens; they count towards `size`.
     """
     check_sizes(size, overlap)
     texts: list[str] = []
     headings = ""
+    room = size - overlap
     for section in re.split(r"\n(?=#{1,6} )", document.text):
         section = headings + section.strip()
         headings = f"{section}\n" if _only_headings(section) else ""  # a chapter's stays with its first section's
         if not headings:
-            texts += _pack(_pieces(section, size - overlap, count_tokens), size - overlap, count_tokens)
+            texts += _pack(_pieces(section, room, count_tokens), room, count_tokens)
     if headings:
         texts.append(headings.strip())
     if overlap:
@@ -222,12 +217,15 @@ def _pieces(section: str, size: int, count_tokens: Callable[[str], int]) -> Iter
         if count_tokens(paragraph) <= size:
             yield "\n", paragraph
             continue
-        for i, sentence in enumerate(SENTENCE_END.split(paragraph)):
-            for j, part in enumerate(_embeddable(sentence, max(size, LONGEST_SENTENCE), count_tokens)):
-                yield ("\n" if i == j == 0 else " "), part
+        joint = "\n"
+        for sentence in SENTENCE_END.split(paragraph):
+            for part in _embeddable(sentence, max(size, LONGEST_SENTENCE), count_tokens):
+                yield joint, part
+                joint = " "
 
 
 def _embeddable(sentence: str, most: int, count_tokens: Callable[[str], int]) -> Iterable[str]:
+    """A sentence whole, or cut between words where the embedding model would not see the rest of it."""
     if (tokens := count_tokens(sentence)) <= most:
         return [sentence]
     words = sentence.split()
@@ -236,6 +234,7 @@ def _embeddable(sentence: str, most: int, count_tokens: Callable[[str], int]) ->
 
 
 def _pack(pieces: Iterable[tuple[str, str]], size: int, count_tokens: Callable[[str], int]) -> list[str]:
+    """Pieces joined while they fit; a heading takes what follows it, fit or not."""
     packed: list[str] = []
     for joint, piece in pieces:
         joined = packed[-1] + joint + piece if packed else piece
@@ -248,10 +247,3 @@ def _pack(pieces: Iterable[tuple[str, str]], size: int, count_tokens: Callable[[
 
 def _only_headings(text: str) -> bool:
     return all(line.startswith("#") for line in text.splitlines() if line.strip())
-
-
-def find_folder(folder: str | Path) -> Path:
-    for root in (Path(folder), ROOT / folder):
-        if root.is_dir():
-            return root.resolve()
-    raise DataError(f"there is no folder {folder}: give the path of a folder of documents.")

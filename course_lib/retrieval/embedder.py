@@ -29,33 +29,16 @@ class Triple:
 
 
 def hard_negatives(
-    questions: Sequence[Question],
-    retriever: Retriever,
-    golden: Mapping[str, Sequence[Passage]],
-    each: int = 1,
-    skip: int = 0,
+    questions: Sequence[Question], retriever: Retriever, golden: Mapping[str, Sequence[Passage]]
 ) -> list[Triple]:
-    """For each question `each` triples, the negatives being the best-ranked passages that are not its own.
-
-    Parameters
-    ----------
-    skip
-        Leave out so many of the very best: where a library says a thing twice, those may be right too.
-
-    Raises
-    ------
-    CourseError
-        If a question has no golden passage, `each` < 1, or the library has nothing but golden passages.
-    """
-    if each < 1 or skip < 0:
-        raise CourseError(f"each is {each} and skip {skip}: at least 1 negative a question, and none or more left out.")
-    found = retriever.search_many([q.question for q in questions], each + skip + 1)
+    """For each question a triple, the negative being the best-ranked passage that is not its own."""
+    found = retriever.search_many([q.question for q in questions], 2)
     triples = []
     for question, passages in zip(questions, found):
         if not golden.get(question.question):
             raise CourseError(f"question {question.id} has no golden passage: make them from the same exam.")
         page = golden[question.question][0]
-        others = [p for p in passages if p.id != page.id][skip : skip + each]
+        others = [p for p in passages if p.id != page.id][:1]
         triples += [Triple(question.question, page.searched, other.searched) for other in others]
     if not triples:
         raise CourseError("there is no passage beside the right ones: nothing to tell them from.")
@@ -74,22 +57,9 @@ def finetune_embedder(
     """Train a copy of an embedding model so that questions lie nearer to their own passages than to others.
 
     The loss is sentence-transformers' `MultipleNegativesRankingLoss` (Henderson et al. 2017, arXiv 1705.00652): each
-    question must find its passage among all passages of its batch, its own hard negative included. Attribute
-    `losses` of what comes back holds (step, loss) pairs.
-
-    Parameters
-    ----------
-    embedder
-        Stays as it was; by default the course's.
-    batch_size
-        Questions at once; more make the choice harder.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two triples.
-    TrainingError
-        If the loss is no number.
+    question must find its passage among all passages of its batch, its own hard negative included; a larger batch makes
+    the choice harder. `embedder`, the course's by default, stays as it was. Attribute `losses` of what comes back holds
+    (step, loss) pairs.
     """
     if len(triples) < 2:
         raise DataError(f"{len(triples)} triples: at least 2 are needed, so that there is something to choose from.")

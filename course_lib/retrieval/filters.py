@@ -10,20 +10,16 @@ from typing import Any
 from course_lib.core.errors import CourseError
 from course_lib.retrieval.documents import Passage
 
+# What a store keeps of a passage beside its text.
 FIELDS = ("source", "title", "date", "kind", "audience")
 
-
-_COMPARE = {"$eq": operator.eq, "$ne": operator.ne, "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt,
-            "$lte": operator.le}  # fmt: skip
-
-
-_AMONG = {"$in": True, "$nin": False}
-
-
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-
-
 _JOIN = {"$and": all, "$or": any}
+_AMONG = {"$in": True, "$nin": False}
+_COMPARE = {
+    "$eq": operator.eq, "$ne": operator.ne,
+    "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le,
+}  # fmt: skip
 
 
 def only(
@@ -35,19 +31,8 @@ def only(
 ) -> dict[str, Any]:
     """A filter for `search`: what all of these let through.
 
-    Parameters
-    ----------
-    audience, kind
-        One, or several of which any will do.
-    since, until
-        First and last date, "2042-01-31"; a document without a date is outside both.
-    without
-        Ids of documents to leave out.
-
-    Raises
-    ------
-    CourseError
-        If nothing is asked for, or a date is not of that form.
+    Of `audience` and `kind` one, or several of which any will do; `since` and `until` are the first and the last date,
+    "2042-01-31", and a document without a date is outside both; `without` are ids of documents to leave out.
     """
     parts: list[dict[str, Any]] = []
     for name, value in (("audience", audience), ("kind", kind)):
@@ -80,13 +65,7 @@ def day_number(date: str) -> int:
 
 
 def matches(passage: Passage, where: dict[str, Any] | None) -> bool:
-    """Whether a filter lets a passage through, as Chroma would decide.
-
-    Raises
-    ------
-    CourseError
-        If `where` is no filter.
-    """
+    """Whether a filter lets a passage through, as Chroma would decide; raises if `where` is no filter."""
     if where is None:
         return True
     try:

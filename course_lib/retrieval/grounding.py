@@ -1,13 +1,14 @@
-"""Words of a question and words of a page: how many they share, and which questions ask for a code or a name."""
-# MERGED grounding: Is an answer in what was retrieved (faithful), and does it cite the right passage?
-# MERGED
-# MERGED Both are judged by words, without another model as a judge: what is said is held against what was
-# MERGED shown. A word check
-# MERGED sees invented names and figures; it does not see that two of them have changed places.
+"""Answers and questions held against pages, word by word, without another model as a judge.
+
+How many words a question shares with its page; whether what a reply claims stands in what was shown (is it faithful?);
+which page it rests on (does it cite the right one?). Such a check sees invented names and figures; it does not see that
+two of them have changed places.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,12 +33,11 @@ FUNCTION_WORDS = frozenset(
         to up us was we were what when where which who whom whose why will with would you your s t""",
     )
 )
-
-
+# What people look up by itself: a code off a form or a label, and a person's name.
 CODE = re.compile(r"(?:form )?([A-Z]{1,4}-\d{2,}(?:-\w+)?)")
-
-
 PERSON = re.compile(r"(?:[A-Z][\w'’]+)(?: [A-Z][\w'’-]+)+")
+# A reply of so few words is all claim: "brass", said of a kettle of steel, is invented too.
+SHORT = 4
 
 
 def content_words(text: str) -> tuple[str, ...]:
@@ -70,10 +70,6 @@ def lookup_questions(facts: Sequence[Fact], passages: Sequence[Passage]) -> list
         kind = "code" if code else "name"
         asked.append(Question(f"{fact.id}.{kind}", question, holding[0].title, (), fact.source, fact.id, kind))
     return asked
-
-
-# A reply of so few words is all claim: "brass", said of a kettle of steel, is invented too.
-SHORT = 4
 
 
 def claims(reply: str) -> tuple[str, ...]:
@@ -141,43 +137,36 @@ class Grounding:
     @property
     def faithful(self) -> float:
         """Share of answers whose claims all stand in what was shown."""
-        return self._share("faithful")
+        return sum(self._values("faithful")) / self.n
+
+    @property
+    def faithful_ci(self) -> tuple[float, float]:
+        """95% interval of it."""
+        return self._interval("faithful")
 
     @property
     def cited_right(self) -> float:
         """Share of answers whose citation is the passage that states the fact."""
-        return self._share("cited_right")
-
-    @property
-    def faithful_ci(self) -> tuple[float, float]:
-        """95% interval of the faithful share."""
-        return self._interval("faithful")
+        return sum(self._values("cited_right")) / self.n
 
     @property
     def cited_right_ci(self) -> tuple[float, float]:
-        """95% interval of the share of right citations."""
+        """95% interval of it."""
         return self._interval("cited_right")
 
     def table(self) -> pd.DataFrame:
         """Counts: right and wrong answers, faithful and invented."""
         import pandas as pd
 
-        counted = {
-            ("right" if right else "wrong"): {
-                ("in what was shown" if faithful else "invented"): sum(
-                    (r.right, r.faithful) == (right, faithful) for r in self.rows
-                )
-                for faithful in (True, False)
-            }
-            for right in (True, False)
+        counts = Counter((row.right, row.faithful) for row in self.rows)
+        table = {
+            answer: {"in what was shown": counts[right, True], "invented": counts[right, False]}
+            for answer, right in (("right", True), ("wrong", False))
         }
-        return pd.DataFrame.from_dict(counted, orient="index").rename_axis("answer")
+        return pd.DataFrame.from_dict(table, orient="index").rename_axis("answer")
 
     def _values(self, what: str) -> list[float]:
         return [float(getattr(row, what)) for row in self.rows]
-
-    def _share(self, what: str) -> float:
-        return sum(self._values(what)) / self.n
 
     def _interval(self, what: str) -> tuple[float, float]:
         import numpy as np
@@ -210,26 +199,22 @@ def ground(report: Report, passages: Iterable[Passage], golden: Mapping[str, Seq
                 f"passage {unknown[0]!r} is not in this index: ground a report with the index it was made of."
             )
         shown = [held[id] for id in row.sources]
-        cited = cite(row.reply, shown, row.question)
-        right_page = cited is not None and cited.id == golden[row.question][0].id
+        page = cite(row.reply, shown, row.question)
+        cited, right = page.id if page else "", row.verdict in ("exact", "right")
         faithful = is_faithful(row.reply, shown, row.question)
-        id = cited.id if cited else ""
-        rows.append(GroundedRow(row, row.verdict in ("exact", "right"), faithful, id, right_page))
+        rows.append(GroundedRow(row, right, faithful, cited, cited == golden[row.question][0].id))
     return Grounding(report.name, tuple(rows))
 
 
-def said(report: Report, words: Mapping[str, Sequence[str]] | str, name: str | None = None) -> Report:
+def said(report: Report, words: Mapping[str, Sequence[str]] | str) -> Report:
     """The same answers judged anew: "exact" where one says a word or one of several, "wrong" where not.
 
-    Parameters
-    ----------
-    words
-        One text for all ("PELICAN"), or for each question's id the texts that count.
+    `words` is one text for all ("PELICAN"), or for each question's id the texts that count.
     """
 
-    def says(row_id: str, reply: str) -> bool:
-        wanted = [words] if isinstance(words, str) else words.get(row_id, ())
-        heard = whole_words(reply)
+    def says(row: Row) -> bool:
+        wanted = [words] if isinstance(words, str) else words.get(row.id, ())
+        heard = whole_words(row.reply)
         return any(whole_words(text) in heard for text in wanted)
 
-    return report.judged((says(row.id, row.reply) for row in report.rows), name)
+    return report.judged(map(says, report.rows))

@@ -15,15 +15,8 @@ from course_lib.core.errors import CourseError
 from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir
 from course_lib.models.loading import load_embedder
-from course_lib.retrieval.documents import (
-    Document,
-    Passage,
-    check_sizes,
-    find_folder,
-    read_documents,
-    split_into_passages,
-)
-from course_lib.retrieval.stores import begin_anew, open_store, says_damaged
+from course_lib.retrieval.documents import Document, Passage, find_folder, read_documents, split_into_passages
+from course_lib.retrieval.stores import ChromaStore, begin_anew, says_damaged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,15 +25,9 @@ if TYPE_CHECKING:
 
 # Tokens of the embedding model. Short passages, because a small model on a laptop reads every one of them.
 PASSAGE_TOKENS = 80
-
-
 MAX_QUESTION_CHARACTERS = 4000
-
-
 # Every embedding model puts it somewhere; two that put it in different places cannot share an index.
 PROBE = "Where does this sentence lie?"
-
-
 # How passages are stored: a new number has every index in the cache built again.
 FORMAT = 2
 
@@ -49,21 +36,9 @@ class Retriever:
     """Anything that finds passages for a question: subclasses say how, in `_find` and `passages`."""
 
     def search(self, query: str, k: int = 4, where: dict[str, Any] | None = None) -> list[Passage]:
-        """The `k` best passages for a question, best first.
+        """The `k` best passages for a question (at most 4,000 characters), best first; fewer if there are no more.
 
-        Parameters
-        ----------
-        query
-            A question, at most 4,000 characters.
-        k
-            How many; at least 1. Above the number there are, all of them.
-        where
-            A Chroma filter, such as {"audience": "public"}; `only` makes one.
-
-        Raises
-        ------
-        CourseError
-            If the question is empty or too long, `k` < 1, or `where` is no filter.
+        `where` is a Chroma filter, such as {"audience": "public"}; `filters.only` makes one.
         """
         return self.search_many([query], k, where)[0]
 
@@ -116,7 +91,10 @@ class Index(Retriever):
         return len(self.store.passages())
 
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
-        return [self.store.query(vector, k, where) for vector in self.embed(queries)]
+        vectors = self.embed(queries)
+        if hasattr(self.store, "query_many"):
+            return self.store.query_many(vectors, k, where)
+        return [self.store.query(vector, k, where) for vector in vectors]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, (len(texts), D)."""
@@ -135,33 +113,21 @@ class Index(Retriever):
 
         A document is in the index whole or not at all, so that a run which is interrupted can be made again.
         """
-        replaces = self._holds_any(documents)
-        pieces = {document: self._split(document) for document in documents}
-        total = sum(map(len, pieces.values()))
-        with Progress("Reading the library", total) as progress:
-            for batch in _batches(pieces):
-                passages = [p for document in batch for p in pieces[document]]
-                vectors = self.embed([p.searched for p in passages])
-                self.store.delete([document.id for document in batch])
-                self.store.add(passages, vectors, [self._digest(d) for d in batch for _ in pieces[d]])
-                progress.advance(len(passages))
+        erases = hasattr(self.store, "erase")
+        replaces = erases and not self.store.digests().keys().isdisjoint(d.id for d in documents)
+        added = self._write(documents)
         if replaces:
             self._erase()
-        return total
+        return added
 
     def remove(self, *document_ids: str) -> None:
-        """Delete documents: no search finds them any more, and a store on disk forgets them in its files too.
-
-        Raises
-        ------
-        CourseError
-            If one is not in the index.
-        """
+        """Delete documents: no search finds them any more, and a store on disk forgets them in its files too."""
         known = self.store.digests()
         for id in document_ids:
             if id not in known:
                 raise CourseError(f"the index holds no document {id!r}.")
-        self._delete(document_ids)
+        self.store.delete(document_ids)
+        self._erase()
 
     def sync(self, documents: Sequence[Document]) -> dict[str, int]:
         """Make the index hold these documents: add the new, replace the changed, delete the rest. Counts of each."""
@@ -171,52 +137,49 @@ class Index(Retriever):
         changed = [d for d in wanted.values() if d.id in known and known[d.id] != self._digest(d)]
         deleted = [id for id in known if id not in wanted]
         self.store.delete(deleted)
-        if added or changed:
-            self.add(*added, *changed)
-        if deleted and not changed:  # else `add` has done it
+        self._write([*added, *changed])
+        if changed or deleted:
             self._erase()
         return {"added": len(added), "changed": len(changed), "deleted": len(deleted)}
-
-    def _digest(self, document: Document) -> str:
-        return f"{document.digest}/{self.passage_tokens}/{self.overlap}"
-
-    def _split(self, document: Document) -> list[Passage]:
-        return split_into_passages(document, self.passage_tokens, self.count_tokens, self.overlap)
-
-    def _delete(self, sources: Sequence[str]) -> None:
-        self.store.delete(sources)
-        self._erase()
-
-    def _holds_any(self, documents: Sequence[Document]) -> bool:
-        return hasattr(self.store, "erase") and not self.store.digests().keys().isdisjoint(d.id for d in documents)
-
-    def _erase(self) -> None:
-        if hasattr(self.store, "erase"):  # a store in memory has nothing to wipe
-            self.store.erase()
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, as the embedding model counts them."""
         return len(self.embedder.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
+    def _write(self, documents: Sequence[Document]) -> int:
+        pieces = {
+            document: split_into_passages(document, self.passage_tokens, self.count_tokens, self.overlap)
+            for document in documents
+        }
+        total = sum(map(len, pieces.values()))
+        with Progress("Reading the library", total) as progress:
+            for batch in _batches(pieces):
+                passages = [p for document in batch for p in pieces[document]]
+                vectors = self.embed([p.searched for p in passages])
+                self.store.delete([document.id for document in batch])
+                self.store.add(passages, vectors, [self._digest(d) for d in batch for _ in pieces[d]])
+                progress.advance(len(passages))
+        return total
 
-def build_index(
-    folder: str | Path = "data/library",
-    path: str | Path | None = None,
-    passage_tokens: int = PASSAGE_TOKENS,
-    overlap: int = 0,
-    embedder: SentenceTransformer | None = None,
-) -> Index:
+    def _digest(self, document: Document) -> str:
+        return f"{document.digest}/{self.passage_tokens}/{self.overlap}"
+
+    def _erase(self) -> None:
+        if hasattr(self.store, "erase"):  # a store in memory has nothing to wipe
+            self.store.erase()
+
+
+def build_index(folder: str | Path = "data/library", embedder: SentenceTransformer | None = None) -> Index:
     """Read a folder of documents into an index on disk, or bring the one that is there up to date.
+
+    The index lives in the cache, one for each folder and embedding model; processes that build it at once take turns,
+    and the second finds what the first made. One that is damaged is built anew.
 
     Parameters
     ----------
     folder
         Markdown (front matter optional), text and PDF files, in folders at any depth; relative to here, or else to the
         repository.
-    path
-        Where the index lives; by default in the cache, one index a folder. Processes that build it at once take turns.
-    passage_tokens, overlap
-        Largest passage, and how much of it may repeat the end of the one before, in tokens of the embedding model.
     embedder
         A sentence-transformers model; by default the course's.
 
@@ -226,29 +189,29 @@ def build_index(
         If the folder is missing or holds no document, or a document is empty, binary or malformed; it is named, and
         the index stays as it was.
     CourseError
-        If `passage_tokens` < 1 or `overlap` is not below it, or the index cannot be written, or was made with another
-        embedding model. One that is damaged is built anew.
+        If the index cannot be written, or was made with another version of the embedding model.
     """
     from filelock import FileLock
 
-    check_sizes(passage_tokens, overlap)
     root = find_folder(folder)
     documents = read_documents(root)
     which = _weights_digest(embedder) if embedder is not None else ""
-    key = hashlib.sha256(f"{root}|{passage_tokens}|{overlap}|{which}|{FORMAT}".encode()).hexdigest()[:12]
-    place = Path(path) if path else cache_dir() / "indexes" / key
+    key = hashlib.sha256(f"{root}|{PASSAGE_TOKENS}|0|{which}|{FORMAT}".encode()).hexdigest()[:12]
+    place = cache_dir() / "indexes" / key
     embedder = embedder or load_embedder()
     with FileLock(_lock_in(place)):
-        index = Index(embedder, open_store(place), passage_tokens, overlap)
-        _check_embedder(index, place)
         try:
-            index.sync(documents)
+            return _up_to_date(Index(embedder, ChromaStore(place)), documents)
         except BaseException as error:
             if not says_damaged(error, place):
                 raise
-            index = Index(embedder, begin_anew(place, error), passage_tokens, overlap)
-            _check_embedder(index, place)
-            index.sync(documents)
+            return _up_to_date(Index(embedder, begin_anew(place, error)), documents)
+
+
+def _up_to_date(index: Index, documents: Sequence[Document]) -> Index:
+    index.store.check()
+    _check_embedder(index)
+    index.sync(documents)
     return index
 
 
@@ -260,7 +223,7 @@ def _lock_in(place: Path) -> str:
     return str(place / "build.lock")
 
 
-def _check_embedder(index: Index, place: Path) -> None:
+def _check_embedder(index: Index) -> None:
     """An index remembers where its model put one sentence: another model puts it elsewhere, and would find nothing."""
     here = index.embed([PROBE])[0]
     there = index.store.probe
@@ -268,8 +231,8 @@ def _check_embedder(index: Index, place: Path) -> None:
         index.store.probe = here
     elif len(there) != len(here) or sum(a * b for a, b in zip(there, here)) < 0.99:
         raise CourseError(
-            f"the index in {place} was made with another embedding model: give this one another path, or delete that "
-            "folder."
+            f"the index in {index.store.path} was made with another embedding model: delete that folder, and it is "
+            "built again."
         )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from course_lib.core.chat import Answer, Example, Messages, example
 from course_lib.core.errors import CourseError, choose
@@ -22,15 +22,10 @@ from course_lib.retrieval.index import Retriever
 from course_lib.retrieval.readers import READING_INSTRUCTION, golden_passages, reading_prompt
 
 BEGIN_QUOTE, END_QUOTE, ANSWER = "##begin_quote##", "##end_quote##", "##Answer:"
-
-
 NOT_SAID = "I don't know: the passages do not say."
-
-
 # The longest sentence of a fact takes 85 tokens with its marks and its answer.
 REASONED_TOKENS = 96
-
-
+# What may be learned where the golden passage is withheld.
 ABSENT = ("answer", "unknown")
 
 
@@ -69,30 +64,11 @@ def raft_pages(
 ) -> dict[str, list[Passage]]:
     """What lies on the desk in each training example: for each question's text its passages, in an order drawn.
 
-    Parameters
-    ----------
-    questions
-        Whose test questions are trained on.
-    retriever
-        Where distractors come from: it should hold no document that is examined.
-    golden
-        For each question's text, the passage that states its fact.
-    distractors
-        Passages beside the golden one. Where the golden one is withheld, one more stands in its place, so that the
-        number of passages gives nothing away.
-    p_oracle
-        The paper's P: the share of examples with their golden passage, 0 to 1. Exactly that share is drawn, and a
-        larger P keeps the golden passages of a smaller one.
-    hard
-        Distractors are what the retriever ranks best beside the golden passage; if not, passages drawn from other
-        documents.
-    seed
-        Of which examples go without, of the order of passages, and of what is drawn.
-
-    Raises
-    ------
-    CourseError
-        If `p_oracle` is no share, `distractors` < 0, or the retriever holds too few passages.
+    Distractors are what the `retriever` ranks best beside the golden passage, or, if not `hard`, passages drawn from
+    other documents; it should hold no document that is examined. Where the golden passage is withheld, one more stands
+    in its place, so that the number of passages gives nothing away. `p_oracle` is the paper's P, the share of examples
+    with their golden passage: exactly that share is drawn, and a larger P keeps the golden passages of a smaller one.
+    The `seed` decides which examples go without, the order of passages, and what is drawn.
     """
     if not 0 <= p_oracle <= 1:
         raise CourseError(f"p_oracle is {p_oracle}: it is a share, from 0 to 1.")
@@ -134,26 +110,13 @@ def build_raft_examples(
 ) -> list[Example]:
     """Training examples of RAFT, one a question, in the prompt that `RagPipeline` uses.
 
-    Parameters
-    ----------
-    questions
-        An exam with its facts, such as `reading_questions()`; its test questions are trained on.
-    index
-        The retriever that distractors come from, over documents that are not examined: `study_shelf(index)`.
-    distractors, p_oracle, hard, seed
-        As in `raft_pages`. None and a P of 1 is the arm that learns the form of an answer only.
-    reasoning
-        Whether the completion quotes the sentence that says it before the answer; if not, it is the answer alone.
-    absent
-        What is learned where the golden passage is withheld: "answer", as in the paper, which gives the answer all the
-        same and so has it learned by heart; or "unknown", to say that the passages do not say it.
+    `questions` is an exam with its facts, such as `shelves.reading_questions()`, whose test questions are trained on;
+    `index` is what distractors come from, `shelves.study_shelf(index)`; see `raft_pages` for `distractors`, `p_oracle`,
+    `hard` and `seed`. No distractor and a P of 1 is the arm that learns the form of an answer only.
 
-    Raises
-    ------
-    ChoiceError
-        For another `absent`.
-    CourseError
-        If a question has no golden passage in `index`; or as `raft_pages` does.
+    With `reasoning` the completion quotes the sentence that says it before the answer. Where the golden passage is
+    withheld, "answer" gives the answer all the same, as the paper does, and so has it learned by heart; "unknown"
+    teaches to say that the passages do not say it.
     """
     choose("absent", absent, ABSENT)
     golden = golden_passages(questions, index)
@@ -178,20 +141,9 @@ class RaftReader:
 
     `RagPipeline(RaftReader(tuned), index)` is asked in the very words of `RagPipeline(gp, index)`. A model that was
     taught no reasoning may be put in, too: what it says is left as it is.
-
-    Attributes
-    ----------
-    model
-        Anything with `reply(prompts, max_new_tokens)`.
-    max_new_tokens
-        How long quote and answer may be together.
-    replies
-        For each prompt, what was written in full.
     """
 
     model: ChatModel
-    max_new_tokens: int = REASONED_TOKENS
-    replies: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -200,24 +152,9 @@ class RaftReader:
 
     def reply(self, prompts: Sequence[str | Messages], max_new_tokens: int = REASONED_TOKENS) -> list[Answer]:
         """As a `ChatModel` does; `max_new_tokens`, which is meant for the answer, does not count the reasoning."""
-        written = self.model.reply(list(prompts), max(max_new_tokens, self.max_new_tokens))
-        self.replies |= {prompt: a.text for prompt, a in zip(prompts, written) if isinstance(prompt, str)}
+        written = self.model.reply(prompts, max(max_new_tokens, REASONED_TOKENS))
         return [replace(answer, text=split_reply(answer.text).answer) for answer in written]
 
     def answer(self, questions: Sequence[str]) -> list[Answer]:
         """Closed book: the question and nothing else."""
         return self.reply(questions)
-
-
-def quotes_stand(replies: Mapping[str, str]) -> list[bool]:
-    """For each reply that quotes: does the quotation stand in its prompt, word for word?
-
-    Parameters
-    ----------
-    replies
-        Prompt to full reply, as `RaftReader.replies` keeps them.
-    """
-    pairs = [
-        (" ".join(prompt.split()), " ".join(split_reply(reply).quote.split())) for prompt, reply in replies.items()
-    ]
-    return [quote in prompt for prompt, quote in pairs if quote]

@@ -1,10 +1,7 @@
-"""The open book: a model that is given the right page, or a page that it has to find.
+"""What can be had without training, from the prompt alone: telling, showing, and opening the book.
 
-Each is a candidate: it has a name, and `answer(questions)` gives an `Answer` for each question.
+Each reader is a candidate: it has a name, and `answer(questions)` gives an `Answer` for each question.
 """
-# MERGED prompting: What can be had for nothing: telling the model what to do, or showing it, in the prompt.
-# MERGED
-# MERGED Each is a candidate: it has a name, and `answer(questions)` gives an `Answer` for each question.
 
 from __future__ import annotations
 
@@ -18,21 +15,47 @@ from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Exam
 from course_lib.models.chatmodel import ChatModel
 from course_lib.retrieval.documents import Passage
-from course_lib.retrieval.index import Index
+from course_lib.retrieval.index import Retriever
 
 EXAM_TOKENS = 24
 READING_INSTRUCTION = "Copy the answer from the passages."
 
 
-def reading_prompt(question: str, passages: Sequence[Passage], instruction: str = READING_INSTRUCTION) -> str:
-    """The open book as the model sees it: passages, then the question, then what to do with them.
+@dataclass
+class Instructed:
+    """A model that is told before each question what to do with it ("zero-shot prompting").
 
-    The question stands last, nearest to where the answer is written. With no passage it is the question alone.
+    Attributes
+    ----------
+    instruction
+        Stands in the same message, above the question.
     """
-    if not passages:
-        return question
-    book = "\n\n".join(passage.text for passage in passages)
-    return f"{book}\n\n{instruction}\nQuestion: {question}"
+
+    model: ChatModel
+    instruction: str
+    name: str = "told what to do"
+
+    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
+        if not self.instruction.strip():
+            raise CourseError("the instruction is empty: say what to do, or ask the model itself.")
+        return self.model.reply([f"{self.instruction}\n\n{question}" for question in questions], max_new_tokens)
+
+
+@dataclass
+class FewShot:
+    """A model that is shown worked examples before each question, as turns of a chat ("few-shot prompting").
+
+    Brown et al. 2020, *Language Models are Few-Shot Learners*, arXiv 2005.14165.
+    """
+
+    model: ChatModel
+    examples: Sequence[Example]
+    name: str = "examples in the prompt"
+
+    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
+        shown = [turn for row in self.examples for turn in (row["prompt"][-1], row["completion"][-1])]
+        prompts: list[Messages] = [[*shown, {"role": "user", "content": question}] for question in questions]
+        return self.model.reply(prompts, max_new_tokens)
 
 
 @dataclass
@@ -56,7 +79,7 @@ class OpenBook:
                 raise CourseError(
                     f"no page is given for the question {question[:60]!r}: make pages from the same exam."
                 )
-        found = [list(self.pages[question]) for question in questions]
+        found = [self.pages[question] for question in questions]
         return _read(self.model, questions, found, self.instruction, max_new_tokens)
 
 
@@ -75,7 +98,7 @@ class RagPipeline:
     """
 
     model: ChatModel
-    index: Index
+    index: Retriever
     k: int = 4
     instruction: str = READING_INSTRUCTION
     where: dict[str, Any] | None = None
@@ -93,7 +116,30 @@ class RagPipeline:
         return self.answer([question], max_new_tokens)[0]
 
 
-def golden_passages(exam: Exam, index: Index) -> dict[str, list[Passage]]:
+def reading_prompt(question: str, passages: Sequence[Passage], instruction: str = READING_INSTRUCTION) -> str:
+    """The open book as the model sees it: passages, then what to do with them, then the question.
+
+    The question stands last, nearest to where the answer is written; with no passage it stands alone.
+    """
+    if not passages:
+        return question
+    book = "\n\n".join(passage.text for passage in passages)
+    return f"{book}\n\n{instruction}\nQuestion: {question}"
+
+
+def _read(
+    model: ChatModel,
+    questions: Sequence[str],
+    found: Sequence[Sequence[Passage]],
+    instruction: str,
+    max_new_tokens: int,
+) -> list[Answer]:
+    prompts: list[str] = [reading_prompt(q, passages, instruction) for q, passages in zip(questions, found)]
+    answers = model.reply(prompts, max_new_tokens)
+    return [replace(answer, sources=tuple(passages)) for answer, passages in zip(answers, found)]
+
+
+def golden_passages(exam: Exam, index: Retriever) -> dict[str, list[Passage]]:
     """For each test question, the one passage that holds the sentence which states its fact.
 
     Raises
@@ -115,52 +161,3 @@ def golden_passages(exam: Exam, index: Index) -> dict[str, list[Passage]]:
             raise CourseError(f"no passage holds the fact {question.fact}: build the index over the whole library.")
         pages[question.question] = holding[:1]
     return pages
-
-
-def _read(
-    model: ChatModel,
-    questions: Sequence[str],
-    found: Sequence[Sequence[Passage]],
-    instruction: str,
-    max_new_tokens: int,
-) -> list[Answer]:
-    prompts: list[str] = [reading_prompt(q, passages, instruction) for q, passages in zip(questions, found)]
-    answers = model.reply(prompts, max_new_tokens)
-    return [replace(answer, sources=tuple(passages)) for answer, passages in zip(answers, found)]
-
-
-@dataclass
-class FewShot:
-    """A model that is shown worked examples before each question, as turns of a chat ("few-shot prompting").
-
-    Brown et al. 2020, *Language Models are Few-Shot Learners*, arXiv 2005.14165.
-    """
-
-    model: ChatModel
-    examples: Sequence[Example]
-    name: str = "examples in the prompt"
-
-    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
-        shown = [turn for row in self.examples for turn in (row["prompt"][-1], row["completion"][-1])]
-        prompts: list[Messages] = [[*shown, {"role": "user", "content": question}] for question in questions]
-        return self.model.reply(prompts, max_new_tokens)
-
-
-@dataclass
-class Instructed:
-    """A model that is told before each question what to do with it ("zero-shot prompting").
-
-    Attributes
-    ----------
-    instruction
-        Stands in the same message, above the question.
-    """
-
-    model: ChatModel
-    instruction: str
-    name: str = "told what to do"
-
-    def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
-        if not self.instruction.strip():
-            raise CourseError("the instruction is empty: say what to do, or ask the model itself.")
-        return self.model.reply([f"{self.instruction}\n\n{question}" for question in questions], max_new_tokens)

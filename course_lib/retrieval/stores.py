@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
 # Chroma takes at most some thousands at once.
 AT_ONCE = 2000
-
-
+# How Chroma names the folders that it keeps vectors in.
 SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class VectorStore(Protocol):
-    """What an index asks of a vector store: three calls. Another store is one small class."""
+    """What an index asks of a vector store: three calls. Another store is one small class.
+
+    A store may have `query_many(vectors, k, where)` besides, which an index then prefers, `version()`, a value that
+    changes with what is in it, and `erase()`, after which nothing of what was deleted is left.
+    """
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None: ...
     def delete(self, sources: Sequence[str]) -> None: ...
@@ -43,15 +46,9 @@ class VectorStore(Protocol):
 class ChromaStore:
     """Passages and their vectors in a Chroma collection on disk.
 
-    Chroma searches with HNSW (Malkov & Yashunin 2016, arXiv 1603.09320); `ef_search` is set high enough that on a
-    library of this size it finds what an exact search finds.
-
-    Parameters
-    ----------
-    path
-        A folder of its own; made if it is not there.
-    ef_search
-        Vectors that HNSW looks at before it answers, for a collection that is new.
+    Chroma searches with HNSW (Malkov & Yashunin 2016, arXiv 1603.09320). `ef_search`, the number of vectors that it
+    looks at before it answers, is set (when a collection is made) so high that on a library of this size it finds what
+    an exact search finds. `path` is a folder of its own.
     """
 
     COLLECTION, NEXT = "passages", "passages-next"
@@ -92,20 +89,29 @@ class ChromaStore:
 
     def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
         """The k nearest passages to a vector (D,), best first."""
+        return self.query_many([vector], k, where)[0]
+
+    def query_many(
+        self, vectors: Sequence[np.ndarray], k: int, where: dict[str, Any] | None = None
+    ) -> list[list[Passage]]:
+        """The k nearest passages to each of Q vectors (Q, D), asked for at once."""
         from chromadb.errors import InvalidArgumentError
 
         collection = self._passages
         k = min(k, collection.count())
-        if k == 0:
-            return []
+        if k == 0 or not len(vectors):
+            return [[] for _ in vectors]
         try:
-            found = collection.query(query_embeddings=[vector], n_results=k, where=where)
+            found = collection.query(query_embeddings=list(vectors), n_results=k, where=where)
         except (ValueError, InvalidArgumentError) as error:
             if where is None:
                 raise
             raise not_a_filter(where) from error
-        rows = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], found["distances"][0])
-        return [_passage(id, text, meta, 1 - float(distance)) for id, text, meta, distance in rows]
+        rankings = zip(found["ids"], found["documents"], found["metadatas"], found["distances"])
+        return [
+            [_passage(id, text, meta, 1 - float(distance)) for id, text, meta, distance in zip(*ranking)]
+            for ranking in rankings
+        ]
 
     def passages(self) -> list[Passage]:
         """Everything in the store, in order of id."""
@@ -246,7 +252,7 @@ class FaissStore:
         import numpy as np
 
         held = [row[0] for row in self._rows.values()]
-        allowed = [i for i, passage in enumerate(held) if where is None or matches(passage, where)]
+        allowed = [i for i, passage in enumerate(held) if matches(passage, where)]
         if not allowed:
             return []
         if self._index is None:
@@ -254,7 +260,7 @@ class FaissStore:
             self._index = faiss.IndexFlatIP(stacked.shape[1])
             self._index.add(stacked)
         chosen = None if where is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
-        query = np.asarray(vector, dtype=np.float32)[None]  # (1, D)
+        query = np.asarray(vector, dtype=np.float32)[None]  # (1, D): of many at once faiss rounds otherwise
         scores, places = self._index.search(query, min(k, len(allowed)), params=chosen)
         return [replace(held[i], score=float(score)) for i, score in zip(places[0], scores[0])]
 
@@ -273,26 +279,10 @@ class FaissStore:
         return {passage.source: digest for passage, _, digest in self._rows.values()}
 
 
-def open_store(path: Path) -> ChromaStore:
-    """Open a store; one whose files are damaged is begun anew, as everything in it can be made again."""
-    try:
-        store = ChromaStore(path)
-        store.check()
-        store.digests()
-    except BaseException as error:
-        if not says_damaged(error, path):
-            raise
-        return begin_anew(path, error)
-    return store
-
-
 def says_damaged(error: BaseException, path: Path) -> bool:
     """Whether an error means that an index's files are damaged, which building it anew would mend.
 
-    Raises
-    ------
-    CourseError
-        If it means that they cannot be written: then nothing is taken away.
+    Where it means that they cannot be written, nothing may be taken away: that raises.
     """
     if isinstance(error, OSError) or re.search(r"disk is full|disk I/O|read-?only|no space", str(error), re.IGNORECASE):
         raise CourseError(
@@ -303,6 +293,7 @@ def says_damaged(error: BaseException, path: Path) -> bool:
 
 
 def begin_anew(path: Path, error: BaseException) -> ChromaStore:
+    """An empty store in place of one that is damaged: everything in it can be made again."""
     print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
     forget_clients()
     for part in path.iterdir():  # only what is Chroma's: the folder may hold a learner's own files

@@ -1,5 +1,7 @@
-"""Search by words: BM25, by the library bm25s. What search by meaning is held against, and joined with."""
-# MERGED fusion: Several searches made one: hybrid retrieval by reciprocal rank fusion.
+"""Search by words, and two searches joined: BM25 by the library bm25s, and reciprocal rank fusion by hand.
+
+Words find what meaning misses: codes, names, part numbers. What both find stands highest in the ranking of the two.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,13 @@ from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.filters import matches
 from course_lib.retrieval.index import Retriever
 
+# BM25's two: how soon a repeated word counts no more, and how much long passages are held back.
+K1, B = 1.5, 0.75
+# The constant of rank fusion, as in its paper: how little the first rank counts above the second.
+RRF = 60
+# How many passages of each ranking are joined: the best of two may stand low in both.
+DEPTH = 30
+
 
 class KeywordIndex(Retriever):
     """Finds passages that share words with the question, rare words counting most.
@@ -21,17 +30,10 @@ class KeywordIndex(Retriever):
     made from: what is added or deleted there is added or deleted here.
 
     Robertson & Zaragoza 2009, *The Probabilistic Relevance Framework: BM25 and Beyond*.
-
-    Attributes
-    ----------
-    index
-        Where the passages come from; any retriever.
-    k1, b
-        How soon a repeated word counts no more, and how much long passages are held back.
     """
 
-    def __init__(self, index: Retriever, k1: float = 1.5, b: float = 0.75) -> None:
-        self.index, self.k1, self.b = index, k1, b
+    def __init__(self, index: Retriever) -> None:
+        self.index = index
         self._held: list[Passage] = []
         self._version: Any = None
         self._bm25: Any = None
@@ -43,7 +45,7 @@ class KeywordIndex(Retriever):
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
         self._follow()
         allowed = [i for i, passage in enumerate(self._held) if matches(passage, where)]
-        return [self._best(query, k, allowed) for query in queries] if allowed else [[] for _ in queries]
+        return [self._best(query, k, allowed) if allowed else [] for query in queries]
 
     def _follow(self) -> None:
         """Index the words anew if the passages are others than before: a deleted one must not be found here."""
@@ -55,7 +57,7 @@ class KeywordIndex(Retriever):
         held, self._version = self.passages(), version
         if held == self._held:
             return
-        self._held, self._bm25 = held, bm25s.BM25(k1=self.k1, b=self.b)
+        self._held, self._bm25 = held, bm25s.BM25(k1=K1, b=B)
         if held:
             words = [list(normalise(passage.searched)) for passage in held]
             self._bm25.index(words, show_progress=False)
@@ -69,42 +71,32 @@ class KeywordIndex(Retriever):
         return [replace(self._held[i], score=float(scores[i])) for i in ranked[:k]]
 
 
-# The paper's constant: how little the first rank counts above the second.
-RRF = 60
-
-
 class HybridIndex(Retriever):
-    """Joins the rankings of other retrievers, by ranks alone: scores of two kinds of search cannot be compared.
+    """Joins the rankings of two or more retrievers over the same passages: `HybridIndex(index, KeywordIndex(index))`.
 
-    A passage scores the sum of 1 / (60 + rank) over the retrievers that found it.
-    Cormack, Clarke & Büttcher 2009, *Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning
-    Methods*.
-
-    Parameters
-    ----------
-    retrievers
-        Two or more over the same passages: an `Index` and a `KeywordIndex`.
-    depth
-        How many of each are joined; at least k.
+    It goes by ranks alone: scores of two kinds of search cannot be compared.
     """
 
-    def __init__(self, *retrievers: Retriever, depth: int = 30) -> None:
+    def __init__(self, *retrievers: Retriever) -> None:
         if len(retrievers) < 2:
             raise CourseError(f"{len(retrievers)} retrievers cannot be joined: give two, HybridIndex(index, keywords).")
-        self.retrievers, self.depth = retrievers, depth
+        self.retrievers = retrievers
 
     def passages(self) -> list[Passage]:
         """Every passage that can be found."""
         return self.retrievers[0].passages()
 
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
-        depth = max(k, self.depth)
-        rankings = [retriever.search_many(queries, depth, where) for retriever in self.retrievers]
+        rankings = [retriever.search_many(queries, max(k, DEPTH), where) for retriever in self.retrievers]
         return [_fused(found)[:k] for found in zip(*rankings)]
 
 
 def fuse(rankings: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Reciprocal rank fusion of rankings of ids: for each id the sum of 1 / (60 + rank), the first rank being 1."""
+    """Reciprocal rank fusion of rankings of ids: for each id the sum of 1 / (60 + rank), the first rank being 1.
+
+    Cormack, Clarke & Büttcher 2009, *Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning
+    Methods*.
+    """
     scores: dict[str, float] = {}
     for ranking in rankings:
         for rank, id in enumerate(ranking, 1):
