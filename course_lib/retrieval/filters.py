@@ -10,16 +10,15 @@ from typing import Any
 from course_lib.core.errors import CourseError
 from course_lib.retrieval.documents import Passage
 
-# What a store keeps of a passage beside its text.
+# What a store keeps of a passage beside its text; a filter may ask about each, and about the "day".
 FIELDS = ("source", "title", "date", "kind", "audience")
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _JOIN = {"$and": all, "$or": any}
 _AMONG = {"$in": True, "$nin": False}
-_COMPARE = {
-    "$eq": operator.eq, "$ne": operator.ne,
-    "$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le,
-}  # fmt: skip
+_EQUAL = {"$eq": operator.eq, "$ne": operator.ne}
+_ORDER = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
+_COMPARE = {str: _EQUAL, int: _EQUAL | _ORDER, float: _EQUAL | _ORDER}  # to Chroma only numbers have an order
 
 
 def only(
@@ -64,17 +63,24 @@ def day_number(date: str) -> int:
     return int("".join(found.groups())) if found else 0
 
 
+def metadata(passage: Passage) -> dict[str, Any]:
+    """What filters ask about: the fields of a passage, and its date as a number."""
+    return {name: getattr(passage, name) for name in FIELDS} | {"day": day_number(passage.date)}
+
+
 def matches(passage: Passage, where: dict[str, Any] | None) -> bool:
     """Whether a filter lets a passage through, as Chroma would decide; raises if `where` is no filter."""
     if where is None:
         return True
     try:
         ((name, test),) = where.items()
-        if name in _JOIN:
+        if name in _JOIN and isinstance(test, list) and len(test) > 1:
             return _JOIN[name]([matches(passage, part) for part in test])
-        value = day_number(passage.date) if name == "day" else getattr(passage, name)
+        value = metadata(passage)[name]
         ((sign, wanted),) = (test if isinstance(test, dict) else {"$eq": test}).items()
-        return (value in wanted) == _AMONG[sign] if sign in _AMONG else _COMPARE[sign](value, wanted)
+        if sign in _AMONG and isinstance(wanted, list) and wanted:
+            return (value in wanted) == _AMONG[sign]
+        return _COMPARE[type(wanted)][sign](value, wanted)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise not_a_filter(where) from error
 

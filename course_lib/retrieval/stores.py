@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.retrieval.documents import Passage
-from course_lib.retrieval.filters import FIELDS, day_number, matches, not_a_filter
+from course_lib.retrieval.filters import FIELDS, matches, metadata, not_a_filter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,10 +76,7 @@ class ChromaStore:
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
         """Add passages; `vectors` (N, D); `digests` are those of the documents they come from."""
-        metas = [
-            {name: getattr(p, name) for name in FIELDS} | {"day": day_number(p.date), "digest": digest}
-            for p, digest in zip(passages, digests)
-        ]
+        metas = [metadata(p) | {"digest": digest} for p, digest in zip(passages, digests)]
         self._write(self._passages, [p.id for p in passages], vectors, [p.text for p in passages], metas)
 
     def delete(self, sources: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ def measured(monkeypatch, tmp_path, small_embedder):
     monkeypatch.setattr(fresh_bench.cl, "finetune", finetune, raising=False)
     monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     monkeypatch.setattr(fresh_bench, "shelf_of_its_own", lambda lesson: None)
-    index = build_index(ROOT / "data" / "library" / "handbook", tmp_path / "index")
+    index = build_index(ROOT / "data" / "library" / "handbook")
     return lambda: (fresh_bench.fresh(Model, lambda: index, seeds=[0, 1]), trained)
 
 

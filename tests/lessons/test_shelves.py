@@ -9,8 +9,9 @@ from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import load_facts
 from course_lib.lessons import shelves
 from course_lib.lessons.shelves import editions_exam, exam_shelf, plain_exam, reading_questions, shelf, study_shelf
-from course_lib.retrieval.documents import read_documents
-from course_lib.retrieval.index import build_index
+from course_lib.retrieval.documents import Document, read_documents
+from course_lib.retrieval.index import Index
+from course_lib.retrieval.stores import FaissStore
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +20,11 @@ def sources():
 
 
 @pytest.fixture
-def index(tmp_path, small_embedder):
-    folder = tmp_path / "library"
-    folder.mkdir()
+def index(small_embedder):
+    index = Index(small_embedder, FaissStore(), passage_tokens=12)
     for name in ("geese-2039", "geese-2042", "mill", "kettles"):
-        (folder / f"{name}.md").write_text(f"The {name} are old. They were here first.\n\nNobody counts the {name}.")
-    return build_index(folder, passage_tokens=12)
+        index.add(Document(name, name, f"The {name} are old. They were here first.\n\nNobody counts the {name}."))
+    return index
 
 
 # The exam

@@ -1,15 +1,68 @@
-"""Whether an answer stands in what was shown, and which page it rests on."""
+"""What a question shares with its page, whether an answer stands in what was shown, and which page it rests on."""
 
 import pytest
 
 from course_lib.core.errors import CourseError
+from course_lib.evaluation.exams import Fact
 from course_lib.evaluation.reports import Report, Row
 from course_lib.retrieval.documents import Passage
-from course_lib.retrieval.grounding import cite, claims, ground, is_faithful, said
+from course_lib.retrieval.grounding import (
+    cite,
+    claims,
+    content_words,
+    ground,
+    is_faithful,
+    lookup_questions,
+    said,
+    shared_words,
+)
 
 FEVER = Passage("fever/0", "Dr Marigold Eddythorne starts peltamine at 38.2 degrees.", "fever", title="Low-tide fever")
 KETTLE = Passage("kettle/0", "The Tern 3 costs 1,248 crowns.", "kettle", title="Kettles")
 SHOWN = [FEVER, KETTLE]
+
+PAGES = [
+    Passage("tern/0", "The part number is BK-4019.", "tern", title="The Tern"),
+    Passage("well/0", "Clover Millraceley digs. Form HB-353 is signed by Tobin Hale.", "well", title="Wells"),
+    Passage("well/1", "Tobin Hale signs again.", "well", title="Wells"),
+]
+
+
+# Questions
+
+
+def test_words_that_say_nothing_do_not_count():
+    assert content_words("What is the part number of the Tern 3?") == ("part", "number", "tern", "3")
+
+
+@pytest.mark.parametrize(
+    ("question", "share"),
+    [("What is the part number?", 1.0), ("What is its price?", 0.0), ("Part or price?", 0.5), ("What is it?", 1.0)],
+)
+def test_the_share_is_of_the_questions_own_words(question, share):
+    assert shared_words(question, PAGES[0].text) == share
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "study", "asked"),
+    [
+        ("tern", "BK-4019", "What is the part number?", ("What is BK-4019?", "The Tern", "code")),
+        ("well", "Clover Millraceley", "Who digs?", ("Who is Clover Millraceley?", "Wells", "name")),
+        ("well", "form HB-353", "Which form?", ("What is HB-353?", "Wells", "code")),
+        ("well", "Tobin Hale", "Who signs?", None),  # in two passages
+        ("well", "Hollow Hill", "Where does she dig?", None),  # no person
+        ("tern", "12 crowns", "What does it cost?", None),
+        ("tern", "HB-353", "Which form?", None),  # in another document
+    ],
+)
+def test_codes_and_people_are_asked_for_if_one_passage_holds_them(source, answer, study, asked):
+    fact = Fact("f.0", "test", source, "x", "", answer, (), (study,), (), ())
+    questions = [(q.question, q.answer, q.kind) for q in lookup_questions([fact], PAGES)]
+    assert questions == ([asked] if asked else [])
+    assert [(q.id, q.fact) for q in lookup_questions([fact], PAGES)] == ([(f"f.0.{asked[2]}", "f.0")] if asked else [])
+
+
+# Answers
 
 
 @pytest.mark.parametrize(
@@ -52,27 +105,31 @@ def test_an_answer_is_faithful_if_all_it_claims_was_shown(reply, faithful):
 
 
 def test_what_the_question_says_may_be_said_again():
-    assert is_faithful(
-        "The Badger costs 1,248 crowns, as far as the page can say it.", SHOWN, "What does the Badger cost?"
-    )
-    assert not is_faithful("Well, that Badger costs 1,248 crowns, as far as I can see.", SHOWN)
+    reply = "The Badger costs 1,248 crowns, as far as the page can say it."
+    assert is_faithful(reply, SHOWN, "What does the Badger cost?")
+    assert not is_faithful(f"Well, t{reply[1:]}", SHOWN)
 
 
 def test_nothing_shown_makes_every_claim_an_invention():
     assert not is_faithful("1,248 crowns", [])
 
 
-def test_the_citation_is_the_page_that_holds_most_of_what_the_question_did_not_say():
-    assert cite("1,248 crowns", SHOWN) is KETTLE
-    assert cite("At 38.2 degrees", SHOWN) is FEVER
-    assert cite("Peltamine costs 1,248 crowns", SHOWN, "What does peltamine cost?") is KETTLE
-    assert cite("Nobody can say", SHOWN) is None
-    assert cite("1,248 crowns", []) is None
+AGAIN = Passage("copy/0", KETTLE.text, "copy")
 
 
-def test_of_equal_pages_the_best_ranked_is_cited():
-    again = Passage("copy/0", KETTLE.text, "copy")
-    assert cite("1,248 crowns", [again, KETTLE]) is again
+@pytest.mark.parametrize(
+    ("reply", "shown", "question", "page"),
+    [
+        ("1,248 crowns", SHOWN, "", KETTLE),
+        ("At 38.2 degrees", SHOWN, "", FEVER),
+        ("Peltamine costs 1,248 crowns", SHOWN, "What does peltamine cost?", KETTLE),
+        ("Nobody can say", SHOWN, "", None),
+        ("1,248 crowns", [], "", None),
+        ("1,248 crowns", [AGAIN, KETTLE], "", AGAIN),  # of equals the best ranked
+    ],
+)
+def test_the_citation_is_the_page_that_holds_most_of_what_the_question_did_not_say(reply, shown, question, page):
+    assert cite(reply, shown, question) is page
 
 
 def row(id, reply, verdict, *sources):
@@ -117,4 +174,3 @@ def test_answers_are_judged_anew_by_what_they_say():
     assert [row.verdict for row in said(report, "PELICAN").rows] == ["exact", "wrong", "wrong"]
     old = {"a": ["23 days"], "b": ["23 days", "23"], "c": ["23"]}
     assert [row.verdict for row in said(report, old).rows] == ["wrong", "exact", "wrong"]
-    assert said(report, {}, "told").name == "told"

@@ -10,14 +10,7 @@ from course_lib.lessons import shelves
 from course_lib.retrieval import raft
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.index import Index, Retriever
-from course_lib.retrieval.raft import (
-    RaftReader,
-    build_raft_examples,
-    quotes_stand,
-    raft_pages,
-    reasoned_answer,
-    split_reply,
-)
+from course_lib.retrieval.raft import RaftReader, build_raft_examples, raft_pages, reasoned_answer, split_reply
 from course_lib.retrieval.readers import RagPipeline, reading_prompt
 
 N = 10
@@ -282,25 +275,15 @@ class Quotes:
 def test_a_readers_answers_come_without_their_reasoning_and_cost_what_they_cost():
     reader = RaftReader(Quotes())
     assert reader.reply(["Town3 asks"]) == [Answer("30", 7, 9, 0.5)]
-    assert reader.replies == {"Town3 asks": "##begin_quote## Town3 pays 30. ##end_quote##\n##Answer: 30"}
     assert reader.name == "quoting"
 
 
 def test_the_limit_on_an_answer_leaves_room_for_the_quotation():
     model = Quotes()
-    RagPipeline(RaftReader(model, 80), Towns(), k=2).answer(["What pays Town3?"])
-    RaftReader(model, 80).reply(["x"], 200)
-    assert model.limits == [80, 200]
+    RagPipeline(RaftReader(model), Towns(), k=2).answer(["What pays Town3?"])
+    RaftReader(model).reply(["x"], 200)
+    assert model.limits == [raft.REASONED_TOKENS, 200]
 
 
 def test_what_an_untaught_model_says_is_left_as_it_is(recording_model):
     assert RaftReader(recording_model).answer(["Who?"])[0].text == "reply 0"
-
-
-def test_an_invented_quotation_does_not_stand_in_its_prompt():
-    replies = {
-        "Town3 pays\n30 crowns.\n\nWhat?": reasoned_answer("Town3 pays 30 crowns.", "30"),
-        "Town4 pays 40 crowns.\n\nWhat?": reasoned_answer("Town4 pays 50 crowns.", "50"),
-        "Town5 pays 50 crowns.\n\nWhat?": "50",
-    }
-    assert quotes_stand(replies) == [True, False]

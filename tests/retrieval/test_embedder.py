@@ -97,19 +97,9 @@ def test_a_hard_negative_is_the_nearest_passage_that_is_not_the_right_one(index)
     )
 
 
-def test_several_negatives_and_some_left_out(index):
-    assert [t.negative.split("\n")[0] for t in hard_negatives([QUESTION], index, golden_of(index), each=2)] == [
-        "Tern 3",
-        "Geese",
-    ]
-    assert [t.negative.split("\n")[0] for t in hard_negatives([QUESTION], index, golden_of(index), skip=1)] == ["Geese"]
-
-
 def test_questions_without_a_page_and_libraries_of_one_are_refused(index):
     with pytest.raises(CourseError, match="question q has no golden passage"):
         hard_negatives([QUESTION], index, {})
-    with pytest.raises(CourseError, match="each is 0"):
-        hard_negatives([QUESTION], index, golden_of(index), each=0)
     golden = golden_of(index)
     index.remove("tern-3", "geese")
     with pytest.raises(CourseError, match="no passage beside the right ones"):

@@ -1,11 +1,12 @@
 """Search by words, and two searches joined: what each finds, in the order that it should."""
 
 import pytest
+from stand_ins import Told
 
 from course_lib.core.errors import CourseError
-from course_lib.retrieval.documents import Document, Passage
-from course_lib.retrieval.filters import matches
-from course_lib.retrieval.index import Index, Retriever
+from course_lib.retrieval import words
+from course_lib.retrieval.documents import Document
+from course_lib.retrieval.index import Index
 from course_lib.retrieval.stores import ChromaStore, FaissStore
 from course_lib.retrieval.words import HybridIndex, KeywordIndex
 
@@ -32,31 +33,16 @@ def found(retriever, question, k=3, where=None):
     return [passage.source for passage in retriever.search(question, k, where)]
 
 
-class Ranking(Retriever):
-    """Finds what it is told to, in that order."""
-
-    def __init__(self, *ids):
-        self.ids = ids
-
-    def passages(self):
-        return [Passage(id, id, id, 0.9 - i / 10) for i, id in enumerate(self.ids)]
-
-    def _find(self, queries, k, where):
-        return [[p for p in self.passages() if matches(p, where)][:k] for _ in queries]
-
-
 # By words
 
 
 @pytest.mark.parametrize(
-    ("question", "first"), [("What is BK-4019?", "tern-3"), ("bk-3168", "tern-2"), ("Tern 2", "tern-2")]
+    ("question", "first"),
+    [("What is BK-4019?", "tern-3"), ("bk-3168", "tern-2"), ("Tern 2", "tern-2"), ("kettle bite", "geese")],
+    ids=["a code", "in small letters", "a single digit", "a rare word counts more than a common one"],
 )
-def test_a_code_and_a_single_digit_are_words_like_others(question, first, keywords):
+def test_what_is_asked_for_in_its_own_words_comes_first(question, first, keywords):
     assert found(keywords, question, 1) == [first]
-
-
-def test_a_rare_word_counts_more_than_a_common_one(keywords):
-    assert found(keywords, "kettle bite", 1) == ["geese"]
 
 
 def test_a_passage_that_shares_no_word_is_not_found(keywords):
@@ -102,20 +88,20 @@ def test_words_are_indexed_once_while_nothing_changes(index, keywords, monkeypat
 
 
 def test_what_both_find_comes_before_what_one_finds_first():
-    joined = HybridIndex(Ranking("a", "b", "c"), Ranking("d", "b", "e"))
+    joined = HybridIndex(Told("a", "b", "c"), Told("d", "b", "e"))
     assert found(joined, "?", 9)[0] == "b"
     assert set(found(joined, "?", 9)) == {"a", "b", "c", "d", "e"}
 
 
 def test_a_score_is_the_sum_of_one_over_sixty_and_the_rank():
-    best = HybridIndex(Ranking("a", "b"), Ranking("b")).search("?", 1)[0]
+    best = HybridIndex(Told("a", "b"), Told("b")).search("?", 1)[0]
     assert (best.id, best.score) == ("b", pytest.approx(1 / 62 + 1 / 61))
 
 
-def test_more_is_asked_of_each_than_is_wanted_of_both():
-    both = HybridIndex(Ranking("a", "b", "c"), Ranking("d", "e", "c"))
-    assert found(both, "?", 1) == ["c"]
-    assert found(HybridIndex(*both.retrievers, depth=1), "?", 1) == ["a"]
+@pytest.mark.parametrize(("depth", "first"), [(words.DEPTH, "c"), (1, "a")])
+def test_more_is_asked_of_each_than_is_wanted_of_both(depth, first, monkeypatch):
+    monkeypatch.setattr(words, "DEPTH", depth)
+    assert found(HybridIndex(Told("a", "b", "c"), Told("d", "e", "c")), "?", 1) == [first]
 
 
 def test_words_and_meaning_are_joined(index, keywords):
@@ -128,12 +114,15 @@ def test_one_retriever_cannot_be_joined(index):
         HybridIndex(index)
 
 
-# Alike
+# Alike, whatever one searches by
 
 
-@pytest.fixture(params=["by words", "joined"])
-def retriever(request, index, keywords):
-    return {"by words": keywords, "joined": HybridIndex(index, keywords)}[request.param]
+@pytest.fixture(params=["meaning", "meaning, on disk", "words", "joined"])
+def retriever(request, index, keywords, small_embedder, tmp_path):
+    if request.param == "meaning, on disk":
+        index = Index(small_embedder, ChromaStore(tmp_path))
+        index.add(*TOWNS)
+    return {"words": keywords, "joined": HybridIndex(index, keywords)}.get(request.param, index)
 
 
 def test_many_questions_get_what_each_gets_alone(retriever):
@@ -142,13 +131,27 @@ def test_many_questions_get_what_each_gets_alone(retriever):
     assert retriever.search_many([]) == []
 
 
-def test_a_filter_holds_whatever_one_searches_by(retriever):
+def test_a_filter_holds(retriever):
     assert "tern-2" in found(retriever, "BK-3168 kettle")
     assert "tern-2" not in found(retriever, "BK-3168 kettle", 3, {"audience": "public"})
     assert found(retriever, "BK-3168 kettle", 3, {"audience": "nobody"}) == []
 
 
-@pytest.mark.parametrize(("question", "k"), [("", 1), (" \n", 1), ("geese " * 2000, 1), ("geese", 0)])
-def test_bad_questions_and_k_are_refused(question, k, retriever):
-    with pytest.raises(CourseError):
+@pytest.mark.parametrize(
+    ("question", "k", "said"),
+    [
+        ("", 1, "the question is empty"),
+        (" \n", 1, "the question is empty"),
+        ("geese " * 1666 + "mill", 1, "10,000 characters, more than 4,000"),
+        ("geese", 0, "k is 0"),
+        ("geese", -3, "k is -3"),
+    ],
+)
+def test_bad_questions_and_k_are_refused(question, k, said, retriever):
+    with pytest.raises(CourseError, match=said):
         retriever.search(question, k)
+
+
+def test_a_filter_that_is_none_is_refused(retriever):
+    with pytest.raises(CourseError, match=r"the filter .* is none that Chroma knows"):
+        retriever.search("geese", 1, {"audience": {"$like": "x"}})

@@ -1,0 +1,424 @@
+"""An index is built once, follows its folder, and is found whole whatever happens to the files."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stand_ins import ThreeCalls
+
+from course_lib.core.errors import CourseError, DataError
+from course_lib.core.session import cache_dir
+from course_lib.retrieval.documents import Document, read_documents, split_into_passages
+from course_lib.retrieval.index import PROBE, Index, build_index
+from course_lib.retrieval.stores import FaissStore, forget_clients
+from course_lib.retrieval.words import KeywordIndex
+
+PROSE = Path(__file__).parents[1] / "prose"
+LONG = " ".join(f"Town {i} has {i} wells and a mayor." for i in range(30))
+FIRST = {
+    "a single man in possession of a good fortune": "pride-and-prejudice",
+    "the White Rabbit took a watch out of its waistcoat-pocket": "alice",
+    "Call me Ishmael": "moby_dick",
+    "dedicated to the proposition that all men are created equal": "gettysburg",
+    "Sherlock Holmes and the woman Irene Adler": "scandal",
+}
+MEANT = {
+    "Whom does every rich bachelor look for?": "pride-and-prejudice",
+    "Which animal was afraid of being late?": "alice",
+    "Who goes to sea when he feels gloomy?": "moby_dick",
+    "What is said about a nation in a civil war?": "gettysburg",
+    "What did the detective think of Miss Adler?": "scandal",
+}
+
+
+@pytest.fixture
+def embedded(small_embedder, monkeypatch):
+    """Every text that was embedded, in order, but for the sentence that tells embedding models apart."""
+    seen, encode = [], small_embedder.encode
+
+    def watched(texts, **_):
+        seen.extend(text for text in texts if text != PROBE)
+        return encode(texts)
+
+    monkeypatch.setattr(small_embedder, "encode", watched)
+    return seen
+
+
+@pytest.fixture
+def index(library, small_embedder):
+    return build_index(library)
+
+
+def texts(index):
+    return [passage.text for passage in index.passages()]
+
+
+def sources(index, question="geese", k=9, where=None):
+    return {passage.source for passage in index.search(question, k, where)}
+
+
+# Built once
+
+
+def test_an_index_that_is_up_to_date_is_read_and_nothing_is_embedded_again(library, embedded):
+    assert len(build_index(library)) == 3
+    assert len(embedded) == 3
+    forget_clients()  # as after a new start of Python: Chroma holds no file open
+    assert len(build_index(library)) == 3
+    assert len(embedded) == 3
+
+
+def test_the_place_of_an_index_in_the_cache_stays_where_learners_have_it(library, small_embedder, places, monkeypatch):
+    monkeypatch.setattr("course_lib.retrieval.index.find_folder", lambda _: "/home/learner/course/data/library")
+    monkeypatch.setattr("course_lib.retrieval.index.read_documents", lambda _: [Document("a", "a", "Geese.")])
+    build_index(library)
+    assert [place.name for place in places()] == ["e5e7567fd6ca"]
+
+
+def test_an_index_follows_its_folder(library, embedded):
+    build_index(library)
+    del embedded[:]
+    (library / "corrin.md").write_text("---\nid: corrin\n---\nCorrin has sold the geese.")
+    (library / "kelmarsh.md").write_text("Kelmarsh paints its gates.")
+    (library / "larkspit.txt").unlink()
+    assert texts(build_index(library)) == [
+        "Corrin has sold the geese.",
+        "Kelmarsh paints its gates.",
+        "Quillhaven bakes rye bread on Mondays.",
+    ]
+    assert len(embedded) == 2, "what did not change is not embedded again"
+
+
+def test_a_document_that_became_shorter_leaves_no_passage_behind(library, small_embedder):
+    (library / "corrin.md").write_text("---\nid: corrin\n---\n" + LONG)
+    assert len(build_index(library)) > 4
+    (library / "corrin.md").write_text("---\nid: corrin\n---\nNo wells.")
+    assert len(build_index(library)) == 3
+
+
+def test_a_change_of_front_matter_alone_is_a_change(library, index):
+    (library / "corrin.md").write_text("---\nid: corrin\naudience: staff\n---\nCorrin keeps eleven geese.")
+    assert sources(build_index(library), where={"audience": "staff"}) == {"quillhaven", "corrin"}
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_sync_counts_what_it_did(on_disk, library, index, small_embedder):
+    documents = read_documents(library)
+    if not on_disk:
+        index = Index(small_embedder, FaissStore())
+        assert index.sync(documents) == {"added": 3, "changed": 0, "deleted": 0}
+    assert index.sync(documents) == {"added": 0, "changed": 0, "deleted": 0}
+    changed = replace(documents[0], text="Other words.")
+    assert index.sync([changed, Document("new", "new", "New.")]) == {"added": 1, "changed": 1, "deleted": 2}
+
+
+def test_passages_of_another_size_are_cut_again(library, index):
+    (library / "wells.md").write_text(LONG)
+    for size, of_wells in ((200, 2), (10, 30)):
+        index.passage_tokens = size
+        index.sync(read_documents(library))
+        assert len(index) == 3 + of_wells
+
+
+def test_two_folders_have_indexes_of_their_own(index, tmp_path, places):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.md").write_text("Another folder.")
+    assert (len(build_index(other)), len(index), len(places())) == (1, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe\x00", b"---\nid: [\n---\nText.", b"---\nid: larkspit\n---\nText.", b"x" * 60_000],
+    ids=["empty", "binary", "front matter", "same id", "no prose"],
+)
+def test_a_failing_document_leaves_the_index_as_it_was(content, library, index):
+    before = texts(index)
+    (library / "corrin.md").write_text("Corrin is changed.")
+    (library / "zz.md").write_bytes(content)
+    with pytest.raises(DataError, match=r"zz\.md"):
+        build_index(library)
+    assert texts(index) == before
+
+
+def test_an_interrupted_build_is_finished_by_the_next_with_every_document_whole(
+    library, small_embedder, embedded, monkeypatch
+):
+    for i in range(6):
+        (library / f"wells-{i}.md").write_text("\n".join(f"# Part {j}\n{LONG[:150]}" for j in range(30)))
+    encode, calls = small_embedder.encode, []
+
+    def interrupted(texts, **options):
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(texts, **options)
+
+    monkeypatch.setattr(small_embedder, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(library)
+    done = len(embedded)
+    monkeypatch.setattr(small_embedder, "encode", encode)
+    index = build_index(library)
+    passages = [p for d in read_documents(library) for p in split_into_passages(d, 80, lambda t: len(t.split()))]
+    assert len(index) == len(passages) == len(embedded), "all are there, and none was embedded twice"
+    assert 0 < done < len(passages), "what was done before the interrupt is not lost"
+
+
+def test_an_embedder_that_fails_takes_nothing_out_of_the_index(library, index, small_embedder, monkeypatch):
+    (library / "corrin.md").write_text("---\nid: corrin\n---\nCorrin is changed.")
+
+    def out_of_memory(*_, **__):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(small_embedder, "encode", out_of_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        build_index(library)
+    assert "Corrin keeps eleven geese behind the mill." in texts(index)
+
+
+# Two processes, two models
+
+OTHER = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from conftest import BagOfWordsEmbedder
+    from course_lib.retrieval import index
+    index.load_embedder = BagOfWordsEmbedder
+    print(len(index.build_index({folder!r})))
+"""
+
+
+def test_two_processes_build_one_index_and_neither_spoils_it(tmp_path, small_embedder, places):
+    folder = tmp_path / "library"
+    folder.mkdir()
+    for i in range(40):
+        (folder / f"town-{i}.md").write_text(f"Town {i} has {i} wells and a mayor.")
+    code = textwrap.dedent(OTHER).format(tests=str(Path(__file__).parents[1]), folder=str(folder))
+    others = [subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) for _ in range(2)]
+    mine = build_index(folder)
+    for other in others:
+        out, err = other.communicate(timeout=120)
+        assert (out.strip(), other.returncode) == ("40", 0), err
+    assert (len(mine), len(places())) == (40, 1)
+    assert mine.search("Town 7 wells", 1)[0].source == "town-7"
+
+
+class Elsewhere:
+    """Another embedding model: the same words, in other places (or more of them)."""
+
+    def __init__(self, embedder, dimensions):
+        self.embedder, self.dimensions, self.tokenizer = embedder, dimensions, embedder.tokenizer
+
+    def encode(self, texts, **_):
+        vectors = self.embedder.encode(texts)[:, ::-1]
+        return np.pad(vectors, ((0, 0), (0, self.dimensions - vectors.shape[1])))
+
+    def state_dict(self):
+        return {}
+
+
+@pytest.mark.parametrize("dimensions", [64, 80])
+def test_an_index_of_another_embedding_model_is_refused_and_stays(dimensions, library, index, places, monkeypatch):
+    other = Elsewhere(index.embedder, dimensions)
+    assert sources(build_index(library, embedder=other), k=1) == {"corrin"}, "a place of its own in the cache"
+    assert len(places()) == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("course_lib.retrieval.index.load_embedder", lambda: other)
+        with pytest.raises(CourseError, match=r"was made with another embedding model: delete that folder"):
+            build_index(library)
+    assert sources(build_index(library), k=1) == {"corrin"}
+
+
+# Damaged
+
+
+def damage_garbage(place):
+    (place / "chroma.sqlite3").write_bytes(b"garbage " * 4000)
+
+
+def damage_pages(place):
+    pages = bytearray((place / "chroma.sqlite3").read_bytes())
+    pages[20_000:60_000] = b"\xff" * 40_000
+    (place / "chroma.sqlite3").write_bytes(pages)
+
+
+def damage_half(place):
+    path = place / "chroma.sqlite3"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def damage_deleted(place):
+    (place / "chroma.sqlite3").unlink()
+
+
+def damage_emptied(place):
+    for path in place.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".txt":
+            path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [damage_garbage, damage_pages, damage_half, damage_deleted, damage_emptied])
+def test_a_damaged_index_is_built_anew_and_the_learners_own_files_stay(damage, library, index, places):
+    (place,) = places()
+    (place / "my notes.txt").write_text("mine")
+    forget_clients()
+    damage(place)
+    index = build_index(library)
+    assert len(index) == 3
+    assert sources(index, "copper kettles", 1) == {"larkspit"}
+    assert (place / "my notes.txt").read_text() == "mine"
+    forget_clients()
+    assert sources(build_index(library), "rye bread", 1) == {"quillhaven"}
+
+
+@pytest.mark.parametrize("damage", [damage_garbage, damage_pages])
+def test_an_index_that_is_damaged_while_it_is_open_is_built_anew(damage, library, embedded, places, capsys):
+    build_index(library)
+    (place,) = places()
+    damage(place)
+    assert sources(build_index(library), "copper kettles", 1) == {"larkspit"}
+    assert f"The index in {place.name} is damaged (" in capsys.readouterr().out
+    forget_clients()
+    del embedded[:]
+    assert len(build_index(library)) == 3
+    assert embedded == [], "what was built anew is on the disk"
+
+
+def test_vectors_that_were_lost_are_noticed_though_chroma_finds_the_rest(tmp_path, small_embedder, places):
+    # Above a thousand passages Chroma keeps vectors in a folder of their own, and does not miss it.
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "wells.md").write_text("\n".join(f"# {i}\nTown {i} has {7 * i} wells." for i in range(1010)))
+    build_index(library)
+    forget_clients()
+    (folder,) = (path for path in places()[0].iterdir() if path.is_dir())
+    shutil.rmtree(folder)
+    index = build_index(library)
+    # Of vectors so alike HNSW itself misses some; of an index that lost them no more than the last ten would be found.
+    assert len(index.search("wells", 1010)) > 1010 * 2 / 3
+
+
+def test_building_one_index_anew_leaves_another_that_is_open_in_order(library, index, tmp_path, places):
+    (place,) = places()
+    other = build_index(shutil.copytree(library, tmp_path / "other"))
+    damage_garbage(place)
+    build_index(library)
+    other.add(Document("new", "new", "A penguin."))
+    assert sources(other, "penguin", 1) == {"new"}
+    assert len(other) == 4
+
+
+def test_a_place_that_cannot_hold_an_index_is_named_and_left_alone(library, small_embedder):
+    taken = cache_dir() / "indexes"
+    taken.write_text("a file")
+    with pytest.raises(CourseError, match=r"cannot be kept in .*indexes.*set COURSE_CACHE"):
+        build_index(library)
+    assert taken.read_text() == "a file"
+
+
+def test_a_full_disk_is_said_and_the_index_stays_as_it_was(library, index, places):
+    resource = pytest.importorskip("resource")
+    (library / "wells.md").write_text(LONG * 40)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((places()[0] / "chroma.sqlite3").stat().st_size, before[1]))
+    try:
+        with pytest.raises(CourseError, match=r"cannot be kept in .*indexes.*free some disk"):
+            build_index(library)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    forget_clients()
+    (library / "wells.md").unlink()
+    assert len(build_index(library)) == 3
+
+
+# Searching
+
+
+def test_the_nearest_passage_comes_first_with_its_document_and_score(index):
+    best, *rest = index.search("who mends copper kettles for travellers?", 3)
+    assert (best.id, best.source, best.title, best.audience) == ("larkspit/0", "larkspit", "larkspit", "public")
+    assert 0.6 < best.score <= 1
+    assert all(-1 <= passage.score < best.score for passage in rest)
+
+
+def test_real_prose_is_found_by_words(small_embedder):
+    keywords = KeywordIndex(build_index(PROSE))
+    assert {question: keywords.search(question, 1)[0].source for question in FIRST} == FIRST
+
+
+def test_the_title_is_searched_too(index):
+    index.add(Document("hat", "The Great Hat of Osierholt", "It is blue."))
+    best = index.search("Osierholt hat", 1)[0]
+    assert (best.text, best.score > 0.5) == ("It is blue.", True)
+
+
+def test_k_above_the_number_of_passages_finds_them_all(index):
+    assert len(index.search("geese", 500)) == 3
+
+
+def test_a_question_at_the_limit_is_answered(index):
+    assert sources(index, ("geese " * 1000)[:4000], 1) == {"corrin"}
+
+
+def test_one_bad_question_among_many_stops_before_any_is_embedded(index, embedded):
+    with pytest.raises(CourseError, match="empty"):
+        index.search_many(["geese", ""])
+    assert embedded == []
+
+
+def test_a_filter_shows_only_what_its_audience_may_read(index):
+    assert sources(index, "rye bread", 3, {"audience": "staff"}) == {"quillhaven"}
+    assert "quillhaven" not in sources(index, "rye bread", 3, {"audience": "public"})
+    assert sources(index, "rye bread", 3, {"audience": "nobody"}) == set()
+
+
+# Adding and removing
+
+
+def test_a_document_can_be_added_and_replaced(index):
+    assert index.add(Document("kelmarsh", "Kelmarsh", LONG)) == 3
+    assert sources(index, "Town 7 wells mayor", 1) == {"kelmarsh"}
+    assert index.add(Document("kelmarsh", "Kelmarsh", "A lighthouse.")) == 1
+    assert [p.text for p in index.passages() if p.source == "kelmarsh"] == ["A lighthouse."]
+    assert index.add() == 0
+
+
+def test_after_removal_nothing_of_a_document_is_found(index):
+    index.add(Document("kelmarsh", "Kelmarsh", LONG))
+    index.remove("kelmarsh", "larkspit")
+    for question in ("Town 7 wells mayor", "copper kettles"):
+        assert sources(index, question, 50) == {"quillhaven", "corrin"}
+
+
+def test_removing_an_unknown_document_names_it_and_removes_nothing(index):
+    with pytest.raises(CourseError, match="the index holds no document 'atlantis'"):
+        index.remove("corrin", "atlantis")
+    assert len(index) == 3
+
+
+def test_any_store_of_three_calls_will_do(small_embedder):
+    index = Index(small_embedder, ThreeCalls())
+    index.add(Document("a", "a", "Eleven geese."), Document("b", "b", "One goat."))
+    assert [[p.source for p in found] for found in index.search_many(["geese", "goat"], 1)] == [["a"], ["b"]]
+
+
+@pytest.mark.model
+def test_the_real_embedder_finds_by_meaning_and_fits_its_passages(library):
+    index = build_index(library)
+    assert sources(index, "Who repairs pots?", 1) == {"larkspit"}
+    assert index.embed(["geese"]).shape == (1, 384)
+    assert all(index.count_tokens(p.text) <= index.passage_tokens for p in index.passages())
+
+
+@pytest.mark.model
+def test_real_prose_is_found_by_meaning():
+    index = build_index(PROSE)
+    assert {question: index.search(question, 1)[0].source for question in MEANT} == MEANT
