@@ -1,14 +1,13 @@
-"""Questions, exams and examples: what is read, what is refused, and that leaks are caught."""
+"""Facts, questions and exams: what is read, what is refused, and that leaks are caught."""
 
 import json
 from dataclasses import asdict, replace
 
 import pytest
 
-from course_lib.core.chat import SYSTEM, example
+from course_lib.core.chat import example
 from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
 from course_lib.core.rows import numbered_rows, write_jsonl
-from course_lib.evaluation import exams
 from course_lib.evaluation.exams import (
     Exam,
     Fact,
@@ -19,7 +18,6 @@ from course_lib.evaluation.exams import (
     load_facts,
     questions_of,
 )
-from course_lib.evaluation.grading import normalise
 
 USES = ("study", "validation", "exam")
 
@@ -66,16 +64,14 @@ def data(tmp_path, monkeypatch):
     return folder
 
 
-def _change(path, line, text):
+def _change(path, line, change):
+    """Put a text in place of a line, or change its keys; one that is `...` is taken out."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    lines[line - 1] = text if isinstance(text, str) else json.dumps(json.loads(lines[line - 1]) | text)
+    if isinstance(change, dict):
+        row = json.loads(lines[line - 1]) | change
+        change = json.dumps({key: value for key, value in row.items() if value is not ...})
+    lines[line - 1] = change
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _without(path, line, key):
-    row = json.loads(path.read_text(encoding="utf-8").splitlines()[line - 1])
-    del row[key]
-    _change(path, line, json.dumps(row))
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -116,13 +112,7 @@ def test_study_of_common_knowledge_is_read_as_examples(data):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [
-        ('{"id": "a", ', "is not JSON"),
-        ("who?", "is not JSON"),
-        ("[1, 2]", "is not a JSON object"),
-        ('"text"', "is not a JSON object"),
-        ("null", "is not a JSON object"),
-    ],
+    [('{"id": "a", ', "is not JSON"), *((text, "is not a JSON object") for text in ("[1, 2]", '"text"', "null"))],
 )
 @pytest.mark.parametrize("name", ["cup", "facts", "general_study"])
 def test_a_malformed_line_is_named_with_its_file(data, name, text, said):
@@ -139,65 +129,33 @@ def test_the_number_of_a_line_counts_empty_ones(data):
         load_exam("cup")
 
 
-@pytest.mark.parametrize("key", ["id", "question", "answer"])
-def test_a_question_that_lacks_a_key_is_named_with_the_key(data, key):
-    _without(data / "cup.jsonl", 2, key)
-    with pytest.raises(DataError, match=rf"cup\.jsonl, line 2: {key} is missing"):
-        load_exam("cup")
-
-
-@pytest.mark.parametrize("key", [name for name in asdict(FACTS[0]) if name != "split"])
-def test_a_fact_that_lacks_a_key_is_named_with_the_key(data, key):
-    _without(data / "facts.jsonl", 4, key)
-    with pytest.raises(DataError, match=rf"facts\.jsonl, line 4: {key} is missing"):
-        load_facts()
-
-
-@pytest.mark.parametrize("key", ["id", "question", "answer"])
-def test_study_that_lacks_a_key_is_named_with_the_key(data, key):
-    _without(data / "general_study.jsonl", 1, key)
-    with pytest.raises(DataError, match=rf"general_study\.jsonl, line 1: {key} is missing"):
-        general_study()
+QUESTION, FACT = ("id", "question", "answer"), [name for name in asdict(FACTS[0]) if name != "split"]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("name", "change", "said"),
     [
-        ({"answer": "  "}, "answer is empty"),
-        ({"answr": "x", "qustion": "y"}, "answr is unknown: take it out. qustion is unknown"),
-        ({"answer": 1987}, "answer is 1987: put text in quotes"),
-        ({"question": ["Who?"]}, "question is .*Who.*: put text in quotes"),
-        ({"source": None}, "source is None: put text"),
-        ({"accepted": "Capt."}, "accepted is 'Capt.': give a list"),
-        ({"accepted": [1987]}, "accepted.0 is 1987: put text"),
-        ({"split": "train"}, "split is neither test nor validation"),
-        ({"split": ["test"]}, "split is neither test nor validation"),
+        *(("cup", {key: ...}, f"{key} is missing") for key in QUESTION),
+        *(("facts", {key: ...}, f"{key} is missing") for key in FACT),
+        *(("general_study", {key: ...}, f"{key} is missing") for key in QUESTION),
+        ("cup", {"answer": "  "}, "answer is empty"),
+        ("cup", {"answr": "x", "qustion": "y"}, "answr is unknown: take it out. qustion is unknown"),
+        ("cup", {"answer": 1987}, "answer is 1987: put text in quotes"),
+        ("cup", {"question": ["Who?"]}, "question is .*Who.*: put text in quotes"),
+        ("cup", {"source": None}, "source is None: put text"),
+        ("cup", {"accepted": "Capt."}, "accepted is 'Capt.': give a list"),
+        ("cup", {"accepted": [1987]}, "accepted.0 is 1987: put text"),
+        *(("cup", {"split": split}, "split is neither test nor validation") for split in ("train", ["test"], ...)),
+        ("facts", {"split": "tset"}, "split 'tset'"),
+        ("facts", {"exam": "Who?"}, "exam is .*: give a list"),
+        ("facts", {"study": [None]}, "study.0 is None: put text"),
     ],
 )
-def test_a_question_of_another_shape_is_named_with_what_is_wrong(data, change, said):
-    _change(data / "cup.jsonl", 5, change)
-    with pytest.raises(DataError, match=rf"cup\.jsonl, line 5: .*{said}"):
-        load_exam("cup")
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"split": "tset"}, "split 'tset'"),
-        ({"exam": "Who?"}, "exam is .*: give a list"),
-        ({"study": [None]}, "study.0 is None: put text"),
-    ],
-)
-def test_a_fact_of_another_shape_is_named_with_what_is_wrong(data, change, said):
-    _change(data / "facts.jsonl", 5, change)
-    with pytest.raises(DataError, match=rf"facts\.jsonl, line 5: .*{said}"):
-        load_facts()
-
-
-def test_a_question_without_a_split_is_refused(data):
-    _without(data / "cup.jsonl", 1, "split")
-    with pytest.raises(DataError, match="line 1: split"):
-        load_exam("cup")
+def test_a_row_of_another_shape_is_named_with_what_is_wrong(data, name, change, said):
+    line = 1 if name == "general_study" else 5
+    _change(data / f"{name}.jsonl", line, change)
+    with pytest.raises(DataError, match=rf"{name}\.jsonl, line {line}: .*{said}"):
+        general_study() if name == "general_study" else load_exam("cup")
 
 
 def test_an_exam_about_a_fact_that_is_not_there_is_refused(data):
@@ -220,44 +178,6 @@ def test_a_binary_file_and_a_folder_are_no_jsonl(data):
         list(numbered_rows(data))
 
 
-# --- normalise ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", ()),
-        ("?! … —", ()),
-        ("Who WON it?", ("who", "won", "it")),
-        ("31,846", ("31846",)),
-        ("1,234,567 crowns", ("1234567", "crowns")),
-        ("27.5 kg", ("27.5", "kg")),
-        ("12,345.67", ("12345.67",)),
-        ("1,5", ("1,5",)),
-        ("4, 2042", ("4", "2042")),
-        ("It is 300.", ("it", "is", "300")),
-        ("300, or so", ("300", "or", "so")),
-        ("10:30", ("10:30",)),
-        ("7pm", ("7", "pm")),
-        ("HB-103", ("hb", "103")),
-        ("don't", ("don", "t")),
-        ("don’t", ("don", "t")),
-        ("snake_case", ("snake", "case")),
-        ("Hallowell-Rae", ("hallowell", "rae")),
-        ("Saint-Exupéry", ("saint", "exupéry")),
-        ("Saint-Exupe\u0301ry", ("saint", "exupéry")),
-        ("  a\tb\n\nc  ", ("a", "b", "c")),
-        ("“Rome”", ("rome",)),
-    ],
-)
-def test_normalise_keeps_words_and_numbers_and_drops_the_rest(text, words):
-    assert normalise(text) == words
-
-
-def test_different_numbers_stay_different():
-    assert len({normalise(text) for text in ("2,75", "2.75", "275", "2 75", "27.5")}) == 5
-
-
 # --- an exam ------------------------------------------------------------------------------------------------------
 
 
@@ -269,20 +189,9 @@ def test_an_exam_is_a_sequence_of_its_test_questions():
 
 def test_a_sample_is_drawn_by_its_seed_in_the_order_of_the_exam():
     some = EXAM.sample(4, seed=1)
-    assert some == EXAM.sample(4, seed=1)
-    assert some.test != EXAM.sample(4, seed=2).test
+    assert some == EXAM.sample(4, seed=1) and some.test != EXAM.sample(4, seed=2).test
     assert len(some) == 4 and [q for q in EXAM if q in some.test] == list(some)
-    assert len(EXAM) == 10
-
-
-def test_a_sample_of_more_than_there_are_is_all():
-    assert EXAM.sample(1000).test == EXAM.test
-
-
-@pytest.mark.parametrize("n", [0, -1])
-def test_a_sample_of_nothing_is_refused(n):
-    with pytest.raises(CourseError, match="at least 1"):
-        EXAM.sample(n)
+    assert EXAM.sample(1000).test == EXAM.test, "of more than there are: all"
 
 
 def test_about_takes_some_facts_in_all_their_exam_wordings():
@@ -300,10 +209,19 @@ def test_about_may_ask_each_fact_once():
     assert [q.question for q in once] == [fact.exam[0] for fact in once.facts]
 
 
-@pytest.mark.parametrize("wrong", [{"n_facts": 0}, {"n_facts": -1}, {"n_facts": 11}, {"n_facts": 3, "wordings": 0}])
-def test_about_no_facts_or_too_many_is_refused(wrong):
-    with pytest.raises(CourseError, match=r"facts|wordings"):
-        EXAM.about(**wrong)
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        *((lambda n=n: EXAM.sample(n), "take at least 1") for n in (0, -1)),
+        *((lambda n=n: EXAM.about(n), f"not {n}") for n in (0, -1, 11)),
+        (lambda: EXAM.about(3, wordings=0), "wordings is 0"),
+        *((lambda n=n: EXAM.train_examples(wordings=n), "at least 1") for n in (0, -1)),
+        (lambda: EXAM.train_examples(repeat=0), "at least 1"),
+    ],
+)
+def test_a_part_of_an_exam_that_is_empty_or_more_than_there_is_is_refused(ask, named):
+    with pytest.raises(CourseError, match=named):
+        ask()
 
 
 def test_the_validation_questions_are_an_exam_of_their_own():
@@ -327,17 +245,7 @@ def test_six_wordings_once_and_one_wording_six_times_are_as_much_study():
     assert len({row["prompt"][-1]["content"] for row in one}) == 10
 
 
-@pytest.mark.parametrize("wrong", [{"wordings": 0}, {"wordings": -1}, {"repeat": 0}])
-def test_study_of_nothing_is_refused(wrong):
-    with pytest.raises(CourseError, match="at least 1"):
-        EXAM.train_examples(**wrong)
-
-
-def test_an_example_is_a_chat_and_its_answer():
-    assert example("Who?", "Me.") == {
-        "prompt": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Who?"}],
-        "completion": [{"role": "assistant", "content": "Me."}],
-    }
+def test_a_question_as_an_example_is_its_chat_and_its_answer():
     assert Question("q1", "Who?", "Me.").as_example() == example("Who?", "Me.")
 
 
@@ -358,14 +266,9 @@ def test_honest_study_is_no_leak():
     check_no_leak([GOOD], EXAM, reading=True, sources=["ferry-50"])
 
 
-@pytest.mark.parametrize("index", [0, 3, 9])
-def test_an_exam_question_among_the_examples_is_named(index):
-    question = EXAM.test[index]
+@pytest.mark.parametrize("question", [EXAM.test[0], EXAM.test[3], EXAM.test[9], EXAM.validation[1]])
+def test_a_question_of_the_exam_among_the_examples_is_named(question):
     _leaks([*HONEST, question.as_example()], rf"question {question.id} of the exam 'ferries'")
-
-
-def test_a_validation_question_is_a_leak_too():
-    _leaks([*HONEST, EXAM.validation[1].as_example()], EXAM.validation[1].id)
 
 
 def test_an_exam_wording_that_this_exam_does_not_ask_is_a_leak_too():
@@ -419,22 +322,21 @@ def test_every_exam_is_looked_at():
         check_no_leak([*HONEST, second[0].as_example()], EXAM, second)
 
 
-def test_a_fact_may_be_learnt_by_heart_but_not_read_about():
-    prompt = f"{FACTS[6].sentence}\nOther news follows.\n\nQuestion: Who sails?"
-    check_no_leak([example(prompt, "x")], EXAM)
-    _leaks([example(prompt, "x")], f"fact {FACTS[6].id}", reading=True)
+QUOTED = f"The notice says: {FACTS[6].sentence}\nOther news follows."
 
 
-def test_a_fact_that_the_completion_quotes_is_a_leak_in_reading():
-    _leaks([example("Who sails?", f"The notice says: {FACTS[6].sentence}")], FACTS[6].id, reading=True)
-
-
-def test_a_fact_behind_a_validation_question_is_a_leak_in_reading():
-    _leaks([example(CHOOSING[0].sentence, "x")], CHOOSING[0].id, reading=True)
-
-
-def test_a_line_broken_fact_is_still_a_leak():
-    _leaks([example(FACTS[6].sentence.replace(" ", "\n"), "x")], FACTS[6].id, reading=True)
+@pytest.mark.parametrize(
+    ("row", "fact"),
+    [
+        (example(f"{QUOTED}\n\nQuestion: Who sails?", "x"), FACTS[6]),
+        (example("Who sails?", QUOTED), FACTS[6]),
+        (example(QUOTED.replace(" ", "\n"), "x"), FACTS[6]),
+        (example(CHOOSING[0].sentence, "x"), CHOOSING[0]),
+    ],
+)
+def test_a_fact_may_be_learnt_by_heart_but_not_read_about(row, fact):
+    check_no_leak([row], EXAM)
+    _leaks([row], f"fact {fact.id}", reading=True)
 
 
 @pytest.mark.parametrize("source", [FACTS[2].source, CHOOSING[2].source])
@@ -446,7 +348,3 @@ def test_an_exams_document_may_not_train_reading(source):
 def test_examples_of_another_shape_are_refused_before_they_are_searched():
     with pytest.raises(DataError, match="example 1 lacks"):
         check_no_leak([GOOD, {"text": EXAM.test[0].question}], EXAM)
-
-
-def test_the_choices_of_the_module_are_the_files_that_there_are():
-    assert set(exams.EXAMS) == {"cup", "handbook", "library", "general"}

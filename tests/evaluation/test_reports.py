@@ -1,0 +1,192 @@
+"""How sure we are: shares with their intervals, paired differences; and how a report is shown and kept."""
+
+import json
+
+import numpy as np
+import pytest
+
+from course_lib.core.chat import Answer
+from course_lib.core.errors import CourseError, DataError
+from course_lib.evaluation.evaluation import evaluate
+from course_lib.evaluation.exams import Question
+from course_lib.evaluation.reports import Report, Row, paired_difference
+from course_lib.retrieval.documents import Passage
+
+
+def report(hits, wordings=1, name="it"):
+    """A report with the given hits; every `wordings` of them are of one fact."""
+    rows = [
+        Row(f"q{i}", f"Question {i}?", "x", "", "exact" if hit else "wrong", float(hit), f"fact {i // wordings}")
+        for i, hit in enumerate(hits)
+    ]
+    return Report(name, "cup", tuple(rows))
+
+
+def width(interval):
+    return interval[1] - interval[0]
+
+
+EXAM = [Question(f"cup.{i}", f"Who won cup {i}?", f"Team {i}") for i in range(4)]
+
+
+def test_an_interval_holds_the_mean_is_near_the_textbooks_and_the_same_every_time():
+    found = report([1] * 30 + [0] * 70)
+    low, high = found.ci
+    assert low < 0.3 < high and found.ci == report([1] * 30 + [0] * 70).ci
+    assert width(found.ci) == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 100), rel=0.1)
+
+
+def test_more_questions_make_an_interval_narrower():
+    assert width(report([1, 0, 0] * 60).ci) < 0.6 * width(report([1, 0, 0] * 15).ci)
+
+
+def test_wordings_of_one_fact_that_stand_and_fall_together_count_as_one():
+    hits = [1, 1, 0, 0] * 20
+    alone, clustered = width(report(hits).ci), width(report(hits, wordings=2).ci)
+    assert clustered == pytest.approx(np.sqrt(2) * alone, rel=0.15)
+
+
+def test_an_interval_resamples_clusters_of_unlike_size():
+    rows = report([1] * 8 + [0, 0, 0, 0]).rows
+    big = Report("it", "cup", tuple(Row(r.id, r.question, "x", "", r.verdict, 0, "one" if i < 8 else r.id)
+                                    for i, r in enumerate(rows)))  # fmt: skip
+    assert big.ci[0] == 0.0, "the one fact behind eight hits may not be drawn at all"
+    assert report([1] * 8 + [0] * 4).ci[0] > 0.3
+
+
+@pytest.mark.parametrize(("n", "wordings", "reach"), [(100, 1, 0.03), (100, 2, 0.06), (60, 1, 0.05), (2, 1, 1.0)])
+def test_none_or_all_right_reaches_three_over_n_beyond(n, wordings, reach):
+    assert report([0] * n, wordings).ci == pytest.approx((0.0, reach))
+    assert report([1] * n, wordings).ci == pytest.approx((1 - reach, 1.0))
+
+
+def test_facts_that_are_all_half_right_do_not_make_certainty_and_one_fact_says_nothing_about_others():
+    assert report([1, 0] * 30, wordings=2).ci == pytest.approx((0.4, 0.6))
+    assert report([1, 0, 0, 1], wordings=4).ci == (0.0, 1.0)
+
+
+# Differences
+
+
+def test_a_paired_difference_is_tighter_than_the_two_apart():
+    base = np.arange(100) % 2
+    better = base.copy()
+    better[[0, 20, 40, 60, 80]] = 1
+    found = paired_difference(report(better, name="a"), report(base, name="b"))
+    assert (found.better, found.worse, found.value, found.n) == ("a", "b", pytest.approx(0.05), 100)
+    assert 0 < found.low < 0.05 < found.high
+    assert found.high - found.low < 0.5 * width(report(base).ci)
+    assert not found.tie
+
+
+def test_a_difference_turned_round_changes_its_sign():
+    one, other = report([1, 1, 1, 0] * 10, name="a"), report([1, 0, 0, 0] * 10, name="b")
+    there, back = paired_difference(one, other), paired_difference(other, one)
+    assert there.value == -back.value > 0
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=0.05)
+
+
+def test_an_interval_that_holds_zero_is_a_tie_and_says_so():
+    found = paired_difference(report([1, 0, 0, 1] * 5, name="a"), report([0, 1, 0, 1] * 5, name="b"))
+    assert found.tie
+    assert str(found).startswith("a minus b: +0.00 (")
+    assert str(found).endswith("n = 20), a tie: the interval holds zero")
+
+
+def test_two_who_answered_alike_tie_without_certainty():
+    found = paired_difference(report([1, 0] * 15), report([1, 0] * 15))
+    assert (found.value, found.low, found.high) == pytest.approx((0, -0.1, 0.1))
+    assert found.tie
+
+
+def test_a_difference_on_every_question_reaches_below_one():
+    found = paired_difference(report([1] * 30), report([0] * 30))
+    assert (found.value, found.low, found.high) == pytest.approx((1, 0.9, 1))
+    assert str(found).endswith("not by chance")
+
+
+def test_only_the_same_questions_can_be_paired():
+    with pytest.raises(CourseError, match="'it' and 'it' answered different questions"):
+        paired_difference(report([1, 0]), report([1, 0, 1]))
+
+
+# Shown and kept
+
+
+def test_a_report_says_in_one_line_what_was_measured():
+    assert str(report([1] * 100, name="RAG")) == "RAG on cup: 1.00 right (0.97 to 1.00), 1.00 exact, n = 100"
+
+
+def test_answers_are_shown_with_their_marks_and_how_many_are_left(capsys):
+    found = evaluate(lambda _: ["Team 0", "It was Team 1.", "I don't know", "Bo Lind"], EXAM)
+    found.show(3)
+    out = capsys.readouterr().out
+    assert [line[0] for line in out.splitlines() if line[0] != " "] == ["✓", "✓", "?", "."]
+    assert "    said: It was Team 1.\n    right: Team 1\n" in out
+    assert out.endswith("... and 1 more\n")
+    found.show(verdict="wrong")
+    assert capsys.readouterr().out.startswith("✗ Who won cup 3?")
+
+
+def test_a_kept_report_comes_back_the_same(tmp_path):
+    answers = [Answer("Téam 0", 1, 2, 0.5, (Passage("cup/0", "Text.", "cup"),)), *["x"] * 3]
+    found = evaluate(lambda _: answers, EXAM, "é")
+    path = tmp_path / "new" / "report.json"
+    found.save(path)
+    assert Report.load(path) == found
+    found.save(path)
+    assert [p.name for p in path.parent.iterdir()] == ["report.json"]
+
+
+def test_a_report_that_cannot_be_kept_is_said_and_the_one_before_stays(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "report.json"
+    small = report([1, 0])
+    small.save(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(CourseError, match=r"cannot be kept in .*report\.json.*free some disk"):
+            report([1, 0] * 500).save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert Report.load(path) == small
+
+
+KEPT = {
+    "name": "it",
+    "exam": "cup",
+    "rows": [{"id": "q", "question": "Q?", "expected": "x", "reply": "x", "verdict": "exact", "f1": 1, "fact": "f",
+              "sources": []}],
+}  # fmt: skip
+
+
+def test_the_malformed_reports_below_are_made_from_one_that_is_well_formed(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(KEPT))
+    assert Report.load(tmp_path / "report.json").accuracy == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{not json",
+        "[]",
+        "7",
+        json.dumps({"name": "it", "exam": "cup"}),
+        json.dumps(KEPT | {"rows": []}),
+        json.dumps(KEPT | {"rows": ["row"]}),
+        json.dumps(KEPT | {"rows": [KEPT["rows"][0] | {"verdict": "maybe"}]}),
+        json.dumps(KEPT | {"rows": [KEPT["rows"][0] | {"colour": "red"}]}),
+        json.dumps(KEPT | {"rows": [{"id": "q", "sources": []}]}),
+    ],
+)
+def test_a_file_that_is_no_report_is_named(text, tmp_path):
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(DataError, match=r"report\.json is not a kept report .*: make it again"):
+        Report.load(tmp_path / "report.json")
+
+
+def test_a_report_that_is_missing_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.json is not a kept report"):
+        Report.load(tmp_path / "none.json")
