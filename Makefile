@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-RESULTS := $(sort $(wildcard data/make/results_*.py))
+RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help lab install test test-live test-fast data adapters results notebooks images readme lint
@@ -36,23 +36,23 @@ test-fast: $(STAMP)  ## lint and the unit tests that need no real model
 	$(BIN)/python tests/run_all.py --fast
 
 data: $(STAMP)  ## library, exams, tickets, replies and SQL again, byte for byte (seconds)
-	$(BIN)/python data/make/series.py
-	$(BIN)/python data/make/written.py
-	$(BIN)/python data/make/exams.py
-	$(BIN)/python data/make/tickets.py
-	$(BIN)/python data/make/preferences.py
-	$(BIN)/python data/make/sql.py
-	$(BIN)/python data/make/agreements.py
-	$(BIN)/python data/make/style.py
+	$(BIN)/python data/make/world/series.py
+	$(BIN)/python data/make/world/written.py
+	$(BIN)/python data/make/sets/exams.py
+	$(BIN)/python data/make/sets/tickets.py
+	$(BIN)/python data/make/sets/preferences.py
+	$(BIN)/python data/make/sets/sql.py
+	$(BIN)/python data/make/sets/agreements.py
+	$(BIN)/python data/make/sets/style.py
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record
 
 results: $(STAMP)  ## run what is too long for a notebook into data/results (hours, resumable), then the README's tables
-	@test -n "$(RESULTS)" || echo "No lesson keeps a script data/make/results_*.py yet."
+	@test -n "$(RESULTS)" || echo "No lesson keeps a script data/make/measure/results_*.py yet."
 	@for script in $(RESULTS); do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
-	$(BIN)/python data/make/readme.py
-	$(BIN)/python data/make/ledger.py
+	$(BIN)/python data/make/pages/readme.py
+	$(BIN)/python data/make/pages/ledger.py
 
 notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUILD_ARGS="02 --replay" passes options on)
 	$(BIN)/python notebooks/build.py $(BUILD_ARGS)
@@ -61,8 +61,8 @@ images: $(STAMP)  ## draw the diagrams again
 	$(BIN)/python images/make_images.py
 
 readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md, and make CLAIMS.md
-	$(BIN)/python data/make/readme.py
-	$(BIN)/python data/make/ledger.py
+	$(BIN)/python data/make/pages/readme.py
+	$(BIN)/python data/make/pages/ledger.py
 
 lint: $(STAMP)  ## style: ruff check and ruff format --check
 	$(BIN)/ruff check .

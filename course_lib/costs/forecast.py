@@ -31,7 +31,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Seconds that this machine takes, by what it takes them for; `data/make/costing.py` measures them."""
+    """Seconds that this machine takes, by what it takes them for; `data/make` measures them."""
 
     flop: float  # for one FLOP of a large matrix product
     step: float  # for a step, whatever its size

@@ -2,7 +2,7 @@
 
 import agreements as making
 import pytest
-from summaries import FACTS, examples, grade, has_form, shelf
+from lesson_06.summaries import FACTS, examples, grade, has_form, shelf
 
 from course_lib.core.errors import ChoiceError, DataError
 from course_lib.core.rows import write_jsonl
@@ -22,7 +22,7 @@ def everything():
 
 def test_the_agreements_come_out_the_same_when_they_are_made_again(tmp_path):
     write_jsonl(tmp_path / "again.jsonl", making.agreements())
-    assert (tmp_path / "again.jsonl").read_bytes() == making.FILE.read_bytes(), "run `python data/make/agreements.py`"
+    assert (tmp_path / "again.jsonl").read_bytes() == making.FILE.read_bytes(), "run `make data`"
 
 
 def test_no_supplier_and_no_first_name_of_one_is_in_two_splits(everything):

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from divergence import kl_from
+from lesson_07.divergence import kl_from
 
 from course_lib.core.errors import CourseError
 

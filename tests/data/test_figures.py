@@ -10,11 +10,12 @@ import json
 import shutil
 from types import SimpleNamespace
 
-import keeping
 import pytest
 import results_06
-from breaking import two_document_questions
-from keeping import figures, measured
+from lesson_05.breaking import two_document_questions
+from shared import keeping
+from shared.figures import figures
+from shared.keeping import measured
 
 from course_lib.core.session import ROOT
 from course_lib.evaluation.exams import load_exam, load_facts, questions_of

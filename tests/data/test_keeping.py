@@ -6,12 +6,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import keeping
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from keeping import Kept, kept, kept_data, measured
+from shared import keeping, scripts
+from shared.keeping import Kept, kept, kept_data, measured
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.evaluation.reports import Report, Row
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_named_and_not_written_over(folder):
 def test_figures_that_are_made_of_what_is_kept_are_made_of_nothing_else(monkeypatch):
     kept("02", "rag", lambda: REPORT, {"k": 1})
     monkeypatch.setattr(keeping, "_may_measure", True)
-    assert keeping.asked_for("doc", ["--kept", "--seeds", "1"], ["arms"]).seeds == [1]
+    assert scripts.asked_for("doc", ["--kept", "--seeds", "1"], ["arms"]).seeds == [1]
     assert kept("02", "rag", never, {"k": 1}) == REPORT
     for name, k in (("rag", 2), ("other", 1)):
         with pytest.raises(DataError, match=f"{name} of lesson 02 is not kept"):
@@ -120,8 +120,8 @@ def test_figures_that_are_made_of_what_is_kept_are_made_of_nothing_else(monkeypa
 
 def test_a_part_that_a_script_does_not_have_is_refused_with_those_it_has(capsys):
     with pytest.raises(SystemExit):
-        keeping.asked_for("doc", ["--only", "arm"], ["arms", "seeds"])
-    assert "'arms', 'seeds'" in capsys.readouterr().err and keeping.asked_for("doc", [], ["arms"]).only is None
+        scripts.asked_for("doc", ["--only", "arm"], ["arms", "seeds"])
+    assert "'arms', 'seeds'" in capsys.readouterr().err and scripts.asked_for("doc", [], ["arms"]).only is None
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]))

@@ -1,18 +1,15 @@
 """The claims ledger: every claim has its section and its figures, and the page is made of them."""
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
+import ledger
 import pytest
 import yaml
+from ledger import LedgerError, load, page, stale
 
 from course_lib.core.session import ROOT
-
-sys.path.insert(0, str(ROOT / "data" / "make"))
-import ledger
-from ledger import LedgerError, load, page, stale
 
 CLAIM = {
     "id": "open-book", "claim": "RAG is an | open book", "seeds": ["001:31-32"],
@@ -45,7 +42,7 @@ def row(repository: Path, **change: object) -> str:
 
 
 def test_the_page_is_fresh():
-    assert not stale(), "run `make readme` (python data/make/ledger.py)"
+    assert not stale(), "run `make readme` (python data/make/pages/ledger.py)"
 
 
 def test_every_document_has_its_claims_and_most_are_tried():
@@ -57,7 +54,7 @@ def test_every_document_has_its_claims_and_most_are_tried():
 
 def test_the_page_is_where_readers_and_makers_find_it():
     assert "(CLAIMS.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert (ROOT / "Makefile").read_text(encoding="utf-8").count("data/make/ledger.py") == 2
+    assert (ROOT / "Makefile").read_text(encoding="utf-8").count("data/make/pages/ledger.py") == 2
 
 
 def test_a_claim_is_shown_with_its_figure_its_interval_and_its_verdict(repository):

@@ -2,18 +2,14 @@
 
 import json
 import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
-import keeping
-import preference_bench
-import preference_costs
 import results_07
-from preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
+from lesson_07 import preference_bench, preference_costs
+from lesson_07.preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
+from shared import keeping
+from shared.students import Students, shelf_of_its_own
 
 from course_lib.core.chat import Answer
 from course_lib.lessons.letters import load_preferences
@@ -43,7 +39,7 @@ class Made:
 def bench(monkeypatch, tmp_path):
     """A bench whose models are made of nothing; `made` holds them in order."""
     bench = Bench.__new__(Bench)
-    bench.gp, bench.learned, bench.made = Made("untrained"), {}, []
+    bench.gp, bench.learned, bench.made = Made("untrained"), Students(most=2, lasting="start"), []
     bench.train = load_preferences("train")
     bench.letters = {split: load_preferences(split)[:6] for split in ("validation", "test")}
 
@@ -194,7 +190,7 @@ def test_kind_words_are_counted():
 def test_students_of_a_script_stand_on_a_shelf_of_their_own(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_ADAPTERS", "elsewhere")
     monkeypatch.setenv("COURSE_RECORD", "")
-    keeping.shelf_of_its_own("07")
+    shelf_of_its_own("07")
     assert os.environ["COURSE_ADAPTERS"].endswith("students/07") and os.environ["COURSE_RECORD"] == "1"
 
 

@@ -1,26 +1,22 @@
 """What is measured for lesson 08's costs: real runs held against their forecasts, each kept once."""
 
 import json
-import sys
 from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
+import results_08
 from hypothesis import given
 from hypothesis import strategies as st
+from lesson_08 import costing
+from shared import stepping
 
 import course_lib as cl
 from course_lib.core.chat import example
 from course_lib.core.errors import DataError
-from course_lib.core.session import ROOT
 from course_lib.costs.forecast import Calibration, Work, step_needs
 from course_lib.costs.memory import GB, Shape
 from course_lib.models.quantization import is_quantized
-
-sys.path.insert(0, str(ROOT / "data" / "make"))
-import costing
-import results_08
-import stepping
 
 KNOWN = Calibration(flop=1e-9, step=0.5, side=0.0, trained=0.0, packed=0.0, start=2.0)
 RUNS = {

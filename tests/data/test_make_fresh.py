@@ -1,19 +1,16 @@
 """What `fresh_bench.py` measures with: two editions, two kinds of student, an index that is really updated."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
+import results_08
+from lesson_08 import fresh_bench
+from shared import keeping
 
 from course_lib.core.chat import Answer
 from course_lib.core.session import ROOT
 from course_lib.retrieval.index import build_index
-
-sys.path.insert(0, str(ROOT / "data" / "make"))
-import fresh_bench
-import keeping
-import results_08
 
 
 class Model:

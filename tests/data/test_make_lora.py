@@ -2,21 +2,16 @@
 
 import copy
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
+import results_04
+from lesson_04 import four_bits, low_rank, method_bench
+from shared.figures import pooled
 
 import course_lib as cl
-from course_lib.core.session import ROOT
 from course_lib.costs import memory
 from course_lib.models import inspection, quantization, scoring
-
-sys.path.insert(0, str(ROOT / "data" / "make"))
-import four_bits
-import low_rank
-import method_bench
-import results_04
 
 pytestmark = pytest.mark.usefixtures("plain_small_machine")
 
@@ -90,15 +85,15 @@ def bench():
 
 
 def test_a_report_that_was_kept_as_letters_is_read_back(bench):
-    report = bench.report("lora", "test", {0: {"test": kept("erww")}, 1: {"test": kept("eeuw")}})
+    report = pooled(bench.reports("test", {0: {"test": kept("erww")}, 1: {"test": kept("eeuw")}}))
     assert report.n == 8 and report.accuracy == 0.5 and report.unknown == 0.125
     assert method_bench.marks(report) | {"ci": None} == {"accuracy": 0.5, "ci": None, "n": 8, "verdicts": "erwweeuw"}
 
 
 def test_several_seeds_of_one_question_are_one_draw(bench):
     """Three seeds that agree make no narrower interval than one."""
-    one = bench.report("lora", "test", {0: {"test": kept("eeww")}})
-    three = bench.report("lora", "test", {seed: {"test": kept("eeww")} for seed in range(3)})
+    one = pooled(bench.reports("test", {0: {"test": kept("eeww")}}))
+    three = pooled(bench.reports("test", {seed: {"test": kept("eeww")} for seed in range(3)}))
     assert three.ci == one.ci and three.n == 3 * one.n
 
 
@@ -113,9 +108,9 @@ def test_arms_are_compared_with_lora_of_the_same_seeds(bench):
     assert (found["rank-1"]["general"]["value"], found["rank-1"]["general"]["seeds"]) == (0.0, 1)
     assert found["full"]["surprise"] == {"value": -1.0, "low": -1.0, "high": -1.0, "seeds": 2}, "1 to 4, against 2 to 5"
     assert "lora" not in found
-    pooled = results_04.pooled(bench, arms)["lora"]
-    assert pooled["test"]["accuracy"] == 0.5
-    assert pooled["surprise"]["value"] == 3.5 and pooled["surprise"]["low"] < 3.5 < pooled["surprise"]["high"]
+    lora = results_04.over_all_seeds(bench, arms)["lora"]
+    assert lora["test"]["accuracy"] == 0.5
+    assert lora["surprise"]["value"] == 3.5 and lora["surprise"]["low"] < 3.5 < lora["surprise"]["high"]
 
 
 def test_a_question_is_known_if_its_answer_is_the_likeliest_of_four(bench, monkeypatch):

@@ -6,7 +6,9 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
+import preferences
 import pytest
+import replies
 
 from course_lib.core import session
 from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, SEVERITY
@@ -27,16 +29,7 @@ preferences.write(Path(sys.argv[2]))
 @pytest.fixture(scope="module")
 def make():
     """What the scripts that read the replies and make the pairs define."""
-    before = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DATA / "make"))
-        patch.setattr(sys, "path", list(sys.path))  # it adds to it too
-        import preferences
-        import replies
-
-        yield type("Make", (), vars(replies) | vars(preferences))
-    for name in {"preferences", "replies", "written"} - before:
-        sys.modules.pop(name, None)
+    return type("Make", (), vars(replies) | vars(preferences))
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +45,16 @@ def pairs():
 def test_the_pairs_come_out_the_same_when_they_are_made_again(tmp_path):
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(session.ROOT)}
     subprocess.run(
-        [sys.executable, "-c", WRITE, str(DATA / "make"), str(tmp_path)], check=True, cwd=session.ROOT, env=environment
-    )
+        [sys.executable, "-c", WRITE, str(DATA / "make" / "sets"), str(tmp_path)],
+        check=True, cwd=session.ROOT, env=environment,
+    )  # fmt: skip
     again, shipped = ((folder / "preferences.jsonl").read_bytes() for folder in (tmp_path, DATA / "preferences"))
-    assert again == shipped, "run `python data/make/preferences.py`"
+    assert again == shipped, "run `python data/make/sets/preferences.py`"
 
 
 def test_the_datasheet_is_fresh_and_states_the_rule(make, told, pairs):
     page = (DATA / "preferences" / "README.md").read_text(encoding="utf-8")
-    assert make.filled(page, told, pairs) == page, "run `python data/make/preferences.py`"
+    assert make.filled(page, told, pairs) == page, "run `python data/make/sets/preferences.py`"
     assert HOUSE_RULE in page
 
 

@@ -1,17 +1,14 @@
 """What `results_06.py` measures with, on little: students, what is kept of them, and what the README is told."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
-import keeping
-import reading_bench
 import results_06
-from keeping import difference, of_seeds, over_seeds
-from reading_bench import Bench, Plan
+from lesson_06 import reading_bench
+from lesson_06.reading_bench import Bench, Plan
+from shared import keeping
+from shared.figures import difference, of_seeds, over_seeds
+from shared.students import Students
 
 from course_lib.core.chat import Answer
 from course_lib.evaluation.evaluation import evaluate
@@ -53,7 +50,7 @@ class Trained:
 def bench(monkeypatch, tmp_path, small_embedder):
     """A bench over six towns, whose models are made of nothing; `trained` says which were."""
     made = Bench.__new__(Bench)
-    made.most_students, made.students, made.trained = 2, {}, []
+    made.students, made.trained = Students(most=2), []
     made.gp = Trained()
     index = Index(small_embedder, FaissStore())
     index.add(*(Document(f.source, f.source, f"{f.sentence} It always did so.") for f in FACTS))

@@ -1,6 +1,5 @@
 """The SQL data: made again byte for byte, split so that nothing leaks, and gradable by its databases."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
+import sql as make
 
 from course_lib.core.errors import LeakError
 from course_lib.core.session import ROOT
@@ -19,17 +19,15 @@ from course_lib.lessons.sql.task import SqlPair, load_sql
 from course_lib.lessons.sql.text import order_terms
 
 SHIPPED = ROOT / "data" / "sql"
-SCRIPT = ROOT / "data" / "make" / "sql.py"
+SETS = ROOT / "data" / "make" / "sets"
 EXAMS = ("validation", "values", "wordings", "combinations", "second_schema")
 # Run by another Python, whose sets and dicts of strings may be in another order.
 WRITE = """
-import importlib.util, sys
+import sys
 from pathlib import Path
-spec = importlib.util.spec_from_file_location("make_sql", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules["make_sql"] = module
-spec.loader.exec_module(module)
-module.write(Path(sys.argv[2]))
+sys.path.insert(0, sys.argv[1])
+import sql
+sql.write(Path(sys.argv[2]))
 """
 
 
@@ -37,21 +35,6 @@ module.write(Path(sys.argv[2]))
 def shipped(monkeypatch):
     """The data that the repository ships, wherever else COURSE_DATA points."""
     monkeypatch.delenv("COURSE_DATA", raising=False)
-
-
-@pytest.fixture(scope="module")
-def make():
-    """The script that makes the data, as a module."""
-    before = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", list(sys.path))  # it adds to it
-        spec = importlib.util.spec_from_file_location("make_sql", SCRIPT)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["make_sql"] = module
-        spec.loader.exec_module(module)
-        yield module
-    for name in {"make_sql", "sql_fill", "written"} - before:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +57,18 @@ def _databases(task, name):
 # --- made again ---------------------------------------------------------------------------------------------------
 
 
-def test_every_file_comes_out_the_same_when_it_is_made_again(make, tmp_path):
-    subprocess.run([sys.executable, "-c", WRITE, str(SCRIPT), str(tmp_path)], check=True, cwd=ROOT)
+def test_every_file_comes_out_the_same_when_it_is_made_again(tmp_path):
+    subprocess.run([sys.executable, "-c", WRITE, str(SETS), str(tmp_path)], check=True, cwd=ROOT)
     made = {path.name: path.read_bytes() for path in (tmp_path / "sql").iterdir()}
     kept = {path.name: path.read_bytes() for path in SHIPPED.iterdir()}
     written = {"README.md", "schema.sql", "second_schema.sql"}
     assert set(made) == set(kept) - written
-    assert [name for name in made if made[name] != kept[name]] == [], "stale: run `python data/make/sql.py`"
+    assert [name for name in made if made[name] != kept[name]] == [], "stale: run `python data/make/sets/sql.py`"
 
 
-def test_the_counts_in_the_datasheet_are_those_of_the_files(make, task, rows):
+def test_the_counts_in_the_datasheet_are_those_of_the_files(task, rows):
     page = (SHIPPED / "README.md").read_text(encoding="utf-8")
-    assert make.with_counts(page, make.counts({**rows, "raw": task.raw})) == page, "run `python data/make/sql.py`"
+    assert make.with_counts(page, make.counts({**rows, "raw": task.raw})) == page, "run `python data/make/sets/sql.py`"
     with pytest.raises(SystemExit, match="lacks its markers"):
         make.with_counts("no markers", "")
 
@@ -208,7 +191,7 @@ def test_raw_rows_say_nothing_of_where_they_come_from(task):
 
 
 @pytest.fixture(scope="module")
-def patterns(make):
+def patterns():
     source = make.written.read_yaml((make.SOURCES / "shop_values.yaml").read_text(encoding="utf-8"))
     return make.read_patterns("shop_patterns", source)
 
@@ -221,7 +204,7 @@ def test_every_pattern_has_wordings_for_every_use(patterns):
         assert sum(map(len, pattern.wordings.values())) >= 10, pattern.id
 
 
-def test_every_wording_names_every_value_of_its_query_and_stands_once(make, patterns):
+def test_every_wording_names_every_value_of_its_query_and_stands_once(patterns):
     texts = Counter(normalise(text) for pattern in patterns for use in make.USES for text in pattern.wordings[use])
     assert [text for text, n in texts.items() if n > 1] == []
     for pattern in patterns:
@@ -230,18 +213,18 @@ def test_every_wording_names_every_value_of_its_query_and_stands_once(make, patt
             assert {slot.split(".")[0] for slot in re.findall(r"\{([^}]+)\}", text)} == named, text
 
 
-def test_the_values_of_a_pattern_are_split_before_pairs_are_made(make, patterns):
+def test_the_values_of_a_pattern_are_split_before_pairs_are_made(patterns):
     for pattern in patterns:
         if pattern.slots:
             parts = [
-                {tuple(value["text"] for value in chosen.values()) for chosen in _assignments(make, pattern, use)}
+                {tuple(value["text"] for value in chosen.values()) for chosen in _assignments(pattern, use)}
                 for use in make.USES
             ]
             assert not parts[0] & parts[2], f"{pattern.id}: the same values in training and test"
             assert not parts[1] & (parts[0] | parts[2]), f"{pattern.id}: validation has values of another use"
 
 
-def _assignments(make, pattern, use):
+def _assignments(pattern, use):
     return make.Maker(None).assignments(pattern, use, "a test")
 
 
@@ -256,7 +239,7 @@ def _assignments(make, pattern, use):
         ("SELECT DISTINCT t.a FROM t JOIN u ON t.b = u.b JOIN v ON v.c = t.c;", ("distinct", "join", "two joins")),
     ],
 )  # fmt: skip
-def test_features_are_read_off_the_query(make, query, features):
+def test_features_are_read_off_the_query(query, features):
     assert make.features(query, False) == features
     assert make.features(query, True) == (*features, "day")
 
@@ -279,7 +262,7 @@ def test_every_right_query_runs_everywhere_and_gives_something_on_three_database
 
 
 @pytest.mark.parametrize("name", EXAMS)
-def test_near_misses_of_every_exam_query_are_told_from_it(make, task, rows, name):
+def test_near_misses_of_every_exam_query_are_told_from_it(task, rows, name):
     databases = _databases(task, name)
     passed = {pair.id: list(make.survivors(pair.sql, pair.today, databases)) for pair in rows[name]}
     assert {id: found for id, found in passed.items() if found} == {}
@@ -300,7 +283,7 @@ def test_no_two_patterns_give_the_same_anywhere(task, rows):
         assert within / len(gives) < 0.02, "two figures with no product between them, at most"
 
 
-def test_a_pair_that_cannot_be_graded_is_not_kept(make):
+def test_a_pair_that_cannot_be_graded_is_not_kept():
     databases = Databases("shop")
     nothing = "SELECT * FROM users WHERE city = 'Atlantis';"
     tied = "SELECT category FROM products ORDER BY category LIMIT 1;"
@@ -310,7 +293,7 @@ def test_a_pair_that_cannot_be_graded_is_not_kept(make):
     assert graded == [False, False, False, True]
 
 
-def test_near_misses_are_the_slips_of_a_careless_writer(make):
+def test_near_misses_are_the_slips_of_a_careless_writer():
     query = "SELECT DISTINCT city FROM users WHERE state = 'CA' AND joined >= '2021-01-01' AND joined < '2022-01-01';"
     missed = make.near_misses(query, "2023-11-14")
     assert query.replace("DISTINCT ", "") in missed
@@ -337,7 +320,7 @@ def test_the_schemas_agree_with_the_lines_of_the_prompt():
     assert not set(load_schema("shop").tables) & set(load_schema("library").tables)
 
 
-def test_a_broken_pair_does_not_run_and_a_mumbled_one_asks_the_same(make, task):
+def test_a_broken_pair_does_not_run_and_a_mumbled_one_asks_the_same(task):
     rng = make.seeded("a test")
     pair = SqlPair("x", "Names of users, please.", "SELECT name FROM users WHERE state = 'CA';", "2023-11-14")
     for _ in range(20):

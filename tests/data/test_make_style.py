@@ -1,14 +1,10 @@
 """What `style_bench.py` measures with, on a model that needs no training."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
-import keeping
-import style_bench
+from lesson_08 import style_bench
+from shared import keeping
 
 from course_lib.core.chat import Answer
 from course_lib.evaluation.reports import Report, Row

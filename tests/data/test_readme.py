@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import make_images
 import pytest
+import readme
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "data" / "make"), str(ROOT / "images")]
-import make_images  # noqa: E402
-import readme  # noqa: E402
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def row(repository: Path, lesson: str) -> str:
 
 
 def test_the_generated_parts_are_fresh():
-    assert not readme.stale(), "run `make readme` (python data/make/readme.py)"
+    assert not readme.stale(), "run `make readme` (python data/make/pages/readme.py)"
 
 
 def test_the_two_commands_stand_in_the_first_screen():

@@ -1,8 +1,8 @@
 """Wrong pages: missing, alike, contradicting, out of place; and questions over two documents."""
 
 import pytest
-from breaking import two_document_questions
-from wrong_pages import contradicted, look_alikes, placed, rivals, strangers, without_the_page
+from lesson_05.breaking import two_document_questions
+from shared.wrong_pages import contradicted, look_alikes, placed, rivals, strangers, without_the_page
 
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, replace
 
 import pytest
+import tickets as making
 
 from course_lib.core import session
 from course_lib.core.chat import as_messages, check_examples
@@ -29,20 +30,6 @@ from course_lib.models.chatmodel import ChatModel
 
 DATA = session.ROOT / "data"
 SEEDS = (0, 1, 7)
-
-
-@pytest.fixture(scope="module")
-def make():
-    """The script that makes the tickets, as a module."""
-    before = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DATA / "make"))
-        patch.setattr(sys, "path", list(sys.path))  # it adds to it too
-        import tickets
-
-        yield tickets
-    for name in {"tickets", "written"} - before:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +62,20 @@ def _issues(tickets):
 # --- what was written ---------------------------------------------------------------------------------------------
 
 
-def test_the_tickets_come_out_the_same_when_they_are_made_again(make, tmp_path):
-    make.write(tmp_path)
+def test_the_tickets_come_out_the_same_when_they_are_made_again(tmp_path):
+    making.write(tmp_path)
     again, shipped = ((folder / "tickets.jsonl").read_bytes() for folder in (tmp_path, DATA / "tickets"))
-    assert again == shipped, "run `python data/make/tickets.py`"
+    assert again == shipped, "run `python data/make/sets/tickets.py`"
 
 
-def test_the_counts_of_the_datasheet_are_fresh(make):
+def test_the_counts_of_the_datasheet_are_fresh():
     page = (DATA / "tickets" / "README.md").read_text(encoding="utf-8")
-    assert make.filled(page, make.tickets()) == page, "run `python data/make/tickets.py`"
+    assert making.filled(page, making.tickets()) == page, "run `python data/make/sets/tickets.py`"
     assert all(rule in page for rule in DESKS.values())
 
 
-def test_what_was_written_keeps_its_own_rules(make):
-    assert make.problems() == []
+def test_what_was_written_keeps_its_own_rules():
+    assert making.problems() == []
 
 
 @pytest.mark.parametrize(
@@ -101,12 +88,12 @@ def test_what_was_written_keeps_its_own_rules(make):
         (["not", "text"], "not text"),
     ],
 )
-def test_a_message_that_breaks_a_rule_is_reported(make, message, problem):
-    assert any(problem in found for found in make.problems_of_message(message))
+def test_a_message_that_breaks_a_rule_is_reported(message, problem):
+    assert any(problem in found for found in making.problems_of_message(message))
 
 
-def test_words_that_only_contain_a_desks_name_may_be_used(make):
-    assert make.problems_of_message("We took the party apart, a partner from Tradescant helped, eight words.") == []
+def test_words_that_only_contain_a_desks_name_may_be_used():
+    assert making.problems_of_message("We took the party apart, a partner from Tradescant helped, eight words.") == []
 
 
 def test_every_desk_has_as_many_tickets_and_as_many_on_a_border(tickets):
@@ -124,24 +111,24 @@ def test_each_issue_is_told_by_three_messages_of_one_desk(tickets):
         assert len({(t.desk, t.split, t.border) for t in three}) == 1, issue
 
 
-def test_no_single_word_gives_a_desk_away(make, tickets):
-    best = make.telltales(tickets)
+def test_no_single_word_gives_a_desk_away(tickets):
+    best = making.telltales(tickets)
     assert set(best) == set(DESKS)
-    assert [found for found in best.values() if found[1] > make.TELLTALE] == []
+    assert [found for found in best.values() if found[1] > making.TELLTALE] == []
 
 
-def test_a_word_that_gives_a_desk_away_is_found(make, tickets):
+def test_a_word_that_gives_a_desk_away_is_found(tickets):
     spoilt = [replace(t, message=f"{t.message} Abracadabra.") if t.desk == "Parts" else t for t in tickets]
-    assert make.telltales(spoilt)["Parts"] == ("abracadabra", 1.0)
+    assert making.telltales(spoilt)["Parts"] == ("abracadabra", 1.0)
 
 
-def test_words_alone_do_not_sort_the_test_tickets(make, tickets):
-    right = make.bag_of_words(_of(tickets, "train"), _of(tickets, "test"))
+def test_words_alone_do_not_sort_the_test_tickets(tickets):
+    right = making.bag_of_words(_of(tickets, "train"), _of(tickets, "test"))
     assert 1 / len(DESKS) < right < 0.6
 
 
-def test_a_border_in_the_written_files_names_another_desk(make):
-    for desk, told in make.issues().items():
+def test_a_border_in_the_written_files_names_another_desk():
+    for desk, told in making.issues().items():
         near = {issue["near"] for issue in told if "near" in issue}
         assert near <= set(DESKS) - {desk}
         assert len(near) >= 4, f"{desk} borders on {near} only"

@@ -1,12 +1,8 @@
 """A voice: the data, the judge of voices, what must survive, and what metrics say of it."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "make"))
 import style as making
 
 from course_lib.core.errors import ChoiceError, CourseError, DataError
@@ -37,7 +33,7 @@ def pairs():
 def test_the_data_come_out_the_same_when_they_are_made_again(tmp_path, name):
     making.write(tmp_path)
     again, shipped = ((folder / f"{name}.jsonl").read_bytes() for folder in (tmp_path, making.FOLDER))
-    assert again == shipped, "run `python data/make/style.py`"
+    assert again == shipped, "run `python data/make/sets/style.py`"
 
 
 def test_the_pairs_keep_their_rules_and_there_are_enough(pairs):

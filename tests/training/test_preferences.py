@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from divergence import kl_from
+from lesson_07.divergence import kl_from
 
 import course_lib as cl
 from course_lib.core.chat import pair

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from divergence import kl_from
+from lesson_07.divergence import kl_from
 
 import course_lib as cl
 from course_lib.core.errors import ChoiceError, CourseError, TrainingError

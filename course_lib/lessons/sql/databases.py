@@ -2,7 +2,7 @@
 
 The shop is what the training data is about; training never sees the library. A query that is right by luck on one
 database is found out on another (Zhong, Yu & Klein 2020, *Semantic Evaluation for Text-to-SQL with Distilled Test
-Suites*, arXiv 2010.02840). What they hold is stored in data/sql, as data/make/sql_fill.py drew it.
+Suites*, arXiv 2010.02840). What they hold is stored in data/sql, as data/make/sets/sql_fill.py drew it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,172 @@
+"""What `results_06.py` measures with: students of reading, each trained when first needed, and the exams they sit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from shared.keeping import kept, kept_data
+from shared.students import Students, shelf_of_its_own, untrained
+
+import course_lib as cl
+from course_lib.core.chat import Example
+from course_lib.lessons import shelves
+from course_lib.retrieval import raft
+
+LESSON = "06"
+# The best on validation questions (see the recipes of results_06.py).
+RECIPE: dict[str, Any] = {
+    "epochs": 1, "learning_rate": 2e-3, "batch_size": 4, "layers": "all", "order": "random",
+}  # fmt: skip
+# The paper's P is 0.8; on documents that were not trained on, what is learned without a page is to guess.
+EXAMPLES, DISTRACTORS, P_ORACLE, K = 400, 3, 1.0, 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one student is trained; what is kept of it is made anew when any of this changes.
+
+    Attributes
+    ----------
+    n
+        Examples, each of another question.
+    closed
+        Whether it sees no passage at all (DSF, domain-specific fine-tuning); then only `n` and `recipe` count.
+    recipe
+        What `cl.finetune` is told beside the defaults of this lesson.
+    """
+
+    name: str
+    n: int = EXAMPLES
+    distractors: int = DISTRACTORS
+    p_oracle: float = P_ORACLE
+    reasoning: bool = False
+    absent: str = "answer"
+    hard: bool = True
+    closed: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    seed: int = 0
+
+    @property
+    def slug(self) -> str:
+        """As in the names of files."""
+        return f"{self.name}-seed-{self.seed}".replace(" ", "-").replace(",", "")
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides what the student learns."""
+        return {**asdict(self), "recipe": {**RECIPE, **self.recipe}}
+
+
+class Bench:
+    """What all measurements share: the model, both shelves, the exams; and the students, in the order of need."""
+
+    def __init__(self) -> None:
+        shelf_of_its_own(LESSON)
+        cl.start(seed=0)
+        self.exam = shelves.editions_exam()
+        self.students = Students(most=2)
+
+    @cached_property
+    def gp(self) -> cl.ChatModel:
+        return untrained()
+
+    @cached_property
+    def index(self) -> cl.Index:
+        return cl.build_index("data/library")
+
+    @cached_property
+    def study(self) -> cl.Index:
+        return shelves.study_shelf(self.index)
+
+    @cached_property
+    def shelf(self) -> cl.Index:
+        return shelves.exam_shelf(self.index)
+
+    @cached_property
+    def short(self) -> cl.Exam:
+        """Every fact in one wording: for the sweeps. Intervals draw facts, so that little is lost."""
+        return self.exam.about(len(self.exam.facts), wordings=1)
+
+    def examples(self, plan: Plan) -> list[Example]:
+        """What a student is trained on; no exam's question, fact or document is among it."""
+        questions = shelves.reading_questions(plan.n, plan.seed)
+        if plan.closed:
+            rows = [question.as_example() for question in questions]
+        else:
+            rows = raft.build_raft_examples(
+                questions, self.study, plan.distractors, plan.p_oracle,
+                reasoning=plan.reasoning, absent=plan.absent, hard=plan.hard, seed=plan.seed,
+            )  # fmt: skip
+        sources = [question.source for question in questions]
+        cl.check_no_leak(rows, self.exam, shelves.plain_exam(), reading=True, sources=sources)
+        return rows
+
+    def student(self, plan: Plan | None) -> cl.ChatModel | raft.RaftReader:
+        """A student, trained now unless it is still here; None is the model as it was."""
+        if plan is None:
+            return self.gp
+        tuned = self.students.trained(plan.slug, lambda: self._train(plan))
+        return raft.RaftReader(tuned) if plan.reasoning else tuned
+
+    def _train(self, plan: Plan) -> cl.ChatModel:
+        options = {"name": plan.slug, "seed": plan.seed, "from_shelf": True, **RECIPE, **plan.recipe}
+        tuned = cl.finetune(self.gp, self.examples(plan), **options)
+        kept_data(LESSON, f"{plan.slug}-training", lambda: _trained(tuned.training), plan.settings())
+        return tuned
+
+    def training(self, plan: Plan) -> dict[str, Any]:
+        """Seconds, tokens and losses of a student's training."""
+
+        def make() -> dict[str, Any]:
+            tuned = self.student(plan)
+            return _trained((tuned.model if isinstance(tuned, raft.RaftReader) else tuned).training)
+
+        return kept_data(LESSON, f"{plan.slug}-training", make, plan.settings())
+
+    def sits(
+        self, plan: Plan | None, how: str, candidate: Callable[[Any], Any], exam: cl.Exam, **settings: Any
+    ) -> cl.Report:
+        """The report of a student in an exam, made now unless it is kept.
+
+        Parameters
+        ----------
+        how
+            What the student is given, as in the names of files: "rag-k-4".
+        candidate
+            From the student to what sits the exam.
+        settings
+            What else decides the result.
+        """
+        name = f"{plan.slug if plan else 'base'}-{how}"
+        wanted = {"plan": plan.settings() if plan else None, "n": len(exam), **settings}
+        return kept(LESSON, name, lambda: cl.evaluate(candidate(self.student(plan)), exam, name), wanted)
+
+    def rag(self, plan: Plan | None, k: int = K, exam: cl.Exam | None = None, label: str = "") -> cl.Report:
+        """With the k passages that are found on the exam's shelf."""
+        asked = exam or self.exam
+        how = f"rag-k-{k}{label and f'-{label}'}{'' if asked is self.exam or label else '-short'}"
+        return self.sits(plan, how, lambda student: cl.RagPipeline(student, self.shelf, k=k), asked)
+
+    def page(self, plan: Plan | None, exam: cl.Exam | None = None) -> cl.Report:
+        """With the right passage alone: what reading is worth when finding is solved."""
+        asked = exam or self.exam
+        how = "page" if asked is self.exam else "page-short"
+
+        def reader(student: Any) -> cl.OpenBook:
+            return cl.OpenBook(student, cl.golden_passages(asked, self.shelf))
+
+        return self.sits(plan, how, reader, asked)
+
+    def closed(self, plan: Plan | None) -> cl.Report:
+        """With nothing but the question."""
+        return self.sits(plan, "closed", lambda student: student, self.exam)
+
+
+def _trained(training: Any) -> dict[str, Any]:
+    return {
+        "seconds": round(training.seconds, 1),
+        "tokens": training.tokens,
+        "losses": [[step, round(loss, 4)] for step, loss in training.losses],
+    }

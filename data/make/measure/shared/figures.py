@@ -1,0 +1,93 @@
+"""What lessons quote of reports: figures with their intervals, over seeds, and against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import course_lib as cl
+from course_lib.evaluation.reports import BOOTSTRAP_SEED, RESAMPLES
+
+
+def figures(report: cl.Report) -> dict[str, Any]:
+    """What a lesson quotes of a report."""
+    return {
+        "accuracy": round(report.accuracy, 4),
+        "ci": [round(end, 4) for end in report.ci],
+        "exact": round(report.exact, 4),
+        "n": report.n,
+        "tokens": round(report.tokens_per_question, 1),
+    }
+
+
+def pooled(reports: Sequence[cl.Report]) -> cl.Report:
+    """The reports of one exam by several seeds as one: its intervals draw facts, each with the answers of all seeds."""
+    rows = tuple(replace(row, id=f"{row.id}/{seed}") for seed, report in enumerate(reports) for row in report.rows)
+    return cl.Report(reports[0].name, reports[0].exam, rows)
+
+
+def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
+    """What a lesson quotes of one arm: the figures of all seeds pooled, and the accuracy of each seed by itself."""
+    joined = pooled(reports)
+    return figures(joined) | {
+        "exact_ci": [round(end, 4) for end in joined.exact_ci],
+        "seeds": [round(report.accuracy, 4) for report in reports],
+    }
+
+
+def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
+    """Accuracy of one arm minus another's on the same questions, seed by seed: value, and its 95% interval.
+
+    An arm without seeds (the untrained model) is paired with each seed of the other.
+    """
+    n = max(len(some), len(others))
+    a, b = (pooled([*reports] * (n if len(reports) == 1 else 1)) for reports in (some, others))
+    found = cl.paired_difference(a, b)
+    return [round(x, 4) for x in (found.value, found.low, found.high)]
+
+
+def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
+    """Accuracy of one arm minus another's, for each seed by itself, and the mean with what seeds differ by.
+
+    `difference` asks how other questions would have come out for these very students; `mean` (Student's t, one value a
+    seed) asks how other students would.
+
+    Returns
+    -------
+    `seeds`: [value, low, high] of each; `mean`: the same.
+    """
+    from scipy import stats
+
+    apart = [difference([a], [b]) for a, b in zip(some, others, strict=True)]
+    values = [value for value, _, _ in apart]
+    mean = sum(values) / len(values)
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=stats.sem(values))
+    return {"seeds": apart, "mean": [round(float(end), 4) for end in (mean, low, high)]}
+
+
+def resampled(statistic: Callable[..., np.ndarray], *sizes: int) -> list[float]:
+    """A statistic and its 95% interval: the percentile bootstrap, for what is no report.
+
+    Parameters
+    ----------
+    statistic
+        From indices drawn, an array (draws, n) for each n of `sizes`, to the values of the draws, (draws,).
+
+    Returns
+    -------
+    Value, low, high.
+    """
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    tail = 100 * (1 - 0.95) / 2  # to the last bit as scipy.stats.bootstrap has it: a figure may lie on the edge
+    drawn = statistic(*(rng.integers(n, size=(RESAMPLES, n)) for n in sizes))
+    low, high = np.percentile(drawn, (tail, 100 - tail))
+    (value,) = statistic(*(np.arange(n)[None] for n in sizes))
+    return [round(float(x), 4) for x in (value, low, high)]
+
+
+def named(interval: Sequence[float]) -> dict[str, float]:
+    """Value, low, high by their names."""
+    return dict(zip(("value", "low", "high"), interval, strict=True))

@@ -1,0 +1,153 @@
+"""Resumable measurements: a report, or whatever else was measured, is made once, kept, and read back later.
+
+All that is kept of a lesson lies in one file, `data/results/NN.parquet`; any reader of Parquet shows it:
+
+    pandas.read_parquet("data/results/06.parquet")
+
+Of a report there is a row for each question. What is no report is one row, whose `data` is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+import course_lib as cl
+from course_lib.core import errors
+from course_lib.core.session import cache_dir, data_dir
+from course_lib.evaluation.reports import Row
+
+SCHEMA = pa.schema(
+    {
+        "measurement": pa.string(),
+        "settings": pa.string(),  # JSON
+        "data": pa.string(),  # JSON; null for a report's rows, which have the columns below
+        "candidate": pa.string(),
+        "exam": pa.string(),
+        **dict.fromkeys(("id", "question", "expected", "reply", "verdict"), pa.string()),
+        "f1": pa.float64(),
+        "fact": pa.string(),
+        "prompt_tokens": pa.int64(),
+        "completion_tokens": pa.int64(),
+        "seconds": pa.float64(),
+        "sources": pa.list_(pa.string()),
+    }
+)
+_may_measure = True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One measurement: what it was made with, and its report, or (as JSON) what else was measured."""
+
+    settings: Mapping[str, Any]
+    report: cl.Report | None = None
+    data: str | None = None
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """As they stand in the file."""
+        common = {"measurement": name, "settings": _json(self.settings), "data": self.data}
+        if self.report is None:
+            yield common
+            return
+        for row in self.report.rows:
+            yield {**common, "candidate": self.report.name, "exam": self.report.exam, **asdict(row)}
+
+
+def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
+    """A lesson's report of a name, made now if none is kept or it was made with other settings."""
+    report = _kept(lesson, name, lambda wanted: Kept(wanted, report=make()), settings).report
+    print(f"{lesson}/{name}: {report}", flush=True)
+    return report
+
+
+def kept_data(
+    lesson: str, name: str, make: Callable[[], dict[str, Any]], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """As `kept`, for what is no report: a dict that JSON can hold; with its settings."""
+    found = _kept(lesson, name, lambda wanted: Kept(wanted, data=_json(make())), settings)
+    print(f"{lesson}/{name}: kept", flush=True)
+    return json.loads(found.data) | {"settings": dict(found.settings)}
+
+
+def measured(lesson: str) -> dict[str, Kept]:
+    """All that is kept of a lesson, by name."""
+    path = _place(lesson)
+    try:
+        stat = path.stat()
+        return dict(_read(path, stat.st_ino, stat.st_mtime_ns))
+    except FileNotFoundError:
+        return {}
+    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise errors.DataError(f"{path} holds no measurements ({error}): take it out of git again.") from error
+
+
+def keep(lesson: str, new: Mapping[str, Kept]) -> None:
+    """Add to what is kept of a lesson, or take the place of it.
+
+    The file is written anew beside the old one and takes its place at once: whatever stops a script, what was measured
+    before stays. Processes that measure parts of one lesson take turns. The same measurements give the same bytes.
+    """
+    path, lock = _place(lesson), cache_dir() / "locks" / f"results-{lesson}.lock"
+    draft = path.with_name(path.name + ".part")
+    try:
+        for folder in (path.parent, lock.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            rows = [row for name, one in sorted({**measured(lesson), **new}.items()) for row in one.rows(name)]
+            table = pa.Table.from_pylist(rows, schema=SCHEMA)
+            pq.write_table(table, draft, compression="zstd", compression_level=19)
+            draft.replace(path)
+    except OSError as error:
+        raise errors.CourseError(f"{path} cannot be written ({error}): free some disk.") from error
+
+
+def refuse_to_measure(refused: bool = True) -> None:
+    """From now on figures come of what is kept alone; what is not kept is an error."""
+    global _may_measure
+    _may_measure = not refused
+
+
+def _kept(lesson: str, name: str, make: Callable[[dict[str, Any]], Kept], settings: Mapping[str, Any] | None) -> Kept:
+    wanted = json.loads(_json(settings or {}))
+    found = measured(lesson).get(name)
+    if found is None or found.settings != wanted:
+        if not _may_measure:
+            raise errors.DataError(f"{name} of lesson {lesson} is not kept, or was made with other settings.")
+        keep(lesson, {name: make(wanted)})
+        found = measured(lesson)[name]
+    return found
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, *stamp: int) -> dict[str, Kept]:
+    """By name; a file that was written anew has another stamp."""
+    return {name: _of(list(rows)) for name, rows in groupby(pq.read_table(path).to_pylist(), itemgetter("measurement"))}
+
+
+def _of(rows: list[dict[str, Any]]) -> Kept:
+    first = rows[0]
+    settings = json.loads(first["settings"])
+    if first["data"] is not None:
+        return Kept(settings, data=first["data"])
+    fields = Row.__dataclass_fields__
+    answers = [Row(**{field: row[field] for field in fields} | {"sources": tuple(row["sources"])}) for row in rows]
+    return Kept(settings, cl.Report(first["candidate"], first["exam"], tuple(answers)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _place(lesson: str) -> Path:
+    return data_dir() / "results" / f"{lesson}.parquet"
