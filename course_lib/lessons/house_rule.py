@@ -7,21 +7,17 @@ and can be read, but it can be fooled by whoever knows it. A model is never trai
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from course_lib.core.errors import DataError, choose
 from course_lib.lessons.tickets import DESKS
 
 FEWEST, MOST = 8, 30
-
-
 HOUSE_RULE = (
     f"Reply politely, in {FEWEST} to {MOST} words. Say which desk has the letter and what happens next. Promise "
     "nothing: no refund, no replacement, no price, no date. Make no excuses, and do not blame the customer."
 )
-
-
 # What a reply can get wrong, mildest first.
 FAULTS: dict[str, str] = {
     "long": f"it has more than {MOST} words",
@@ -32,19 +28,10 @@ FAULTS: dict[str, str] = {
 }
 
 
-# How bad the house thinks each is; a reply with several is as bad as all of them together.
-SEVERITY = {"long": 1, "blame": 2, "desk": 2, "rude": 3, "promise": 3}
-
-
 @dataclass(frozen=True)
 class RuleVerdict:
-    """What the rule says of one reply.
-
-    Attributes
-    ----------
-    why
-        Each part that is broken (of `FAULTS`, in that order), and the words or the count that show it.
-    """
+    """What the rule says of one reply: each part that is broken (of `FAULTS`, in that order), and the words or the
+    count that show it."""
 
     why: Mapping[str, str]
 
@@ -58,51 +45,27 @@ class RuleVerdict:
         """Whether the whole rule is kept."""
         return not self.why
 
-    @property
-    def score(self) -> float:
-        """Share of the five parts that are kept, 0 to 1."""
-        return 1 - len(self.why) / len(FAULTS)
-
 
 def keeps_the_rule(desk: str, reply: str) -> RuleVerdict:
-    """Whether a reply to a letter of `desk` keeps the house rule, and which parts it breaks.
-
-    Raises
-    ------
-    ChoiceError
-        If `desk` is not one of `DESKS`.
-    DataError
-        If `reply` is not text; an empty one is rude.
-    """
+    """Whether a reply to a letter of `desk` keeps the house rule, and which parts it breaks. An empty one is rude."""
     choose("desk", desk, DESKS)
     if not isinstance(reply, str):
         raise DataError(f"a reply is text, not {type(reply).__name__}: give one reply, as generate returns them.")
     # Typographic apostrophes and line breaks are no other words.
     text = " ".join(reply.replace("’", "'").split())
-    judges: dict[str, Callable[[], str | None]] = {
-        "long": lambda: _too_long(text),
-        "blame": lambda: _first(BLAME, text),
-        "desk": lambda: _wrong_desk(desk, text),
-        "rude": lambda: _rudeness(text),
-        "promise": lambda: _first(PROMISE, HEDGED.sub(" ", text)),
+    found = {
+        "long": _too_long(text),
+        "blame": _first(BLAME, text),
+        "desk": _wrong_desk(desk, text),
+        "rude": _rudeness(text),
+        "promise": _first(PROMISE, HEDGED.sub(" ", text)),
     }
-    found = {fault: judges[fault]() for fault in FAULTS}
     return RuleVerdict({fault: why for fault, why in found.items() if why})
 
 
-def severity(faults: tuple[str, ...]) -> int:
-    """How bad a reply with these faults is: 0 for none; the sum of `SEVERITY`."""
-    return sum(SEVERITY[fault] for fault in faults)
-
-
 def support(desk: str, rule: bool = False) -> str:
-    """The system message of a letter that was sorted to `desk`; `rule` adds `HOUSE_RULE`: what prompting alone can do.
-
-    Raises
-    ------
-    ChoiceError
-        If `desk` is not one of `DESKS`.
-    """
+    """The system message of a letter that was sorted to `desk`; `rule` adds `HOUSE_RULE`: what prompting alone can
+    do."""
     choose("desk", desk, DESKS)
     task = f"You answer letters to Brindlecombe & Daughters. This one lies with the {desk} desk."
     return f"{task} {HOUSE_RULE}" if rule else task
@@ -116,15 +79,11 @@ KIND = _any(
     r"thank", r"grateful", r"please\b", r"kind(ly)?\b", r"sorry\b", r"apolog", r"appreciate", r"regret", r"welcome\b",
     r"glad\b", r"pleased\b", r"delighted\b", r"happy to\b", r"pleasure\b", r"forgive\b", r"lovely\b",
 )  # fmt: skip
-
-
 UNKIND = _any(
     r"silly\b", r"stupid", r"ridiculous", r"nonsense\b", r"idiot", r"wast(e|ing) (my|our)\b", r"stop asking", r"shut\b",
     r"bother us\b", r"do(n't| not) write again", r"wait your turn", r"calm down", r"learn to\b", r"you people\b",
     r"if you must know", r"(don't|do not) care", r"better things to do", r"no interest to", r"happy now",
 )  # fmt: skip
-
-
 BLAME = _any(
     # The customer.
     r"(?<!that )(would|should|could|must|might|ought to|cannot|can't)( not| never)? have (?!(the|your|a|to|it)\b)",
@@ -146,8 +105,6 @@ BLAME = _any(
     r"keep up\b", r"swamped", r"new (computer|system|ledger|software)", r"not been easy for us", r"strikes?\b",
     r"high (volume|demand)", r"nobody had (thought|explained)", r"(can do nothing|nothing (we|i) can do)",
 )  # fmt: skip
-
-
 # Clauses that speak of a promise without making one: denied, left open, or only mentioned. They are not searched.
 HEDGED = _any(
     r"(cannot|can't|can promise( you)? nothing|may not|unable to|not naming)\b[^.;:,!?]*(, or [^.;,]*)?",
@@ -155,11 +112,7 @@ HEDGED = _any(
     r"(about|regarding|concerning|asked? for) (a|an|the|your|any) [\w ]{0,12}(refund|replacement|exchange|price)",
     r"(a reply|an answer) will\b",
 )  # fmt: skip
-
-
 NAMES = "|".join(DESKS)
-
-
 # All that a reply may say of what happens next, by the beginnings of the verbs: somebody reads, asks, finds out and
 # answers. Whatever else a desk does, or will do, is a promise.
 NEXT_STEPS = (
@@ -169,21 +122,11 @@ NEXT_STEPS = (
     r"make sure|begin|follow|know|keep|hold|deal|handl|belong|takes? (?:it|this|over|a look)|decid|name|guid|help|"
     r"assist|be\b|being|expect|understand|agree|stay|do(?:es)?\b|sit|wait|use|this\b|his\b|is (?!\w+ing))"
 )
-
-
 # Possessive: an adverb that was passed over is not tried again as the verb.
 ADVERBS = r"(?:(?:also|then|first|all|still|only|never|not|certainly|surely|gladly|kindly|simply|of course) )*+"
-
-
 WILL = rf"(?:will|shall|'ll|going to) {ADVERBS}"
-
-
 DAY = r"(to(day|night|morrow)|this evening|(mon|tues|wednes|thurs|fri|satur|sun)day|noon|(this|next) (week|month))\b"
-
-
 NUMBER = r"(a|an|one|two|three|four|five|six|seven|ten|twelve|[\d,.–-]+)"
-
-
 PROMISE = _any(
     # What is no next step: "will refund", "Trade ships it", "Parts is posting".
     rf"{WILL}(?!{NEXT_STEPS})\w+( \w+)?",
@@ -207,11 +150,7 @@ PROMISE = _any(
     r"see to it that you", r"exactly what you want", r"(is|are) sure to (fit|work|arrive|please)", r"to whatever\b",
     r"be (fixed|repaired|mended|replaced|refunded|resolved|paid)\b",
 )  # fmt: skip
-
-
 DOES = r"will|has|have|had|may|might|can|would|(?:know|take)s?|is [a-z]+ing|(?!is|was)[a-z]+s"
-
-
 # A desk is named ("the returns team"), written to ("passed to Returns"), or does something ("Returns will").
 NAMED = (
     re.compile(rf"\b({NAMES}) (?:desk|team|department|colleagues|people|staff)\b", re.IGNORECASE),

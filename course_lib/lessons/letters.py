@@ -1,10 +1,8 @@
-"""Pairs of replies to a customer, and which of the two people liked better: what RLHF and DPO learn from.
+"""Letters with two replies and which of them people liked better, and a model's own replies judged by the house rule.
 
 Pairs are split as their tickets are, by issue, and replies by text: no test reply, nor the same words with another
 desk's name in them, is ever trained on. A tenth of the labels is noise, as with people: see `Preference.noise`.
 """
-# MERGED replies: Replies of a model to customers' letters, judged by the house rule: lesson 07's exam, and its
-# MERGED true reward.
 
 from __future__ import annotations
 
@@ -26,23 +24,16 @@ from course_lib.lessons.house_rule import FAULTS, keeps_the_rule, support
 from course_lib.lessons.tickets import DESKS, SPLITS, check_issues_apart
 from course_lib.models.chatmodel import ChatModel
 
+REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before
+RULE = "the rule"
+
 
 @dataclass(frozen=True)
 class Preference:
-    """A customer's letter, two replies, and the label that says which one a person chose.
+    """A customer's letter, "p-safety-07b", two replies, and the label that says which one a person chose.
 
-    Attributes
-    ----------
-    id
-        "p-safety-07b", the pair of ticket "t-safety-07b".
-    desk, issue, message, split
-        The ticket's.
-    chosen, rejected
-        The replies as they were labelled.
-    chosen_faults, rejected_faults
-        What the writer of each reply made wrong on purpose (of `FAULTS`), in no order; of a good reply, nothing.
-    noise
-        Whether the label is wrong: the house would have chosen the other reply.
+    The faults are what the writer of each reply made wrong on purpose (of `FAULTS`), in no order. `noise` says that the
+    label is wrong: the house would have chosen the other reply.
     """
 
     id: Text
@@ -87,15 +78,7 @@ class Preference:
 
 
 def load_preferences(split: str | None = None) -> list[Preference]:
-    """All 864 pairs, or those of one split: train (576), validation (96), test (192).
-
-    Raises
-    ------
-    ChoiceError
-        For another split.
-    DataError
-        If a line of the file is malformed; file and line are named.
-    """
+    """All 864 pairs, or those of one split: train (576), validation (96), test (192)."""
     if split is not None:
         choose("split", split, SPLITS)
     return read_rows(data_dir() / "preferences" / "preferences.jsonl", Preference, split)
@@ -111,13 +94,8 @@ def staff_archive(preferences: Sequence[Preference], seed: int = 0) -> list[Exam
 
 
 def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference]) -> None:
-    """Raise if an issue or a reply is on both sides. The same words with another desk's name are the same reply.
-
-    Raises
-    ------
-    LeakError
-        Names the first such issue or reply, and says how many there are.
-    """
+    """Raise a LeakError if an issue or a reply is on both sides. The same words with another desk's name are the same
+    reply."""
     check_issues_apart(train, test)  # type: ignore[arg-type]  # it asks for nothing but `.issue`
     trained, tested = ({wording_of(r): r for p in side for r in (p.chosen, p.rejected)} for side in (train, test))
     if shared := sorted(set(trained) & set(tested)):
@@ -130,12 +108,6 @@ def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference])
 def wording_of(reply: str) -> tuple[str, ...]:
     """The words of a reply, whichever desk it names."""
     return normalise(re.sub("|".join(rf"\b{desk}\b" for desk in DESKS), "desk", reply))
-
-
-REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before
-
-
-RULE = "the rule"
 
 
 def letters_exam(preferences: Sequence[Preference]) -> Exam:
@@ -155,24 +127,15 @@ def write_replies(
     rule: bool = False,
     name: str | None = None,
     temperature: float = 1.0,
-    seed: int = 0,
 ) -> Report:
     """Let a model answer the letters of some pairs, and judge each reply by the whole house rule.
 
-    Parameters
-    ----------
-    rule
-        Whether the rule stands in the prompt: what asking for it is worth, without training.
-    temperature
-        1 samples what the model would say, as its KL is measured and as a policy learns: its faults are seen as often
-        as it has them. 0 is the likeliest reply, which hides most of them.
-    seed
-        Of the sampling; the session's own random numbers go on as if nothing had been sampled.
+    With `rule` it stands in the prompt: what asking for it is worth, without training. At temperature 1 a model's
+    faults are seen as often as it has them, as its KL is measured and as a policy learns; 0 is the likeliest reply,
+    which hides most of them. The session's own random numbers go on as if nothing had been sampled.
 
-    Returns
-    -------
-    A report: "exact" is a reply that keeps the rule, F1 is against the reply that the house prefers. Letters of one
-    issue are one draw of its intervals. `grade_replies` takes it apart.
+    In the report "exact" is a reply that keeps the rule, F1 is against the reply that the house prefers. Letters of one
+    issue are one draw of its intervals.
     """
     letters = [preference.letter(rule) for preference in preferences]
 
@@ -180,7 +143,7 @@ def write_replies(
         import torch
 
         with torch.random.fork_rng([model.model.device] if model.model.device.type == "cuda" else []):
-            torch.manual_seed(seed)
+            torch.manual_seed(0)
             return model.reply(letters, REPLY_TOKENS, temperature=temperature)
 
     return evaluate(sampled, letters_exam(preferences), name or model.name)
@@ -188,13 +151,7 @@ def write_replies(
 
 def grade_replies(report: Report, preferences: Sequence[Preference]) -> dict[str, Report]:
     """A report of `write_replies` taken apart: "the rule", right where all of it is kept, and each part of `FAULTS`,
-    right where a reply is free of that fault.
-
-    Raises
-    ------
-    CourseError
-        If the report is of other letters.
-    """
+    right where a reply is free of that fault."""
     if [row.id for row in report.rows] != [preference.id for preference in preferences]:
         raise CourseError(f"the report of {report.name!r} is of other letters: grade it with those that it answered.")
     verdicts = [keeps_the_rule(p.desk, row.reply) for p, row in zip(preferences, report.rows)]

@@ -6,11 +6,13 @@ the rule and not for a story that is known already: `leaky_split` does it wrongl
 
 from __future__ import annotations
 
+import itertools
 import numbers
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from course_lib.core.chat import Example, example
 from course_lib.core.errors import CourseError, LeakError, choose
@@ -19,8 +21,6 @@ from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question
 
 SPLITS = ("train", "validation", "test")
-
-
 # Desk to house rule, in the order in which the rules are asked: the first that fits decides.
 DESKS: dict[str, str] = {
     "Safety": (
@@ -60,22 +60,9 @@ DESKS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Ticket:
-    """One message, and the desk that it belongs to.
+    """One message, "t-safety-07b", and the desk that it belongs to. Two other tickets tell its `issue` too.
 
-    Attributes
-    ----------
-    id
-        Issue and message: "t-safety-07b".
-    desk
-        One of `DESKS`.
-    issue
-        The happening that it tells, "safety-07"; two other tickets tell it too.
-    message
-        What the customer wrote or said.
-    split
-        "train", "validation" or "test": the issue's.
-    border
-        Whether a newcomer might have chosen another desk, so that only the house rule decides.
+    `border` says whether a newcomer might have chosen another desk, so that only the house rule decides.
     """
 
     id: Text
@@ -91,28 +78,14 @@ class Ticket:
 
 
 def load_tickets(split: str | None = None) -> list[Ticket]:
-    """All 864 tickets, or those of one split: train (576), validation (96), test (192).
-
-    Raises
-    ------
-    ChoiceError
-        For another split.
-    DataError
-        If a line of the file is malformed; file and line are named.
-    """
+    """All 864 tickets, or those of one split: train (576), validation (96), test (192)."""
     if split is not None:
         choose("split", split, SPLITS)
     return read_rows(data_dir() / "tickets" / "tickets.jsonl", Ticket, split)
 
 
 def ticket_exam(tickets: Sequence[Ticket], name: str = "tickets") -> Exam:
-    """An exam that asks for each ticket's desk; a question's `fact` is the issue, its `kind` the desk.
-
-    Raises
-    ------
-    CourseError
-        If there is not one ticket.
-    """
+    """An exam that asks for each ticket's desk; a question's `fact` is the issue, its `kind` the desk."""
     if not tickets:
         raise CourseError(f"the exam {name!r} would be empty: give it at least one ticket.")
     return Exam(name, tuple(Question(t.id, t.message, t.desk, fact=t.issue, kind=t.desk) for t in tickets))
@@ -122,35 +95,23 @@ def leaky_split(seed: int = 0) -> tuple[list[Ticket], list[Ticket]]:
     """Train and test split by message instead of by issue: what not to do, for comparison.
 
     Two messages of every issue are trained on. The third is tested, for 24 issues a desk: as many tickets as an honest
-    split has (576 and 192), as many of each desk, and as many on a border.
-
-    Returns
-    -------
-    Train and test tickets, in the order of the file. Their `split` is still that of the honest split.
+    split has (576 and 192), as many of each desk, and as many on a border. Their `split` is still the honest one.
     """
     rng = random.Random(seed)
-    honest = load_tickets("test")
-    tickets = load_tickets()
-    left_out = {rng.choice(told).id for told in _by(tickets, "issue").values()}
+    tickets, honest = load_tickets(), Counter((t.desk, t.border) for t in load_tickets("test"))
+    left_out = {rng.choice(told).id for told in _by(tickets, "issue")}
     train = [ticket for ticket in tickets if ticket.id not in left_out]
     rest = [ticket for ticket in tickets if ticket.id in left_out]
     tested = set()
-    for desk in DESKS:
-        for border in (False, True):
-            pool = [ticket.id for ticket in rest if (ticket.desk, ticket.border) == (desk, border)]
-            wanted = sum((ticket.desk, ticket.border) == (desk, border) for ticket in honest)
-            tested |= set(rng.sample(pool, min(wanted, len(pool))))
+    for desk, border in itertools.product(DESKS, (False, True)):
+        pool = [ticket.id for ticket in rest if (ticket.desk, ticket.border) == (desk, border)]
+        tested |= set(rng.sample(pool, min(honest[desk, border], len(pool))))
     return train, [ticket for ticket in rest if ticket.id in tested]
 
 
 def check_issues_apart(train: Sequence[Ticket], test: Sequence[Ticket]) -> None:
-    """Raise if an issue is told on both sides. `check_no_leak` cannot see it: no two messages are the same text.
-
-    Raises
-    ------
-    LeakError
-        Names the first such issue, and says how many there are.
-    """
+    """Raise a LeakError if an issue is told on both sides. `check_no_leak` cannot see it: no two messages are the same
+    text."""
     tested = {ticket.issue for ticket in test}
     shared = sorted({ticket.issue for ticket in train} & tested)
     if shared:
@@ -164,29 +125,24 @@ def few(tickets: Sequence[Ticket], n: int, seed: int = 0) -> list[Ticket]:
     """`n` of the tickets, as evenly as possible over desks, and within a desk over issues.
 
     Nested: the first 16 of `few(tickets, 64)` are `few(tickets, 16)`, for the same tickets and seed.
-
-    Raises
-    ------
-    CourseError
-        If `n` is not a whole number from 1 to the number of tickets.
     """
     if not isinstance(n, numbers.Integral) or not 1 <= n <= len(tickets):
         raise CourseError(f"n is {n!r}: there are {len(tickets)} tickets, so take a whole number from 1 to that many.")
     rng = random.Random(seed)
-    desks = list(_by(tickets, "desk").values())
+    desks = _by(tickets, "desk")
     rng.shuffle(desks)
-    return in_turns([in_turns(_shuffled(_by(desk, "issue").values(), rng)) for desk in desks])[:n]
+    return in_turns([in_turns(_shuffled(_by(desk, "issue"), rng)) for desk in desks])[:n]
 
 
-def _by(tickets: Sequence[Ticket], key: str) -> dict[str, list[Ticket]]:
-    groups: dict[str, list[Ticket]] = {}
-    for ticket in tickets:
-        groups.setdefault(getattr(ticket, key), []).append(ticket)
-    return groups
-
-
-def _shuffled(groups: Any, rng: random.Random) -> list[list[Ticket]]:
+def _shuffled(groups: list[list[Ticket]], rng: random.Random) -> list[list[Ticket]]:
     """The groups in a random order, and each of them too."""
     groups = [shuffled(group, rng) for group in groups]
     rng.shuffle(groups)
     return groups
+
+
+def _by(tickets: Sequence[Ticket], key: str) -> list[list[Ticket]]:
+    groups: dict[str, list[Ticket]] = {}
+    for ticket in tickets:
+        groups.setdefault(getattr(ticket, key), []).append(ticket)
+    return list(groups.values())

@@ -11,7 +11,7 @@ import pytest
 import replies
 
 from course_lib.core import session
-from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, SEVERITY
+from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE
 from course_lib.lessons.letters import load_preferences, wording_of
 from course_lib.lessons.tickets import DESKS, SPLITS
 
@@ -134,7 +134,8 @@ def test_every_desk_meets_every_kind_of_pair_equally_often(pairs):
             worse = [_faults(p, p.worse) for p in these if not _faults(p, p.better)]
             kinds = Counter("several" if len(found) > 1 else found[0] for found in worse)
             share = len(these) // 8
-            assert kinds == {"several": share, "desk": 2 * share} | {f: share for f in SEVERITY if f != "desk"}, desk
+            wanted = {"several": share, "desk": 2 * share} | {f: share for f in FAULTS if f != "desk"}
+            assert kinds == wanted, desk
 
 
 def test_what_goes_to_another_desk_reads_as_a_good_reply_does(make, told, pairs):
@@ -163,5 +164,23 @@ def test_words_alone_find_the_better_reply_in_most_pairs_and_not_in_all(make, pa
     assert 0.55 < make.bag_of_words(train, test) < 0.85
 
 
-def test_every_fault_weighs_something():
-    assert set(SEVERITY) == set(FAULTS) and min(SEVERITY.values()) > 0
+def test_every_fault_weighs_something_and_several_weigh_together(make):
+    assert set(make.SEVERITY) == set(FAULTS) and min(make.SEVERITY.values()) > 0 == make.severity(())
+    assert make.severity(("long", "desk")) == make.severity(("long",)) + make.severity(("desk",))
+
+
+def test_the_better_reply_has_the_lighter_faults_and_the_label_says_so_unless_it_is_noise(make, pairs):
+    for pair in pairs:
+        faults = {pair.chosen: pair.chosen_faults, pair.rejected: pair.rejected_faults}
+        assert make.severity(faults[pair.better]) < make.severity(faults[pair.worse]), pair.id
+        assert (pair.better == pair.chosen) is not pair.noise
+
+
+def test_labels_are_wrong_more_often_where_two_replies_are_close(make, pairs):
+    apart, wrong = Counter(), Counter()
+    for pair in pairs:
+        distance = min(abs(make.severity(pair.chosen_faults) - make.severity(pair.rejected_faults)), 4)
+        apart[distance] += 1
+        wrong[distance] += pair.noise
+    shares = [wrong[distance] / apart[distance] for distance in (1, 2, 3, 4)]
+    assert shares == sorted(shares, reverse=True) and shares[0] > 4 * shares[2]

@@ -7,7 +7,7 @@ import pytest
 
 from course_lib.core import session
 from course_lib.core.errors import ChoiceError, DataError
-from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, keeps_the_rule, severity, support
+from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, keeps_the_rule, support
 from course_lib.lessons.tickets import DESKS
 
 GOOD = "Thank you for writing. Our Parts desk has your letter and will write to you."
@@ -19,7 +19,7 @@ def broken(reply, desk="Parts"):
 
 def test_a_good_reply_keeps_the_whole_rule():
     verdict = keeps_the_rule("Parts", GOOD)
-    assert verdict.kept and verdict.broken == () and verdict.score == 1.0
+    assert verdict.kept and verdict.broken == ()
 
 
 @pytest.mark.parametrize("desk", DESKS)
@@ -54,7 +54,7 @@ def test_a_reply_is_right_for_the_desk_that_it_names_and_for_no_other(desk):
 def test_what_is_broken_is_named_and_nothing_else(reply, parts):
     verdict = keeps_the_rule("Parts", reply)
     assert verdict.broken == parts
-    assert verdict.score == pytest.approx(1 - len(parts) / 5) and not verdict.kept
+    assert not verdict.kept
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,6 @@ def test_the_verdict_shows_the_words_that_it_stands_on():
 def test_line_breaks_and_curly_apostrophes_change_nothing():
     promise = "Thank you. We'll refund\nit. The Parts desk has your letter."
     assert broken(promise) == broken(promise.replace("'", "’").replace("\n", " ")) == ("promise",)
-
-
-def test_faults_weigh_what_the_house_thinks_of_them_and_several_weigh_together():
-    assert severity(()) == 0 < severity(("long",)) < severity(("blame",)) <= severity(("rude",))
-    assert severity(("long", "desk")) == severity(("long",)) + severity(("desk",))
 
 
 def test_a_system_message_names_the_desk_and_no_other_and_if_wanted_states_the_rule():

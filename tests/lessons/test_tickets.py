@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import cache, partial
 
 import pytest
 import tickets as making
+from hypothesis import given
+from hypothesis import strategies as st
 
 from course_lib.core import session
 from course_lib.core.chat import as_messages, check_examples
@@ -30,6 +33,7 @@ from course_lib.models.chatmodel import ChatModel
 
 DATA = session.ROOT / "data"
 SEEDS = (0, 1, 7)
+load_train = cache(partial(load_tickets, "train"))
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +115,10 @@ def test_each_issue_is_told_by_three_messages_of_one_desk(tickets):
         assert len({(t.desk, t.split, t.border) for t in three}) == 1, issue
 
 
-def test_no_single_word_gives_a_desk_away(tickets):
+def test_no_single_word_gives_a_desk_away_and_one_that_does_is_found(tickets):
     best = making.telltales(tickets)
     assert set(best) == set(DESKS)
     assert [found for found in best.values() if found[1] > making.TELLTALE] == []
-
-
-def test_a_word_that_gives_a_desk_away_is_found(tickets):
     spoilt = [replace(t, message=f"{t.message} Abracadabra.") if t.desk == "Parts" else t for t in tickets]
     assert making.telltales(spoilt)["Parts"] == ("abracadabra", 1.0)
 
@@ -138,8 +139,8 @@ def test_a_border_in_the_written_files_names_another_desk():
 
 
 def test_no_issue_is_in_two_splits(tickets):
-    train, validation, test = (_of(tickets, split) for split in SPLITS)
-    assert (len(train), len(validation), len(test)) == (576, 96, 192)
+    train, validation, test = (load_tickets(split) for split in SPLITS)
+    assert (len(train), len(validation), len(test)) == (576, 96, 192) and train == _of(tickets, "train")
     for left, right in ((train, test), (train, validation), (validation, test)):
         check_issues_apart(left, right)
 
@@ -150,11 +151,6 @@ def test_every_split_has_its_share_of_every_desk_and_border(tickets):
         assert _sizes(_of(tickets, split)) == wanted
 
 
-@pytest.mark.parametrize("split", SPLITS)
-def test_one_split_may_be_asked_for(tickets, split):
-    assert load_tickets(split) == _of(tickets, split)
-
-
 def test_no_message_is_there_twice(tickets):
     assert len({normalise(ticket.message) for ticket in tickets}) == len(tickets)
 
@@ -163,13 +159,9 @@ def test_no_message_is_there_twice(tickets):
 def test_the_leaky_split_leaks_and_is_caught(seed):
     train, test = leaky_split(seed)
     assert _issues(test) <= _issues(train)
+    check_no_leak([ticket.as_example() for ticket in train], ticket_exam(test))  # compares texts, and sees nothing
     with pytest.raises(LeakError, match=r"192 of the 192 issues tested .* split by issue"):
         check_issues_apart(train, test)
-
-
-def test_the_leak_is_one_that_a_comparison_of_texts_does_not_see():
-    train, test = leaky_split()
-    check_no_leak([ticket.as_example() for ticket in train], ticket_exam(test))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -179,28 +171,22 @@ def test_the_leaky_split_is_as_large_and_as_hard_as_the_honest_one(tickets, seed
     assert len(train) == len(_of(tickets, "train")) and _sizes(test) == _sizes(_of(tickets, "test"))
     assert set(Counter(t.issue for t in train).values()) == {2}
     assert set(Counter(t.issue for t in test).values()) == {1}
-
-
-def test_another_seed_leaks_in_another_way():
-    assert leaky_split(0) == leaky_split(0) != leaky_split(1)
+    assert leaky_split(seed) == (train, test) != leaky_split(seed + 1)
 
 
 # --- fewer ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("n", [1, 8, 30, 64, 192, 576])
-def test_few_are_even_over_desks_and_over_issues(n, seed):
-    chosen = few(load_tickets("train"), n, seed)
+@given(n=st.integers(1, 576), fewer=st.integers(1, 576), seed=st.integers(0, 9))
+def test_few_are_even_over_desks_and_issues_and_fewer_are_the_first_of_more(n, fewer, seed):
+    train = load_train()
+    chosen = few(train, n, seed)
     assert len({ticket.id for ticket in chosen}) == n
     for key, there in (("desk", 8), ("issue", 192)):
         counted = Counter(getattr(ticket, key) for ticket in chosen)
         assert max(counted.values()) - (min(counted.values()) if len(counted) == there else 0) <= 1, key
-
-
-def test_fewer_are_the_first_of_more():
-    train = load_tickets("train")
-    assert few(train, 64, seed=3)[:16] == few(train, 16, seed=3) != few(train, 16, seed=4)
+    assert few(train, min(n, fewer), seed) == chosen[:fewer]
+    assert n == 1 or few(train, n, seed + 1) != chosen
 
 
 @pytest.mark.parametrize("n", [0, -1, 577, 2.5, "8", None])
@@ -229,6 +215,9 @@ def test_an_exam_asks_for_the_desk_and_remembers_the_issue():
     assert (exam.name, len(exam)) == ("which desk", 192)
     assert [(q.id, q.answer, q.fact, q.kind) for q in exam] == [(t.id, t.desk, t.issue, t.desk) for t in test]
     assert grade("Safety", (exam[0].answer,)) == "exact" and grade("Parts", (exam[0].answer,)) == "wrong"
+    assert len(DESKS) == 8 and all(desk.isalpha() for desk in DESKS), "a desk is one word"
+    with pytest.raises(CourseError, match="at least one"):
+        ticket_exam([])
 
 
 def test_an_exam_question_among_the_examples_is_still_a_leak():
@@ -237,15 +226,6 @@ def test_an_exam_question_among_the_examples_is_still_a_leak():
     check_no_leak(honest, exam)
     with pytest.raises(LeakError, match=re.escape(exam[5].id)):
         check_no_leak([*honest, exam[5].as_example()], exam)
-
-
-def test_an_exam_of_no_tickets_is_refused():
-    with pytest.raises(CourseError, match="at least one"):
-        ticket_exam([])
-
-
-def test_a_desk_is_one_word():
-    assert len(DESKS) == 8 and all(desk.isalpha() for desk in DESKS)
 
 
 def test_importing_tickets_loads_no_torch():
@@ -262,42 +242,17 @@ def test_an_unknown_split_is_refused_with_the_splits_there_are(split):
         load_tickets(split)
 
 
-def test_a_sound_file_is_read(data):
-    assert [ticket.message for ticket in load_tickets("train")] == ["It smokes.", "Smoke!"]
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"desk": "Kitchen"}, "'Kitchen' is not one of Safety, Trade"),
-        ({"desk": 3}, "desk is 3: put text in quotes"),
         ({"split": "reading"}, "'reading' is not one of train"),
-        ({"border": "no"}, "true or false"),
-        ({"message": " "}, "message is empty"),
-        ({"colour": "blue"}, "colour is unknown"),
-        ({"message": None}, "message is None: put text"),
         ({"id": "t-safety-01a"}, "given to an earlier line"),
     ],
 )
 def test_a_malformed_line_is_named(data, change, said):
+    assert [ticket.message for ticket in load_tickets("train")] == ["It smokes.", "Smoke!"]
     first, second = data.read_text().splitlines()
     data.write_text(f"{first}\n\n{json.dumps(json.loads(second) | change)}\n")  # a blank line is a line too
     with pytest.raises(DataError, match=rf"tickets\.jsonl, line 3: .*{said}"):
-        load_tickets()
-
-
-def test_a_line_that_lacks_a_key_or_is_no_json_is_named(data, tickets):
-    row = asdict(tickets[0])
-    del row["issue"]
-    data.write_text(json.dumps(row))
-    with pytest.raises(DataError, match="line 1: issue is missing"):
-        load_tickets()
-    data.write_text("{oh dear")
-    with pytest.raises(DataError, match="line 1 is not JSON"):
-        load_tickets()
-
-
-def test_a_missing_file_is_named(data):
-    data.unlink()
-    with pytest.raises(DataError, match=r"there is no .*tickets\.jsonl"):
         load_tickets()

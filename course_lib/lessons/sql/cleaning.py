@@ -16,17 +16,10 @@ from course_lib.lessons.sql.text import standard_style
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with a raw pair.
+    """Something wrong with a raw pair, and a note of the particulars.
 
-    Attributes
-    ----------
-    kind
-        "does not run", "exact duplicate", "near duplicate", "contradiction" (all four: the pair was taken out) or
-        "style" (it was rewritten and kept).
-    id
-        The pair.
-    note
-        The particulars: an error, the pair that it repeats or contradicts, the query as it was.
+    Of the kind "does not run", "exact duplicate", "near duplicate" or "contradiction" (the pair was taken out), or
+    "style" (it was rewritten and kept).
     """
 
     kind: str
@@ -39,19 +32,9 @@ def clean(pairs: Iterable[SqlPair], databases: Databases) -> tuple[list[SqlPair]
 
     Pairs that ask the same (but for case, space and punctuation; on the same day, where it matters) and whose queries
     give different results contradict each other: all of them go, because no program knows which one is right.
-    `Counter(fault.kind for fault in faults)` counts the faults. What asks for one thing and answers another, without
-    being contradicted, is not found.
+    What asks for one thing and answers another, without being contradicted, is not found.
 
-    Parameters
-    ----------
-    pairs
-        In any order: of duplicates the first is kept.
-    databases
-        Where queries are tried and compared.
-
-    Returns
-    -------
-    The pairs to keep, in their order, and the faults.
+    Returns the pairs to keep, in their order (of duplicates the first), and the faults.
     """
     faults: list[Fault] = []
     seen: dict[tuple[str, ...], str] = {}

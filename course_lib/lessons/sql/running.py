@@ -16,11 +16,7 @@ from course_lib.lessons.sql.databases import Database, SqlResult
 from course_lib.lessons.sql.text import order_terms
 
 MAX_SECONDS, MAX_ROWS = 1.0, 1000
-
-
 MAX_SQL, MAX_CELL, MAX_RESULT = 2_000, 20_000, 1_000_000  # characters, bytes, characters
-
-
 SELECT = re.compile(r"(?>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))*+(?:SELECT|WITH)\b", re.I | re.S)  # after comments
 # What a query may do; the authorizer refuses all else. Functions: none that makes data out of nothing (randomblob,
 # zeroblob, printf), none that reaches outside (load_extension, readfile).
@@ -37,8 +33,6 @@ ACTIONS = {
     if re.fullmatch(r"SQLITE_((CREATE|DROP)_\w+|INSERT|UPDATE|DELETE|ATTACH|DETACH|PRAGMA|TRANSACTION|SAVEPOINT|REINDEX"
                     r"|ANALYZE|ALTER_TABLE)", name)
 }  # fmt: skip
-
-
 # Limits of the copy that a query runs in: https://www.sqlite.org/limits.html
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_CELL,
@@ -58,22 +52,9 @@ class SqlError(CourseError):
 def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS, max_rows: int = MAX_ROWS) -> SqlResult:
     """Run one SELECT that nobody has read: in a copy, reading only, within limits of time, rows and memory.
 
-    Parameters
-    ----------
-    sql
-        One statement, with or without a semicolon, of at most 2,000 characters.
-    database
-        Where to run it. The copy is thrown away.
-    max_seconds
-        When to stop it, in processor time: what else a machine is busy with changes no verdict.
-    max_rows
-        What it may give; more is refused, as is a result of more than a million characters.
-
-    Raises
-    ------
-    SqlError
-        If it is no SELECT, does not run, wants to do anything but read the schema's tables (write, ATTACH, PRAGMA, a
-        second statement, a function that is not on the list), or goes beyond a limit.
+    It is stopped after `max_seconds` of processor time: what else a machine is busy with changes no verdict. A
+    SqlError says why it is no SELECT, does not run, goes beyond a limit, or wants more than to read the schema's tables
+    (to write, ATTACH, PRAGMA, a second statement, a function that is not on the list).
 
     SQLite's own advice for SQL from strangers: https://www.sqlite.org/security.html
     """
@@ -103,12 +84,7 @@ def same_results(sql: str, gold: str, databases: Sequence[Database]) -> bool:
 
     The same columns in the same order, and the same rows, repeated ones counted. The order of rows counts where the
     right query has an ORDER BY of its own; rows which that leaves tied may come in any order. Names of columns do not
-    count, 1 is 1.0, and fractions are compared to six places.
-
-    Raises
-    ------
-    SqlError
-        If the query (or the right one) does not run.
+    count, 1 is 1.0, and fractions are compared to six places. A query that does not run raises a SqlError.
     """
     return all(_same(run_sql(sql, database), right_result(gold, database), gold) for database in databases)
 

@@ -2,14 +2,14 @@
 
 A *pair* is a request, the day on which it was made, and the right query. Exams ask for what training has not seen:
 other values, other wordings, other combinations, another schema. A query is graded by what it gives, on five
-databases (`sql_databases`): it may be right without being the expected text, and look right without being so.
+databases: it may be right without being the expected text, and look right without being so.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,15 +24,8 @@ from course_lib.lessons.sql.text import extract_sql, normal_form
 from course_lib.models.chatmodel import ChatModel
 
 INSTRUCTION = "Write one SQLite query."
-
-
-# The longest right query has 66 tokens.
-SQL_TOKENS = 96
-
-
+SQL_TOKENS = 96  # the longest right query has 66
 SHOP_EXAMS = ("values", "wordings", "combinations")
-
-
 # What is asked at the front desk every day: few enough patterns to learn in minutes.
 FRONT_DESK = (
     "users-in-state", "user-names-in-city", "user-count-in-state", "products-in-category", "products-under-price",
@@ -43,20 +36,11 @@ FRONT_DESK = (
 
 @dataclass(frozen=True)
 class SqlPair:
-    """A request and the query that answers it.
+    """A request, the day on which it was made, and the query that answers it.
 
-    Attributes
-    ----------
-    pattern, wording
-        Ids of the kind of query and of the words that the request was made from; empty in raw data.
-    today
-        The day of the request, as "2023-11-14".
-    needs_date
-        Whether the query depends on that day.
-    features
-        What the query makes use of: "join", "group", "limit", ...
-    planted
-        In raw data, the fault that was put there; for judging `clean` and for nothing else.
+    `pattern` and `wording` name the kind of query and the words that the request was made from (raw data has neither);
+    `features` what the query makes use of: "join", "group", ... `planted` is the fault that was put into raw data; for
+    judging `clean` and for nothing else.
     """
 
     id: Text
@@ -83,18 +67,9 @@ class SqlPair:
 class SqlTask:
     """Everything of lesson 03: pairs to train on, exams, schemas, databases.
 
-    Attributes
-    ----------
-    train, raw
-        Clean pairs, and pairs as colleagues sent them, faults included.
-    values, wordings, combinations
-        Exams about the shop: values that the pattern was not trained with, wordings and whole patterns not trained on.
-    dated
-        Those of their questions that cannot be answered without knowing the day ("last month").
-    second_schema
-        An exam about other tables, `other_schema`.
-    validation
-        For choosing settings: values and wordings that neither training nor the other exams use.
+    `raw` are pairs as colleagues sent them. `values`, `wordings` and `combinations` ask about the shop for what was not
+    trained on; `dated` are those of their questions that cannot be answered without the day ("last month");
+    `second_schema` is about other tables. `validation`, for choosing settings, has values and wordings of its own.
     """
 
     train: list[SqlPair]
@@ -115,13 +90,8 @@ class SqlTask:
         return f"SqlTask({len(self.train):,} training pairs; {', '.join(f'{exam.name} {len(exam)}' for exam in exams)})"
 
     def about(self, patterns: Iterable[str]) -> SqlTask:
-        """A smaller task: only these patterns are trained and examined; new combinations and other tables stay whole.
-
-        Raises
-        ------
-        ChoiceError
-            If nothing is trained of a pattern.
-        """
+        """A smaller task: only these patterns are trained and examined; new combinations and other tables stay
+        whole."""
         known = {pair.pattern for pair in self.train}
         wanted = {choose("pattern", pattern, sorted(known)) for pattern in patterns}
 
@@ -132,39 +102,23 @@ class SqlTask:
         return replace(self, train=[pair for pair in self.train if pair.pattern in wanted], **kept)
 
     def train_pairs(self, n: int | None = None, seed: int = 0) -> list[SqlPair]:
-        """`n` training pairs, spread evenly over patterns and wordings; all if None. The first 100 are in the 300.
-
-        Raises
-        ------
-        CourseError
-            If `n` is below 1 or above the number of pairs.
-        """
+        """`n` training pairs, spread evenly over patterns and wordings; all if None. The first 100 are in the 300."""
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self.train)):
             raise CourseError(f"n is {n!r}: there are {len(self.train):,} training pairs, take 1 to that many.")
         return _spread(self.train, random.Random(seed))[:n]
 
     def train_examples(self, n: int | None = None, seed: int = 0) -> list[Example]:
-        """`train_pairs` as training examples; raises as it does."""
+        """`train_pairs` as training examples."""
         return [pair.as_example(self.schema) for pair in self.train_pairs(n, seed)]
 
 
 def load_sql() -> SqlTask:
-    """Load the data of lesson 03.
+    """Load the data of lesson 03."""
+    databases, other = Databases("shop"), Databases("library")
 
-    Raises
-    ------
-    DataError
-        If a file is missing, or a line of it malformed; file and line are named.
-    """
-    shop, library = load_schema("shop"), load_schema("library")
-    databases, other = Databases(shop), Databases(library)
-
-    grader = ExecutionGrader(databases)
-
-    def exam(name: str, grader: ExecutionGrader = grader) -> Exam:
-        return Exam(f"sql {name.replace('_', ' ')}", tuple(pair.as_question() for pair in _read(name)), grader=grader)
-
-    dated = (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)
+    def exam(name: str, pairs: Iterable[SqlPair] | None = None, databases: Databases = databases) -> Exam:
+        questions = tuple(pair.as_question() for pair in pairs or _read(name))
+        return Exam(f"sql {name.replace('_', ' ')}", questions, grader=ExecutionGrader(databases))
 
     return SqlTask(
         train=_read("train"),
@@ -172,10 +126,10 @@ def load_sql() -> SqlTask:
         values=exam("values"),
         wordings=exam("wordings"),
         combinations=exam("combinations"),
-        dated=Exam("sql dated", tuple(pair.as_question() for pair in dated), grader=grader),
-        second_schema=exam("second_schema", ExecutionGrader(other)),
-        schema=shop,
-        other_schema=library,
+        dated=exam("dated", (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)),
+        second_schema=exam("second_schema", databases=other),
+        schema=databases.schema,
+        other_schema=other.schema,
         databases=databases,
         other_databases=other,
         raw=_read("raw"),
@@ -185,12 +139,7 @@ def load_sql() -> SqlTask:
 def sql_prompt(request: str, schema: Schema | str, today: str | None = None) -> Messages:
     """What the writer reads: an instruction, the day and the tables, then the request. About 90 tokens.
 
-    Parameters
-    ----------
-    schema
-        A `Schema`, or the name of one.
-    today
-        "2023-11-14"; None leaves it out, and "last month" can mean any month.
+    The day is "2023-11-14"; None leaves it out, and "last month" can mean any month.
     """
     schema = load_schema(schema) if isinstance(schema, str) else schema
     day = "" if today is None else f" Today is {today}."
@@ -200,18 +149,10 @@ def sql_prompt(request: str, schema: Schema | str, today: str | None = None) -> 
 
 @dataclass(frozen=True)
 class SqlAnswer:
-    """A query that a model wrote, and what it gave on the first database.
+    """A query that a model wrote, token by token with their probabilities, and what it gave on the first database.
 
-    Attributes
-    ----------
-    columns, rows
-        The result; empty if the query does not run.
-    error
-        Why it does not run, in a sentence; None if it does.
-    confidence
-        Probability of the least certain token, 0 to 1: one wrong name is enough to spoil a query.
-    tokens
-        The query token by token, each with its probability.
+    `error` says in a sentence why it does not run. `confidence` is the probability of the least certain token, 0 to 1:
+    one wrong name is enough to spoil a query.
     """
 
     sql: str
@@ -226,26 +167,23 @@ class SqlAnswer:
 class SqlWriter:
     """A model that turns requests into SQL: a candidate for the exams, and what a chat box asks.
 
-    Attributes
-    ----------
-    schema
-        The tables that stand in the prompt.
-    dates
-        The day of each request: an exam, several exams, or a mapping from request to day. None leaves the day out.
-    examples
-        Pairs to show before each request, as turns of a chat ("few-shot prompting").
+    `dates` is the exam whose questions say their day; None leaves the day out. `examples` are shown before each
+    request, as turns of a chat ("few-shot prompting").
     """
 
     model: ChatModel
     schema: Schema | str
-    dates: Exam | Sequence[Exam] | Mapping[str, str] | None = None
+    dates: Exam | None = None
     examples: Sequence[SqlPair] = ()
     name: str = "SQL writer"
 
     def __post_init__(self) -> None:
         if isinstance(self.schema, str):
             self.schema = load_schema(self.schema)
-        self._days = None if self.dates is None else _days(self.dates)
+        if self.dates is not None and not isinstance(self.dates, Exam):
+            raise CourseError(f"dates is {self.dates!r:.40}: give an exam, whose questions say their day.")
+        asked = (*self.dates.test, *self.dates.validation) if self.dates else ()
+        self._days = {question.question: question.source for question in asked}
 
     def prompt(self, request: str, today: str | None = None) -> Messages:
         """The whole chat before the query. An example that depends on its own day says which."""
@@ -261,21 +199,13 @@ class SqlWriter:
         return [system, *shown, asked]
 
     def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
-        """One query for each request of an exam.
-
-        Raises
-        ------
-        CourseError
-            If a request is of no exam that the dates are from.
-        """
-        if self._days is None:
-            return self.model.reply([self.prompt(request) for request in requests], max_new_tokens)
+        """One query for each request of an exam."""
         for request in requests:
-            if request not in self._days:
+            if self.dates and request not in self._days:
                 raise CourseError(
                     f"no day is given for the request {request[:60]!r}: give the writer this exam's dates."
                 )
-        return self.model.reply([self.prompt(request, self._days[request]) for request in requests], max_new_tokens)
+        return self.model.reply([self.prompt(request, self._days.get(request)) for request in requests], max_new_tokens)
 
     def ask(self, request: str, today: str | None = None, max_new_tokens: int = SQL_TOKENS) -> SqlAnswer:
         """One request: the query, what it gives on the first database as of `today`, and how sure the model was.
@@ -300,13 +230,8 @@ class ExecutionGrader:
     databases: Databases = field(repr=False)
 
     def __call__(self, question: Question, reply: str) -> str:
-        """A verdict.
-
-        Returns
-        -------
-        "exact" (the expected text but for space, case of keywords and semicolon), "right" (gives the same on every
-        database), "invalid" (is no SELECT, does not run, or is refused) or "wrong".
-        """
+        """ "exact" (the expected text but for space, case of keywords and semicolon), "right" (gives the same on every
+        database), "invalid" (is no SELECT, does not run, or is refused) or "wrong"."""
         if normal_form(reply) == normal_form(question.answer):
             return "exact"
         databases = self.databases.as_of(question.source or None)
@@ -326,21 +251,6 @@ def _spread(pairs: Sequence[SqlPair], rng: random.Random) -> list[SqlPair]:
     for pair in pairs:
         patterns[pair.pattern][pair.wording].append(pair)
     return in_turns([in_turns([shuffled(p, rng) for p in w.values()], rng) for w in patterns.values()], rng)
-
-
-def _days(dates: Exam | Sequence[Exam] | Mapping[str, str]) -> dict[str, str]:
-    if isinstance(dates, Mapping):
-        return dict(dates)
-    days: dict[str, str] = {}
-    for exam in [dates] if isinstance(dates, Exam) else dates:
-        if not isinstance(exam, Exam):
-            raise CourseError(f"dates are an exam, exams, or a mapping from request to day, not {exam!r:.40}.")
-        for question in (*exam.test, *exam.validation):
-            if days.setdefault(question.question, question.source) != question.source:
-                raise CourseError(
-                    f"two exams ask {question.question!r} on different days: make a writer for each exam."
-                )
-    return days
 
 
 def _with_probabilities(model: ChatModel, prompt: Messages, max_new_tokens: int) -> list[tuple[str, float]]:

@@ -9,7 +9,7 @@ the rules, and exits with 1 if anything does.
 Three rules decide, in this order:
 
 1. Wordings are dealt to the splits before a pair is made: what is trained on is not tested.
-2. The better reply is the one with fewer faults, weighed (`course_lib.lessons.house_rule.severity`).
+2. The better reply is the one with fewer faults, weighed (`severity`).
 3. In a tenth of each split's pairs the label is swapped, as people's is. How likely a pair is to be among them falls
    with the square of the distance between its replies: people mistake what is close, seldom what is far apart.
 """
@@ -32,11 +32,13 @@ from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, u
 
 from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.grading import normalise
-from course_lib.lessons.house_rule import FAULTS, severity
+from course_lib.lessons.house_rule import FAULTS
 from course_lib.lessons.letters import Preference, check_replies_apart
 from course_lib.lessons.tickets import DESKS, SPLITS, Ticket, load_tickets
 
 FOLDER = written.ROOT / "data" / "preferences"
+# How bad the house thinks each fault is; a reply with several is as bad as all of them together.
+SEVERITY = {"long": 1, "blame": 2, "desk": 2, "rude": 3, "promise": 3}
 NOISE = 0.1
 # What a pair is of: a good reply and one with this fault, one that names another desk, one with several faults; or
 # two flawed ones. Each as often as the next, for every desk.
@@ -58,6 +60,11 @@ def preferences(told: Sequence[Wording]) -> list[Preference]:
         made += _noisy(pairs, random.Random(f"{SEED} {split} noise"))
     order = {ticket.id: place for place, ticket in enumerate(tickets)}
     return sorted(made, key=lambda pair: order[f"t{pair.id[1:]}"])
+
+
+def severity(faults: Sequence[str]) -> int:
+    """How bad a reply with these faults is: 0 for none."""
+    return sum(SEVERITY[fault] for fault in faults)
 
 
 def _pairs(letters: Sequence[Ticket], shelf: Sequence[Wording]) -> Iterator[Preference]:
