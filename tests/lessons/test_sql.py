@@ -748,33 +748,23 @@ def test_the_writer_gets_each_requests_day_from_the_exam(task):
     assert model.prompts == expected
 
 
-def test_one_writer_sits_all_exams_about_the_shop(task):
-    exams = [task.validation, task.values, task.wordings, task.combinations]
-    writer = SqlWriter(RecordingModel(), task.schema, exams)
-    assert all(len(writer.answer([q.question for q in exam])) == len(exam) for exam in exams)
-
-
 def test_without_dates_the_prompt_has_no_day(task):
     model = RecordingModel()
     SqlWriter(model, "shop").answer(["Orders yesterday?"])
     assert "Today" not in model.prompts[0][0]["content"]
 
 
-def test_a_request_of_another_exam_and_two_days_for_one_request_are_refused(task):
+def test_a_request_of_another_exam_and_dates_that_are_no_exam_are_refused(task):
     with pytest.raises(CourseError, match="no day is given for the request 'Orders yesterday"):
         SqlWriter(RecordingModel(), task.schema, task.values).answer(["Orders yesterday?"])
-    twice = [
-        Exam(day, (Question("q", "Orders yesterday?", "SELECT 1", source=day),)) for day in ("2023-01-02", "2023-01-03")
-    ]
-    with pytest.raises(CourseError, match="on different days: make a writer for each exam"):
-        SqlWriter(RecordingModel(), task.schema, twice)
-    with pytest.raises(CourseError, match="dates are an exam"):
+    with pytest.raises(CourseError, match=r"dates is \['2023-01-02'\]: give an exam"):
         SqlWriter(RecordingModel(), task.schema, ["2023-01-02"])
 
 
 def test_examples_are_shown_as_turns_and_say_their_day_where_it_matters(task):
     pairs = [next(p for p in task.train if p.needs_date), next(p for p in task.train if not p.needs_date)]
-    writer = SqlWriter(RecordingModel(), task.schema, {"Who?": "2023-11-14"}, examples=pairs)
+    exam = Exam("one", (Question("q", "Who?", "SELECT 1", source="2023-11-14"),))
+    writer = SqlWriter(RecordingModel(), task.schema, exam, examples=pairs)
     writer.answer(["Who?"])
     shown = writer.model.prompts[0]
     assert [turn["role"] for turn in shown] == ["system", "user", "assistant", "user", "assistant", "user"]

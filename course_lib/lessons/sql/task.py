@@ -182,7 +182,7 @@ class SqlWriter:
             self.schema = load_schema(self.schema)
         if self.dates is not None and not isinstance(self.dates, Exam):
             raise CourseError(f"dates is {self.dates!r:.40}: give an exam, whose questions say their day.")
-        asked = (*self.dates.test, *self.dates.validation) if self.dates else ()
+        asked = () if self.dates is None else (*self.dates.test, *self.dates.validation)
         self._days = {question.question: question.source for question in asked}
 
     def prompt(self, request: str, today: str | None = None) -> Messages:
@@ -201,7 +201,7 @@ class SqlWriter:
     def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
         """One query for each request of an exam."""
         for request in requests:
-            if self.dates and request not in self._days:
+            if self.dates is not None and request not in self._days:
                 raise CourseError(
                     f"no day is given for the request {request[:60]!r}: give the writer this exam's dates."
                 )
