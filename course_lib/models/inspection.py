@@ -51,7 +51,7 @@ def parts(model: ChatModel) -> list[Part]:
 
 
 def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:
-    """How far each matrix moved, ||W' - W|| / ||W|| in Frobenius norms: one row a layer (L), one column a matrix (7)."""
+    """How far each matrix moved, ||W' - W|| / ||W|| in Frobenius norms: a row a layer (L), a column a matrix (7)."""
     import pandas as pd
 
     def moved(layer: int, matrix: str) -> float:
