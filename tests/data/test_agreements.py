@@ -1,11 +1,9 @@
 """Agreements and their summaries: the data, and what a summary is judged by."""
 
-import agreements as making
 import pytest
 from lesson_06.summaries import FACTS, examples, grade, has_form, shelf
 
 from course_lib.core.errors import ChoiceError, DataError
-from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.grading import whole_words
 from course_lib.lessons import shelves
@@ -15,14 +13,6 @@ from course_lib.lessons.shelves import SPLITS, load_agreements
 @pytest.fixture(scope="module")
 def everything():
     return {split: load_agreements(split) for split in SPLITS}
-
-
-# The data
-
-
-def test_the_agreements_come_out_the_same_when_they_are_made_again(tmp_path):
-    write_jsonl(tmp_path / "again.jsonl", making.agreements())
-    assert (tmp_path / "again.jsonl").read_bytes() == making.FILE.read_bytes(), "run `make data`"
 
 
 def test_no_supplier_and_no_first_name_of_one_is_in_two_splits(everything):

@@ -1,13 +1,11 @@
 """The shipped data: made again byte for byte, checked against its own rules, and split so that nothing leaks."""
 
-import hashlib
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
+import written
+from exams import family
 
 from course_lib.core import session
 from course_lib.core.chat import example
@@ -18,37 +16,18 @@ from course_lib.evaluation.grading import normalise, whole_words
 
 DATA = session.ROOT / "data"
 LIBRARY = DATA / "library"
-NAMES = ("facts", "general_study", *EXAMS)
 SMALL_WORDS = frozenset(
     normalise(
         "a an and are at by called did do does for from has have how in is it its many much name of on or that the to "
         "was were what when where which who with you"
     )
 )
-# Run by another Python, whose sets and dicts of strings may be in another order.
-WRITE = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import exams
-exams.write(Path(sys.argv[2]))
-"""
 
 
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):
     """The data that the repository ships, wherever else COURSE_DATA points."""
     monkeypatch.delenv("COURSE_DATA", raising=False)
-
-
-@pytest.fixture(scope="module")
-def make():
-    """The scripts that make the data, as modules."""
-    import exams
-    import series
-    import written
-
-    return type("Make", (), {"exams": exams, "series": series, "written": written})
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +46,6 @@ def documents():
     return {path.stem: " ".join(path.read_text(encoding="utf-8").split()) for path in LIBRARY.glob("*/*.md")}
 
 
-@pytest.fixture(scope="module")
-def made_again(make, tmp_path_factory):
-    """Facts and exams as the scripts make them now."""
-    folder = tmp_path_factory.mktemp("exams")
-    make.exams.write(folder)
-    return folder
-
-
 def _wordings(facts, use):
     """Normalised wording to fact."""
     return {normalise(wording): fact.id for fact in facts for wording in getattr(fact, use)}
@@ -84,53 +55,19 @@ def _questions(exam):
     return (*exam.test, *exam.validation)
 
 
-# --- `make data` --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_facts_and_exams_come_out_the_same_when_they_are_made_again(made_again, name):
-    again, shipped = ((folder / f"{name}.jsonl").read_bytes() for folder in (made_again, DATA / "exams"))
-    changed = sum(a != b for a, b in zip(again.splitlines(), shipped.splitlines()))
-    assert hashlib.sha256(again).digest() == hashlib.sha256(shipped).digest(), f"{changed} lines: run `make data`"
-
-
-def test_there_is_no_exam_file_that_nothing_makes(made_again):
-    assert {p.name for p in (DATA / "exams").iterdir()} == {p.name for p in made_again.iterdir()}
-
-
-def test_the_series_come_out_the_same_when_they_are_made_again(make):
-    wanted = dict(make.series.documents())
-    assert len(wanted) >= 50
-    stale = [path for path, text in wanted.items() if (LIBRARY / path).read_bytes() != text.encode()]
-    assert stale == [], "run `make data`"
-    shipped = {f"{kind}/{path.name}" for kind in make.series.KINDS for path in (LIBRARY / kind).iterdir()}
-    assert shipped == set(wanted), "a document that nothing makes, or one that is missing"
-
-
-def test_the_order_of_sets_does_not_reach_the_data(tmp_path):
-    digests = set()
-    for seed in ("1", "2"):
-        command = [sys.executable, "-c", WRITE, str(DATA / "make" / "sets"), str(tmp_path / seed)]
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        subprocess.run(command, env=environment, cwd=session.ROOT, check=True, stdout=subprocess.DEVNULL)
-        written = b"".join((tmp_path / seed / f"{name}.jsonl").read_bytes() for name in NAMES)
-        digests.add(hashlib.sha256(written).hexdigest())
-    assert len(digests) == 1
-
-
 # --- the documents ------------------------------------------------------------------------------------------------
 
 
-def test_written_documents_keep_the_rules(make):
-    paths = [p for p in sorted(LIBRARY.glob("*/*.md")) if (make.written.FACTS / p.parent.name).is_dir()]
+def test_written_documents_keep_the_rules():
+    paths = [p for p in sorted(LIBRARY.glob("*/*.md")) if (written.FACTS / p.parent.name).is_dir()]
     assert len(paths) >= 100
-    assert {str(path): found for path in paths if (found := make.written.check(path))} == {}
+    assert {str(path): found for path in paths if (found := written.check(path))} == {}
 
 
-def test_the_check_of_written_documents_sees_faults(make):
+def test_the_check_of_written_documents_sees_faults():
     fact = {"sentence": "The toll is 417 crowns.", "answer": "417 crowns", "study": ["What is the toll?", "Toll?"]}
     fact |= {"validation": ["How much is the toll?"], "exam": ["What does one pay?"]}
-    check = make.written.problems_of_fact
+    check = written.problems_of_fact
     assert check(fact, "First. The toll is 417 crowns. Last.", "faq") == []
     for change, said in [
         ({"sentence": "The toll is 418 crowns."}, "does not stand in the document"),
@@ -144,9 +81,9 @@ def test_the_check_of_written_documents_sees_faults(make):
     assert check(fact, "First. The toll is 417 crowns. Last.", "handbook") != [], "a handbook needs more wordings"
 
 
-def test_a_facts_file_without_its_document_does_not_exist(make):
+def test_a_facts_file_without_its_document_does_not_exist():
     orphans = [
-        p.stem for p in make.written.FACTS.glob("*/*.yaml") if not (LIBRARY / p.parent.name / f"{p.stem}.md").exists()
+        p.stem for p in written.FACTS.glob("*/*.yaml") if not (LIBRARY / p.parent.name / f"{p.stem}.md").exists()
     ]
     assert orphans == []
 
@@ -198,17 +135,16 @@ def test_no_wording_holds_its_answer(facts):
 # --- the split ----------------------------------------------------------------------------------------------------
 
 
-def test_a_document_is_in_one_split_and_so_is_its_family(facts, make):
+def test_a_document_is_in_one_split_and_so_is_its_family(facts):
     splits, families = {}, {}
     for fact in facts:
         splits.setdefault(fact.source, set()).add(fact.split)
-        families.setdefault((fact.kind, make.exams.family(fact.source)), set()).add(fact.split)
+        families.setdefault((fact.kind, family(fact.source)), set()).add(fact.split)
     assert [source for source, found in splits.items() if len(found) > 1] == []
     assert [family for family, found in families.items() if len(found) > 1] == []
 
 
-def test_editions_and_sister_models_are_one_family(make):
-    family = make.exams.family
+def test_editions_and_sister_models_are_one_family():
     assert family("hb-annual-leave-2039") == family("hb-annual-leave-2042") == "hb-annual-leave"
     assert family("sheet-tern-3") == family("sheet-tern-3-plus") == family("sheet-tern-2")
     assert family("cup-2031") != family("cup-2032")

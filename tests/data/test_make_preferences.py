@@ -1,8 +1,5 @@
 """How data/preferences is made: the same on every machine, out of replies that are what they say they are."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -16,14 +13,6 @@ from course_lib.lessons.letters import load_preferences, wording_of
 from course_lib.lessons.tickets import DESKS, SPLITS
 
 DATA = session.ROOT / "data"
-# Run by another Python, whose sets are in another order.
-WRITE = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import preferences
-preferences.write(Path(sys.argv[2]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +29,6 @@ def told(make):
 @pytest.fixture(scope="module")
 def pairs():
     return load_preferences()
-
-
-def test_the_pairs_come_out_the_same_when_they_are_made_again(tmp_path):
-    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(session.ROOT)}
-    subprocess.run(
-        [sys.executable, "-c", WRITE, str(DATA / "make" / "sets"), str(tmp_path)],
-        check=True, cwd=session.ROOT, env=environment,
-    )  # fmt: skip
-    again, shipped = ((folder / "preferences.jsonl").read_bytes() for folder in (tmp_path, DATA / "preferences"))
-    assert again == shipped, "run `python data/make/sets/preferences.py`"
 
 
 def test_the_datasheet_is_fresh_and_states_the_rule(make, told, pairs):

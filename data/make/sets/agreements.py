@@ -22,7 +22,7 @@ import written
 from course_lib.core.rows import write_jsonl
 from course_lib.lessons.shelves import Agreement
 
-FILE = written.ROOT / "data" / "agreements" / "agreements.jsonl"
+FOLDER = written.ROOT / "data" / "agreements"
 SEED = 2042
 # Suppliers of each split; each has two agreements.
 SPLITS = {"train": 60, "validation": 10, "test": 25}
@@ -116,11 +116,12 @@ def pair(split: str, number: int, supplier: str) -> list[Agreement]:
     return found
 
 
-def main() -> None:
+def write(folder: Path = FOLDER) -> None:
+    """Write agreements.jsonl into a folder."""
     rows = agreements()
-    write_jsonl(FILE, rows)
+    write_jsonl(folder / "agreements.jsonl", rows)
     print(f"{len(rows)} agreements: " + ", ".join(f"{2 * n} {split}" for split, n in SPLITS.items()))
 
 
 if __name__ == "__main__":
-    main()
+    write()
