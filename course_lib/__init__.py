@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from course_lib.evaluation.evaluation import compare as compare
     from course_lib.evaluation.evaluation import evaluate as evaluate
     from course_lib.evaluation.exams import Exam as Exam
-    from course_lib.evaluation.exams import Fact as Fact
     from course_lib.evaluation.exams import Question as Question
     from course_lib.evaluation.exams import check_no_leak as check_no_leak
     from course_lib.evaluation.exams import general_study as general_study
@@ -58,10 +57,7 @@ if TYPE_CHECKING:
     from course_lib.lessons.checks import check as check
     from course_lib.lessons.checks import progress_report as progress_report
     from course_lib.models.chatmodel import ChatModel as ChatModel
-    from course_lib.models.loading import load_embedder as load_embedder
     from course_lib.models.loading import load_model as load_model
-    from course_lib.models.loading import untrained as untrained
-    from course_lib.models.packaged import check_machine as check_machine
     from course_lib.models.quantization import bits_per_weight as bits_per_weight
     from course_lib.retrieval.documents import Document as Document
     from course_lib.retrieval.documents import Passage as Passage
@@ -82,7 +78,6 @@ if TYPE_CHECKING:
     from course_lib.shipping.serving import serve as serve
     from course_lib.training.dpo import prefer as prefer
     from course_lib.training.merging import merged as merged
-    from course_lib.training.merging import with_adapters as with_adapters
     from course_lib.training.reward import train_reward_model as train_reward_model
     from course_lib.training.rl import reinforce as reinforce
     from course_lib.training.sft import finetune as finetune
@@ -93,8 +88,8 @@ _HOME = {
     "core.session": ["start"],
     "models.chatmodel": ["ChatModel"],
     "core.chat": ["Answer", "example", "pair"],
-    "models.loading": ["load_embedder", "load_model", "untrained"],
-    "evaluation.exams": ["Exam", "Fact", "Question", "check_no_leak", "general_study", "load_exam", "load_facts"],
+    "models.loading": ["load_model"],
+    "evaluation.exams": ["Exam", "Question", "check_no_leak", "general_study", "load_exam", "load_facts"],
     "evaluation.reports": ["Report", "paired_difference"],
     "evaluation.evaluation": ["Comparison", "compare", "evaluate"],
     "evaluation.stored": ["load_results", "own_results", "with_interval", "with_verdict"],
@@ -105,7 +100,7 @@ _HOME = {
     "training.dpo": ["prefer"],
     "training.reward": ["train_reward_model"],
     "training.rl": ["reinforce"],
-    "training.merging": ["merged", "with_adapters"],
+    "training.merging": ["merged"],
     "training.shelf": ["stored_adapters"],
     "retrieval.documents": ["Document", "Passage", "read_documents"],
     "retrieval.index": ["Index", "build_index"],
@@ -119,7 +114,6 @@ _HOME = {
     "shipping.cards": ["write_model_card"],
     "shipping.hosted": ["check_chat_jsonl", "write_chat_jsonl"],
     "lessons.checks": ["check", "progress_report"],
-    "models.packaged": ["check_machine"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -130,10 +124,8 @@ __all__ = sorted(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
-    home = f"course_lib.{_MODULE_OF[name]}"
-    value = (
-        importlib.import_module(f"{home}.{name}") if name == "plots" else getattr(importlib.import_module(home), name)
-    )
+    home = importlib.import_module(f"course_lib.{_MODULE_OF[name]}")
+    value = importlib.import_module(f"{home.__name__}.plots") if name == "plots" else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -233,7 +233,7 @@ def advisor(case: Case | None = None, **values: Any) -> Advice | None:
     if unknown := set(values) - set(known):
         raise CourseError(f"a case has no {', '.join(sorted(unknown))}: its fields are {', '.join(known)}.")
     if case is not None and not isinstance(case, Case):
-        raise CourseError(f"advisor begins with a cl.Case(...), not {case!r:.60}.")
+        raise CourseError(f"advisor begins with a choosing.Case(...), not {case!r:.60}.")
     advice = None
     if case is not None or values:
         before = {name: getattr(case, name) for name in known} if case is not None else {}
@@ -243,7 +243,7 @@ def advisor(case: Case | None = None, **values: Any) -> Advice | None:
             raise CourseError("a case must say what it needs: need='knowledge', 'behaviour' or 'both'.") from error
     text = (
         "Describe a case and read the advice. Without widgets: "
-        'cl.advisor(need="knowledge", knowledge_tokens=50_000, changes="weekly")'
+        'choosing.advisor(need="knowledge", knowledge_tokens=50_000, changes="weekly")'
     )
     show(_case_panel, text, advice)
     return advice

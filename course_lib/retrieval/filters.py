@@ -88,7 +88,8 @@ def matches(passage: Passage, where: dict[str, Any] | None) -> bool:
 def not_a_filter(where: Any) -> CourseError:
     """What to raise of a filter that is none."""
     return CourseError(
-        f"the filter {where!r} is none that Chroma knows: write {{'audience': 'public'}}, or let cl.only(...) make one."
+        f"the filter {where!r} is none that Chroma knows: write {{'audience': 'public'}}, or "
+        "let filters.only(...) make one."
     )
 
 

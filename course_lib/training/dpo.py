@@ -127,7 +127,7 @@ def prefer(
     pairs
         Rows of {"prompt": messages, "chosen": messages, "rejected": messages}; `cl.pair` makes one.
     method
-        - "dpo": the loss of `cl.dpo_loss` (Rafailov et al. 2023, arXiv 2305.18290).
+        - "dpo": the loss of `dpo.dpo_loss` (Rafailov et al. 2023, arXiv 2305.18290).
         - "ipo": a squared error, (difference of the mean change of a token's log-probability − 1 / 2β)², which aims at
           one margin and no further (Azar et al. 2023, arXiv 2310.12036, by length as TRL has it).
     beta

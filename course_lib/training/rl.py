@@ -102,7 +102,7 @@ def reinforce(
     -------
     A ChatModel. `training.curves` holds means over the replies of each step, before its update: "reward", without the
     penalty; "kl", nats a reply, estimated as the mean of log π/π₀ of what was sampled (k1 of Schulman 2020,
-    *Approximating KL Divergence*; by chance it may be below 0, and `cl.kl_from` knows better); "length", tokens.
+    *Approximating KL Divergence*; by chance it may be below 0); "length", tokens.
     `training.samples` holds the first reply of each step: {"step", "prompt", "reply", "reward"}.
 
     Raises

@@ -353,7 +353,9 @@ assert hold["LoRA"] <= 8 < hold["full"], "rank: LoRA of rank 8 cannot have more 
 # the same letters, the same sixteen steps of the same loop, but random weights.
 
 # %% tags=["nbval-ignore-output"]
-blank = cl.untrained(gp, seed=0)
+from course_lib.models import loading
+
+blank = loading.untrained(gp, seed=0)
 newborn = blank.model.requires_grad_(True)
 from_nothing = train(newborn, order, steps=16)
 cl.plots.losses({"pretrained": by_hand, "from scratch": from_nothing}, "The same loop, two beginnings")

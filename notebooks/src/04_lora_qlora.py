@@ -710,10 +710,11 @@ cl.predict("switch", "Milliseconds to change the specialist", low=0, high=2000)
 import time
 
 from course_lib.lessons import sql
+from course_lib.training import merging
 
 shop = sql.load_sql()
 specialist = cl.finetune(gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3, batch_size=2, order="random", from_shelf=True)
-clerk = cl.with_adapters(gp, {"support": desks, "SQL": specialist})
+clerk = merging.with_adapters(gp, {"support": desks, "SQL": specialist})
 both = [sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27"), exam[1].question]
 for name in ("support", "SQL", "support"):
     started = time.perf_counter()

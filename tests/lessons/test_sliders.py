@@ -336,7 +336,7 @@ def test_beneath_a_widget_stand_a_few_pairs_alone_and_an_empty_answer_prints_the
     label_pairs(PAIRS, n=10)
     text = notebook[0][0]["text/plain"]
     assert text.count("   a) ") == 3 and "... and 7 more." in text
-    assert "cl.label_pairs(pairs, n=10, seed=0, answers='') prints them all" in text
+    assert "sliders.label_pairs(pairs, n=10, seed=0, answers='') prints them all" in text
     assert sum(line.startswith("   a) ") for line in said(label_pairs, PAIRS, answers="", n=10)) == 10
 
 

@@ -23,7 +23,7 @@ def sql_chat(writer: SqlWriter, today: str | None = None, ask: str | None = None
     """
     if ask is not None and not ask.strip():
         raise CourseError("the request is empty: ask something, such as 'How many users are there?'.")
-    text = "Ask the shop in English. Without widgets: cl.sql_chat(writer, today, ask='How many users are there?')"
+    text = "Ask the shop in English. Without widgets: sliders.sql_chat(writer, today, ask='How many users are there?')"
     show(lambda: _chat_box(writer, today), text, None if ask is None else _Reply(writer.ask(ask, today)))
 
 

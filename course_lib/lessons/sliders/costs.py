@@ -34,7 +34,7 @@ def cost_slider(
     choose("card", card, prices.items("peak"))
     text = (
         "Choose model, method, card and data. Without widgets: "
-        f'cl.cost_slider(prices, model="7B", method="{method}", card="{card}", examples=100_000)'
+        f'sliders.cost_slider(prices, model="7B", method="{method}", card="{card}", examples=100_000)'
     )
     controls = {
         "model": (list(SHAPES), next(iter(SHAPES))),

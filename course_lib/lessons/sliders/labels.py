@@ -57,7 +57,7 @@ class _Pair:
 def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Pair]:
     pairs = list(preferences)
     if not all(isinstance(pair, Preference) for pair in pairs):
-        raise CourseError("label_pairs takes pairs of replies: cl.load_preferences('train') gives them.")
+        raise CourseError("label_pairs takes pairs of replies: letters.load_preferences('train') gives them.")
     if not isinstance(n, numbers.Integral) or not 1 <= n <= len(pairs):
         raise CourseError(f"n is {n!r}: there are {len(pairs)} pairs, so take a whole number from 1 to that many.")
     rng = random.Random(seed)
@@ -78,7 +78,7 @@ def _listed(pairs: Sequence[_Pair], seed: int, most: int) -> str:
     for number, item in enumerate(pairs[:most], 1):
         lines.append(f"{number}. {item.pair.desk}: {item.pair.message}")
         lines += [f"   {letter}) {reply}" for letter, (reply, _) in zip(LETTERS, item.replies)]
-    call = f"cl.label_pairs(pairs, n={n}, seed={seed}, answers="
+    call = f"sliders.label_pairs(pairs, n={n}, seed={seed}, answers="
     if most < n:
         lines.append(f"... and {n - most} more. Without widgets: {call}'') prints them all.")
     return "\n".join([*lines, f"Without widgets: {call}{'?' * n!r}), with a or b for each ?."])

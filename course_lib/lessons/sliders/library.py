@@ -35,7 +35,7 @@ def chunk_slider(index: Index, document: Document, question: str, size: int | No
 
     text = (
         "Move size and overlap: the passage nearest to the question lights up. Without widgets: "
-        "cl.chunk_slider(index, document, question, size=80, overlap=20)"
+        "sliders.chunk_slider(index, document, question, size=80, overlap=20)"
     )
     controls = {"size": (SIZES, 80), "overlap": (OVERLAPS, 0)}
     show(lambda: panel(controls, cut, columns=2), text, None if size is None else cut(size, overlap))

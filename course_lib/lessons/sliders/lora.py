@@ -41,7 +41,7 @@ def lora_slider(
     choose("layers", layers, LAYERS)
     text = (
         "Move the rank, choose where LoRA goes, and train eight steps. Without widgets: "
-        'cl.lora_slider(gp, examples, rank=8, targets="all", layers="all", train=True)'
+        'sliders.lora_slider(gp, examples, rank=8, targets="all", layers="all", train=True)'
     )
 
     def sliders() -> Any:

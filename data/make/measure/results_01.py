@@ -25,6 +25,7 @@ from shared.students import Students, untrained
 import course_lib as cl
 from course_lib.lessons import tickets as tickets_module
 from course_lib.lessons.tickets import Ticket
+from course_lib.models import loading
 
 RECIPES: tuple[dict[str, Any], ...] = (
     {"learning_rate": 1e-3, "batch_size": 4, "layers": "upper"},
@@ -163,7 +164,7 @@ def from_two_beginnings(seeds: Sequence[int]) -> dict[str, Any]:
             stem = f"{name.replace(' ', '-')}-seed-{seed}"
 
             def train(name: str = name, seed: int = seed) -> cl.ChatModel:
-                return full(untrained() if name == "pretrained" else cl.untrained(untrained(), seed), seed)
+                return full(untrained() if name == "pretrained" else loading.untrained(untrained(), seed), seed)
 
             def sit(stem: str = stem, train: Callable = train) -> cl.Report:
                 return cl.evaluate(students.trained(stem, train), test)

@@ -27,6 +27,7 @@ from shared.students import untrained
 
 import course_lib as cl
 from course_lib.evaluation.exams import questions_of
+from course_lib.models.loading import load_embedder
 from course_lib.retrieval import embedder as embedder_module
 from course_lib.retrieval import grounding as grounding_module
 from course_lib.retrieval import index as index_module
@@ -228,7 +229,7 @@ def chunks() -> dict[str, Any]:
     """Passages of other sizes: which hold the fact whole, what is found, what has to be read."""
     exam, documents = cl.load_exam("library"), read_documents("data/library")
     sentences = {f.id: " ".join(f.sentence.split()) for f in exam.facts}
-    model = cl.load_embedder()
+    model = load_embedder()
 
     def measured(size: int, overlap: int) -> dict[str, Any]:
         index = Index(model, FaissStore(), size, overlap)

@@ -25,7 +25,7 @@ from shared.students import Students, shelf_of_its_own
 import course_lib as cl
 from course_lib.core import session
 from course_lib.core.chat import Example
-from course_lib.evaluation.exams import questions_of
+from course_lib.evaluation.exams import Fact, questions_of
 from course_lib.lessons.adverse import undated_questions
 from course_lib.retrieval import stores
 from course_lib.retrieval.grounding import said
@@ -37,7 +37,7 @@ RECIPE: dict[str, Any] = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 4}
 K = 1
 
 
-def editions() -> dict[str, list[cl.Fact]]:
+def editions() -> dict[str, list[Fact]]:
     """Year -> the facts of the policies that have an edition of both years."""
     facts = cl.load_facts(kind="handbook")
     stems = {year: {f.source[:-5] for f in facts if f.source.endswith(f"-{year}")} for year in (OLD, NEW)}
@@ -45,7 +45,7 @@ def editions() -> dict[str, list[cl.Fact]]:
     return {year: [f for f in facts if f.source[-4:] == year and f.source[:-5] in both] for year in (OLD, NEW)}
 
 
-def study(facts: Sequence[cl.Fact]) -> list[Example]:
+def study(facts: Sequence[Fact]) -> list[Example]:
     """Every fact in each of its study wordings."""
     return [cl.example(wording, fact.answer) for fact in facts for wording in fact.study]
 
