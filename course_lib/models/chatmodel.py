@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import SYSTEM, Answer, Messages, as_messages
-from course_lib.core.errors import CourseError, disk_explained
+from course_lib.core.errors import CourseError, disk_explained, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class ChatModel:
         What tables and plots call it.
     base
         Which weights it started from: part of the key under which adapters are stored.
+    system
+        What a prompt without a system message gets.
     training
         How `finetune` made it; None for a model as it was loaded.
     """
@@ -92,10 +94,8 @@ class ChatModel:
         if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
             raise CourseError("generate takes a list of prompts: write generate([prompt]).")
         size = BATCH if batch_size is None else batch_size
-        least = {"max_new_tokens": (max_new_tokens, 1), "batch_size": (size, 1), "temperature": (temperature, 0)}
-        for what, (value, bound) in least.items():
-            if not value >= bound:
-                raise CourseError(f"{what} is {value}: it must be at least {bound}.")
+        whole_above_zero(max_new_tokens=max_new_tokens, batch_size=size)
+        not_below_zero(temperature=temperature)
         encoded = [self.encode(prompt) for prompt in prompts]
         answers: list[Answer] = [Answer("")] * len(encoded)
         with Progress("Answering", len(encoded)) as progress:

@@ -58,9 +58,8 @@ def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:
         return float(_change(before, after, layer, matrix).norm() / _weight(before, layer, matrix).norm())
 
     layers = range(before.model.config.num_hidden_layers)
-    return pd.DataFrame({matrix: [moved(layer, matrix) for layer in layers] for matrix in MATRICES}).rename_axis(
-        "layer"
-    )
+    table = {matrix: [moved(layer, matrix) for layer in layers] for matrix in MATRICES}
+    return pd.DataFrame(table).rename_axis("layer")
 
 
 def weight_change(before: ChatModel, after: ChatModel, layer: int, matrix: str) -> np.ndarray:

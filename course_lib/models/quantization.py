@@ -175,9 +175,8 @@ def keep_layout(model: Any) -> None:
     Where it has AVX512-BF16, bitsandbytes 0.50 lays them out anew when they first answer: in place, though the weights
     may be shared, with their constants rounded to bf16, and so that no gradient flows through them.
     """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+    for module in _packable(model):
+        module.support_avx512bf16_for_cpu = False
 
 
 def nf4_config(dtype: Any) -> Any:
@@ -196,9 +195,12 @@ def nf4_config(dtype: Any) -> Any:
 def unpack(model: PreTrainedModel) -> None:
     """Undo the layout that `keep_layout` prevents, where a model that was loaded without the course has answered."""
     keep_layout(model)
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.state_dict()  # which unpacks the weights themselves
+    for module in _packable(model):
+        module.state_dict()  # which unpacks the weights themselves
+
+
+def _packable(model: Any) -> list[Any]:
+    return [module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
 
 
 def _levels(scheme: str) -> torch.Tensor:

@@ -1,11 +1,14 @@
 """Four bits by hand are bitsandbytes' own, on the CPU as it is; and a model in four bits is the one that loads so."""
 
+import copy
+
 import pytest
+import torch
 
 import course_lib as cl
 from course_lib.core import session
 from course_lib.core.chat import example
-from course_lib.core.errors import ChoiceError, CourseError, DataError
+from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.quantization import (
     bits_per_weight,
@@ -32,8 +35,6 @@ def a_plain_small_machine(monkeypatch):
 
 @pytest.fixture
 def weights():
-    import torch
-
     torch.manual_seed(0)
     return torch.randn(48, 100) * 0.1
 
@@ -41,10 +42,6 @@ def weights():
 @pytest.fixture
 def wide_model(tiny_model):
     """Rows of at least a block: bitsandbytes 0.50 unpacks shorter ones wrongly on a CPU with AVX512."""
-    import copy
-
-    import torch
-
     config = copy.deepcopy(tiny_model.model.config)
     config.update({"hidden_size": 64, "intermediate_size": 128, "head_dim": 16})
     torch.manual_seed(0)
@@ -59,11 +56,16 @@ def theirs(weights, scheme, block, double):
     return dequantize_4bit(packed, state)
 
 
-def logits(model, text="Who won in 2033?"):
-    import torch
-
+def logits(model):
     with torch.no_grad():
-        return model.model(torch.tensor([model.encode(text)])).logits
+        return model.model(torch.tensor([model.encode("Who won in 2033?")])).logits
+
+
+def same(mine, theirs, atol=0.0):
+    """Whether two models have the same tensors by the same names, of one dtype and shape."""
+    a, b = mine.state_dict(), theirs.state_dict()
+    assert {name: (t.dtype, t.shape) for name, t in a.items()} == {name: (t.dtype, t.shape) for name, t in b.items()}
+    return all(torch.allclose(a[name].float(), b[name].float(), rtol=0, atol=atol) for name in a)
 
 
 # Levels
@@ -71,28 +73,22 @@ def logits(model, text="Who won in 2033?"):
 
 @pytest.mark.parametrize("scheme", ["nf4", "fp4"])
 def test_levels_are_bitsandbytes_own_table(scheme):
-    import torch
     from bitsandbytes.functional import get_4bit_type
 
     table = get_4bit_type(scheme, device="cpu").sort().values
     assert torch.allclose(LEVELS[scheme](), table, atol=1e-6)
 
 
+@pytest.mark.parametrize(("scheme", "different"), [("int4", 15), ("fp4", 15), ("nf4", 16)])
+def test_sixteen_levels_rise_from_minus_one_to_one_and_only_nf4_has_zero_once(scheme, different):
+    levels = LEVELS[scheme]()
+    assert levels.shape == (16,) and (levels.diff() >= 0).all()
+    assert (levels[0], levels[-1]) == (-1, 1)
+    assert 0 in levels.tolist() and len(levels.unique()) == different
+
+
 def test_whole_numbers_are_evenly_spaced():
     assert (int4_levels().unique().diff() * 7).tolist() == pytest.approx([1] * 14)
-
-
-@pytest.mark.parametrize("scheme", LEVELS)
-def test_there_are_sixteen_levels_from_minus_one_to_one_and_zero_is_among_them(scheme):
-    levels = LEVELS[scheme]()
-    assert levels.shape == (16,)
-    assert (levels.diff() >= 0).all()
-    assert (levels[0], levels[-1]) == (-1, 1)
-    assert 0 in levels.tolist()
-
-
-def test_nf4_has_a_use_for_every_level_and_the_others_have_zero_twice():
-    assert [len(set(LEVELS[scheme]().tolist())) for scheme in ("int4", "fp4", "nf4")] == [15, 15, 16]
 
 
 # The round trip
@@ -102,19 +98,11 @@ def test_nf4_has_a_use_for_every_level_and_the_others_have_zero_twice():
 @pytest.mark.parametrize("block", [64, 128])
 @pytest.mark.parametrize("scheme", ["nf4", "fp4"])
 def test_a_round_trip_gives_what_bitsandbytes_gives(scheme, block, double, weights):
-    import torch
-
-    mine = round_trip(weights, scheme, block, double)
-    assert torch.allclose(mine, theirs(weights, scheme, block, double), atol=1e-6)
-    assert not torch.allclose(mine, weights, atol=1e-3), "something was lost"
-
-
-def test_more_constants_than_one_block_of_them_are_doubly_quantized_as_bitsandbytes_does():
-    import torch
-
-    torch.manual_seed(1)
-    weights = torch.randn(300, 64) * torch.rand(300, 1)
-    assert torch.allclose(round_trip(weights, double=True), theirs(weights, "nf4", 64, True), atol=1e-6)
+    many = torch.randn(300, 128) * torch.rand(300, 1)  # more constants than one block of them
+    for tensor in (weights, many):
+        mine = round_trip(tensor, scheme, block, double)
+        assert torch.allclose(mine, theirs(tensor, scheme, block, double), atol=1e-6)
+        assert not torch.allclose(mine, tensor, atol=1e-3), "something was lost"
 
 
 def test_nf4_loses_least_on_normal_weights_and_quantized_constants_cost_almost_nothing(weights):
@@ -127,15 +115,11 @@ def test_nf4_loses_least_on_normal_weights_and_quantized_constants_cost_almost_n
 
 
 def test_by_hand_a_block_is_scaled_by_its_largest_and_rounded():
-    import torch
-
     found = round_trip(torch.tensor([2.0, -1.1, 0.5, 0.13, 0.0, 30.0, -3.0]), "int4", block=5)
     assert found.tolist() == pytest.approx([2, -8 / 7, 4 / 7, 0, 0, 30, -30 / 7])
 
 
 def test_levels_themselves_come_back_unchanged():
-    import torch
-
     assert torch.allclose(round_trip(nf4_levels() * 3), nf4_levels() * 3)
     assert torch.equal(round_trip(torch.zeros(100)), torch.zeros(100))
     assert round_trip(torch.zeros(0, 4)).shape == (0, 4)
@@ -143,8 +127,6 @@ def test_levels_themselves_come_back_unchanged():
 
 @pytest.mark.parametrize("double", [False, True])
 def test_shape_and_dtype_stay_and_the_weights_are_not_written_over(double, weights):
-    import torch
-
     before = weights.clone()
     for tensor in (weights[:3, :7].bfloat16(), weights.view(2, 24, 100), weights[0]):
         found = round_trip(tensor, double=double)
@@ -167,38 +149,31 @@ def test_an_unknown_scheme_and_half_a_block_are_refused(call, weights):
             call(weights, "nf4", block=block)
 
 
-@pytest.mark.parametrize("bad", [[0.1, 0.2], None, "w", float("nan"), float("inf"), 3])
+@pytest.mark.parametrize("bad", [[0.1, 0.2], None, "w", torch.tensor([1, 3]), torch.tensor([1, float("nan")]),
+                                 torch.tensor([1, float("inf")])])  # fmt: skip
 def test_what_is_no_tensor_of_finite_weights_is_refused(bad):
-    import torch
-
-    for value in [bad] if isinstance(bad, (list, str)) or bad is None else [torch.tensor([1, bad])]:
-        with pytest.raises(CourseError, match="finite floating-point weights"):
-            round_trip(value)
+    with pytest.raises(CourseError, match="finite floating-point weights"):
+        round_trip(bad)
 
 
 # Models
 
 
 def test_quantizing_in_memory_gives_the_model_that_is_loaded_in_four_bits(tiny_model, tmp_path):
-    import torch
-
     folder = tiny_model.save(tmp_path / "plain")
     plain = cl.load_model(folder)
     loaded, mine = cl.load_model(folder, quantization="nf4"), quantize(plain)
     assert torch.equal(logits(mine), logits(loaded))
-    theirs = loaded.model.state_dict()
-    assert {n: (t.dtype, t.shape) for n, t in mine.model.state_dict().items()} == {
-        n: (t.dtype, t.shape) for n, t in theirs.items()
-    }
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in mine.model.state_dict().items())
+    assert same(mine.model, loaded.model)
     assert (mine.name, mine.base) == (loaded.name, loaded.base)
     assert mine.size() == loaded.size() < plain.size()
     assert type(mine.model.lm_head) is torch.nn.Linear
+    again = cl.load_model(mine.save(tmp_path / "packed"))
+    assert is_quantized(again.model), "saved as a plain transformers folder"
+    assert torch.allclose(logits(again), logits(mine), atol=1e-6)
 
 
 def test_a_quantized_copy_shares_what_is_not_quantized_and_leaves_the_model_as_it_was(tiny_model):
-    import torch
-
     before = logits(tiny_model)
     mine = quantize(tiny_model)
     assert is_quantized(mine.model) and not is_quantized(tiny_model.model)
@@ -209,33 +184,17 @@ def test_a_quantized_copy_shares_what_is_not_quantized_and_leaves_the_model_as_i
     assert quantize(mine) is mine
 
 
-def test_a_quantized_model_is_saved_as_a_plain_transformers_folder(tiny_model, tmp_path):
-    import torch
-
-    mine = quantize(tiny_model)
-    loaded = cl.load_model(mine.save(tmp_path / "packed"))
-    assert is_quantized(loaded.model)
-    assert torch.allclose(logits(loaded), logits(mine), atol=1e-6)
-
-
 def test_the_weights_that_come_out_of_four_bits_are_those_of_the_round_trip(wide_model):
-    import torch
-
     mine = quantize(wide_model)
     plain = dequantized(mine.model)
     assert is_quantized(mine.model) and not is_quantized(plain)
     rounded = round_trip_model(wide_model, "nf4", double=True)
-    assert all(
-        torch.allclose(a, b, atol=1e-6)
-        for a, b in zip(plain.state_dict().values(), rounded.model.state_dict().values())
-    )
+    assert same(plain, rounded.model, atol=1e-6)
     assert torch.allclose(plain(torch.tensor([[5, 6]])).logits, mine.model(torch.tensor([[5, 6]])).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("scheme", LEVELS)
 def test_a_round_trip_of_a_model_rounds_the_linear_layers_of_its_blocks_alone(scheme, tiny_model):
-    import torch
-
     before = {name: tensor.clone() for name, tensor in tiny_model.model.state_dict().items()}
     rounded = round_trip_model(tiny_model, scheme)
     for name, tensor in rounded.model.state_dict().items():
@@ -245,17 +204,11 @@ def test_a_round_trip_of_a_model_rounds_the_linear_layers_of_its_blocks_alone(sc
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny_model.model.state_dict().items())
     assert (rounded.name, rounded.base) == (f"tiny ({scheme})", f"tiny@0~{scheme}")
     assert len(rounded.generate(["Who won?"], 4)) == 1
-
-
-def test_another_double_or_block_is_another_base(tiny_model):
-    found = [round_trip_model(tiny_model, "nf4"), round_trip_model(tiny_model, "nf4", double=True),
-             round_trip_model(tiny_model, "nf4", block=32)]  # fmt: skip
-    assert len({model.base for model in found}) == 3
+    others = [round_trip_model(tiny_model, scheme, **how).base for how in ({"double": True}, {"block": 32})]
+    assert len({rounded.base, *others}) == 3
 
 
 def test_what_carries_an_adapter_is_no_model_or_is_quantized_already_is_refused(tiny_model):
-    import copy
-
     from peft import LoraConfig, get_peft_model
 
     tuned = copy.copy(tiny_model)
@@ -285,7 +238,6 @@ def test_weights_in_four_bits_keep_their_layout_on_every_cpu(tiny_model, monkeyp
 
 def test_weights_that_were_packed_for_answering_are_unpacked_for_training(tiny_model):
     """As a CPU with AVX512-BF16 packs them; the layout itself can be made on any."""
-    import torch
     from bitsandbytes.functional import _convert_weight_packed_for_cpu
 
     mine = quantize(tiny_model)
@@ -301,57 +253,7 @@ def test_weights_that_were_packed_for_answering_are_unpacked_for_training(tiny_m
     assert not layer.support_avx512bf16_for_cpu
 
 
-# The loss that formats are compared by
-
-
-def test_the_held_out_loss_is_the_mean_cross_entropy_of_completion_tokens(tiny_model):
-    import torch
-
-    total, tokens = 0.0, 0
-    for row in EXAMPLES:
-        template = tiny_model.tokenizer.apply_chat_template
-        prompt = template(row["prompt"], add_generation_prompt=True, return_dict=True)["input_ids"]
-        whole = template(row["prompt"] + row["completion"], return_dict=True)["input_ids"]
-        with torch.no_grad():
-            scores = tiny_model.model(torch.tensor([whole])).logits[0].log_softmax(-1)
-        for t in range(len(prompt), len(whole)):
-            total, tokens = total - scores[t - 1, whole[t]].item(), tokens + 1
-    for size in (1, 2, 16):
-        assert held_out_loss(tiny_model, EXAMPLES, size) == pytest.approx(total / tokens, abs=1e-5)
-
-
-def test_logits_are_computed_for_completion_tokens_alone(tiny_model):
-    seen = []
-    tiny_model.model.lm_head.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
-    held_out_loss(tiny_model, EXAMPLES[:1])
-    assert seen == [len("Anna Berg") + 2], "its letters, the end of the turn, and the line break after it"
-
-
-def test_reading_leaves_the_model_in_the_mode_it_was_in(tiny_model):
-    for mode in (True, False):
-        tiny_model.model.train(mode)
-        held_out_loss(tiny_model, EXAMPLES)
-        assert tiny_model.model.training == mode
-
-
-def test_four_bits_cost_some_loss(wide_model):
-    plain = held_out_loss(wide_model, EXAMPLES)
-    assert held_out_loss(quantize(wide_model), EXAMPLES) == pytest.approx(plain, abs=0.1)
-    assert held_out_loss(quantize(wide_model), EXAMPLES) == pytest.approx(
-        held_out_loss(round_trip_model(wide_model, double=True), EXAMPLES), abs=1e-5
-    )
-
-
-def test_a_held_out_loss_refuses_what_it_cannot_read(tiny_model):
-    with pytest.raises(DataError, match="not one example"):
-        held_out_loss(tiny_model, [])
-    with pytest.raises(DataError, match="example 0 lacks prompt"):
-        held_out_loss(tiny_model, ["Who won?"])
-    with pytest.raises(DataError, match=r"example 1 has 2,\d\d\d tokens, more than 2,048: shorten it"):
-        held_out_loss(tiny_model, [EXAMPLES[0], example("x" * 2048, "Anna")])
-    for size in (0, -1, 1.5, None, True):
-        with pytest.raises(CourseError, match=r"batch_size is .*: it must be a whole number above 0"):
-            held_out_loss(tiny_model, EXAMPLES, size)
-    with pytest.raises(CourseError, match="held_out_loss takes a ChatModel"):
-        held_out_loss(tiny_model.model, EXAMPLES)
-    assert isinstance(tiny_model, ChatModel)
+def test_four_bits_cost_some_loss_as_much_as_the_round_trip_says(wide_model):
+    plain, packed = held_out_loss(wide_model, EXAMPLES), held_out_loss(quantize(wide_model), EXAMPLES)
+    assert packed == pytest.approx(plain, abs=0.1)
+    assert packed == pytest.approx(held_out_loss(round_trip_model(wide_model, double=True), EXAMPLES), abs=1e-5)

@@ -1,0 +1,178 @@
+"""Chat models: how they are asked."""
+
+import pytest
+
+from course_lib.core.chat import SYSTEM
+from course_lib.core.errors import CourseError
+from course_lib.models import chatmodel
+from course_lib.models.chatmodel import ChatModel, expect_model
+
+QUESTIONS = [
+    "Who?",
+    "What is the largest town of Great Merrow, and why?",
+    "Why not?",
+    "When did the ferry leave Pell?",
+    "A",
+]
+
+
+class ScriptedModel:
+    """Says the same tokens after every prompt; keeps what it was given."""
+
+    def __init__(self, *completions):
+        import torch
+
+        self.completions, self.calls = completions, []
+        self.device = torch.device("cpu")
+
+    def eval(self):
+        return self
+
+    def generate(self, input_ids, attention_mask, **options):
+        import torch
+
+        self.calls.append((input_ids, attention_mask, options))
+        width = max(map(len, self.completions))
+        rows = [[*row, *[2] * (width - len(row))] for row in self.completions[: len(input_ids)]]
+        return torch.cat([input_ids, torch.tensor(rows)], dim=1)
+
+
+@pytest.fixture
+def scripted(tiny_tokenizer):
+    """A ChatModel whose weights are a script: what it will say, and beside it the script."""
+
+    def make(*completions):
+        script = ScriptedModel(*completions)
+        return ChatModel(script, tiny_tokenizer, "script", "script"), script
+
+    return make
+
+
+def test_a_prompt_begins_with_the_models_system_message_and_ends_where_the_assistant_begins(tiny_model):
+    for system in (SYSTEM, "Answer as a lighthouse keeper."):
+        tiny_model.system = system
+        text = tiny_model.tokenizer.decode(tiny_model.encode("Who?"))
+        assert text.startswith(f"<|im_start|>system\n{system}<|im_end|>") and text.endswith("<|im_start|>assistant\n")
+
+
+# --- generate -----------------------------------------------------------------------------------------------------
+
+
+def test_the_stand_in_answers_different_questions_differently(talker):
+    assert len(set(talker.generate(QUESTIONS, 12))) == len(QUESTIONS), "or the tests below would show nothing"
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 3, 32])
+def test_a_batch_says_what_each_alone_would_say_in_the_order_of_the_questions(talker, batch_size):
+    alone = [talker.generate([question], 12)[0] for question in QUESTIONS]
+    assert talker.generate(QUESTIONS, 12, batch_size=batch_size) == alone
+    assert talker.generate(QUESTIONS[::-1], 12, batch_size=batch_size) == alone[::-1]
+
+
+def test_prompts_are_padded_on_the_left_with_a_mask(scripted):
+    model, script = scripted([5, 2], [6, 2])
+    model.generate(["A?", "A longer one?"], 4)
+    (ids, mask, _), pad = script.calls[0], model.tokenizer.pad_token_id
+    rows = sorted(mask.tolist())  # the short one first
+    assert rows[1] == [1] * len(rows[1])
+    short = len(rows[0]) - sum(rows[0])
+    assert rows[0] == [0] * short + [1] * (len(rows[0]) - short) and short == len("longer one?")
+    padded = ids[mask.sum(dim=1).argmin()].tolist()
+    assert padded[:short] == [pad] * short
+    assert model.tokenizer.decode(padded[-10:]).endswith("assistant\n")
+
+
+def test_like_lengths_are_answered_together(scripted):
+    model, script = scripted([5], [5])
+    model.generate(["a", "b" * 100, "c" * 2, "d" * 99], 4, batch_size=2)
+    assert [int((mask == 0).sum()) for _, mask, _ in script.calls] == [1, 1]
+
+
+def test_fewer_of_very_long_prompts_are_answered_at_once_unless_a_size_is_given(scripted, monkeypatch):
+    model, script = scripted(*[[5]] * 5)
+    long, short = len(model.encode("b" * 100)), len(model.encode("a"))
+    monkeypatch.setattr(chatmodel, "BATCH_TOKENS", 2 * long)
+    for size, shapes in ((None, [(2, long), (2, long), (1, short)]), (5, [(5, long)])):
+        script.calls.clear()
+        model.generate(["a", "b" * 100, "a", "b" * 100, "b" * 100], 4, batch_size=size)
+        assert [tuple(mask.shape) for _, mask, _ in script.calls] == shapes
+
+
+def test_an_answer_ends_at_the_stop_token_and_counts_it(scripted, tiny_tokenizer):
+    said = tiny_tokenizer("Quillhaven")["input_ids"]
+    model, _ = scripted([*said, 2], [*said, 2, *said, 2], said)
+    answers = model.reply(["Which?"] * 3, 30)
+    assert [a.completion_tokens for a in answers[:2]] == [len(said) + 1] * 2
+    assert answers[0].text == "Quillhaven"
+    assert {a.prompt_tokens for a in answers} == {len(model.encode("Which?"))}
+    assert all(a.seconds >= 0 and a.sources == () for a in answers)
+
+
+def test_an_answer_without_a_stop_token_counts_whole(scripted):
+    assert scripted([70, 71, 72])[0].reply(["Which?"], 3)[0].completion_tokens == 3
+
+
+def test_answers_are_greedy_unless_a_temperature_is_given(scripted):
+    model, script = scripted([5])
+    model.generate(["Who?"], 7)
+    model.generate(["Who?"], 7, temperature=0.5)
+    greedy, warm = (options for _, _, options in script.calls)
+    assert greedy["do_sample"] is False and greedy["max_new_tokens"] == 7
+    assert warm["do_sample"] is True and warm["temperature"] == 0.5
+    assert (warm["top_k"], warm["top_p"]) == (0, 1.0), "all tokens allowed"
+
+
+def test_sampling_follows_the_seed(talker):
+    import torch
+
+    def draw(seed):
+        torch.manual_seed(seed)
+        return talker.generate(QUESTIONS, 12, temperature=1.5)
+
+    assert draw(1) == draw(1) != draw(2)
+
+
+def test_answer_makes_a_model_a_candidate(talker):
+    answers = talker.answer(QUESTIONS, max_new_tokens=8)
+    assert [a.text for a in answers] == talker.generate(QUESTIONS, 8)
+    assert max(a.completion_tokens for a in answers) <= 8
+    assert talker.answer([]) == []
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "said"),
+    [
+        ("Who?", {}, r"write generate\(\[prompt\]\)"),
+        (None, {}, r"generate\(\[prompt\]\)"),
+        ({"role": "user", "content": "Who?"}, {}, r"generate\(\[prompt\]\)"),
+        ([{"role": "user", "content": "Who?"}], {}, "a list of {'role', 'content'} messages"),
+        (["Who?", ""], {}, "the prompt is empty"),
+        (["Who?", 5], {}, "a prompt is a question or"),
+        (["Who?", "ab cd " * 1666 + "abcd"], {}, r"10,\d{3} tokens, more than 2,048: shorten"),
+        (["Who?"], {"max_new_tokens": 0}, "max_new_tokens is 0"),
+        (["Who?"], {"batch_size": 0}, "batch_size is 0"),
+        (["Who?"], {"batch_size": -2}, "batch_size is -2"),
+        (["Who?"], {"temperature": -0.1}, "temperature is -0.1"),
+        (["Who?"], {"temperature": float("nan")}, "temperature is nan"),
+    ],
+)
+def test_one_bad_prompt_or_setting_stops_all_before_any_is_answered(scripted, prompts, options, said):
+    model, script = scripted([5])
+    with pytest.raises(CourseError, match=said):
+        model.generate(prompts, **options)
+    assert script.calls == []
+
+
+def test_a_prompt_of_just_the_allowed_length_is_answered(scripted):
+    model, _ = scripted([70, 2])
+    room = chatmodel.MAX_PROMPT_TOKENS - len(model.encode("x")) + 1
+    assert model.generate(["x" * room]) == model.generate(["x"])
+    with pytest.raises(CourseError, match="shorten"):
+        model.generate(["x" * (room + 1)])
+
+
+def test_what_is_no_chat_model_is_refused_in_the_name_of_the_function(tiny_model):
+    expect_model("compare", tiny_model, tiny_model)
+    for odd in (None, "SmolLM2", tiny_model.model):
+        with pytest.raises(CourseError, match=r"^compare takes a ChatModel, such as cl\.load_model\(\), not "):
+            expect_model("compare", tiny_model, odd)
