@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from course_lib.core.chat import PARTS, Pair, check_pairs
-from course_lib.core.errors import above_zero, choose, not_below_zero, whole_above_zero
-from course_lib.core.session import current
-from course_lib.models.chatmodel import ChatModel, expect_model
-from course_lib.models.quantization import is_quantized
-from course_lib.training.merging import merged
-from course_lib.training.methods import Recipe, adapted, check_method, load_adapted
-from course_lib.training.run import (
-    at_rest,
-    dataset_of,
-    described,
-    epoch_arguments,
-    for_training,
-    run_folder,
-    run_trainer,
-    save_every,
-)
-from course_lib.training.shelf import Call, adapter_key, fulfil
+from course_lib.core.chat import Pair, check_pairs
+from course_lib.core.errors import above_zero, choose, not_below_zero
+from course_lib.models.chatmodel import ChatModel
+from course_lib.training.methods import Recipe
+from course_lib.training.run import fit, prepared, started
+from course_lib.training.shelf import find, recorded
 
 if TYPE_CHECKING:
     import numpy as np
 
-
-# What TRL calls each loss.
-OBJECTIVES = {"dpo": "sigmoid", "ipo": "ipo"}
-
-
-# The names that TRL's log has for what is followed.
-CURVES = {
-    "margin": "rewards/margins",
-    "accuracy": "rewards/accuracies",
-    "chosen": "rewards/chosen",
-    "rejected": "rewards/rejected",
-}
+OBJECTIVES = ("dpo", "ipo")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectiveRecipe(Recipe):
-    """The settings of a run that learns from preferences or rewards; `objective` says which way."""
-
-    objective: str
-
-    @property
-    def called(self) -> str:
-        return f"{self.objective}, {self.method}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreferenceRecipe(ObjectiveRecipe):
+class PreferenceRecipe(Recipe):
     """The settings of direct preference optimization."""
 
     beta: float
@@ -164,69 +129,11 @@ def prefer(
     choose("method", method, OBJECTIVES)
     above_zero(beta=beta)
     not_below_zero(anchor=anchor)
-    held = {"beta": float(beta), "anchor": float(anchor)}
-    common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
-    place = {"layers": layers, "targets": targets, "seed": seed}
-    model, recipe = lora_for("prefer", model, PreferenceRecipe, objective=method, **held, **common, **place)
+    numbers = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank, "seed": seed}
+    place = {"layers": layers, "targets": targets, "order": "random"}
+    held = {"objective": method, "beta": float(beta), "anchor": float(anchor)}
+    model, recipe = started("prefer", model, PreferenceRecipe, **numbers, **place, **held)
     rows = check_pairs(pairs, model.tokenizer)
-    key = adapter_key(model.base, rows, recipe.hashed())
     label = name or f"{method} on {len(rows)} pairs"
-
-    def train(recipe: PreferenceRecipe, max_steps: int = -1) -> ChatModel:
-        return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
-
-    def restore(folder: Path) -> ChatModel:
-        return model.retrained(load_adapted(model, folder).eval(), label, key)
-
-    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
-
-
-def lora_for(
-    caller: str, model: Any, kind: Callable[..., ObjectiveRecipe], *, seed: int | None, **settings: Any
-) -> tuple[ChatModel, Any]:
-    """A model to put LoRA on, an adapter of its own merged into it, and the checked recipe; raises as `prefer` does."""
-    expect_model(caller, model)
-    above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
-    whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
-    model = merged(model)
-    method = "qlora" if is_quantized(model.model) else "lora"
-    chosen = current().seed if seed is None else seed
-    recipe = kind(method=method, order="random", seed=chosen, **settings)
-    check_method(model, recipe)
-    return model, recipe
-
-
-def _train(
-    model: ChatModel, rows: list[Pair], recipe: PreferenceRecipe, key: str, label: str, checkpoint_every: int | None,
-    max_steps: int,
-) -> ChatModel:  # fmt: skip
-    from transformers import set_seed
-    from trl import DPOConfig
-
-    from course_lib.training.trainers import PairTrainer
-
-    set_seed(recipe.seed)
-    trained = adapted(model, recipe)
-    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
-    arguments = DPOConfig(
-        **epoch_arguments(recipe, run_folder(key), saves, max_steps),
-        beta=recipe.beta,
-        loss_type=[OBJECTIVES[recipe.objective], *["sft"] * (recipe.anchor > 0)],
-        loss_weights=[1.0, recipe.anchor] if recipe.anchor > 0 else None,
-    )
-
-    def build() -> PairTrainer:
-        return PairTrainer(
-            model=trained,
-            args=arguments,
-            train_dataset=dataset_of(rows),
-            processing_class=for_training(model.tokenizer),
-        )
-
-    run = run_trainer(build, label, arguments)
-    read = run.trainer.train_dataset
-    once = sum(2 * len(p) + len(c) + len(r) for p, c, r in zip(*(read[f"{part}_ids"] for part in PARTS)))
-    tuned = model.retrained(trained, label, key)
-    tuned.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
-    at_rest(trained)
-    return tuned
+    job = prepared(model, recipe, rows, label, name=name, checkpoint_every=checkpoint_every)
+    return job.result(find(job, from_shelf) or recorded(job, fit(job)))

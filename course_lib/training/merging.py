@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from course_lib.core.errors import CourseError, choose
 from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import dequantized, is_quantized, sharing_copy
-from course_lib.training.methods import wrap
+from course_lib.training.methods import without_old_names, wrap
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +41,7 @@ def merged(model: ChatModel) -> ChatModel:
             f"{model.name} cannot be merged, only LoRA and QLoRA can: {tuned.peft_type.lower().replace('_', ' ')} is "
             "no sum of weights. Keep the adapter beside its base, or tune the base with method='lora'."
         )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+    with without_old_names():
         if is_quantized(tuned):
             state = _adapter_state(tuned)
             tuned = wrap(dequantized(sharing_copy(tuned).unload()), copy.deepcopy(tuned.active_peft_config))
@@ -59,25 +57,14 @@ def merged(model: ChatModel) -> ChatModel:
 class AdapterSwitch(ChatModel):
     """A base with several adapters, one of which answers; made by `with_adapters`.
 
-    Attributes
-    ----------
-    members
-        The tuned models whose adapters it holds, by name.
-    using
-        The name of the one that answers.
+    `members` are the tuned models whose adapters it holds, by name; `using` is the name of the one that answers.
     """
 
     members: dict[str, ChatModel] = field(default_factory=dict, repr=False)
     using: str = ""
 
     def use(self, name: str) -> AdapterSwitch:
-        """Let the adapter of that name answer from now on; milliseconds. Returns the model itself.
-
-        Raises
-        ------
-        ChoiceError
-            If there is none of that name.
-        """
+        """Let the adapter of that name answer from now on; milliseconds. Returns the model itself."""
         choose("adapter", name, self.members)
         chosen = self.members[name]
         self.model.set_adapter(_inner_name(list(self.members).index(name)), inference_mode=True)
@@ -124,8 +111,7 @@ def with_adapters(base: ChatModel, tuned: Mapping[str, ChatModel]) -> AdapterSwi
         found = ", ".join(f"{name!r} is {kind.lower().replace('_', ' ')}" for name, kind in kinds.items())
         raise CourseError(f"one base holds adapters of one method only: {found}.")
     together = None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+    with without_old_names():
         for number, member in enumerate(tuned.values()):
             config, inner = copy.deepcopy(member.model.active_peft_config), _inner_name(number)
             if together is None:

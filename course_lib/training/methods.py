@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,34 +16,28 @@ from course_lib.models.chatmodel import ChatModel
 from course_lib.models.quantization import is_quantized, sharing_copy, unpack
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftConfig, PeftModel
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 
-LAYERS = ("all", "upper")
-
-
-TARGETS = ("all", "attention", "mlp")
-
-
+LAYERS, TARGETS = ("all", "upper"), ("all", "attention", "mlp")
 # How examples are put into batches, by the names that transformers gives to its samplers.
 ORDERS = {"length": "group_by_length", "random": "random"}
-
-
 # Where a linear layer stands in a block, by the names that transformers' models give.
 PLACES = {"attention": r"\.(self_attn|attn|attention)\.", "mlp": r"\.(mlp|feed_forward|ffn)\."}
-
-
 # The last linear layer of attention and of the MLP: what the bottleneck adapters of Houlsby et al. stand behind.
 SUBLAYER_ENDS = ("o_proj", "down_proj")
-
-
 VIRTUAL_TOKENS, MAX_VIRTUAL_TOKENS = "the number of virtual tokens", 256
+REWARD_MODEL = "reward model"
+REHEARSAL_BATCH = 4
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All the settings of a training run; with the data and the base model, they are an adapter's key."""
+    """All the settings of a training run; with the data and the base model, they are an adapter's key.
+
+    `objective` is what is learned: "sft" from examples, "dpo" or "ipo" from pairs, and so on (`trainers.TRAINERS`).
+    """
 
     method: str
     epochs: float
@@ -52,11 +48,16 @@ class Recipe:
     seed: int
     targets: str = "all"
     order: str = "length"
+    objective: str = "sft"
 
     @property
     def called(self) -> str:
         """What a line about the run begins with."""
-        return self.method
+        return self.method if self.objective == "sft" else f"{self.objective}, {self.method}"
+
+    def rehearsed(self, steps: int) -> Recipe:
+        """The same, small enough that a few steps of it take a moment."""
+        return replace(self, batch_size=min(REHEARSAL_BATCH, self.batch_size))
 
     def hashed(self) -> dict[str, Any]:
         """What is part of the key.
@@ -72,46 +73,26 @@ class Recipe:
 class Method:
     """One way to adapt a model.
 
-    Attributes
-    ----------
-    build
-        Makes the trainable model out of a ChatModel without adapters and a recipe.
-    learning_rate
-        Taken unless another is given.
-    rank
-        What the rank counts; None where it counts nothing. Virtual tokens are at most 256, a width the model's own.
-    placed
-        Whether `layers` and `targets` choose where in the model it goes.
-    four_bit
-        True if it needs a base in 4 bits, False if it must not be in 4 bits, None if it may be.
+    `build` makes the trainable model out of a ChatModel without adapters and a recipe.
     """
 
     build: Callable[[ChatModel, Recipe], Any]
-    learning_rate: float
-    rank: str | None = None
-    placed: bool = False
-    four_bit: bool | None = None
+    learning_rate: float  # taken unless another is given
+    rank: str | None = None  # what it counts; virtual tokens are at most 256, a width the model's own
+    placed: bool = False  # whether `layers` and `targets` choose where in the model it goes
+    four_bit: bool | None = None  # whether it needs a base in 4 bits; None: it may be
 
 
 def check_method(model: ChatModel, recipe: Recipe) -> None:
-    """Refuse settings that are unknown, or that make no sense together.
-
-    Raises
-    ------
-    ChoiceError
-        For unknown layers, targets or order.
-    CourseError
-        Says what to do instead.
-    """
+    """Refuse settings that are unknown, or that make no sense together, and say what to do instead."""
     method = METHODS[recipe.method]
     choose("layers", recipe.layers, LAYERS)
     choose("targets", recipe.targets, TARGETS)
     choose("order", recipe.order, ORDERS)
     for what in ("layers", "targets"):
         if (value := getattr(recipe, what)) != "all" and not method.placed:
-            why = (
-                "full fine-tuning trains all layers" if recipe.method == "full" else f"{recipe.method!r} has no layers"
-            )
+            full = recipe.method == "full"
+            why = "full fine-tuning trains all layers" if full else f"{recipe.method!r} has no layers"
             raise CourseError(f"{why}: leave out {what}={value!r}, or use method='lora'.")
     most = MAX_VIRTUAL_TOKENS if method.rank == VIRTUAL_TOKENS else model.model.config.hidden_size
     if method.rank and recipe.rank > most:
@@ -121,18 +102,26 @@ def check_method(model: ChatModel, recipe: Recipe) -> None:
         raise CourseError(f"{model.name} is in 4 bits: {way_out}.")
 
 
+@contextlib.contextmanager
+def without_old_names() -> Iterator[None]:
+    """PEFT asks transformers for checkpointing by its old name, which would be printed under the learner's cell."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
+
+
 def adapted(model: ChatModel, recipe: Recipe) -> Any:
     """A trainable copy of a model without adapters; for all methods but "full" the frozen weights are shared."""
     return METHODS[recipe.method].build(model, recipe)
 
 
-def load_adapted(model: ChatModel, folder: str | Path) -> PeftModel:
-    """An adapter out of its folder, on a copy of a model; the weights are shared."""
+def load_adapted(model: ChatModel, folder: str | Path, recipe: Recipe) -> PeftModel:
+    """An adapter out of its folder, on what it was trained on: the model's weights, which are shared."""
     from peft import PeftModel
 
     import course_lib.training.unusual  # noqa: F401  (PEFT knows bottleneck adapters from here on)
 
-    base = sharing_copy(model.model)
+    base = classifier(model) if recipe.objective == REWARD_MODEL else sharing_copy(model.model)
     return _padding_proof(PeftModel.from_pretrained(base, folder, torch_device=str(model.model.device)))
 
 
@@ -145,33 +134,49 @@ def wrap(base: PreTrainedModel, config: PeftConfig, name: str = "default") -> Pe
     return _padding_proof(get_peft_model(base, config, adapter_name=name))
 
 
-def _full(model: ChatModel, recipe: Recipe) -> Any:
-    # fp32 whatever the session computes in: updates of 1e-4 vanish in bf16's three digits
-    return copy.deepcopy(model.model).float().requires_grad_(True)
+def classifier(model: ChatModel) -> PreTrainedModel:
+    """The model's body over the same weights, under a new output layer of one number, begun at random and small."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    body = _trainable_copy(model)
+    config = copy.deepcopy(body.config)
+    config.num_labels, config.pad_token_id = 1, model.tokenizer.pad_token_id
+    with torch.device("meta"):  # weights that would be thrown away at once
+        head = AutoModelForSequenceClassification.from_config(config)
+    setattr(head, head.base_model_prefix, body.base_model)
+    # fp32 whatever the body computes in: it is trained itself, and fp16's gradients cannot be scaled back
+    head.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device)
+    head.score.register_forward_pre_hook(lambda module, hidden: tuple(states.float() for states in hidden))
+    torch.nn.init.normal_(head.score.weight, std=config.initializer_range)
+    return head.requires_grad_(False)
 
 
-def lora_config(model: ChatModel, recipe: Recipe, task: str = "CAUSAL_LM") -> LoraConfig:
-    """PEFT's configuration of LoRA as a recipe has it; alpha / rank is 2."""
-    from peft import LoraConfig
-
-    everywhere = (recipe.layers, recipe.targets) == ("all", "all")
-    return LoraConfig(
-        r=recipe.rank,
-        lora_alpha=2 * recipe.rank,
-        target_modules="all-linear" if everywhere else _linear_names(model, recipe),
-        task_type=task,
-    )
-
-
-def trainable_copy(model: ChatModel) -> PreTrainedModel:
+def _trainable_copy(model: ChatModel) -> PreTrainedModel:
     """The modules once more over the same weights, which may be trained on top of."""
     base = sharing_copy(model.model)
     unpack(base)
     return base
 
 
+def _full(model: ChatModel, recipe: Recipe) -> Any:
+    # fp32 whatever the session computes in: updates of 1e-4 vanish in bf16's three digits
+    return copy.deepcopy(model.model).float().requires_grad_(True)
+
+
 def _lora(model: ChatModel, recipe: Recipe) -> Any:
-    return wrap(trainable_copy(model), lora_config(model, recipe))
+    from peft import LoraConfig
+
+    everywhere = (recipe.layers, recipe.targets) == ("all", "all")
+    names = "all-linear" if everywhere else _linear_names(model, recipe)
+    judge = recipe.objective == REWARD_MODEL  # for a classifier PEFT trains and keeps the output layer besides
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=2 * recipe.rank,
+        target_modules=names,
+        task_type="SEQ_CLS" if judge else "CAUSAL_LM",
+    )
+    return wrap(classifier(model) if judge else _trainable_copy(model), config)
 
 
 def _adapter(model: ChatModel, recipe: Recipe) -> Any:
@@ -180,21 +185,17 @@ def _adapter(model: ChatModel, recipe: Recipe) -> Any:
     names = [name for name in _linear_names(model, recipe) if name.endswith(SUBLAYER_ENDS)]
     if not names:
         raise CourseError(f"{model.name} has no layers named {' or '.join(SUBLAYER_ENDS)}: use method='lora'.")
-    return wrap(
-        trainable_copy(model), BottleneckConfig(r=recipe.rank, target_modules=names, task_type="CAUSAL_LM")
-    )  # fmt: skip
+    config = BottleneckConfig(r=recipe.rank, target_modules=names, task_type="CAUSAL_LM")
+    return wrap(_trainable_copy(model), config)
 
 
 def _prompt(model: ChatModel, recipe: Recipe) -> Any:
-    import torch
     from peft import PromptTuningConfig
 
-    base = trainable_copy(model)
-    tuned = wrap(base, PromptTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM"))
-    with torch.no_grad():  # random numbers are no words: the paper, too, begins with the embeddings of real ones
-        words = base.get_input_embeddings()(_first_words(model, recipe.rank))  # (1, rank, D)
-        tuned.prompt_encoder["default"].embedding.weight.copy_(words[0])
-    return tuned
+    base = _trainable_copy(model)
+    # Random numbers are no words: the paper, too, begins with the embeddings of real ones.
+    words = base.get_input_embeddings()(_first_words(model, recipe.rank))  # (1, rank, D)
+    return _begun_as(words[0], base, PromptTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM"))
 
 
 def _prefix(model: ChatModel, recipe: Recipe) -> Any:
@@ -204,15 +205,23 @@ def _prefix(model: ChatModel, recipe: Recipe) -> Any:
 
     from course_lib.models.scoring import cache_name
 
-    base = trainable_copy(model)
+    base = _trainable_copy(model)
     cache = DynamicCache(config=base.config)
     with torch.no_grad():  # as in the paper: the activations of real words, where random keys would only disturb
         base(_first_words(model, recipe.rank), use_cache=True, **{cache_name(base): cache})
     # Keys and values, (1, heads, rank, d) each, of one layer after the other: (rank, layers · 2 · heads · d)
     states = [state[0].transpose(0, 1).flatten(1) for layer in cache.layers for state in (layer.keys, layer.values)]
-    tuned = wrap(base, PrefixTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM"))
+    config = PrefixTuningConfig(num_virtual_tokens=recipe.rank, task_type="CAUSAL_LM")
+    return _begun_as(torch.cat(states, 1), base, config)
+
+
+def _begun_as(numbers: Any, base: PreTrainedModel, config: PeftConfig) -> PeftModel:
+    """A model with virtual tokens that begin as these numbers, (rank, ...)."""
+    import torch
+
+    tuned = wrap(base, config)
     with torch.no_grad():
-        tuned.prompt_encoder["default"].embedding.weight.copy_(torch.cat(states, 1))
+        tuned.prompt_encoder["default"].embedding.weight.copy_(numbers)
     return tuned
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,30 +11,16 @@ from course_lib.core.chat import Messages, Pair, asked_by, check_length, check_p
 from course_lib.core.errors import whole_above_zero
 from course_lib.evaluation.reports import interval, span
 from course_lib.models.chatmodel import ChatModel, save_plain
-from course_lib.models.scoring import in_batches
-from course_lib.training.dpo import ObjectiveRecipe, lora_for
-from course_lib.training.methods import lora_config, trainable_copy, wrap
-from course_lib.training.run import (
-    at_rest,
-    dataset_of,
-    described,
-    epoch_arguments,
-    for_training,
-    run_folder,
-    run_trainer,
-    save_every,
-)
-from course_lib.training.shelf import Call, adapter_key, fulfil
+from course_lib.models.scoring import right_padded
+from course_lib.training.methods import REWARD_MODEL, Recipe
+from course_lib.training.run import fit, prepared, started
+from course_lib.training.shelf import find, recorded
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-CURVES = {"margin": "margin", "accuracy": "accuracy"}
-
+    from transformers import PreTrainedTokenizerBase
 
 BINS = 5
 
@@ -171,12 +156,14 @@ class RewardModel:
         for number, chat in enumerate(read):
             check_length(self.tokenizer, f"reply {number}", *chat)
         encoded = [self.tokenizer.apply_chat_template(p + r, return_dict=True)["input_ids"] for p, r in read]
+        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
         found = np.zeros(len(encoded))
         self.model.eval()
         with torch.inference_mode():
-            for members, (ids, mask, _) in in_batches([(ids, 0) for ids in encoded], batch_size, self):
+            batches = right_padded([(encoded[i], 0) for i in order], batch_size, self)
+            for start, (ids, mask, _) in zip(range(0, len(order), batch_size), batches):
                 scores = self.model(input_ids=ids, attention_mask=mask).logits[:, 0]  # (B,)
-                found[members] = scores.float().cpu().numpy()
+                found[order[start : start + batch_size]] = scores.float().cpu().numpy()
         return found
 
     __call__ = score
@@ -238,78 +225,11 @@ def train_reward_model(
     TrainingError
         If the loss is no longer a number, or a checkpoint cannot be written.
     """
-    common = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank}
-    place = {"layers": layers, "targets": targets, "seed": seed}
-    model, recipe = lora_for("train_reward_model", model, ObjectiveRecipe, objective="reward model", **common, **place)
+    numbers = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank, "seed": seed}
+    place = {"layers": layers, "targets": targets, "order": "random"}
+    model, recipe = started("train_reward_model", model, Recipe, objective=REWARD_MODEL, **numbers, **place)
     rows = check_pairs(pairs, model.tokenizer)
-    key = adapter_key(model.base, rows, recipe.hashed())
     label = name or f"reward model of {len(rows)} pairs"
-
-    def train(recipe: ObjectiveRecipe, max_steps: int = -1) -> RewardModel:
-        return _train(model, rows, recipe, key, label, checkpoint_every, max_steps)
-
-    def restore(folder: Path) -> RewardModel:
-        from peft import PeftModel
-
-        tuned = PeftModel.from_pretrained(_classifier(model), folder, torch_device=str(model.model.device)).eval()
-        return _named(model, tuned, label, key)
-
-    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
-
-
-def _train(
-    model: ChatModel, rows: list[Pair], recipe: ObjectiveRecipe, key: str, label: str, checkpoint_every: int | None,
-    max_steps: int,
-) -> RewardModel:  # fmt: skip
-    from transformers import set_seed
-    from trl import RewardConfig
-
-    from course_lib.training.trainers import PairwiseRewardTrainer
-
-    set_seed(recipe.seed)
-    # For this task PEFT trains and keeps the output layer besides, by its name.
-    trained = wrap(_classifier(model), lora_config(model, recipe, "SEQ_CLS"))
-    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
-    arguments = RewardConfig(**epoch_arguments(recipe, run_folder(key), saves, max_steps))
-
-    def build() -> PairwiseRewardTrainer:
-        return PairwiseRewardTrainer(
-            model=trained,
-            args=arguments,
-            train_dataset=dataset_of(rows),
-            processing_class=for_training(model.tokenizer),
-        )
-
-    run = run_trainer(build, label, arguments)
-    read = run.trainer.train_dataset
-    once = sum(len(c) + len(r) for c, r in zip(read["chosen_ids"], read["rejected_ids"]))
-    made = _named(model, trained, label, key)
-    made.training = described(run, trained, recipe, int(once * recipe.epochs), CURVES)
-    at_rest(trained)
-    return made
-
-
-def _classifier(model: ChatModel) -> PreTrainedModel:
-    """The model's body over the same weights, under a new output layer of one number, begun at random and small."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    body = trainable_copy(model)
-    config = copy.deepcopy(body.config)
-    config.num_labels, config.pad_token_id = 1, model.tokenizer.pad_token_id
-    with torch.device("meta"):  # weights that would be thrown away at once
-        classifier = AutoModelForSequenceClassification.from_config(config)
-    setattr(classifier, classifier.base_model_prefix, body.base_model)
-    # fp32 whatever the body computes in: it is trained itself, and fp16's gradients cannot be scaled back
-    classifier.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device)
-    classifier.score.register_forward_pre_hook(_in_fp32)
-    torch.nn.init.normal_(classifier.score.weight, std=config.initializer_range)
-    return classifier.requires_grad_(False)
-
-
-def _in_fp32(module: Any, hidden: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(states.float() for states in hidden)
-
-
-def _named(model: ChatModel, tuned: Any, label: str, key: str) -> RewardModel:
-    return RewardModel(tuned, model.tokenizer, label, f"{model.base}+{key}", model.system)
+    job = prepared(model, recipe, rows, label, name=name, checkpoint_every=checkpoint_every)
+    made = find(job, from_shelf) or recorded(job, fit(job))
+    return RewardModel(made.weights, model.tokenizer, label, f"{model.base}+{job.key}", model.system, made.training)

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import inspect
-import math
-import numbers
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_lib.core.chat import Messages, as_messages
-from course_lib.core.errors import CourseError, choose, whole_above_zero
+from course_lib.core.errors import CourseError, choose, not_below_zero, whole_above_zero
 from course_lib.models.chatmodel import ChatModel
-from course_lib.training.dpo import ObjectiveRecipe, lora_for
-from course_lib.training.methods import adapted, load_adapted
-from course_lib.training.run import at_rest, common_arguments, dataset_of, described, run_folder, run_trainer
-from course_lib.training.shelf import Call, adapter_key, fulfil
-
-if TYPE_CHECKING:
-    from transformers import TrainingArguments
-
+from course_lib.training.methods import Recipe
+from course_lib.training.run import fit, prepared, started
+from course_lib.training.shelf import find, recorded
 
 Reward = Callable[[Sequence[Messages], Sequence[str]], Sequence[float]]
 
-
-METHODS = ("rloo", "grpo")
-
-
-# TRL measures KL only where it costs something. This costs nothing that fp32 could hold beside a reward.
-FREE_KL = 1e-30
-
-
-CURVES = {"reward": "reward", "kl": "kl of a reply", "length": "completions/mean_length"}
+OBJECTIVES = ("rloo", "grpo")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyRecipe(ObjectiveRecipe):
+class PolicyRecipe(Recipe):
     """The settings of a policy's training; `batch_size` counts replies, `epochs` nothing."""
 
     kl: float
@@ -44,6 +28,11 @@ class PolicyRecipe(ObjectiveRecipe):
     group: int
     max_new_tokens: int
     reward: str
+
+    def rehearsed(self, steps: int) -> PolicyRecipe:
+        """A few replies to one prompt."""
+        small = super().rehearsed(steps)
+        return replace(small, steps=steps, group=small.batch_size)
 
 
 def reinforce(
@@ -115,107 +104,20 @@ def reinforce(
     TrainingError
         If it is interrupted, or the loss is no longer a number.
     """
-    choose("method", method, METHODS)
+    choose("method", method, OBJECTIVES)
     whole_above_zero(steps=steps, samples=samples, group=group, max_new_tokens=max_new_tokens)
-    if isinstance(kl, bool) or not isinstance(kl, numbers.Real) or not 0 <= kl < math.inf:
-        raise CourseError(f"kl is {kl!r}: it must be a number, 0 (no penalty) or above.")
+    not_below_zero(kl=kl)
     if not callable(reward):
         raise CourseError(f"reward is {reward!r:.60}: give a function from prompts and replies to numbers.")
-    common = {"epochs": 1, "learning_rate": learning_rate, "batch_size": samples, "rank": rank}
-    place = {"layers": layers, "targets": targets, "seed": seed}
-    of_policy = {"kl": float(kl), "steps": steps, "group": group, "max_new_tokens": max_new_tokens}
-    model, recipe = lora_for(
-        "reinforce", model, PolicyRecipe, objective=method, reward=_identity(reward), **common, **place, **of_policy
+    numbers = {"epochs": 1, "learning_rate": learning_rate, "batch_size": samples, "rank": rank, "seed": seed}
+    place = {"layers": layers, "targets": targets, "order": "random"}
+    policy = {"kl": float(kl), "steps": steps, "group": group, "max_new_tokens": max_new_tokens}
+    model, recipe = started(
+        "reinforce", model, PolicyRecipe, objective=method, reward=_identity(reward), **numbers, **place, **policy
     )
     rows = _asked(model, prompts, samples, group)
-    key = adapter_key(model.base, rows, recipe.hashed())
-    label = name or f"policy by {method}"
-
-    def train(recipe: PolicyRecipe, max_steps: int = -1) -> ChatModel:
-        if max_steps > 0:  # a few replies to one prompt
-            recipe = replace(recipe, steps=max_steps, group=recipe.batch_size)
-        return _train(model, rows, recipe, key, label, reward)
-
-    def restore(folder: Path) -> ChatModel:
-        return model.retrained(load_adapted(model, folder).eval(), label, key)
-
-    return fulfil(Call(key, label, name, recipe, len(rows), train, restore), from_shelf)
-
-
-def _train(
-    model: ChatModel, rows: list[dict[str, Any]], recipe: PolicyRecipe, key: str, label: str, reward: Reward
-) -> ChatModel:
-    from transformers import set_seed
-
-    from course_lib.training.trainers import GRPOPolicyTrainer, RLOOPolicyTrainer
-
-    set_seed(recipe.seed)
-    trained = adapted(model, recipe)
-    scorer = _Scorer(reward)
-    arguments = _arguments(recipe, key)
-    kind = RLOOPolicyTrainer if recipe.objective == "rloo" else GRPOPolicyTrainer
-
-    def build() -> Any:
-        return kind(
-            model=trained,
-            reward_funcs=scorer,
-            args=arguments,
-            train_dataset=dataset_of(rows),
-            processing_class=model.tokenizer,
-        )
-
-    run = run_trainer(build, label, arguments, shows="reward")
-    tuned = model.retrained(trained, label, key)
-    read = run.trainer.state.num_input_tokens_seen
-    tuned.training = replace(described(run, trained, recipe, read, CURVES), samples=tuple(scorer.samples))
-    at_rest(trained)
-    return tuned
-
-
-def _arguments(recipe: PolicyRecipe, key: str) -> TrainingArguments:
-    from trl import GRPOConfig, RLOOConfig
-
-    kind = RLOOConfig if recipe.objective == "rloo" else GRPOConfig
-    return kind(
-        **common_arguments(recipe, run_folder(key), 0, recipe.steps),
-        lr_scheduler_type="constant",  # so that ten steps are the first ten of a hundred
-        num_generations=recipe.group,
-        max_completion_length=recipe.max_new_tokens,
-        temperature=1.0,
-        beta=recipe.kl or FREE_KL,
-        use_vllm=False,
-    )
-
-
-class _Scorer:
-    """A reward as TRL calls one, with its answers checked and each step's first reply kept."""
-
-    __name__ = "reward"  # what TRL calls it in its log
-
-    def __init__(self, reward: Reward) -> None:
-        self.reward = reward
-        self.samples: list[dict[str, Any]] = []
-
-    def __call__(
-        self, prompts: list[Messages], completions: list[Messages], trainer_state: Any, **_: Any
-    ) -> list[float]:
-        replies = [completion[-1]["content"].strip() for completion in completions]
-        rewards = _numbers(self.reward(prompts, replies), replies)
-        first = {"prompt": prompts[0][-1]["content"], "reply": replies[0], "reward": round(float(rewards[0]), 4)}
-        self.samples.append({"step": trainer_state.global_step + 1, **first})
-        return rewards
-
-
-def _numbers(rewards: Any, replies: list[str]) -> list[float]:
-    if isinstance(rewards, (str, dict)) or not isinstance(rewards, Iterable):
-        raise CourseError(f"the reward gave {rewards!r:.60}: it must give a list of numbers, one for each reply.")
-    rewards = [value.item() if hasattr(value, "item") else value for value in rewards]  # NumPy's and torch's numbers
-    if len(rewards) != len(replies):
-        raise CourseError(f"the reward gave {len(rewards)} numbers for {len(replies)} replies: give one for each.")
-    for reply, value in zip(replies, rewards):
-        if not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise CourseError(f"the reward of {reply!r:.60} is {value!r}: it must be a finite number.")
-    return rewards
+    job = prepared(model, recipe, rows, name or f"policy by {method}", name=name, reward=reward)
+    return job.result(find(job, from_shelf) or recorded(job, fit(job, steps)))
 
 
 def _asked(model: ChatModel, prompts: Any, samples: int, group: int) -> list[dict[str, Any]]:

@@ -1,35 +1,28 @@
-"""One training run: TRL's trainer on an adapted model, its checkpoints, and how it went."""
+"""One training run: what is asked for, `fit` that trains it, and how it went. Light: torch is imported late."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
+import hashlib
 import json
 import math
 import shutil
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from course_lib.core.chat import Example
-from course_lib.core.errors import TrainingError
+from course_lib.core.errors import CourseError, TrainingError, above_zero, whole_above_zero
 from course_lib.core.session import cache_dir, current
 from course_lib.models.chatmodel import ChatModel
+from course_lib.models.quantization import is_quantized, quantize
 from course_lib.models.scoring import held_out_loss
-from course_lib.training.methods import ORDERS, Recipe, adapted
+from course_lib.training.merging import merged
+from course_lib.training.methods import METHODS, Recipe, adapted, check_method, without_old_names
 
 CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
-
-
-@contextlib.contextmanager
-def without_old_names() -> Iterator[None]:
-    """PEFT asks transformers for checkpointing by its old name, which would be printed under the learner's cell."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        yield
 
 
 @dataclass(frozen=True)
@@ -79,186 +72,137 @@ class Training:
         )
 
 
-def train(
-    model: ChatModel, rows: list[Example], recipe: Recipe, key: str, label: str, checkpoint_every: int | None = None,
-    watched: tuple[list[Example], int | None] | None = None, max_steps: int = -1,
-) -> ChatModel:  # fmt: skip
-    """Train an adapted copy of a model on examples; raises as `sft.finetune` does.
+class Trained(NamedTuple):
+    """Weights out of a run or off the shelf (PEFT's, or transformers' after "full"), and how they were made."""
 
-    Parameters
-    ----------
-    key
-        Of the call: where its checkpoints lie, so that the same call goes on from them.
-    label
-        What the result is called.
-    watched
-        Held-out examples, and how many steps apart to read them.
-    max_steps
-        Stop after so many, without checkpoints; -1 is all of them.
-    """
-    from transformers import set_seed
-
-    from course_lib.training.trainers import CompletionTrainer, HeldOutWatch
-
-    set_seed(recipe.seed)
-    trained = adapted(model, recipe)
-    saves = save_every(recipe, len(rows), checkpoint_every, max_steps)
-    arguments = trainer_arguments(recipe, run_folder(key), saves, max_steps)
-    tuned = model.retrained(trained, label, key)
-    examples, apart = watched or ([], None)
-    watch = HeldOutWatch(
-        lambda: held_out_loss(tuned, examples), apart or max(1, int(steps_of(recipe, len(rows)) / LOOKS_A_RUN))
-    )
-
-    def build() -> CompletionTrainer:
-        return CompletionTrainer(
-            model=trained,
-            args=arguments,
-            train_dataset=dataset_of(rows),
-            processing_class=for_training(model.tokenizer),
-        )
-
-    run = run_trainer(build, label, arguments, [watch] if watched else [])
-    tokens = sum(len(ids) for ids in run.trainer.train_dataset["input_ids"])
-    tuned.training = replace(
-        described(run, trained, recipe, int(tokens * recipe.epochs)),
-        seconds=run.seconds - watch.seconds,
-        held_out=tuple(watch.losses),
-    )
-    at_rest(trained)
-    return tuned
+    weights: Any
+    training: Training
 
 
 @dataclass(frozen=True)
-class Run:
-    """A trainer that has trained, what it logged of the loss, and the seconds it took."""
+class Job:
+    """A training call, prepared: where it starts, and the rows and the recipe that have been checked.
 
-    trainer: Any
-    losses: tuple[tuple[int, float], ...]
-    seconds: float
-
-
-def run_trainer(
-    build: Callable[[], Any], label: str, arguments: Any, callbacks: Sequence[Any] = (), shows: str = "loss"
-) -> Run:
-    """Build a trainer and let it train, from the last checkpoint of the same call if there is one.
-
-    Parameters
-    ----------
-    build
-        Makes the trainer: what that costs is part of the run.
-    arguments
-        What it was given: where its checkpoints lie, if it writes any.
-    shows
-        The figure of the log that stands beside the progress bar.
-
-    Raises
-    ------
-    TrainingError
-        If it is interrupted, or a checkpoint cannot be written.
+    `key` stands for all that decides the result. `name` is what the call gave for the adapter's folder, `label` what
+    the result is called. `held_out` is read `every` so many steps. `reward` is what a policy is trained for.
     """
-    from transformers import PrinterCallback
 
-    from course_lib.training.trainers import ProgressCallback
+    model: ChatModel
+    recipe: Recipe
+    rows: list[dict[str, Any]]
+    key: str
+    label: str
+    name: str | None = None
+    checkpoint_every: int | None = None
+    held_out: list[Example] | None = None
+    every: int | None = None
+    reward: Callable[..., Any] | None = None
 
-    folder = Path(arguments.output_dir)
-    progress = ProgressCallback(f"Training {label}", shows)
-    started = time.perf_counter()
+    def result(self, made: Trained) -> ChatModel:
+        """The model that the call asked for."""
+        return replace(self.model.retrained(made.weights, self.label, self.key), training=made.training)
+
+
+def started(caller: str, model: Any, kind: type[Recipe], *, seed: int | None, **settings: Any) -> tuple[ChatModel, Any]:
+    """Where a call starts, an adapter of its own merged into it, and its recipe, checked.
+
+    Unless a method is among the settings it is LoRA, over the weights as they are: QLoRA if they are in 4 bits.
+    """
+    if not isinstance(model, ChatModel):
+        raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
+    whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
+    model = merged(model)
+    settings.setdefault("method", "qlora" if is_quantized(model.model) else "lora")
+    recipe = kind(seed=current().seed if seed is None else seed, **settings)
+    check_method(model, recipe)
+    return model, recipe
+
+
+def prepared(model: ChatModel, recipe: Recipe, rows: Sequence[Any], label: str, **run: Any) -> Job:
+    """The call as `fit` and the shelf take it, with its key; `run` is what else a `Job` has."""
+    if METHODS[recipe.method].four_bit:
+        model = quantize(model)
+    return Job(model, recipe, list(rows), adapter_key(model.base, rows, recipe.hashed()), label, **run)
+
+
+def adapter_key(base: str, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
+    """SHA-256 (16 hex digits) of all that decides what a training run gives."""
+    text = json.dumps([base, list(rows), dict(settings)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@without_old_names()
+def fit(job: Job, max_steps: int = -1) -> Trained:
+    """Train an adapted copy of the job's model, from the last checkpoint of the same call if there is one.
+
+    `max_steps` ends it after so many, without checkpoints or looks at held-out examples; -1 is the whole run.
+    """
+    from transformers import PrinterCallback, set_seed
+
+    from course_lib.training.trainers import TRAINERS, HeldOutWatch, ProgressCallback
+
+    recipe, whole = job.recipe, max_steps < 0
+    kind, folder = TRAINERS[recipe.objective], run_folder(job.key)
+    set_seed(recipe.seed)
+    weights = adapted(job.model, recipe)
+    arguments = kind.arguments(recipe, folder, save_every(job) if whole else 0, max_steps)
+    progress, watches = ProgressCallback(f"Training {job.label}", kind.SHOWS), []
+    if job.held_out and whole:
+        reading = replace(job.model, model=weights)
+        often = job.every or max(1, int(steps_of(job) / LOOKS_A_RUN))
+        watches = [HeldOutWatch(lambda: held_out_loss(reading, job.held_out), often)]
+    begun = time.perf_counter()
     try:
-        trainer = build()
+        trainer = kind(
+            model=weights,
+            args=arguments,
+            train_dataset=dataset_of(job.rows),
+            processing_class=for_training(job.model.tokenizer),
+            **({"reward": job.reward} if job.reward else {}),
+        )
         trainer.remove_callback(PrinterCallback)
-        for callback in (progress, *callbacks):
+        for callback in (progress, *watches):
             trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if arguments.max_steps < 0 else None)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if whole else None)
     except KeyboardInterrupt:
-        way_out = "Run the cell again" + ("." if arguments.max_steps > 0 else ": it goes on from the last checkpoint.")
-        raise TrainingError(f"training {label!r} was interrupted at step {len(progress.losses)}. {way_out}") from None
+        way_out = "Run the cell again" + (": it goes on from the last checkpoint." if whole else ".")
+        raise TrainingError(
+            f"training {job.label!r} was interrupted at step {len(progress.losses)}. {way_out}"
+        ) from None
     except OSError as error:
         raise TrainingError(
             f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
         ) from error
     finally:
         progress.close()
-    return Run(trainer, tuple(progress.losses), time.perf_counter() - started)
-
-
-def described(run: Run, trained: Any, recipe: Recipe, tokens: int, curves: Mapping[str, str] | None = None) -> Training:
-    """How a run went; `curves` are figures of the trainer's log, by the name they get and the one they have there."""
-    followed = {
-        name: tuple((row["step"], row[logged]) for row in run.trainer.state.log_history if row.get(logged) is not None)
-        for name, logged in (curves or {}).items()
-    }
-    return Training(
-        recipe, run.losses, run.seconds, tokens,
-        trainable=sum(p.numel() for p in trained.parameters() if p.requires_grad),
-        parameters=count_parameters(trained),
-        optimizer_bytes=run.trainer.optimizer_bytes(),
-        curves={name: rows for name, rows in followed.items() if rows},
+    seconds = time.perf_counter() - begun - sum(watch.seconds for watch in watches)
+    training = Training(
+        recipe, tuple(progress.losses), seconds, int(trainer.tokens_read() * recipe.epochs),
+        trainable=sum(p.numel() for p in weights.parameters() if p.requires_grad),
+        parameters=count_parameters(weights),
+        optimizer_bytes=trainer.optimizer_bytes(),
+        held_out=tuple(loss for watch in watches for loss in watch.losses),
+        curves=_followed(trainer),
+        samples=tuple(trainer.samples),
     )  # fmt: skip
+    restore_forward(weights)
+    return Trained(weights.requires_grad_(False).eval(), training)
 
 
-def at_rest(trained: Any) -> None:
-    """Take off what TRL hung on a model, and let nothing of it be trained any more."""
-    restore_forward(trained)
-    trained.requires_grad_(False).eval()
-
-
-def steps_of(recipe: Recipe, examples: int) -> float:
+def steps_of(job: Job) -> float:
     """Steps of a whole run."""
-    return math.ceil(examples / recipe.batch_size) * recipe.epochs
+    return math.ceil(len(job.rows) / job.recipe.batch_size) * job.recipe.epochs
 
 
-def save_every(recipe: Recipe, examples: int, wanted: int | None, max_steps: int) -> int:
-    """Steps between two checkpoints; 0 is none: in a run of a few steps, and of all weights unless they are wanted."""
-    if max_steps >= 0 or (recipe.method == "full" and not wanted):
+def save_every(job: Job) -> int:
+    """Steps between two checkpoints; 0 is none: all weights are not saved unless it is asked for."""
+    if job.recipe.method == "full" and not job.checkpoint_every:
         return 0
-    return wanted or max(10, int(steps_of(recipe, examples) / CHECKPOINTS_A_RUN))
+    return job.checkpoint_every or max(10, int(steps_of(job) / CHECKPOINTS_A_RUN))
 
 
-def trainer_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> Any:
-    from trl import SFTConfig
-
-    return SFTConfig(
-        **epoch_arguments(recipe, folder, saves, max_steps),
-        warmup_steps=0.05,
-        completion_only_loss=True,
-        train_sampling_strategy=ORDERS[recipe.order],
-    )
-
-
-def epoch_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> dict[str, Any]:
-    """What a trainer is told that passes over examples: how often, a rate that falls to nothing, no row cut off."""
-    of_passes = {"num_train_epochs": recipe.epochs, "lr_scheduler_type": "linear", "max_length": None}
-    return common_arguments(recipe, folder, saves, max_steps) | of_passes
-
-
-def common_arguments(recipe: Recipe, folder: Path, saves: int, max_steps: int) -> dict[str, Any]:
-    """What every trainer of the course is told; `saves` is the steps between two checkpoints, 0 for none."""
-    settings = current()
-    return {
-        "output_dir": str(folder),
-        "max_steps": max_steps,
-        "per_device_train_batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-        "optim": "adamw_torch",
-        "seed": recipe.seed,
-        # TRL turns bf16 and checkpointing on by itself: the first is a trap on most CPUs, the second costs a third.
-        "bf16": settings.dtype == "bfloat16",
-        "fp16": settings.dtype == "float16",
-        "activation_checkpointing": False,
-        "use_cpu": settings.device == "cpu",
-        "dataloader_pin_memory": settings.device == "cuda",
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "save_strategy": "steps" if saves else "no",
-        "save_steps": saves or 500,
-        "save_total_limit": 1,
-        "report_to": "none",
-        "disable_tqdm": True,
-    }
-
-
-def dataset_of(rows: list[Example]) -> Any:
+def dataset_of(rows: list[Any]) -> Any:
     import datasets
 
     datasets.disable_progress_bars()
@@ -279,7 +223,14 @@ def restore_forward(trained: Any) -> None:
 
 
 def run_folder(key: str) -> Path:
+    """Where the checkpoints of a call lie, so that the same call goes on from them."""
     return cache_dir() / "runs" / key
+
+
+def count_parameters(model: Any) -> int:
+    """Numbers in a model; a weight in 4 bits is one, although two lie in a byte."""
+    packed = (getattr(p, "quant_state", None) for p in model.parameters())
+    return sum(math.prod(q.shape) if q is not None else p.numel() for p, q in zip(model.parameters(), packed))
 
 
 def _last_checkpoint(folder: Path) -> str | None:
@@ -295,7 +246,11 @@ def _last_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def count_parameters(model: Any) -> int:
-    """Numbers in a model; a weight in 4 bits is one, although two lie in a byte."""
-    packed = (getattr(p, "quant_state", None) for p in model.parameters())
-    return sum(math.prod(q.shape) if q is not None else p.numel() for p, q in zip(model.parameters(), packed))
+def _followed(trainer: Any) -> dict[str, tuple[tuple[int, float], ...]]:
+    """Curves out of the trainer's log, by the names that the course gives them."""
+    log = trainer.state.log_history
+    found = {
+        name: tuple((row["step"], row[logged]) for row in log if row.get(logged) is not None)
+        for name, logged in trainer.CURVES.items()
+    }
+    return {name: rows for name, rows in found.items() if rows}

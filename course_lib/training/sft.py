@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from course_lib.core.chat import Example, check_examples, check_length
-from course_lib.core.errors import CourseError, above_zero, choose, whole_above_zero
-from course_lib.core.session import current
-from course_lib.models.chatmodel import ChatModel, expect_model
-from course_lib.models.quantization import quantize
-from course_lib.training.merging import merged
-from course_lib.training.methods import METHODS, Recipe, check_method, load_adapted
-from course_lib.training.run import train
-from course_lib.training.shelf import Call, adapter_key, fulfil
-
-DEFAULT_LEARNING_RATE = {name: method.learning_rate for name, method in METHODS.items()}
+from course_lib.core.errors import CourseError, choose, whole_above_zero
+from course_lib.models.chatmodel import ChatModel
+from course_lib.training.methods import METHODS, Recipe
+from course_lib.training.run import fit, prepared, started
+from course_lib.training.shelf import find, recorded
 
 
 def finetune(
@@ -67,7 +61,7 @@ def finetune(
     epochs, batch_size
         Passes over the examples, and examples a step.
     learning_rate
-        The method's own (`DEFAULT_LEARNING_RATE`) unless said otherwise: 2e-3 for LoRA, 2e-4 for full fine-tuning.
+        The method's own (`methods.METHODS`) unless said otherwise: 2e-3 for LoRA, 2e-4 for full fine-tuning.
     rank
         How large the adapter is: the rank of LoRA's two matrices, whose update is scaled by alpha / rank = 2; the
         width of an adapter's bottleneck; the number of virtual tokens of "prompt" and "prefix", at most 256. Nothing
@@ -108,44 +102,25 @@ def finetune(
         If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, METHODS)
-    expect_model("finetune", model)
-    rate = learning_rate if learning_rate is not None else DEFAULT_LEARNING_RATE[method]
-    above_zero(epochs=epochs, learning_rate=rate)
-    whole_above_zero(rank=rank, batch_size=batch_size)
+    rate = METHODS[method].learning_rate if learning_rate is None else learning_rate
+    numbers = {"epochs": epochs, "learning_rate": rate, "batch_size": batch_size, "rank": rank, "seed": seed}
+    place = {"layers": layers, "targets": targets, "order": order}
+    model, recipe = started("finetune", model, Recipe, method=method, **numbers, **place)
+    rows = _checked(model, examples)
     if every is not None:
         whole_above_zero(every=every)
-    chosen = current().seed if seed is None else seed
-    recipe = Recipe(method, epochs, rate, batch_size, rank, layers, chosen, targets, order)
-    model = merged(model)
-    check_method(model, recipe)
-    rows = check_examples(examples)
-    _check_lengths(model, rows)
-    watched = _watched(model, held_out, every)
-    label = name or f"{method} fine-tuned"
-    if METHODS[method].four_bit:
-        model = quantize(model)
-    key = adapter_key(model.base, rows, recipe.hashed())
-
-    def train_with(recipe: Recipe, max_steps: int = -1) -> ChatModel:
-        watching = watched if max_steps < 0 else None
-        return train(model, rows, recipe, key, label, checkpoint_every, watching, max_steps)
-
-    def restore(folder: Path) -> ChatModel:
-        return model.retrained(load_adapted(model, folder).eval(), label, key)
-
-    return fulfil(Call(key, label, name, recipe, len(rows), train_with, restore), from_shelf)
-
-
-def _watched(model: ChatModel, held_out: Any, every: int | None) -> tuple[list[Example], int | None] | None:
-    if held_out is None:
-        if every is not None:
+        if held_out is None:
             raise CourseError(f"every={every} says how often to read held_out examples: give held_out as well.")
-        return None
-    rows = check_examples(held_out)
-    _check_lengths(model, rows)
-    return rows, every
+    watched = None if held_out is None else _checked(model, held_out)
+    job = prepared(
+        model, recipe, rows, name or f"{method} fine-tuned", name=name, checkpoint_every=checkpoint_every,
+        held_out=watched, every=every,
+    )  # fmt: skip
+    return job.result(find(job, from_shelf) or recorded(job, fit(job)))
 
 
-def _check_lengths(model: ChatModel, rows: list[Example]) -> None:
+def _checked(model: ChatModel, examples: Any) -> list[Example]:
+    rows = check_examples(examples)
     for number, row in enumerate(rows):
         check_length(model.tokenizer, f"example {number}", row["prompt"], row["completion"])
+    return rows

@@ -1,172 +1,37 @@
-"""A training call is fulfilled: trained here, or taken from the shelf if exactly this call was recorded there."""
-# MERGED adapters: The shelf of trained adapters that the repository ships, so that a lesson can be replayed
-# MERGED instead of trained.
-# MERGED
-# MERGED An adapter is kept under the key of the exact call that made it: base model, data, settings and seed.
-# MERGED Each is a plain
-# MERGED PEFT folder (bf16) with a `card.json`: recipe, machine, minutes, losses.
+"""The shelf of trained adapters that the repository ships, so that a lesson can be replayed instead of trained.
+
+An adapter is kept under the key of the exact call that made it: base model, data, settings and seed. Each is a plain
+PEFT folder (bf16) with a `card.json`: recipe, machine, minutes, losses.
+"""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import adapters_dir, current
-from course_lib.training.methods import Recipe
-from course_lib.training.run import Training, count_parameters, run_folder, without_old_names
+from course_lib.training.methods import load_adapted, without_old_names
+from course_lib.training.run import Job, Trained, Training, count_parameters, fit, run_folder
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-
-REHEARSAL_STEPS, REHEARSAL_BATCH = 3, 4
-
-
+REHEARSAL_STEPS = 3
 # Longer than any lesson may take: what `data/make/` trained, and no test trains anew.
 FULL_SIZE_MINUTES = 10
-
-
-@dataclass(frozen=True)
-class Call:
-    """A training call.
-
-    Attributes
-    ----------
-    key
-        Of the call's data, settings, base and seed: under it an adapter is stored.
-    label, name
-        What the result is called; the name that was given, for the adapter's folder.
-    examples
-        How many it is trained on.
-    train
-        From a recipe, and the most steps where they are few, to what was trained: something with `model` (PEFT's),
-        `base` and `training`.
-    restore
-        From an adapter's folder to the same thing, without `training`.
-    """
-
-    key: str
-    label: str
-    name: str | None
-    recipe: Recipe
-    examples: int
-    train: Callable[..., Any]
-    restore: Callable[[Path], Any]
-
-
-def fulfil(call: Call, from_shelf: bool = False) -> Any:
-    """What the call makes; `COURSE_REPLAY` and `COURSE_RECORD` decide how, as `sft.finetune` says.
-
-    Raises
-    ------
-    CourseError
-        If the session is strict and there is no adapter, or the new one cannot be stored.
-    TrainingError
-        As `run.run_trainer` does.
-    """
-    with without_old_names():
-        if stored := _on_shelf(call, from_shelf):
-            return _replay(call, stored)
-        made = call.train(call.recipe)
-    print(made.training)
-    if os.environ.get("COURSE_RECORD") == "1" and call.recipe.method != "full":
-        shelf = re.sub(r"[^\w.-]+", "-", call.name or call.key).strip(".-")
-        store_adapter(made.model, shelf, _card(call, made, shelf))
-    # Not before: a run that could not be stored goes on from its last checkpoint too.
-    shutil.rmtree(run_folder(call.key), ignore_errors=True)
-    return made
-
-
-def _replay(call: Call, stored: StoredAdapter) -> Any:
-    """The stored adapter; where the session replays, after three real steps, to see that training works here."""
-    card, recipe = stored.card, call.recipe
-    origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
-    measured = 0
-    if current().replay == "off":
-        print(f"From the shelf: {origin}.")
-    else:
-        short = replace(recipe, batch_size=min(REHEARSAL_BATCH, recipe.batch_size))
-        rehearsed = call.train(short, REHEARSAL_STEPS).training
-        measured = rehearsed.optimizer_bytes  # as much in three steps as in three hundred
-        # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
-        print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
-    made = call.restore(stored.folder)
-    made.training = Training(
-        recipe, _pairs(card["losses"]), card["minutes"] * 60, card["tokens"], card["trainable"],
-        count_parameters(made.model), replayed=True, optimizer_bytes=card.get("optimizer_bytes", measured),
-        held_out=_pairs(card.get("held_out", [])),
-        curves={name: _pairs(rows) for name, rows in card.get("curves", {}).items()},
-        samples=tuple(card.get("samples", [])),
-    )  # fmt: skip
-    return made
-
-
-def _on_shelf(call: Call, from_shelf: bool) -> StoredAdapter | None:
-    mode = current().replay
-    if call.recipe.method == "full" or (mode in ("off", "never") and not from_shelf):
-        return None
-    stored = find_adapter(call.key)
-    if mode == "never" and (stored is None or stored.card["minutes"] <= FULL_SIZE_MINUTES):
-        return None
-    use_counter(call.key)
-    if stored is None and mode == "strict":
-        raise CourseError(
-            f"no stored adapter was made by exactly this call ({call.label!r}, key {call.key}): its data or settings "
-            "have changed. Run `make adapters`."
-        )
-    return stored
-
-
-def _card(call: Call, made: Any, name: str) -> dict[str, Any]:
-    import torch
-
-    training = made.training
-    card = {
-        "name": name,
-        "key": call.key,
-        "base": made.base.split("+")[0],
-        "recipe": asdict(training.recipe),
-        "examples": call.examples,
-        "tokens": training.tokens,
-        "trainable": training.trainable,
-        "machine": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}",
-        "minutes": round(training.seconds / 60, 2),
-        "optimizer_bytes": training.optimizer_bytes,
-        "losses": _rounded(training.losses),
-    }
-    more = {
-        "held_out": _rounded(training.held_out),
-        "curves": {name: _rounded(rows) for name, rows in training.curves.items()},
-        "samples": list(training.samples),
-    }
-    return card | {name: value for name, value in more.items() if value}
-
-
-def _rounded(rows: Sequence[Sequence[float]]) -> list[list[float]]:
-    return [[step, round(value, 4)] for step, value in rows]
-
-
-def _pairs(rows: Sequence[Sequence[float]]) -> tuple[tuple[int, float], ...]:
-    return tuple((int(step), value) for step, value in rows)
-
-
 MAX_BYTES = 5_000_000
-
-
 CARD = "card.json"
-
-
-# What a replay reads; `finetuning` writes more.
+# What a replay reads; `recorded` writes more.
 CARD_KEYS = ("key", "machine", "minutes", "losses", "tokens", "trainable")
 
 
@@ -178,10 +43,46 @@ class StoredAdapter:
     card: dict[str, Any]
 
 
-def adapter_key(base: str, examples: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
-    """SHA-256 (16 hex digits) of all that decides what a training run gives."""
-    text = json.dumps([base, list(examples), dict(settings)], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def find(job: Job, from_shelf: bool = False) -> Trained | None:
+    """What exactly this call made, off the shelf; None where it is to be trained, as `COURSE_REPLAY` decides.
+
+    Where the session replays, three real steps come first, to see that training works here.
+    """
+    stored = _stored(job, from_shelf)
+    if stored is None:
+        return None
+    card = stored.card
+    origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
+    measured = 0
+    if current().replay == "off":
+        print(f"From the shelf: {origin}.")
+    else:
+        short = replace(job, recipe=job.recipe.rehearsed(REHEARSAL_STEPS))
+        rehearsed = fit(short, REHEARSAL_STEPS).training
+        measured = rehearsed.optimizer_bytes  # as much in three steps as in three hundred
+        # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
+        print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
+    with without_old_names():
+        weights = load_adapted(job.model, stored.folder, job.recipe).eval()
+    training = Training(
+        job.recipe, _pairs(card["losses"]), card["minutes"] * 60, card["tokens"], card["trainable"],
+        count_parameters(weights), replayed=True, optimizer_bytes=card.get("optimizer_bytes", measured),
+        held_out=_pairs(card.get("held_out", [])),
+        curves={name: _pairs(rows) for name, rows in card.get("curves", {}).items()},
+        samples=tuple(card.get("samples", [])),
+    )  # fmt: skip
+    return Trained(weights, training)
+
+
+def recorded(job: Job, made: Trained) -> Trained:
+    """What was trained, said in a line; with `COURSE_RECORD=1` its adapter is put on the shelf."""
+    print(made.training)
+    if os.environ.get("COURSE_RECORD") == "1" and job.recipe.method != "full":
+        name = re.sub(r"[^\w.-]+", "-", job.name or job.key).strip(".-")
+        store_adapter(made.weights, name, _card(job, made.training, name))
+    # Not before: a run that could not be stored goes on from its last checkpoint too.
+    shutil.rmtree(run_folder(job.key), ignore_errors=True)
+    return made
 
 
 def stored_adapters() -> list[StoredAdapter]:
@@ -194,29 +95,20 @@ def stored_adapters() -> list[StoredAdapter]:
     """
     found = []
     for path in sorted(adapters_dir().glob(f"[!.]*/{CARD}")):  # a dot: a draft that was never finished
-        try:
-            card = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataError(f"{path} is not JSON ({error}): run `make adapters`.") from error
-        lacking = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
-        if lacking:
-            raise DataError(f"{path} is no adapter's card, it lacks {', '.join(lacking)}: run `make adapters`.")
-        found.append(StoredAdapter(path.parent, card))
+        file = path.stat()
+        found.append(StoredAdapter(path.parent, _read(path, file.st_ino, file.st_mtime_ns, file.st_size)))
     return found
 
 
 def find_adapter(key: str) -> StoredAdapter | None:
     """The adapter that exactly this call made, or None."""
-    return next((adapter for adapter in stored_adapters() if adapter.card.get("key") == key), None)
+    return next((adapter for adapter in stored_adapters() if adapter.card["key"] == key), None)
 
 
 def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     """Put an adapter on the shelf in bf16, over the one of the same name.
 
-    Raises
-    ------
-    CourseError
-        If it is larger than the 5 MB that an adapter may take, or cannot be written; the one that was there stays.
+    One that is larger than 5 MB, or cannot be written, is a CourseError; the one that was there stays.
     """
     import torch
     from peft import get_peft_model_state_dict
@@ -252,8 +144,64 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     return folder
 
 
-def use_counter(key: str) -> None:
-    """Note that a replay asked for this key, where `COURSE_ADAPTERS_USED` names a file: tells stale adapters."""
-    if log := os.environ.get("COURSE_ADAPTERS_USED"):
+def _stored(job: Job, from_shelf: bool) -> StoredAdapter | None:
+    mode = current().replay
+    if job.recipe.method == "full" or (mode in ("off", "never") and not from_shelf):
+        return None
+    stored = find_adapter(job.key)
+    if mode == "never" and (stored is None or stored.card["minutes"] <= FULL_SIZE_MINUTES):
+        return None
+    if log := os.environ.get("COURSE_ADAPTERS_USED"):  # tells stale adapters
         with open(log, "a", encoding="utf-8") as file:
-            file.write(key + "\n")
+            file.write(job.key + "\n")
+    if stored is None and mode == "strict":
+        raise CourseError(
+            f"no stored adapter was made by exactly this call ({job.label!r}, key {job.key}): its data or settings "
+            "have changed. Run `make adapters`."
+        )
+    return stored
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, *version: int) -> dict[str, Any]:
+    """A card, read once as long as its file is the same one (inode, time, size)."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON ({error}): run `make adapters`.") from error
+    lacking = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    if lacking:
+        raise DataError(f"{path} is no adapter's card, it lacks {', '.join(lacking)}: run `make adapters`.")
+    return card
+
+
+def _card(job: Job, training: Training, name: str) -> dict[str, Any]:
+    import torch
+
+    card = {
+        "name": name,
+        "key": job.key,
+        "base": job.model.base.split("+")[0],
+        "recipe": asdict(training.recipe),
+        "examples": len(job.rows),
+        "tokens": training.tokens,
+        "trainable": training.trainable,
+        "machine": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}",
+        "minutes": round(training.seconds / 60, 2),
+        "optimizer_bytes": training.optimizer_bytes,
+        "losses": _rounded(training.losses),
+    }
+    more = {
+        "held_out": _rounded(training.held_out),
+        "curves": {name: _rounded(rows) for name, rows in training.curves.items()},
+        "samples": list(training.samples),
+    }
+    return card | {name: value for name, value in more.items() if value}
+
+
+def _rounded(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+    return [[step, round(value, 4)] for step, value in rows]
+
+
+def _pairs(rows: Sequence[Sequence[float]]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(step), value) for step, value in rows)

@@ -1,25 +1,43 @@
-"""What the course changes in TRL's trainers, and its SFTTrainer with the output layer only where the loss looks."""
-# MERGED _preference_trainers: TRL's trainers of preferences and rewards, with what the course changes in all of
-# MERGED them.
+"""TRL's trainers, with what the course changes in them. Loads torch: `run.fit` imports it late."""
 
 from __future__ import annotations
 
 import math
+import numbers
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
-from trl import DPOTrainer, GRPOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer
+from trl import (
+    DPOConfig,
+    DPOTrainer,
+    GRPOConfig,
+    GRPOTrainer,
+    RewardConfig,
+    RewardTrainer,
+    RLOOConfig,
+    RLOOTrainer,
+    SFTConfig,
+    SFTTrainer,
+)
 from trl.trainer import utils as trl_utils
 
-from course_lib.core.errors import TrainingError
+from course_lib.core.errors import CourseError, TrainingError
 from course_lib.core.progress import Progress
+from course_lib.core.session import current
 from course_lib.models.scoring import completion_loss
+from course_lib.training.methods import ORDERS, Recipe
+
+REFERENCE = "ref"  # what TRL calls its copy of a new adapter
+LOSSES = {"dpo": "sigmoid", "ipo": "ipo"}  # what TRL calls the losses over pairs
+KL_OF_A_REPLY = "kl of a reply"
+# TRL measures KL only where it costs something. This costs nothing that fp32 could hold beside a reward.
+FREE_KL = 1e-30
 
 
 class KeptSimple:
@@ -28,6 +46,11 @@ class KeptSimple:
     To be put before the trainer among the bases of a class.
     """
 
+    CONFIG: type  # TRL's, for this trainer
+    SHOWS = "loss"  # the figure of the log that stands beside the progress bar
+    CURVES: dict[str, str] = {}  # noqa: RUF012  (what else is followed, and its name in TRL's log)
+    samples: Iterable[dict[str, Any]] = ()
+
     def __init__(self, model: Any, **options: Any) -> None:
         trained = [(parameter, parameter.data) for parameter in model.parameters() if parameter.requires_grad]
         super().__init__(model=model, **options)
@@ -35,6 +58,42 @@ class KeptSimple:
         for parameter, data in trained:
             if parameter.dtype != data.dtype:
                 parameter.data = data.to(parameter.device)
+
+    @classmethod
+    def arguments(cls, recipe: Recipe, folder: Path, saves: int = 0, max_steps: int = -1) -> Any:
+        """TRL's settings for a recipe; `saves` is the steps between two checkpoints, 0 for none."""
+        session = current()
+        common = {
+            "output_dir": str(folder),
+            "max_steps": max_steps,
+            "per_device_train_batch_size": recipe.batch_size,
+            "learning_rate": recipe.learning_rate,
+            "optim": "adamw_torch",
+            "seed": recipe.seed,
+            # TRL turns bf16 and checkpointing on by itself: the first is a trap on most CPUs, the second costs a third.
+            "bf16": session.dtype == "bfloat16",
+            "fp16": session.dtype == "float16",
+            "activation_checkpointing": False,
+            "use_cpu": session.device == "cpu",
+            "dataloader_pin_memory": session.device == "cuda",
+            "logging_steps": 1,
+            "logging_nan_inf_filter": False,
+            "save_strategy": "steps" if saves else "no",
+            "save_steps": saves or 500,
+            "save_total_limit": 1,
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
+        return cls.CONFIG(**common, **cls.settings(recipe))
+
+    @classmethod
+    def settings(cls, recipe: Recipe) -> dict[str, Any]:
+        """What this trainer alone is told: passes over rows, at a rate that falls to nothing, and no row is cut off."""
+        return {"num_train_epochs": recipe.epochs, "lr_scheduler_type": "linear", "max_length": None}
+
+    def tokens_read(self, *columns: str) -> int:
+        """Tokens in one pass over what it trains on."""
+        return sum(len(ids) for column in columns for ids in self.train_dataset[column])
 
     def optimizer_bytes(self) -> int:
         """What the optimizer keeps beside the weights: for AdamW two numbers for each that is trained."""
@@ -64,6 +123,16 @@ class CompletionTrainer(KeptSimple, SFTTrainer):
     costs half of the training time (see tests/benchmarks).
     """
 
+    CONFIG = SFTConfig
+
+    @classmethod
+    def settings(cls, recipe: Recipe) -> dict[str, Any]:
+        own = {"warmup_steps": 0.05, "completion_only_loss": True, "train_sampling_strategy": ORDERS[recipe.order]}
+        return super().settings(recipe) | own
+
+    def tokens_read(self) -> int:
+        return super().tokens_read("input_ids")
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -72,6 +141,171 @@ class CompletionTrainer(KeptSimple, SFTTrainer):
         with self.accelerator.autocast():
             loss, tokens = completion_loss(model, inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
         return loss / (tokens if num_items_in_batch is None else num_items_in_batch)
+
+
+class PairwiseRewardTrainer(KeptSimple, RewardTrainer):
+    """`RewardTrainer`, kept simple."""
+
+    CONFIG, CURVES = RewardConfig, {"margin": "margin", "accuracy": "accuracy"}
+
+    def tokens_read(self) -> int:
+        return super().tokens_read("chosen_ids", "rejected_ids")
+
+
+@contextmanager
+def replies_scored_alone() -> Iterator[None]:
+    """The output layer at the tokens of replies alone, on a CPU as on a GPU.
+
+    TRL 1.16 leaves the prompts out where it finds Triton. Elsewhere it goes through all 49,152 words of the vocabulary
+    at every position, for the sake of devices that compile for one shape, and masks afterwards: with prompts as long as
+    the replies that is a third of DPO's time (see tests/benchmarks).
+    """
+    decides = trl_utils._use_triton
+    trl_utils._use_triton = lambda device: True
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = decides
+
+
+class ReplyTrainer(KeptSimple):
+    """For trainers that ask how likely a reply is: of the model, and of its start, the same one without its adapter."""
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
+        # TRL keeps a copy of the adapter to remember the start by. A new one adds nothing yet: without any, the frozen
+        # weights say the same, and sooner.
+        if REFERENCE in model.peft_config:
+            model.delete_adapter(REFERENCE)
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        """As TRL's, without the prompts' logits."""
+        with replies_scored_alone():
+            return super().train(*args, **options)
+
+
+class PairTrainer(ReplyTrainer, DPOTrainer):
+    """`DPOTrainer`, kept simple."""
+
+    CONFIG = DPOConfig
+    CURVES = {  # noqa: RUF012
+        "margin": "rewards/margins",
+        "accuracy": "rewards/accuracies",
+        "chosen": "rewards/chosen",
+        "rejected": "rewards/rejected",
+    }
+
+    @classmethod
+    def settings(cls, recipe: Any) -> dict[str, Any]:
+        anchored = recipe.anchor > 0
+        return super().settings(recipe) | {
+            "beta": recipe.beta,
+            "loss_type": [LOSSES[recipe.objective], *["sft"] * anchored],
+            "loss_weights": [1.0, recipe.anchor] if anchored else None,
+        }
+
+    def tokens_read(self) -> int:
+        return super().tokens_read("prompt_ids", "chosen_ids", "prompt_ids", "rejected_ids")
+
+
+class PolicyTrainer(ReplyTrainer):
+    """For trainers of policies: a reward as the course has it, and the KL of whole replies in the log."""
+
+    SHOWS = "reward"
+    CURVES = {"reward": "reward", "kl": KL_OF_A_REPLY, "length": "completions/mean_length"}  # noqa: RUF012
+
+    def __init__(self, model: Any, reward: Callable[..., Any], **options: Any) -> None:
+        scorer = Scorer(reward)
+        self.samples = scorer.samples
+        super().__init__(model, reward_funcs=scorer, **options)
+
+    @classmethod
+    def settings(cls, recipe: Any) -> dict[str, Any]:
+        return {
+            "lr_scheduler_type": "constant",  # so that ten steps are the first ten of a hundred
+            "num_generations": recipe.group,
+            "max_completion_length": recipe.max_new_tokens,
+            "temperature": 1.0,
+            "beta": recipe.kl or FREE_KL,
+            "use_vllm": False,
+        }
+
+    def tokens_read(self) -> int:
+        return self.state.num_input_tokens_seen
+
+
+class RLOOPolicyTrainer(PolicyTrainer, RLOOTrainer):
+    """`RLOOTrainer`, kept simple, with the KL of whole replies in its log."""
+
+    CONFIG = RLOOConfig
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        scored = super()._generate_and_score_completions(inputs)
+        log = self._metrics["train"]
+        if log["kl"]:  # a mean over tokens
+            log[KL_OF_A_REPLY].append(log["kl"][-1] * log["completions/mean_length"][-1])
+        return scored
+
+
+class GRPOPolicyTrainer(PolicyTrainer, GRPOTrainer):
+    """`GRPOTrainer`, kept simple, with the KL of whole replies in its log.
+
+    Its own figure is that of its penalty, π₀/π − 1 − log π₀/π, which a few tokens can drive to any height.
+    """
+
+    CONFIG = GRPOConfig
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **options: Any) -> Any:
+        found = super()._get_per_token_logps_and_entropies(*args, **options)
+        self._last_read = found[0].detach()  # (B, T)
+        return found
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        loss = super()._compute_loss(model, inputs)
+        if "ref_per_token_logps" in inputs:
+            log_ratios = (self._last_read - inputs["ref_per_token_logps"]) * inputs["completion_mask"]  # (B, T)
+            self._metrics["train"][KL_OF_A_REPLY].append(log_ratios.sum(1).mean().item())
+        return loss
+
+
+# By what a recipe calls its objective.
+TRAINERS: dict[str, type] = {
+    "sft": CompletionTrainer,
+    "dpo": PairTrainer,
+    "ipo": PairTrainer,
+    "reward model": PairwiseRewardTrainer,
+    "rloo": RLOOPolicyTrainer,
+    "grpo": GRPOPolicyTrainer,
+}
+
+
+class Scorer:
+    """A reward as TRL calls one, with its answers checked and each step's first reply kept."""
+
+    __name__ = "reward"  # what TRL calls it in its log
+
+    def __init__(self, reward: Callable[..., Any]) -> None:
+        self.reward = reward
+        self.samples: list[dict[str, Any]] = []
+
+    def __call__(self, prompts: list[Any], completions: list[Any], trainer_state: Any, **_: Any) -> list[float]:
+        replies = [completion[-1]["content"].strip() for completion in completions]
+        rewards = _numbers(self.reward(prompts, replies), replies)
+        first = {"prompt": prompts[0][-1]["content"], "reply": replies[0], "reward": round(float(rewards[0]), 4)}
+        self.samples.append({"step": trainer_state.global_step + 1, **first})
+        return rewards
+
+
+def _numbers(rewards: Any, replies: list[str]) -> list[float]:
+    if isinstance(rewards, (str, dict)) or not isinstance(rewards, Iterable):
+        raise CourseError(f"the reward gave {rewards!r:.60}: it must give a list of numbers, one for each reply.")
+    rewards = [value.item() if hasattr(value, "item") else value for value in rewards]  # NumPy's and torch's numbers
+    if len(rewards) != len(replies):
+        raise CourseError(f"the reward gave {len(rewards)} numbers for {len(replies)} replies: give one for each.")
+    for reply, value in zip(replies, rewards):
+        if not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise CourseError(f"the reward of {reply!r:.60} is {value!r}: it must be a finite number.")
+    return rewards
 
 
 class ProgressCallback(TrainerCallback):
@@ -132,79 +366,3 @@ class HeldOutWatch(TrainerCallback):
         self.losses.append((state.global_step, self.read()))
         state.log_history.append({"step": state.global_step, "held_out_loss": self.losses[-1][1]})
         self.seconds += time.perf_counter() - started
-
-
-REFERENCE = "ref"
-
-
-KL_OF_A_REPLY = "kl of a reply"
-
-
-@contextmanager
-def replies_scored_alone() -> Iterator[None]:
-    """The output layer at the tokens of replies alone, on a CPU as on a GPU.
-
-    TRL 1.16 leaves the prompts out where it finds Triton. Elsewhere it goes through all 49,152 words of the vocabulary
-    at every position, for the sake of devices that compile for one shape, and masks afterwards: with prompts as long as
-    the replies that is a third of DPO's time (see tests/benchmarks).
-    """
-    decides = trl_utils._use_triton
-    trl_utils._use_triton = lambda device: True
-    try:
-        yield
-    finally:
-        trl_utils._use_triton = decides
-
-
-class ReplyTrainer(KeptSimple):
-    """For trainers that ask how likely a reply is: of the model, and of its start, the same one without its adapter."""
-
-    def __init__(self, model: Any, **options: Any) -> None:
-        super().__init__(model, **options)
-        # TRL keeps a copy of the adapter to remember the start by. A new one adds nothing yet: without any, the frozen
-        # weights say the same, and sooner.
-        if REFERENCE in model.peft_config:
-            model.delete_adapter(REFERENCE)
-
-    def train(self, *args: Any, **options: Any) -> Any:
-        """As TRL's, without the prompts' logits."""
-        with replies_scored_alone():
-            return super().train(*args, **options)
-
-
-class PairTrainer(ReplyTrainer, DPOTrainer):
-    """`DPOTrainer`, kept simple."""
-
-
-class PairwiseRewardTrainer(KeptSimple, RewardTrainer):
-    """`RewardTrainer`, kept simple."""
-
-
-class RLOOPolicyTrainer(ReplyTrainer, RLOOTrainer):
-    """`RLOOTrainer`, kept simple, with the KL of whole replies in its log."""
-
-    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        scored = super()._generate_and_score_completions(inputs)
-        log = self._metrics["train"]
-        if log["kl"]:  # a mean over tokens
-            log[KL_OF_A_REPLY].append(log["kl"][-1] * log["completions/mean_length"][-1])
-        return scored
-
-
-class GRPOPolicyTrainer(ReplyTrainer, GRPOTrainer):
-    """`GRPOTrainer`, kept simple, with the KL of whole replies in its log.
-
-    Its own figure is that of its penalty, π₀/π − 1 − log π₀/π, which a few tokens can drive to any height.
-    """
-
-    def _get_per_token_logps_and_entropies(self, *args: Any, **options: Any) -> Any:
-        found = super()._get_per_token_logps_and_entropies(*args, **options)
-        self._last_read = found[0].detach()  # (B, T)
-        return found
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
-        loss = super()._compute_loss(model, inputs)
-        if "ref_per_token_logps" in inputs:
-            log_ratios = (self._last_read - inputs["ref_per_token_logps"]) * inputs["completion_mask"]  # (B, T)
-            self._metrics["train"][KL_OF_A_REPLY].append(log_ratios.sum(1).mean().item())
-        return loss

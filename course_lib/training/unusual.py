@@ -1,14 +1,8 @@
-"""Bottleneck adapters, as a method that PEFT then knows like its own: PEFT 0.21 has none.
+"""What PEFT 0.21 lacks: bottleneck adapters, and virtual tokens whose answers do not depend on a batch's padding.
 
-Houlsby et al. 2019, *Parameter-Efficient Transfer Learning for NLP* (arXiv 1902.00751). Import this before PEFT loads
-a folder that holds one.
+Import this before PEFT loads a folder that holds a bottleneck adapter (Houlsby et al. 2019, *Parameter-Efficient
+Transfer Learning for NLP*, arXiv 1902.00751): PEFT then knows them as its own.
 """
-# MERGED _prompt_tuned: Prompt and prefix tuning as PEFT has them, with answers that do not depend on how a
-# MERGED batch is padded.
-# MERGED
-# MERGED PEFT 0.21 knows the cache of keys and values under the name that transformers gave it until 5.23; under
-# MERGED the new one it
-# MERGED puts the virtual tokens before every single token that is generated.
 
 from __future__ import annotations
 
@@ -30,17 +24,10 @@ BOTTLENECK = "BOTTLENECK"
 
 @dataclass
 class BottleneckConfig(PeftConfig):
-    """Which linear layers are followed by an adapter, and how narrow it is.
+    """Which linear layers are followed by an adapter, and how narrow it is."""
 
-    Attributes
-    ----------
-    r
-        Width of the bottleneck.
-    target_modules
-        Names, or ends of names, of the linear layers; in Houlsby's placement the last of attention and of the MLP.
-    """
-
-    r: int = 8
+    r: int = 8  # width of the bottleneck
+    # Names, or ends of names, of the linear layers; in Houlsby's placement the last of attention and of the MLP.
     target_modules: list[str] | set[str] | None = None
 
     def __post_init__(self) -> None:
@@ -95,15 +82,9 @@ class BottleneckModel(BaseTuner):
     target_module_mapping: dict[str, list[str]] = {}  # noqa: RUF012  (PEFT's own declaration)
 
     def _create_and_replace(
-        self,
-        peft_config: BottleneckConfig,
-        adapter_name: str,
-        target: nn.Module,
-        target_name: str,
-        parent: nn.Module,
-        current_key: str,
-        **_: Any,
-    ) -> None:
+        self, peft_config: BottleneckConfig, adapter_name: str, target: nn.Module, target_name: str, parent: nn.Module,
+        current_key: str, **_: Any,
+    ) -> None:  # fmt: skip
         if isinstance(target, BottleneckLayer):
             target.update_layer(adapter_name, peft_config)
             return
@@ -115,11 +96,7 @@ class BottleneckModel(BaseTuner):
 
 # PEFT's `register_peft_method` does no more than this, for names that its own enumeration has.
 PEFT_TYPE_TO_CONFIG_MAPPING[BOTTLENECK] = BottleneckConfig
-
-
 PEFT_TYPE_TO_TUNER_MAPPING[BOTTLENECK] = BottleneckModel
-
-
 PEFT_TYPE_TO_PREFIX_MAPPING[BOTTLENECK] = BottleneckModel.prefix
 
 
@@ -127,7 +104,9 @@ class VirtualTokens(PeftModelForCausalLM):
     """Virtual tokens that stand directly before the prompt's first token, whatever padding lies between them.
 
     In prompt tuning PEFT drops the position ids that transformers makes when it generates, and warns. Positions are
-    then counted through the padding on the left, and one question has other answers in another batch.
+    then counted through the padding on the left, and one question has other answers in another batch. And PEFT knows
+    the cache of keys and values under the name that transformers gave it until 5.23; under the new one it puts the
+    virtual tokens before every single token that is generated.
     """
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -138,9 +117,8 @@ class VirtualTokens(PeftModelForCausalLM):
     def prepare_inputs_for_generation(
         self, *args: Any, position_ids: torch.Tensor | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        embedded = (
-            self.peft_type == "PROMPT_TUNING"
-        )  # what prefix tuning adds is in the cache, and PEFT keeps positions
+        # What prefix tuning adds is in the cache, and PEFT keeps positions.
+        embedded = self.peft_type == "PROMPT_TUNING"
         positions = {} if embedded or position_ids is None else {"position_ids": position_ids}
         prepare = self.base_model_prepare_inputs_for_generation
         self.base_model_prepare_inputs_for_generation = lambda *a, **k: _renamed(prepare(*a, **k), NEW_NAME, OLD_NAME)
