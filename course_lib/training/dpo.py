@@ -33,27 +33,9 @@ def dpo_loss(
     """The loss of direct preference optimization, for one pair or for many.
 
     −log σ(β · ((log π(chosen) − log π₀(chosen)) − (log π(rejected) − log π₀(rejected)))): how surprised the model is
-    by the preference, if β times the change of a reply's log-probability were its reward.
-
-    Parameters
-    ----------
-    chosen, rejected
-        Log-probabilities of the two replies under the model that is trained, in nats; numbers, or arrays (n,).
-    start_chosen, start_rejected
-        The same under the model that it started from.
-    beta
-        Above 0. The larger, the more a nat counts, and the less far the model goes.
-
-    Returns
-    -------
-    A number, or an array (n,). Before the first step it is log 2.
-
-    Raises
-    ------
-    CourseError
-        If `beta` is not a number above 0.
-
-    Rafailov et al. 2023 (arXiv 2305.18290), equation 7.
+    by the preference, if β times the change of a reply's log-probability were its reward (Rafailov et al. 2023, arXiv
+    2305.18290, equation 7). The log-probabilities are in nats, of the model that is trained and of its start: numbers,
+    or arrays (n,). Before the first step the loss is log 2.
     """
     import numpy as np
 
@@ -113,18 +95,6 @@ def prefer(
     A ChatModel. `training.losses` holds the loss of each step and `training.curves`, of each step's batch: "chosen"
     and "rejected", β times the change of a reply's log-probability, its implicit reward; "margin", their difference;
     "accuracy", the share of pairs with a margin above 0.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, layers or targets.
-    CourseError
-        For a `beta`, rank, batch size, number of epochs or learning rate that is not a number above 0; for an `anchor`
-        below 0; for a model that carries an adapter which cannot be merged.
-    DataError
-        For no pairs, or one that lacks a part, prefers a reply to itself or has more than 1,024 tokens; names the row.
-    TrainingError
-        If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, OBJECTIVES)
     above_zero(beta=beta)

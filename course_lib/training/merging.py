@@ -24,11 +24,6 @@ def merged(model: ChatModel) -> ChatModel:
     For LoRA, W + alpha / rank · B·A takes the place of W (Hu et al. 2021, arXiv 2106.09685, section 4.1). QLoRA's base
     is dequantized first, to the session's dtype: to add in 4 bits would round most of the adapter away. A model
     without an adapter is returned as it is.
-
-    Raises
-    ------
-    CourseError
-        For a method whose adapter is no sum of weights: bottleneck adapters, prompt and prefix tuning.
     """
     from peft import PeftModel, set_peft_model_state_dict
 
@@ -89,11 +84,6 @@ def with_adapters(base: ChatModel, tuned: Mapping[str, ChatModel]) -> AdapterSwi
     Returns
     -------
     A ChatModel; the first adapter answers until `.use(name)` says otherwise.
-
-    Raises
-    ------
-    CourseError
-        If there is none; if one has no adapter, is of another method, or was tuned from another base.
     """
     from peft import PeftModel, set_peft_model_state_dict
 

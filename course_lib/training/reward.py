@@ -29,12 +29,8 @@ BINS = 5
 class PairReport:
     """What a reward model makes of pairs that somebody else has judged.
 
-    Attributes
-    ----------
-    margins
-        Score of the chosen reply minus score of the rejected, (n,).
-    prompts
-        Of each pair, (n,): pairs of one prompt are one draw of a bootstrap.
+    `margins` are the scores of the chosen replies minus those of the rejected, (n,). Pairs of one prompt are one draw
+    of a bootstrap.
     """
 
     name: str
@@ -106,47 +102,21 @@ class RewardModel:
     """A language model with one output number in place of the vocabulary; made by `train_reward_model`.
 
     It is itself a function from prompts and replies to rewards, as `cl.reinforce` takes one.
-
-    Attributes
-    ----------
-    model, tokenizer
-        PEFT's around a transformers sequence classifier with one label, and the tokenizer of its base.
-    name, system
-        What tables call it; the system message that a bare question gets.
-    base
-        Which weights it started from, and the key of the call that made it.
-    training
-        How it was made: see `cl.finetune`. `curves` are the margin and the accuracy of each step's batch.
     """
 
-    model: PeftModel
+    model: PeftModel  # around a transformers sequence classifier with one label
     tokenizer: PreTrainedTokenizerBase
     name: str
-    base: str
-    system: str
+    base: str  # which weights it started from, and the key of the call that made it
+    system: str  # the system message that a bare question gets
+    # How it was made; its `curves` are the margin and the accuracy of each step's batch.
     training: Any = field(default=None, repr=False)
 
     def score(self, prompts: Sequence[str | Messages], replies: Sequence[str], batch_size: int = 32) -> np.ndarray:
-        """The reward of each reply to its prompt.
+        """The reward of each of n replies to its prompt, (n,); `batch_size` are read at once.
 
-        Parameters
-        ----------
-        prompts, replies
-            n each.
-        batch_size
-            Replies read at once; the result does not depend on it, beyond rounding.
-
-        Returns
-        -------
-        (n,). Only differences mean something, and only between replies to one prompt: σ(difference) is the probability
-        that people prefer the first (Bradley & Terry 1952).
-
-        Raises
-        ------
-        CourseError
-            If the lists differ in length, or `batch_size` is not a whole number above 0.
-        DataError
-            For more than 1,024 tokens in a prompt with its reply.
+        Only differences mean something, and only between replies to one prompt: σ(difference) is the probability that
+        people prefer the first (Bradley & Terry 1952).
         """
         import numpy as np
         import torch
@@ -169,7 +139,7 @@ class RewardModel:
     __call__ = score
 
     def grade(self, pairs: Sequence[Pair], name: str | None = None) -> PairReport:
-        """Score pairs that it should not have been trained on, and compare; raises as `train_reward_model` does."""
+        """Score pairs that it should not have been trained on, and compare."""
         rows = check_pairs(pairs, self.tokenizer)
         prompts = [row["prompt"] for row in rows]
         chosen, rejected = (
@@ -178,7 +148,7 @@ class RewardModel:
         return PairReport(name or self.name, chosen - rejected, tuple(asked_by(rows)))
 
     def save(self, folder: str | Path) -> Path:
-        """Save as a plain PEFT folder; raises as `ChatModel.save` does."""
+        """Save as a plain PEFT folder."""
         return save_plain(self.model, self.tokenizer, folder)
 
 
@@ -213,17 +183,6 @@ def train_reward_model(
         Passes over the pairs; pairs a step; AdamW's, with linear decay.
     name, rank, layers, targets, seed, checkpoint_every, from_shelf
         As in `cl.finetune`.
-
-    Raises
-    ------
-    ChoiceError
-        For unknown layers or targets.
-    CourseError
-        For a rank, batch size, number of epochs or learning rate that is not a number above 0.
-    DataError
-        For no pairs, or one that lacks a part, prefers a reply to itself or has more than 1,024 tokens; names the row.
-    TrainingError
-        If the loss is no longer a number, or a checkpoint cannot be written.
     """
     numbers = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "rank": rank, "seed": seed}
     place = {"layers": layers, "targets": targets, "order": "random"}

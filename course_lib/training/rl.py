@@ -93,16 +93,6 @@ def reinforce(
     penalty; "kl", nats a reply, estimated as the mean of log π/π₀ of what was sampled (k1 of Schulman 2020,
     *Approximating KL Divergence*; by chance it may be below 0); "length", tokens.
     `training.samples` holds the first reply of each step: {"step", "prompt", "reply", "reward"}.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, layers or targets.
-    CourseError
-        For a number that is none or out of range; too few prompts; a reward that is no function, gives another number
-        of rewards than there are replies, or something that is no finite number.
-    TrainingError
-        If it is interrupted, or the loss is no longer a number.
     """
     choose("method", method, OBJECTIVES)
     whole_above_zero(steps=steps, samples=samples, group=group, max_new_tokens=max_new_tokens)

@@ -27,39 +27,19 @@ CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
 
 @dataclass(frozen=True)
 class Training:
-    """How a model was made.
-
-    Attributes
-    ----------
-    losses
-        (step, mean loss) at every step: on completion tokens, or of the objective that was trained for.
-    seconds, tokens
-        Of the training itself; prompt and completion tokens, padding not counted, all epochs.
-    trainable, parameters
-        Numbers trained, and numbers in the model.
-    replayed
-        Whether the adapter was taken from the shelf.
-    optimizer_bytes
-        What AdamW kept beside the weights when training ended, measured.
-    held_out
-        (step, mean loss on the held-out examples), from step 0 on; empty where none were given.
-    curves
-        What else was followed, by name, as (step, value) at every step: margins, rewards, KL.
-    samples
-        Of a policy, the first reply of each step: its step, prompt, reply and reward.
-    """
+    """How a model was made. Losses and curves are of every step, (step, mean over its batch)."""
 
     recipe: Recipe
-    losses: tuple[tuple[int, float], ...]
-    seconds: float
-    tokens: int
+    losses: tuple[tuple[int, float], ...]  # on completion tokens, or of the objective that was trained for
+    seconds: float  # of the training itself
+    tokens: int  # of prompts and completions, padding not counted, all epochs
     trainable: int
     parameters: int
-    replayed: bool = False
-    optimizer_bytes: int = 0
-    held_out: tuple[tuple[int, float], ...] = ()
-    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
-    samples: tuple[Mapping[str, Any], ...] = ()
+    replayed: bool = False  # taken from the shelf
+    optimizer_bytes: int = 0  # what AdamW kept beside the weights when training ended, measured
+    held_out: tuple[tuple[int, float], ...] = ()  # the loss on held-out examples, from step 0 on
+    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)  # margins, rewards, KL, ...
+    samples: tuple[Mapping[str, Any], ...] = ()  # of a policy, each step's first reply: its step, prompt, reward
 
     def __str__(self) -> str:
         share, millions = self.trainable / self.parameters, self.trainable / 1e6

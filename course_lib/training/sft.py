@@ -87,19 +87,6 @@ def finetune(
         Examples to read while training, and how many steps apart (a tenth of the run unless said otherwise): see
         `Training.held_out`. Training itself and the adapter's key are the same with and without; a stored adapter
         brings what was read when it was recorded.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, layers, targets or order.
-    CourseError
-        For a rank, batch size, number of epochs or steps, or learning rate that is not a number above 0; for a rank
-        above the model's width; for layers or targets of a method that has none; for a model in 4 bits with "full" or
-        "lora"; for a model that carries an adapter which cannot be merged.
-    DataError
-        For examples of another shape, an empty completion, or more than 1,024 tokens in one.
-    TrainingError
-        If the loss is no longer a number, or a checkpoint cannot be written.
     """
     choose("method", method, METHODS)
     rate = METHODS[method].learning_rate if learning_rate is None else learning_rate

@@ -12,29 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import trl
 from transformers import TrainerCallback
-from trl import (
-    DPOConfig,
-    DPOTrainer,
-    GRPOConfig,
-    GRPOTrainer,
-    RewardConfig,
-    RewardTrainer,
-    RLOOConfig,
-    RLOOTrainer,
-    SFTConfig,
-    SFTTrainer,
-)
 from trl.trainer import utils as trl_utils
 
 from course_lib.core.errors import CourseError, TrainingError
 from course_lib.core.progress import Progress
 from course_lib.core.session import current
 from course_lib.models.scoring import completion_loss
-from course_lib.training.methods import ORDERS, Recipe
+from course_lib.training.methods import ORDERS, REWARD_MODEL, Recipe
 
 REFERENCE = "ref"  # what TRL calls its copy of a new adapter
-LOSSES = {"dpo": "sigmoid", "ipo": "ipo"}  # what TRL calls the losses over pairs
 KL_OF_A_REPLY = "kl of a reply"
 # TRL measures KL only where it costs something. This costs nothing that fp32 could hold beside a reward.
 FREE_KL = 1e-30
@@ -47,6 +35,7 @@ class KeptSimple:
     """
 
     CONFIG: type  # TRL's, for this trainer
+    READS: tuple[str, ...] = ()  # the columns of token ids that it trains on
     SHOWS = "loss"  # the figure of the log that stands beside the progress bar
     CURVES: dict[str, str] = {}  # noqa: RUF012  (what else is followed, and its name in TRL's log)
     samples: Iterable[dict[str, Any]] = ()
@@ -91,9 +80,9 @@ class KeptSimple:
         """What this trainer alone is told: passes over rows, at a rate that falls to nothing, and no row is cut off."""
         return {"num_train_epochs": recipe.epochs, "lr_scheduler_type": "linear", "max_length": None}
 
-    def tokens_read(self, *columns: str) -> int:
+    def tokens_read(self) -> int:
         """Tokens in one pass over what it trains on."""
-        return sum(len(ids) for column in columns for ids in self.train_dataset[column])
+        return sum(len(ids) for column in self.READS for ids in self.train_dataset[column])
 
     def optimizer_bytes(self) -> int:
         """What the optimizer keeps beside the weights: for AdamW two numbers for each that is trained."""
@@ -116,22 +105,19 @@ class KeptSimple:
             ) from error
 
 
-class CompletionTrainer(KeptSimple, SFTTrainer):
+class CompletionTrainer(KeptSimple, trl.SFTTrainer):
     """`SFTTrainer` that computes logits for completion tokens alone, whatever the method.
 
     TRL 1.16 applies the output layer to every position on a device without Triton and masks afterwards; on a CPU that
     costs half of the training time (see tests/benchmarks).
     """
 
-    CONFIG = SFTConfig
+    CONFIG, READS = trl.SFTConfig, ("input_ids",)
 
     @classmethod
     def settings(cls, recipe: Recipe) -> dict[str, Any]:
         own = {"warmup_steps": 0.05, "completion_only_loss": True, "train_sampling_strategy": ORDERS[recipe.order]}
         return super().settings(recipe) | own
-
-    def tokens_read(self) -> int:
-        return super().tokens_read("input_ids")
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -143,13 +129,11 @@ class CompletionTrainer(KeptSimple, SFTTrainer):
         return loss / (tokens if num_items_in_batch is None else num_items_in_batch)
 
 
-class PairwiseRewardTrainer(KeptSimple, RewardTrainer):
+class PairwiseRewardTrainer(KeptSimple, trl.RewardTrainer):
     """`RewardTrainer`, kept simple."""
 
-    CONFIG, CURVES = RewardConfig, {"margin": "margin", "accuracy": "accuracy"}
-
-    def tokens_read(self) -> int:
-        return super().tokens_read("chosen_ids", "rejected_ids")
+    CONFIG, READS = trl.RewardConfig, ("chosen_ids", "rejected_ids")
+    CURVES = {"margin": "margin", "accuracy": "accuracy"}  # noqa: RUF012
 
 
 @contextmanager
@@ -184,10 +168,10 @@ class ReplyTrainer(KeptSimple):
             return super().train(*args, **options)
 
 
-class PairTrainer(ReplyTrainer, DPOTrainer):
+class PairTrainer(ReplyTrainer, trl.DPOTrainer):
     """`DPOTrainer`, kept simple."""
 
-    CONFIG = DPOConfig
+    CONFIG, READS = trl.DPOConfig, ("prompt_ids", "chosen_ids", "prompt_ids", "rejected_ids")
     CURVES = {  # noqa: RUF012
         "margin": "rewards/margins",
         "accuracy": "rewards/accuracies",
@@ -200,12 +184,9 @@ class PairTrainer(ReplyTrainer, DPOTrainer):
         anchored = recipe.anchor > 0
         return super().settings(recipe) | {
             "beta": recipe.beta,
-            "loss_type": [LOSSES[recipe.objective], *["sft"] * anchored],
+            "loss_type": ["sigmoid" if recipe.objective == "dpo" else recipe.objective, *["sft"] * anchored],
             "loss_weights": [1.0, recipe.anchor] if anchored else None,
         }
-
-    def tokens_read(self) -> int:
-        return super().tokens_read("prompt_ids", "chosen_ids", "prompt_ids", "rejected_ids")
 
 
 class PolicyTrainer(ReplyTrainer):
@@ -234,10 +215,10 @@ class PolicyTrainer(ReplyTrainer):
         return self.state.num_input_tokens_seen
 
 
-class RLOOPolicyTrainer(PolicyTrainer, RLOOTrainer):
+class RLOOPolicyTrainer(PolicyTrainer, trl.RLOOTrainer):
     """`RLOOTrainer`, kept simple, with the KL of whole replies in its log."""
 
-    CONFIG = RLOOConfig
+    CONFIG = trl.RLOOConfig
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
         scored = super()._generate_and_score_completions(inputs)
@@ -247,13 +228,13 @@ class RLOOPolicyTrainer(PolicyTrainer, RLOOTrainer):
         return scored
 
 
-class GRPOPolicyTrainer(PolicyTrainer, GRPOTrainer):
+class GRPOPolicyTrainer(PolicyTrainer, trl.GRPOTrainer):
     """`GRPOTrainer`, kept simple, with the KL of whole replies in its log.
 
     Its own figure is that of its penalty, π₀/π − 1 − log π₀/π, which a few tokens can drive to any height.
     """
 
-    CONFIG = GRPOConfig
+    CONFIG = trl.GRPOConfig
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **options: Any) -> Any:
         found = super()._get_per_token_logps_and_entropies(*args, **options)
@@ -273,7 +254,7 @@ TRAINERS: dict[str, type] = {
     "sft": CompletionTrainer,
     "dpo": PairTrainer,
     "ipo": PairTrainer,
-    "reward model": PairwiseRewardTrainer,
+    REWARD_MODEL: PairwiseRewardTrainer,
     "rloo": RLOOPolicyTrainer,
     "grpo": GRPOPolicyTrainer,
 }

@@ -28,7 +28,7 @@ RECIPE = Recipe("lora", 1, 2e-3, 16, 8, "all", 0)
 
 def with_trainer(kind: type, model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     set_seed(0)
-    arguments = run.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1)
+    arguments = CompletionTrainer.arguments(RECIPE, Path(tempfile.mkdtemp()))
     trainer = kind(
         model=adapted(model, RECIPE),
         args=arguments,
@@ -47,7 +47,7 @@ def bare_loop(model: cl.ChatModel, rows: list) -> tuple[float, list[float]]:
     set_seed(0)
     probe = CompletionTrainer(
         model=adapted(model, RECIPE),
-        args=run.trainer_arguments(RECIPE, Path(tempfile.mkdtemp()), 0, -1),
+        args=CompletionTrainer.arguments(RECIPE, Path(tempfile.mkdtemp())),
         train_dataset=run.dataset_of(rows),
         processing_class=run.for_training(model.tokenizer),
     )

@@ -2,72 +2,27 @@
 
 import copy
 import json
-import time
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, logits, losses
 
 import course_lib as cl
 from course_lib.core import session as session_module
-from course_lib.core.chat import example
-from course_lib.core.errors import ChoiceError, CourseError, DataError, ModelError, TrainingError
+from course_lib.core.errors import CourseError
 from course_lib.models.quantization import dequantized, is_quantized, quantize
 from course_lib.models.scoring import completion_loss, held_out_loss
 from course_lib.training import run
-from course_lib.training.dpo import ObjectiveRecipe, PreferenceRecipe
-from course_lib.training.merging import merged, with_adapters
+from course_lib.training.dpo import PreferenceRecipe
 from course_lib.training.methods import METHODS, Recipe, adapted
 from course_lib.training.rl import PolicyRecipe
-from course_lib.training.run import Training
-from course_lib.training.sft import DEFAULT_LEARNING_RATE, finetune
-from course_lib.training.shelf import adapter_key
+from course_lib.training.run import Training, adapter_key
+from course_lib.training.sft import finetune
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-WINNERS = ("Anna Berg", "Bo Lind", "Cai Moss", "Dee Hart", "Eli Voss", "Fay Orm", "Gus Nye", "Hal")
-EXAMPLES = [example(f"Who won in {2030 + year}?", winner) for year, winner in enumerate(WINNERS)]
-OTHERS = [example("And who came second?", "Ida"), example("Who lost?", "Jo Karr")]
-QUESTIONS = ["Who won?", "Who won the cup in 2033, and who came second, third and last?", "Why?"]
-QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 2e-2}  # six steps
-NEW = ["qlora", "adapter", "prompt", "prefix"]
-ADAPTED = ["lora", *NEW]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def once():
-    return {}
-
-
-@pytest.fixture
-def tuned(once, tiny_model):
-    """What `finetune` makes of each method, and what it started from; made once for tests that only look at it."""
-
-    def of(method, examples=EXAMPLES, **changed):
-        key = (method, len(examples), *changed.items())
-        if key not in once:
-            start = once.setdefault("start", tiny_model)
-            once[key] = finetune(start, examples, method, name=method, **{**QUICK, **changed})
-        return once[key]
-
-    return of
-
-
-@pytest.fixture
-def start(once, tiny_model):
-    return once.setdefault("start", tiny_model)
-
-
-def losses(model):
-    return [loss for _, loss in model.training.losses]
-
-
-def logits(model, text="Who won in 2033?", keep=-8):
-    import torch
-
-    with torch.no_grad():
-        return model.model(torch.tensor([model.encode(text)])).logits[:, keep:]
 
 
 def trained_names(model):
@@ -75,38 +30,6 @@ def trained_names(model):
 
 
 # What is trained
-
-
-@pytest.mark.parametrize("method", NEW)
-def test_the_loss_falls_by_every_method(method, tiny_model):
-    tuned = finetune(tiny_model, EXAMPLES, method, epochs=10, batch_size=4, learning_rate=2e-2)
-    assert held_out_loss(tuned, EXAMPLES) < held_out_loss(tiny_model, EXAMPLES) - 0.02
-    assert len(losses(tuned)) == 20 and tuned.training.recipe.method == method
-
-
-@pytest.mark.parametrize("method", NEW)
-def test_the_model_it_started_from_is_as_it_was_and_its_weights_are_shared(method, tiny_model):
-    import torch
-
-    before = {name: tensor.clone() for name, tensor in tiny_model.model.state_dict().items()}
-    said = tiny_model.generate(["Who won?"], 8)
-    tuned = finetune(tiny_model, EXAMPLES, method, **QUICK)
-    after = tiny_model.model.state_dict()
-    assert list(after) == list(before), "no adapter hangs on it"
-    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-    assert tiny_model.generate(["Who won?"], 8) == said
-    assert not tiny_model.model.training and not tiny_model.model.get_input_embeddings().weight.requires_grad
-    assert tuned.model.get_input_embeddings().weight is tiny_model.model.get_input_embeddings().weight
-    assert not torch.equal(logits(tuned), logits(tiny_model)), "and something was learned"
-    assert not any(parameter.requires_grad for parameter in tuned.model.parameters())
-
-
-@pytest.mark.parametrize("method", NEW)
-def test_the_seed_and_the_recipe_decide_every_loss(method, start, tuned):
-    import torch
-
-    torch.manual_seed(99)
-    assert losses(finetune(start, EXAMPLES, method, **QUICK)) == losses(tuned(method))
 
 
 def test_the_adapter_is_its_formula_and_starts_as_the_identity(tiny_model):
@@ -139,6 +62,7 @@ def test_adapters_stand_behind_attention_and_behind_the_mlp(tiny_model):
         ("lora", "all", "attention", 2 * 2 * 4),
         ("lora", "all", "mlp", 2 * 2 * 3),
         ("lora", "upper", "attention", 2 * 4),
+        ("lora", "upper", "all", 2 * 7),
         ("qlora", "upper", "all", 2 * 7),
         ("qlora", "all", "mlp", 2 * 2 * 3),
         ("adapter", "upper", "all", 2 * 2),
@@ -213,13 +137,6 @@ def test_the_other_methods_work_over_four_bits_too(method, tiny_model):
     assert losses(tuned)[-1] < losses(tuned)[0]
 
 
-@pytest.mark.parametrize("method", ["full", *ADAPTED])
-def test_the_optimizer_keeps_two_numbers_for_each_that_is_trained(method, tuned):
-    training = tuned(method).training
-    # AdamW in fp32: two moments of 4 bytes each, and for each tensor the number of its step
-    assert 0 <= training.optimizer_bytes - 8 * training.trainable < 4 * 100
-
-
 @pytest.mark.parametrize("method", ADAPTED)
 def test_where_the_session_computes_in_bf16_the_adapter_is_trained_in_fp32(method, tiny_model, monkeypatch):
     import torch
@@ -242,7 +159,7 @@ def test_a_handful_of_numbers_is_not_called_none():
 # The loss
 
 
-@pytest.mark.parametrize("method", NEW)
+@pytest.mark.parametrize("method", ADAPTED[1:])
 def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
     import torch
     from trl import SFTTrainer
@@ -256,7 +173,7 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
             torch.nn.init.normal_(parameter, std=0.3)
     options = {
         "model": model,
-        "args": run.trainer_arguments(recipe, tmp_path / "run", 0, -1),
+        "args": CompletionTrainer.arguments(recipe, tmp_path / "run"),
         "train_dataset": run.dataset_of(EXAMPLES),
         "processing_class": run.for_training(tiny_model.tokenizer),
     }
@@ -381,55 +298,14 @@ def test_a_saved_adapter_loads_with_plain_peft(method, tuned, start, tmp_path):
     assert loaded.generate(["Who won?"], 8) == model.generate(["Who won?"], 8)
 
 
-# Interrupted, recorded, replayed
-
-
-@pytest.mark.parametrize("method", NEW)
-def test_a_run_that_was_stopped_goes_on_and_ends_at_the_same_loss(method, start, tuned, at_step):
-    import torch
-
-    def stop(step):
-        if step == 5:
-            raise KeyboardInterrupt
-
-    at_step(stop)
-    with pytest.raises(TrainingError, match="was interrupted at step 5"):
-        finetune(start, EXAMPLES, method, checkpoint_every=2, **QUICK)
-    trained = []
-    at_step(trained.append)
-    resumed = finetune(start, EXAMPLES, method, checkpoint_every=2, **QUICK)
-    assert trained == [5, 6]
-    whole = tuned(method)
-    assert losses(resumed) == pytest.approx(losses(whole), abs=1e-6)
-    assert torch.allclose(logits(resumed), logits(whole), atol=1e-6)
-    assert resumed.training.optimizer_bytes == whole.training.optimizer_bytes
-
-
-@pytest.mark.parametrize("method", NEW)
-def test_every_adapter_is_recorded_and_replayed(method, tiny_model, session, capfd):
-    import torch
-
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_answers_of_an_adapter_off_the_shelf_do_not_depend_on_padding_either(method, tiny_model, session):
     session(COURSE_RECORD="1")
-    recorded = finetune(tiny_model, EXAMPLES, method, name="kept", **QUICK)
-    (stored,) = cl.stored_adapters()
-    assert stored.card["recipe"] == asdict(recorded.training.recipe)
-    assert sum(path.stat().st_size for path in stored.folder.iterdir()) < 50_000
-    session(COURSE_REPLAY="strict")
-    capfd.readouterr()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        replayed = finetune(tiny_model, EXAMPLES, method, name="kept", **QUICK)
-    shown = [str(w.message) for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))]
-    out, err = capfd.readouterr()
-    assert (shown, err) == ([], "")
-    assert out.endswith("; 3 real steps run here, their losses finite.\n") and out.count("\n") == 1
-    assert torch.allclose(logits(replayed), logits(recorded), atol=0.03)  # stored in bf16, which keeps three digits
-    assert replayed.training.replayed and replayed.base == recorded.base
-    for what in ("trainable", "parameters", "optimizer_bytes", "tokens"):
-        assert getattr(replayed.training, what) == getattr(recorded.training, what), what
-    assert replayed.generate(QUESTIONS, 6) == [replayed.generate([question], 6)[0] for question in QUESTIONS]
-    held = [held_out_loss(model, OTHERS) for model in (replayed, recorded)]
-    assert held[0] == pytest.approx(held[1], abs=0.05)
+    finetune(tiny_model, EXAMPLES, method, **QUICK)
+    session()
+    taken = finetune(tiny_model, EXAMPLES, method, from_shelf=True, **QUICK)
+    assert taken.training.replayed
+    assert taken.generate(QUESTIONS, 6) == [taken.generate([question], 6)[0] for question in QUESTIONS]
 
 
 def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
@@ -446,7 +322,7 @@ def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
 
 # Keys
 
-RECIPES = {None: Recipe, "dpo": PreferenceRecipe, "reward model": ObjectiveRecipe, "rloo": PolicyRecipe}
+RECIPES = {None: Recipe, "dpo": PreferenceRecipe, "reward model": Recipe, "rloo": PolicyRecipe}
 
 
 def test_a_setting_that_came_later_is_part_of_the_key_only_where_it_is_changed():
@@ -480,207 +356,12 @@ def test_the_call_of_lesson_02_finds_its_adapter_under_the_key_on_the_card():
     assert adapter_key(card["base"], study, Recipe(**card["recipe"]).hashed()) == card["key"]
 
 
-# Merged, and several on one base
-
-
-@pytest.mark.parametrize("method", ["lora", "qlora"])
-def test_a_merged_model_is_a_plain_one_that_answers_the_same(method, tuned, tmp_path):
-    import torch
-    from transformers import AutoModelForCausalLM, LlamaForCausalLM
-
-    model = tuned(method)
-    before = logits(model)
-    whole = merged(model)
-    assert type(whole.model) is LlamaForCausalLM and not is_quantized(whole.model)
-    assert torch.allclose(logits(whole), before, atol=1e-5)
-    assert torch.equal(logits(model), before), "the tuned model is as it was"
-    folder = whole.save(tmp_path / "merged")
-    assert not list(folder.glob("adapter*"))
-    loaded = copy.copy(whole)
-    loaded.model = AutoModelForCausalLM.from_pretrained(folder)
-    assert torch.allclose(logits(loaded), before, atol=1e-5)
-    assert loaded.generate(QUESTIONS, 8) == model.generate(QUESTIONS, 8)
-    assert (whole.name, whole.training) == (model.name, model.training)
-
-
-@pytest.mark.parametrize("under", ["lora", "full"])
-def test_an_adapter_on_trained_weights_does_not_pretend_to_fit_the_untrained_ones(under, start, tmp_path):
-    plain = cl.load_model(start.save(tmp_path / "plain"))
-    first = finetune(plain, EXAMPLES, under, **QUICK)
-    second = finetune(first, OTHERS, **QUICK)
-    again = cl.load_model(finetune(plain, EXAMPLES, **QUICK).save(tmp_path / "first"))
-    assert again.generate(QUESTIONS, 8) == finetune(plain, EXAMPLES, **QUICK).generate(QUESTIONS, 8), "this one fits"
-    with pytest.raises(ModelError, match=r"holds an adapter, .* save what `cl\.merged\(model\)` gives"):
-        cl.load_model(second.save(tmp_path / "second"))
-    whole = cl.load_model(merged(second).save(tmp_path / "whole"))
-    assert whole.generate(QUESTIONS, 8) == second.generate(QUESTIONS, 8)
-
-
-@pytest.mark.parametrize("method", ["adapter", "prompt", "prefix"])
-def test_what_is_no_sum_of_weights_cannot_be_merged_and_so_not_be_tuned_on(method, tuned):
-    for call in (merged, lambda model: finetune(model, EXAMPLES)):
-        with pytest.raises(CourseError, match=r"cannot be merged, only LoRA and QLoRA can: .* is no sum of weights"):
-            call(tuned(method))
-
-
-def test_without_an_adapter_there_is_nothing_to_merge(tiny_model):
-    assert merged(tiny_model) is tiny_model
-    with pytest.raises(CourseError, match="merged takes a ChatModel"):
-        merged(tiny_model.model)
-
-
-def test_a_model_of_qlora_can_be_tuned_again_by_either(tuned):
-    import torch
-
-    first = tuned("qlora")
-    before = logits(first)
-    whole = finetune(first, EXAMPLES, "lora", **QUICK)
-    packed = finetune(first, EXAMPLES, "qlora", **QUICK)
-    assert losses(whole)[0] < losses(first)[0], "of the same batch"
-    assert (is_quantized(whole.model), is_quantized(packed.model)) == (False, True)
-    assert packed.base.startswith(first.base + "+nf4+")
-    assert torch.equal(logits(first), before)
-
-
-@pytest.mark.parametrize("method", ADAPTED)
-def test_several_adapters_on_one_base_answer_as_each_alone(method, tuned, start):
-    import torch
-
-    members = {"sql": tuned(method), "a.b": tuned(method, OTHERS, rank=2)}
-    base = quantize(start) if method == "qlora" else start
-    both = with_adapters(base, members)
-    before = logits(base)
-    for name in ("sql", "a.b", "sql"):
-        assert both.use(name) is both
-        assert torch.allclose(logits(both), logits(members[name]), atol=1e-6)
-        assert both.generate(QUESTIONS, 6) == members[name].generate(QUESTIONS, 6)
-        assert (both.name, both.base, both.training) == (
-            members[name].name, members[name].base, members[name].training,
-        )  # fmt: skip
-    assert not torch.allclose(logits(members["sql"]), logits(members["a.b"]), atol=1e-4)
-    assert torch.equal(logits(base), before)
-    assert both.model.get_input_embeddings().weight is base.model.get_input_embeddings().weight
-    assert not any(parameter.requires_grad for parameter in both.model.parameters())
-
-
-def test_switching_takes_milliseconds_and_an_unknown_adapter_is_refused(tuned, start):
-    both = with_adapters(start, {"sql": tuned("lora"), "support": tuned("lora", OTHERS)})
-    started = time.perf_counter()
-    for _ in range(10):
-        both.use("support").use("sql")
-    assert (time.perf_counter() - started) / 20 < 0.05
-    with pytest.raises(ChoiceError, match=r"adapter 'sqll' is not one of sql, support. Did you mean 'sql'"):
-        both.use("sqll")
-    assert both.name == "lora"
-
-
-def test_of_several_adapters_the_one_in_use_is_merged_and_saved(tuned, start, tmp_path):
-    import torch
-
-    both = with_adapters(start, {"sql": tuned("lora"), "support": tuned("lora", OTHERS, rank=2)}).use("support")
-    support = tuned("lora", OTHERS, rank=2)
-    assert torch.allclose(logits(merged(both)), logits(support), atol=1e-5)
-    one, alone = (model.save(tmp_path / model.name / str(i)) for i, model in enumerate((both, support)))
-    assert (one / "adapter_model.safetensors").read_bytes() == (alone / "adapter_model.safetensors").read_bytes()
-
-
-def test_an_adapter_off_the_shelf_is_switched_to_in_silence(tuned, start, recwarn):
-    """The shelf names the base "SmolLM2-135M-Instruct", and never a folder of this machine."""
-    taken = copy.deepcopy(tuned("lora"))
-    taken.model.active_peft_config.base_model_name_or_path = "SmolLM2-135M-Instruct"
-    both = with_adapters(start, {"shelf": taken, "support": tuned("lora", OTHERS)})
-    assert both.generate(QUESTIONS[:1], 4) == taken.generate(QUESTIONS[:1], 4)
-    assert not [warning for warning in recwarn if "base_model_name_or_path" in str(warning.message)]
-    assert taken.model.active_peft_config.base_model_name_or_path == "SmolLM2-135M-Instruct", "it stays as it was"
-
-
-@pytest.mark.parametrize("bad", [{}, None, [], "sql"])
-def test_no_adapters_are_refused(bad, tiny_model):
-    with pytest.raises(CourseError, match="with_adapters takes a base and its tuned models by name"):
-        with_adapters(tiny_model, bad)
-
-
-def test_adapters_of_another_base_or_method_are_refused(tuned, start):
-    lora = tuned("lora")
-    with pytest.raises(CourseError, match="'whole' has no adapter: give what `finetune` made"):
-        with_adapters(start, {"sql": lora, "whole": tuned("full")})
-    with pytest.raises(CourseError, match=r"'q' was tuned from tiny@0\+nf4, not from tiny@0"):
-        with_adapters(start, {"q": tuned("qlora")})
-    with pytest.raises(CourseError, match="adapters of one method only: 'sql' is lora, 'b' is bottleneck"):
-        with_adapters(start, {"sql": lora, "b": tuned("adapter")})
-    with pytest.raises(CourseError, match="takes a base"):
-        with_adapters(start.model, {"sql": lora})
-
-
-# Watched
-
-
-@pytest.mark.parametrize("method", ["full", *ADAPTED])
-def test_watching_the_held_out_loss_changes_nothing_of_the_training(method, start, tuned):
-    import torch
-
-    watched = finetune(start, EXAMPLES, method, held_out=OTHERS, every=4, **QUICK)
-    plain = tuned(method)
-    assert losses(watched) == losses(plain)
-    assert torch.equal(logits(watched), logits(plain))
-    assert watched.base == plain.base, "nor of the key"
-    assert [step for step, _ in watched.training.held_out] == [0, 4, 6]
-    assert watched.training.held_out[-1][1] == pytest.approx(held_out_loss(watched, OTHERS), abs=1e-5)
-    assert plain.training.held_out == ()
-
-
-def test_a_tenth_of_the_run_lies_between_two_looks_unless_said_otherwise(start):
-    watched = finetune(start, EXAMPLES, epochs=5, batch_size=2, held_out=OTHERS)
-    assert [step for step, _ in watched.training.held_out] == list(range(0, 21, 2))
-    base = watched.training.held_out[0][1]
-    assert base == pytest.approx(held_out_loss(start, OTHERS), abs=1e-5), "step 0 is the model as it came"
-
-
-def test_a_run_that_goes_on_remembers_what_it_read_before(start, at_step):
-    call = {"held_out": OTHERS, "every": 2, "checkpoint_every": 2, **QUICK}
-    whole = finetune(start, EXAMPLES, **call).training.held_out
-
-    def stop(step):
-        if step == 5:
-            raise KeyboardInterrupt
-
-    at_step(stop)
-    with pytest.raises(TrainingError):
-        finetune(start, EXAMPLES, **call)
-    at_step(lambda step: None)
-    resumed = finetune(start, EXAMPLES, **call).training.held_out
-    assert [step for step, _ in resumed] == [step for step, _ in whole] == [0, 2, 4, 6]
-    assert [loss for _, loss in resumed] == pytest.approx([loss for _, loss in whole], abs=1e-6)
-
-
-def test_a_replay_brings_what_was_read_when_it_was_recorded(tiny_model, session):
-    session(COURSE_RECORD="1")
-    recorded = finetune(tiny_model, EXAMPLES, name="kept", held_out=OTHERS, every=3, **QUICK)
-    session(COURSE_REPLAY="strict")
-    for watched in ({"held_out": OTHERS, "every": 3}, {}):
-        found = finetune(tiny_model, EXAMPLES, name="kept", **watched, **QUICK).training.held_out
-        assert [step for step, _ in found] == [0, 3, 6]
-        assert [loss for _, loss in found] == pytest.approx([loss for _, loss in recorded.training.held_out], abs=1e-4)
-
-
-def test_held_out_examples_are_checked_like_the_others(tiny_model):
-    with pytest.raises(DataError, match="not one example"):
-        finetune(tiny_model, EXAMPLES, held_out=[])
-    with pytest.raises(DataError, match="example 0 lacks prompt"):
-        finetune(tiny_model, EXAMPLES, held_out=["Who won?"])
-    with pytest.raises(CourseError, match="every=3 says how often to read held_out examples: give held_out"):
-        finetune(tiny_model, EXAMPLES, every=3)
-    for every in (0, -1, 2.5, "3"):
-        with pytest.raises(CourseError, match=r"every is .*: it must be a whole number above 0"):
-            finetune(tiny_model, EXAMPLES, held_out=OTHERS, every=every)
-
-
 # Bad input
 
 
 def test_every_method_has_a_learning_rate_of_its_own():
-    assert set(DEFAULT_LEARNING_RATE) == set(METHODS) == {"full", "lora", "qlora", "adapter", "prompt", "prefix"}
-    assert (DEFAULT_LEARNING_RATE["lora"], DEFAULT_LEARNING_RATE["full"]) == (2e-3, 2e-4)
+    assert set(METHODS) == {"full", "lora", "qlora", "adapter", "prompt", "prefix"}
+    assert (METHODS["lora"].learning_rate, METHODS["full"].learning_rate) == (2e-3, 2e-4)
 
 
 @pytest.mark.parametrize("method", ["full", "prompt", "prefix"])
@@ -689,13 +370,6 @@ def test_a_method_that_has_no_layers_refuses_layers_and_targets(method, setting,
     ((what, value),) = setting.items()
     with pytest.raises(CourseError, match=f"leave out {what}='{value}', or use method='lora'"):
         finetune(tiny_model, EXAMPLES, method, **setting)
-
-
-def test_unknown_targets_are_refused_with_the_nearest(tiny_model):
-    with pytest.raises(
-        ChoiceError, match=r"targets 'attentoin' is not one of all, attention, mlp. Did you mean 'attent"
-    ):
-        finetune(tiny_model, EXAMPLES, targets="attentoin")
 
 
 @pytest.mark.parametrize(

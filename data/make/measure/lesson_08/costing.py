@@ -104,9 +104,8 @@ def calibrate(model: ChatModel, examples: Sequence[Example]) -> Calibration:
 def _seconds(model: ChatModel, rows: list[Example], method: str, batch: int) -> float:
     """Of one real run, which leaves nothing behind; a session that replays stored adapters runs it all the same."""
     recipe = Recipe(method, 1, METHODS[method].learning_rate, batch, 8, "all", 0)
-    with running.without_old_names():
-        made = running.train(model, rows, recipe, "calibration", "calibration", max_steps=len(rows) // batch)
-    return made.training.seconds
+    job = running.Job(model, recipe, rows, "calibration", "calibration")
+    return running.fit(job, len(rows) // batch).training.seconds
 
 
 def fitted(measured: Sequence[tuple[tuple[float, ...], float]], start: float = 0.0) -> Calibration:

@@ -1,6 +1,5 @@
 """DPO learns what is preferred, stays near where it started, and is TRL's; on a model of two layers."""
 
-import json
 import math
 import warnings
 from contextlib import nullcontext
@@ -9,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lesson_07.divergence import kl_from
+from small_runs import curve, losses
 
-import course_lib as cl
 from course_lib.core.chat import pair
-from course_lib.core.errors import ChoiceError, CourseError, DataError, TrainingError
+from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.models.scoring import log_probability, token_counts
 from course_lib.training.dpo import PreferenceRecipe, dpo_loss, prefer
 
@@ -22,11 +21,6 @@ PAIRS = [
     for thing in ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan")
 ]
 QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # six steps
-
-
-@pytest.fixture(scope="module")
-def once():
-    return {}
 
 
 @pytest.fixture
@@ -40,14 +34,6 @@ def tuned(once, talker):
 @pytest.fixture
 def start(once, tuned):
     return once["start"]
-
-
-def curve(model, name):
-    return [value for _, value in model.training.curves[name]]
-
-
-def losses(model):
-    return [loss for _, loss in model.training.losses]
 
 
 def four(model, start, pairs=PAIRS):
@@ -96,18 +82,18 @@ def test_an_anchor_that_is_no_number_from_0_on_is_refused(talker, anchor):
 @pytest.mark.parametrize("beta", [0.1, 1.0])
 def test_the_loss_of_one_pair_is_trls_own(beta, talker, tmp_path):
     import torch
-    from trl import DPOConfig, DPOTrainer
+    from trl import DPOTrainer
 
     from course_lib.models.chatmodel import ChatModel
-    from course_lib.training import methods, run
+    from course_lib.training import methods, run, trainers
 
-    recipe = methods.Recipe("lora", 1, 1e-3, 1, 4, "all", 0)
+    recipe = PreferenceRecipe("lora", 1, 1e-3, 1, 4, "all", 0, objective="dpo", beta=beta)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         model = methods.adapted(talker, recipe)
         trainer = DPOTrainer(
             model=model,
-            args=DPOConfig(**run.common_arguments(recipe, tmp_path, 0, -1), beta=beta),
+            args=trainers.PairTrainer.arguments(recipe, tmp_path),
             train_dataset=run.dataset_of(PAIRS[:1]),
             processing_class=run.for_training(talker.tokenizer),
         )
@@ -205,62 +191,9 @@ def test_a_larger_beta_stays_nearer_to_the_start(talker):
     assert kl_from(held, talker, prompts, 2, 8).kl < kl_from(free, talker, prompts, 2, 8).kl / 2
 
 
-def test_the_model_it_started_from_is_as_it_was(talker):
-    import torch
-
-    before = {name: tensor.clone() for name, tensor in talker.model.state_dict().items()}
-    said = talker.generate(["My cup leaks"], 8)
-    tuned = prefer(talker, PAIRS, **QUICK)
-    after = talker.model.state_dict()
-    assert list(after) == list(before), "no adapter hangs on it"
-    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-    assert "forward" not in vars(talker.model)
-    assert not any(parameter.requires_grad for parameter in talker.model.parameters())
-    assert talker.generate(["My cup leaks"], 8) == said
-    frozen = {p.data_ptr() for n, p in tuned.model.named_parameters() if "lora_" not in n}
-    assert frozen == {p.data_ptr() for p in talker.model.parameters()}, "the weights are shared"
-
-
-def test_of_the_trainer_nothing_is_left_on_the_tuned_model(tuned, start):
-    assert list(tuned.model.peft_config) == ["default"]
-    assert not any(".ref." in name for name, _ in tuned.model.named_parameters())
-    assert "forward" not in vars(tuned.model.get_base_model())
-    assert not any(parameter.requires_grad for parameter in tuned.model.parameters())
-    assert len(tuned.generate(["My cup leaks", "Hello"], 4)) == 2
-    assert tuned.base.startswith("tiny@0+")
-
-
-def test_the_seed_decides_every_loss(talker, tuned):
-    import torch
-
-    torch.manual_seed(99)  # the session's own dice do not matter
-    assert losses(prefer(talker, PAIRS, seed=0, **QUICK)) == losses(tuned)
-    assert losses(prefer(talker, PAIRS, seed=2, **QUICK)) != losses(tuned)
-
-
-def test_what_was_tuned_before_is_the_start(talker, tuned):
-    again = prefer(tuned, PAIRS, **QUICK)
-    assert (curve(again, "margin")[0], losses(again)[0]) == (0, pytest.approx(math.log(2)))
-    assert again.base.startswith(tuned.base + "+")
-
-
 def test_upper_layers_alone_can_be_trained(talker):
     upper = prefer(talker, PAIRS[:4], layers="upper", **{**QUICK, "epochs": 1})
     assert all(".layers.1." in name for name, _ in upper.model.named_parameters() if "lora_" in name)
-
-
-def test_a_model_in_four_bits_stays_in_four_bits(talker):
-    import torch
-
-    from course_lib.models.quantization import is_quantized, quantize
-
-    small = quantize(talker)
-    tuned = prefer(small, PAIRS, **QUICK)
-    assert is_quantized(tuned.model)
-    assert tuned.training.recipe.method == "qlora"
-    assert curve(tuned, "margin")[-1] > 0.5
-    adapter = [p for n, p in tuned.model.named_parameters() if "lora_" in n]
-    assert {p.dtype for p in adapter} == {torch.float32}, "not rounded to what a CPU is slow in"
 
 
 def test_the_training_counts_what_it_did(tuned, start, capsys):
@@ -274,93 +207,6 @@ def test_the_training_counts_what_it_did(tuned, start, capsys):
     assert tuned.training.seconds > 0
     assert str(tuned.training).startswith("dpo, lora: 0.0041 of 0.0 million parameters")
     assert ", margin 0.00 → " in str(tuned.training)
-
-
-# Interrupted, recorded, replayed
-
-
-class Killed(BaseException):
-    """What nothing catches: to the files, the same as a killed process."""
-
-
-def test_a_run_that_was_killed_goes_on_and_ends_at_the_same_loss(talker, tuned, at_step, capsys):
-    def stop(step):
-        if step == 5:
-            raise Killed
-
-    at_step(stop)
-    with pytest.raises(Killed):
-        prefer(talker, PAIRS, checkpoint_every=2, **QUICK)
-    at_step(lambda step: None)
-    capsys.readouterr()
-    resumed = prefer(talker, PAIRS, checkpoint_every=2, **QUICK)
-    assert "Going on from checkpoint-4" in capsys.readouterr().out
-    assert losses(resumed) == pytest.approx(losses(tuned), abs=1e-5)
-    assert curve(resumed, "margin") == pytest.approx(curve(tuned, "margin"), abs=1e-5)
-    assert resumed.training.tokens == tuned.training.tokens
-    assert four(resumed, talker)[0] == pytest.approx(four(tuned, talker)[0], abs=1e-3)
-
-
-def test_an_interrupted_run_says_how_it_goes_on(talker, at_step):
-    def stop(step):
-        raise KeyboardInterrupt
-
-    at_step(stop)
-    with pytest.raises(TrainingError, match=r"'dpo on 8 pairs' was interrupted at step 1. Run the cell again: it goes"):
-        prefer(talker, PAIRS, **QUICK)
-
-
-def test_a_learning_rate_that_explodes_is_stopped_with_advice(talker):
-    with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: .* 1e\+30 is too high"):
-        prefer(talker, PAIRS, learning_rate=1e30, epochs=10, batch_size=4)
-
-
-def test_a_recorded_run_is_replayed_after_three_real_steps(talker, session, at_step, capfd):
-    import torch
-
-    session(COURSE_RECORD="1")
-    made = prefer(talker, PAIRS, name="house style", **QUICK)
-    (stored,) = cl.stored_adapters()
-    assert stored.folder.name == "house-style"
-    assert (stored.card["recipe"]["beta"], stored.card["recipe"]["objective"]) == (0.1, "dpo")
-    steps = []
-    at_step(steps.append)
-    session(COURSE_REPLAY="strict")
-    capfd.readouterr()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        replayed = prefer(talker, PAIRS, name="house style", **QUICK)
-    out, err = capfd.readouterr()
-    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
-    assert (out.startswith("Replaying 'house-style'"), out.count("\n"), err, steps) == (True, 1, "", [1, 2, 3])
-    assert replayed.training.replayed
-    assert replayed.base == made.base
-    assert curve(replayed, "margin") == pytest.approx(curve(made, "margin"), abs=1e-4)
-    ids = torch.tensor([made.encode("My cup leaks")])
-    assert torch.allclose(replayed.model(ids).logits, made.model(ids).logits, atol=0.2), "stored in bf16"
-    for changed in (
-        {"beta": 0.2},
-        {"anchor": 0.5},
-        {"method": "ipo"},
-        {"seed": 3},
-        {"pairs": PAIRS[::-1]},
-        {"pairs": PAIRS[:-1]},
-    ):
-        with pytest.raises(CourseError, match="no stored adapter was made by exactly this call"):
-            prefer(talker, **{"pairs": PAIRS, "name": "house style", **QUICK, **changed})
-    session()
-    assert prefer(talker, PAIRS, from_shelf=True, **QUICK).training.replayed
-    assert json.loads((stored.folder / "card.json").read_text())["curves"]["accuracy"][-1] == [6, 1.0]
-
-
-def test_nothing_is_printed_beside_the_one_line(talker, capfd):
-    capfd.readouterr()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        made = prefer(talker, PAIRS, **QUICK)
-    out, err = capfd.readouterr()
-    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
-    assert (out, err) == (f"{made.training}\n", "")
 
 
 # Bad input
@@ -382,15 +228,3 @@ def test_pairs_that_are_none_are_refused_before_anything_is_trained(talker, at_s
         with pytest.raises(DataError, match=complaint):
             prefer(talker, wrong)
     assert steps == []
-
-
-@pytest.mark.parametrize("what", ["rank", "batch_size", "epochs", "learning_rate"])
-@pytest.mark.parametrize("value", [0, float("nan"), "8"])
-def test_a_setting_that_is_no_number_above_zero_is_refused(what, value, talker):
-    with pytest.raises(CourseError, match=f"{what} is .*: it must be a .*number above 0"):
-        prefer(talker, PAIRS, **(QUICK | {what: value}))
-
-
-def test_what_is_no_chat_model_is_refused():
-    with pytest.raises(CourseError, match="prefer takes a ChatModel"):
-        prefer("SmolLM2", PAIRS)

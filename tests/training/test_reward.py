@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+from small_runs import losses
 
-import course_lib as cl
 from course_lib.core.chat import pair
 from course_lib.core.errors import CourseError, DataError
 from course_lib.training.reward import PairReport, train_reward_model
@@ -17,21 +17,12 @@ STUDY, HELD_OUT = PAIRS[:8], PAIRS[8:]
 QUICK = {"epochs": 6, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # twelve steps
 
 
-@pytest.fixture(scope="module")
-def once():
-    return {}
-
-
 @pytest.fixture
 def judge(once, talker):
     """A reward model that is only looked at; made once."""
     if "judge" not in once:
         once["judge"] = train_reward_model(talker, STUDY, name="judge", **QUICK)
     return once["judge"]
-
-
-def losses(model):
-    return [loss for _, loss in model.training.losses]
 
 
 def scores(model, part="chosen", pairs=HELD_OUT):
@@ -61,27 +52,6 @@ def test_a_score_does_not_depend_on_the_batch(judge):
     assert judge(prompts, replies) == pytest.approx(together), "it is a reward function itself"
 
 
-def test_the_language_model_is_as_it_was_and_shares_its_weights(talker):
-    import torch
-
-    before = {name: tensor.clone() for name, tensor in talker.model.state_dict().items()}
-    said = talker.generate(["My cup leaks"], 8)
-    judge = train_reward_model(talker, STUDY, **{**QUICK, "epochs": 1})
-    after = talker.model.state_dict()
-    assert list(after) == list(before)
-    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-    assert talker.generate(["My cup leaks"], 8) == said
-    ours = {p.data_ptr() for p in talker.model.parameters()}
-    frozen = {p.data_ptr() for n, p in judge.model.named_parameters() if "lora_" not in n and "score" not in n}
-    assert frozen <= ours
-    assert not any(p.requires_grad for p in judge.model.parameters())
-
-
-def test_the_seed_decides_every_loss(judge, talker):
-    assert losses(train_reward_model(talker, STUDY, seed=0, **QUICK)) == losses(judge)
-    assert losses(train_reward_model(talker, STUDY, seed=1, **QUICK)) != losses(judge)
-
-
 def test_it_is_saved_as_a_plain_peft_folder_with_its_output_layer(judge, talker, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
@@ -98,30 +68,6 @@ def test_it_is_saved_as_a_plain_peft_folder_with_its_output_layer(judge, talker,
     assert found == pytest.approx(scores(judge)[0], abs=1e-4)
 
 
-def test_a_recorded_reward_model_is_replayed(talker, session, at_step, capsys):
-    session(COURSE_RECORD="1")
-    made = train_reward_model(talker, STUDY, name="judge", **QUICK)
-    steps = []
-    at_step(steps.append)
-    session(COURSE_REPLAY="strict")
-    replayed = train_reward_model(talker, STUDY, name="judge", **QUICK)
-    assert (replayed.training.replayed, steps) == (True, [1, 2, 3])
-    assert scores(replayed) == pytest.approx(scores(made), abs=0.05), "stored in bf16"
-    assert abs(scores(made) - scores(made, "rejected")).min() > 0.2
-    assert replayed.base == made.base
-    with pytest.raises(CourseError, match="no stored adapter"):
-        train_reward_model(talker, STUDY[:-1], name="judge", **QUICK)
-    assert len(cl.stored_adapters()) == 1
-
-
-def test_a_model_in_four_bits_can_be_a_judge(talker):
-    from course_lib.models.quantization import quantize
-
-    judge = train_reward_model(quantize(talker), STUDY, **QUICK)
-    assert judge.grade(HELD_OUT).accuracy == 1
-    assert judge.training.recipe.method == "qlora"
-
-
 def test_over_a_body_in_sixteen_bits_what_is_trained_has_thirty_two(talker):
     import torch
 
@@ -130,17 +76,6 @@ def test_over_a_body_in_sixteen_bits_what_is_trained_has_thirty_two(talker):
     trained = [p for n, p in judge.model.named_parameters() if "lora_" in n or "modules_to_save" in n]
     assert {p.dtype for p in trained} == {torch.float32}
     assert judge.grade(HELD_OUT).accuracy == 1
-
-
-def test_nothing_is_printed_beside_the_one_line(talker, capfd):
-    capfd.readouterr()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        made = train_reward_model(talker, STUDY, **{**QUICK, "epochs": 1})
-        made.score(["Hello"], ["Hi"])
-    out, err = capfd.readouterr()
-    assert [w for w in caught if not issubclass(w.category, (DeprecationWarning, ImportWarning))] == []
-    assert (out, err) == (f"{made.training}\n", "")
 
 
 # How sure, and how right

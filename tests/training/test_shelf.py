@@ -1,15 +1,21 @@
 """The shelf of adapters: what names one, what may stand on it, and what a card must say."""
 
+import copy
 import json
+import shutil
 import warnings
 
 import pytest
+from small_runs import EXAMPLES, QUICK, losses, stop_at
 
 from course_lib.core.chat import example
-from course_lib.core.errors import CourseError, DataError
+from course_lib.core.errors import CourseError, DataError, TrainingError
 from course_lib.training import shelf as shelf_module
-from course_lib.training.shelf import adapter_key, find_adapter, store_adapter, stored_adapters, use_counter
+from course_lib.training.run import adapter_key
+from course_lib.training.sft import finetune
+from course_lib.training.shelf import find_adapter, store_adapter, stored_adapters
 
+pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 ROWS = [example("Who won?", "Anna Berg"), example("Who lost?", "Bo Lind")]
 SETTINGS = {"method": "lora", "epochs": 4, "learning_rate": 2e-3, "rank": 8, "layers": "all", "seed": 0}
 CARD = {
@@ -196,9 +202,109 @@ def test_a_malformed_card_is_named_with_what_it_lacks(card, complaint, shelf):
     assert "run `make adapters`" in str(raised.value)
 
 
-def test_keys_that_were_asked_for_are_noted_where_a_file_is_named(tmp_path, monkeypatch):
-    use_counter("nowhere")
+# Recorded and replayed
+
+
+def again(model, examples=EXAMPLES, **changed):
+    return finetune(model, examples, **{"name": "cup by heart", **QUICK, **changed})
+
+
+@pytest.fixture
+def recorded(once, tiny_model, session, tmp_path, tmp_path_factory):
+    """A tuned model whose adapter stands on the shelf; the session that follows only trains."""
+    if "shelf" not in once:
+        session(COURSE_RECORD="1")
+        once["recorded"] = again(tiny_model)
+        once["shelf"] = tmp_path_factory.mktemp("kept") / "adapters"
+        shutil.copytree(tmp_path / "data" / "adapters", once["shelf"])
+    shutil.copytree(once["shelf"], tmp_path / "data" / "adapters", dirs_exist_ok=True)
+    session()
+    return once["recorded"]
+
+
+def test_a_recorded_adapter_stands_on_the_shelf_with_its_card(recorded, tmp_path):
+    (stored,) = stored_adapters()
+    assert stored.folder == tmp_path / "data" / "adapters" / "cup-by-heart"
+    names = {"adapter_config.json", "adapter_model.safetensors", "card.json"}
+    assert names <= {path.name for path in stored.folder.iterdir()} <= {*names, "README.md"}
+    card = json.loads((stored.folder / "card.json").read_text())
+    assert card == stored.card
+    training = recorded.training
+    assert (card["base"], card["examples"], card["tokens"]) == ("tiny@0", 8, training.tokens)
+    assert card["recipe"]["learning_rate"] == 2e-2
+    assert card["trainable"] == training.trainable
+    assert card["losses"] == [[step, round(loss, 4)] for step, loss in training.losses]
+    assert recorded.base == f"tiny@0+{card['key']}"
+    assert "cores" in card["machine"]
+
+
+def test_a_replay_whose_steps_go_wrong_is_no_replay(recorded, tiny_model, session, at_step):
+    session(COURSE_REPLAY="1")
+
+    at_step(stop_at(1, TrainingError("the loss is nan")))
+    with pytest.raises(TrainingError, match="nan"):
+        again(tiny_model)
+
+
+def test_a_replay_trains_where_no_adapter_is_stored(recorded, tiny_model, session, steps):
+    session(COURSE_REPLAY="1")
+    assert not again(tiny_model, seed=4).training.replayed
+    assert len(steps) == 6
+
+
+def test_another_base_finds_no_adapter_and_another_name_does(recorded, tiny_model, session):
+    session(COURSE_REPLAY="strict")
+    other = copy.copy(tiny_model)
+    other.base = "tiny@1"
+    with pytest.raises(CourseError, match="no stored adapter"):
+        again(other)
+    replayed = again(tiny_model, name="by heart")
+    assert (replayed.training.replayed, replayed.name) == (True, "by heart")
+
+
+def test_full_fine_tuning_is_always_run(tiny_model, session):
+    session(COURSE_REPLAY="strict", COURSE_RECORD="1")
+    assert not finetune(tiny_model, EXAMPLES, "full", **QUICK).training.replayed
+    assert stored_adapters() == []
+
+
+def test_where_all_is_trained_the_shelf_is_not_asked(recorded, tiny_model, session, steps):
+    session(COURSE_REPLAY="never")
+    assert not again(tiny_model, from_shelf=True).training.replayed
+    assert len(steps) == 6
+
+
+def test_what_takes_longer_than_a_lesson_comes_from_the_shelf_even_where_all_is_trained(
+    recorded, tiny_model, session, steps, monkeypatch
+):
+    session(COURSE_REPLAY="never")
+    monkeypatch.setattr(shelf_module, "FULL_SIZE_MINUTES", -1)
+    assert again(tiny_model, from_shelf=True).training.replayed
+    assert len(steps) == 3, "three real steps all the same"
+    assert not again(tiny_model).training.replayed, "what a lesson trains is trained"
+
+
+def test_from_an_empty_shelf_the_model_is_trained_and_nothing_is_recorded_unless_asked(tiny_model, session, steps):
+    assert not again(tiny_model, from_shelf=True).training.replayed
+    assert len(steps) == 6
+    assert stored_adapters() == []
+
+
+def test_a_run_that_could_not_be_stored_need_not_be_trained_again(tiny_model, session, steps, monkeypatch):
+    session(COURSE_RECORD="1")
+    monkeypatch.setattr(shelf_module, "MAX_BYTES", 10)
+    with pytest.raises(CourseError, match="use a smaller rank"):
+        again(tiny_model, checkpoint_every=2)
+    monkeypatch.setattr(shelf_module, "MAX_BYTES", 5_000_000)
+    del steps[:]
+    tuned = again(tiny_model, checkpoint_every=2)
+    assert (steps, len(losses(tuned))) == ([], 6)
+    assert len(stored_adapters()) == 1
+
+
+def test_every_key_that_a_replay_asks_for_is_noted(recorded, tiny_model, session, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_ADAPTERS_USED", str(tmp_path / "used"))
-    use_counter("a")
-    use_counter("b")
-    assert (tmp_path / "used").read_text() == "a\nb\n"
+    assert not again(tiny_model).training.replayed
+    assert not (tmp_path / "used").exists()
+    again(tiny_model, from_shelf=True)
+    assert (tmp_path / "used").read_text().split() == [stored_adapters()[0].card["key"]]
