@@ -11,7 +11,7 @@ from course_lib.core.chat import Messages, Pair, asked_by, check_length, check_p
 from course_lib.core.errors import whole_above_zero
 from course_lib.evaluation.reports import interval, span
 from course_lib.models.chatmodel import ChatModel, save_plain
-from course_lib.models.scoring import right_padded
+from course_lib.models.scoring import in_batches
 from course_lib.training.methods import REWARD_MODEL, Recipe
 from course_lib.training.run import fit, prepared, started
 from course_lib.training.shelf import find, recorded
@@ -126,14 +126,12 @@ class RewardModel:
         for number, chat in enumerate(read):
             check_length(self.tokenizer, f"reply {number}", *chat)
         encoded = [self.tokenizer.apply_chat_template(p + r, return_dict=True)["input_ids"] for p, r in read]
-        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
         found = np.zeros(len(encoded))
         self.model.eval()
         with torch.inference_mode():
-            batches = right_padded([(encoded[i], 0) for i in order], batch_size, self)
-            for start, (ids, mask, _) in zip(range(0, len(order), batch_size), batches):
+            for members, (ids, mask, _) in in_batches([(ids, 0) for ids in encoded], batch_size, self):
                 scores = self.model(input_ids=ids, attention_mask=mask).logits[:, 0]  # (B,)
-                found[order[start : start + batch_size]] = scores.float().cpu().numpy()
+                found[members] = scores.float().cpu().numpy()
         return found
 
     __call__ = score

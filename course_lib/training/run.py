@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from course_lib.core.chat import Example
-from course_lib.core.errors import CourseError, TrainingError, above_zero, whole_above_zero
+from course_lib.core.errors import TrainingError, above_zero, whole_above_zero
 from course_lib.core.session import cache_dir, current
-from course_lib.models.chatmodel import ChatModel
+from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import is_quantized, quantize
 from course_lib.models.scoring import held_out_loss
 from course_lib.training.merging import merged
@@ -88,8 +88,7 @@ def started(caller: str, model: Any, kind: type[Recipe], *, seed: int | None, **
 
     Unless a method is among the settings it is LoRA, over the weights as they are: QLoRA if they are in 4 bits.
     """
-    if not isinstance(model, ChatModel):
-        raise CourseError(f"{caller} starts from a ChatModel, such as cl.load_model(), not from {model!r:.60}.")
+    expect_model(caller, model)
     above_zero(**{what: settings[what] for what in ("epochs", "learning_rate")})
     whole_above_zero(**{what: settings[what] for what in ("batch_size", "rank")})
     model = merged(model)

@@ -63,7 +63,7 @@ def find(job: Job, from_shelf: bool = False) -> Trained | None:
         # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
         print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
     with without_old_names():
-        weights = load_adapted(job.model, stored.folder, job.recipe).eval()
+        weights = load_adapted(job.model, stored.folder, job.recipe).requires_grad_(False).eval()
     training = Training(
         job.recipe, _pairs(card["losses"]), card["minutes"] * 60, card["tokens"], card["trainable"],
         count_parameters(weights), replayed=True, optimizer_bytes=card.get("optimizer_bytes", measured),

@@ -137,11 +137,11 @@ def test_a_calibration_trains_for_a_few_real_steps_and_leaves_the_model_as_it_wa
 def test_of_the_calibration_runs_qlora_alone_stands_on_four_bits(tiny_model, monkeypatch):
     seen = {}
 
-    def quick(model, rows, recipe, *_, **options):
-        seen[recipe.method] = is_quantized(model.model)
-        return SimpleNamespace(training=SimpleNamespace(seconds=1.0 + options["max_steps"]))
+    def quick(job, max_steps):
+        seen[job.recipe.method] = is_quantized(job.model.model)
+        return SimpleNamespace(training=SimpleNamespace(seconds=1.0 + max_steps))
 
-    monkeypatch.setattr(costing.running, "train", quick)
+    monkeypatch.setattr(costing.running, "fit", quick)
     costing.calibrate(tiny_model, ROWS)
     assert seen == {"adapter": False, "lora": False, "full": False, "qlora": True}
 

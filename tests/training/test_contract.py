@@ -1,5 +1,7 @@
 """What every trainer keeps to: the start stays, the seed decides, a kill costs little, a replay is exact."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -211,6 +213,7 @@ def test_one_line_is_printed_and_nothing_beside_it(name, talker, capfd):
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_what_was_recorded_is_replayed_after_three_real_steps(name, made, talker, session, at_step, capfd):
+    base = made(name).base
     session(COURSE_RECORD="1")
     recorded = TRAINERS[name](talker, name="kept for good")
     (stored,) = cl.stored_adapters()
@@ -226,7 +229,7 @@ def test_what_was_recorded_is_replayed_after_three_real_steps(name, made, talker
     assert replayed.model.get_input_embeddings().weight is talker.model.get_input_embeddings().weight, "shared"
     assert near(replayed, recorded, rtol=0.01, atol=1e-4), "stored in bf16, which keeps three digits"
     assert not any(parameter.requires_grad for parameter in replayed.model.parameters())
-    assert (replayed.name, replayed.base, recorded.base) == ("another name", recorded.base, made(name).base)
+    assert (replayed.name, replayed.base, recorded.base) == ("another name", base, base)
     found, first = replayed.training, recorded.training
     assert found.replayed and losses(replayed) == pytest.approx(losses(recorded), abs=1e-4)
     assert curves(replayed) == {curve: pytest.approx(values, abs=1e-4) for curve, values in curves(recorded).items()}
@@ -242,7 +245,8 @@ def test_what_was_recorded_is_replayed_after_three_real_steps(name, made, talker
     assert taken.training.replayed and len(steps) == 3
 
 
-@pytest.mark.parametrize("name", SAVED)
+# A bottleneck or a prompt alone, however large, is normalised away in the next layer.
+@pytest.mark.parametrize("name", [name for name in SAVED if name not in ("adapter", "prompt")])
 def test_a_learning_rate_that_explodes_is_stopped_with_advice(name, talker):
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: .* 1e\+30 is too high. Try a tenth"):
         TRAINERS[name](talker, learning_rate=1e30, epochs=10)
@@ -293,7 +297,7 @@ def test_half_of_what_is_counted_is_refused(name, talker):
 @pytest.mark.parametrize("start", ["SmolLM2", None])
 @pytest.mark.parametrize("name", TRAINERS)
 def test_what_is_no_chat_model_is_refused(name, start):
-    with pytest.raises(CourseError, match=f"{TRAINERS[name].learn.__name__} starts from a ChatModel"):
+    with pytest.raises(CourseError, match=f"{TRAINERS[name].learn.__name__} takes a ChatModel"):
         TRAINERS[name](start)
 
 
@@ -319,3 +323,9 @@ def test_the_embedders_tuning_keeps_to_the_same_as_far_as_it_goes(capfd):
     assert first.losses == again.losses != other.losses
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: .* is too high"):
         finetune_embedder(TRIPLES, start, learning_rate=1e38, epochs=10, batch_size=4)
+
+
+def test_looking_up_the_names_of_the_face_loads_no_torch():
+    code = "import sys, course_lib as cl; [getattr(cl, name) for name in cl.__all__]; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
