@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from course_lib.core.errors import CourseError, DataError, choose
-from course_lib.core.rows import Text, in_turns, one_of, read_rows
+from course_lib.core.rows import Text, in_turns, one_of, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
 
 if TYPE_CHECKING:
     from course_lib.retrieval.index import Index
-
 
 SPLITS = ("train", "validation", "test")
 LABELS = ("With", "For", "Price", "Until", "Notice")
@@ -36,11 +35,12 @@ def editions_exam() -> Exam:
     Retrieval is hard here and possible: a rule of the names of documents, not of what any reader answers. Validation
     questions are about every document of validation facts outside the series; there are too few editions among them.
     """
-    facts = load_facts("test")
     documents = {fact.source for fact in load_facts() if fact.kind not in SERIES}
     stems = Counter(found[1] for source in documents if (found := EDITION.fullmatch(source)))
-    chosen = [f for f in facts if f.source in documents and (m := EDITION.fullmatch(f.source)) and stems[m[1]] > 1]
-    return _exam("editions", chosen)
+    of_documents = (fact for fact in load_facts("test") if fact.source in documents)
+    return _exam(
+        "editions", [f for f in of_documents if (found := EDITION.fullmatch(f.source)) and stems[found[1]] > 1]
+    )
 
 
 def plain_exam() -> Exam:
@@ -58,22 +58,11 @@ def _exam(name: str, facts: Sequence[Fact]) -> Exam:
 def reading_questions(n: int | None = None, seed: int = 0) -> Exam:
     """Questions to learn reading with, in study wordings: of every fact once before of any fact twice.
 
-    Parameters
-    ----------
-    n
-        How many; all of them unless said otherwise. Smaller draws of a seed are the beginnings of larger ones.
-    seed
-        Of the order.
-
-    Raises
-    ------
-    CourseError
-        If there are fewer than `n`, or `n` < 1.
+    All of them, or `n`: smaller draws of a seed are the beginnings of larger ones.
     """
     facts = load_facts("reading")
     rng = random.Random(seed)
-    groups = [rng.sample(q, len(q)) for q in (questions_of(fact, "study") for fact in facts)]
-    questions = in_turns(groups, rng)
+    questions = in_turns([shuffled(questions_of(fact, "study"), rng) for fact in facts], rng)
     if n is not None and not 1 <= n <= len(questions):
         raise CourseError(f"{n} questions to learn reading with: there are 1 to {len(questions)}.")
     return Exam("reading", tuple(questions[:n]), facts=tuple(facts))
@@ -91,13 +80,7 @@ def exam_shelf(index: Index) -> Index:
 
 
 def shelf(index: Index, sources: Iterable[str]) -> Index:
-    """Some documents of an index, as an index of their own in memory; their vectors are taken over.
-
-    Raises
-    ------
-    CourseError
-        If a document is not in the index.
-    """
+    """Some documents of an index, as an index of their own in memory; their vectors are taken over."""
     from course_lib.retrieval.index import Index
     from course_lib.retrieval.stores import FaissStore
 

@@ -12,7 +12,7 @@ import datetime
 import functools
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +40,13 @@ class Schema:
     """Tables ("shop" or "library"): the name of each with its columns, and the CREATE TABLE statements."""
 
     name: str
-    tables: dict[str, tuple[str, ...]]
+    tables: dict[str, tuple[str, ...]] = field(hash=False)
     ddl: str
 
     @property
     def lines(self) -> str:
         """As it stands in a prompt: one line a table, `users(id, name, ...)`."""
         return "\n".join(f"{table}({', '.join(columns)})" for table, columns in self.tables.items())
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.ddl))
 
 
 @dataclass(frozen=True)
