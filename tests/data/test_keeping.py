@@ -21,9 +21,8 @@ REPORT = Report("RAG", "cup", (ROW, replace(ROW, id="a.2", f1=0.0, sources=())))
 
 
 @pytest.fixture(autouse=True)
-def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
-    return tmp_path / "results"
+def folder(kept_here):
+    return kept_here
 
 
 def never():
@@ -116,12 +115,6 @@ def test_figures_that_are_made_of_what_is_kept_are_made_of_nothing_else(monkeypa
     for name, k in (("rag", 2), ("other", 1)):
         with pytest.raises(DataError, match=f"{name} of lesson 02 is not kept"):
             kept("02", name, lambda: REPORT, {"k": k})
-
-
-def test_a_part_that_a_script_does_not_have_is_refused_with_those_it_has(capsys):
-    with pytest.raises(SystemExit):
-        scripts.asked_for("doc", ["--only", "arm"], ["arms", "seeds"])
-    assert "'arms', 'seeds'" in capsys.readouterr().err and scripts.asked_for("doc", [], ["arms"]).only is None
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]))

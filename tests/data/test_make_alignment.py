@@ -1,15 +1,13 @@
 """What `results_07.py` measures with, on little: ways to learn from preferences, and what is kept of them."""
 
 import json
-import os
 
 import numpy as np
 import pytest
 import results_07
 from lesson_07 import preference_bench, preference_costs
 from lesson_07.preference_bench import PAIRS, RECIPES, Bench, Way, kind_words
-from shared import keeping
-from shared.students import Students, shelf_of_its_own
+from shared.students import Students
 
 from course_lib.core.chat import Answer
 from course_lib.lessons.letters import load_preferences
@@ -36,7 +34,7 @@ class Made:
 
 
 @pytest.fixture
-def bench(monkeypatch, tmp_path):
+def bench(monkeypatch, kept_here):
     """A bench whose models are made of nothing; `made` holds them in order."""
     bench = Bench.__new__(Bench)
     bench.gp, bench.learned, bench.made = Made("untrained"), Students(most=2, lasting="start"), []
@@ -52,7 +50,6 @@ def bench(monkeypatch, tmp_path):
 
     for how in ("finetune", "prefer", "train_reward_model", "reinforce"):
         monkeypatch.setattr(preference_bench.cl, how, maker(how), raising=False)
-    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     return bench
 
 
@@ -187,13 +184,6 @@ def test_kind_words_are_counted():
     assert kind_words([None] * 2, ["Thank you kindly, please.", "Go."]) == [3.0, 0.0]
 
 
-def test_students_of_a_script_stand_on_a_shelf_of_their_own(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_ADAPTERS", "elsewhere")
-    monkeypatch.setenv("COURSE_RECORD", "")
-    shelf_of_its_own("07")
-    assert os.environ["COURSE_ADAPTERS"].endswith("students/07") and os.environ["COURSE_RECORD"] == "1"
-
-
 def row(accuracy):
     return {"accuracy": accuracy, "n": 192}
 
@@ -216,8 +206,3 @@ def test_the_readme_is_told_of_dpo_at_both_ends_and_of_what_went_wrong_and_nothi
     kind, alike = told["limits"]
     assert "0.02" in kind and "0.20 to 0.60" in alike
     assert "headline" not in results_07.summary({"start": parts["start"]})
-
-
-def test_every_part_has_a_name_and_the_recipes_come_first():
-    assert results_07.ORDER[0] == "recipes" and len(set(results_07.ORDER)) == len(results_07.ORDER)
-    assert all(f"\n{name}" in results_07.__doc__ for name in results_07.ORDER)

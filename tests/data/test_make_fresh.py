@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import results_08
 from lesson_08 import fresh_bench
-from shared import keeping
 
 from course_lib.core.chat import Answer
 from course_lib.core.session import ROOT
@@ -31,7 +30,7 @@ class Student:
 
 
 @pytest.fixture
-def measured(monkeypatch, tmp_path, small_embedder):
+def measured(monkeypatch, tmp_path, kept_here, small_embedder):
     trained = []
 
     def finetune(model, rows, name, seed, from_shelf, **recipe):
@@ -39,7 +38,6 @@ def measured(monkeypatch, tmp_path, small_embedder):
         return Student(rows, 200.0 + seed)
 
     monkeypatch.setattr(fresh_bench.cl, "finetune", finetune, raising=False)
-    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     monkeypatch.setattr(fresh_bench, "shelf_of_its_own", lambda lesson: None)
     index = build_index(ROOT / "data" / "library" / "handbook")
     return lambda: (fresh_bench.fresh(Model, lambda: index, seeds=[0, 1]), trained)

@@ -1,12 +1,9 @@
 """What `results_05.py` measures with, on little: clouds of vectors, two stores, and what the README is told."""
 
-import json
-
 import numpy as np
 import pytest
 import results_05
 from lesson_05 import nearest
-from shared import scripts
 
 
 @pytest.fixture
@@ -59,21 +56,3 @@ def test_the_readme_is_told_what_was_measured_and_nothing_before_that():
     ]
     for part in PARTS:
         assert "headline" not in results_05.summary({name: value for name, value in PARTS.items() if name != part})
-
-
-def test_parts_are_measured_in_their_order_and_the_others_stay_as_they_were(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    (tmp_path / "results").mkdir()
-    made = []
-
-    def part(name, value):
-        return lambda: made.append(name) or {"value": value}
-
-    def summary(parts):
-        return {**parts, "headline": " ".join(parts)}
-
-    scripts.measure_parts("05", {"a": part("a", 1), "b": part("b", 2)}, ["b", "a"], summary)
-    scripts.measure_parts("05", {"a": part("a", 3), "b": part("b", 4)}, ["b"], summary)
-    assert made == ["a", "b", "b"]
-    kept = json.loads((tmp_path / "results" / "05.json").read_text(encoding="utf-8"))
-    assert kept == {"lesson": "05", "a": {"value": 1}, "b": {"value": 4}, "headline": "a b"}

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from lesson_08 import style_bench
-from shared import keeping
 
 from course_lib.core.chat import Answer
 from course_lib.evaluation.reports import Report, Row
@@ -33,10 +32,9 @@ class Model:
 
 
 @pytest.fixture
-def model(monkeypatch, tmp_path):
+def model(monkeypatch, kept_here):
     found = Model()
     monkeypatch.setattr(style_bench.cl, "finetune", found.finetune, raising=False)
-    monkeypatch.setattr(keeping, "data_dir", lambda: tmp_path)
     return found
 
 
