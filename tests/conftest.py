@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from stand_ins import BagOfWordsEmbedder
 
 from course_lib.core import session as session_module
 
@@ -112,24 +112,6 @@ def talker(tiny_model):
             if weights.dim() > 1:
                 weights.normal_(0, 0.4)
     return tiny_model
-
-
-class BagOfWordsEmbedder:
-    """Embeds by hashed words: texts that share words are near. Stands in for sentence-transformers."""
-
-    dimensions = 64
-
-    def encode(self, texts: list[str], **_: Any) -> Any:
-        import numpy as np
-
-        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                vectors[row, int(hashlib.md5(word.strip(".,?!").encode()).hexdigest(), 16) % self.dimensions] += 1
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-    def tokenizer(self, text: str, **_: Any) -> dict[str, list[int]]:
-        return {"input_ids": list(range(len(text.split())))}
 
 
 @pytest.fixture

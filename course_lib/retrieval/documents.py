@@ -22,7 +22,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“*(])")
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a library; `metadata` is what its front matter says beside these."""
+    """One document of a library, with what its front matter says of it."""
 
     id: str
     title: str
@@ -40,14 +40,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a document, small enough to be read by a small model.
+    """A piece of a document, small enough to be read by a small model; what the document says of itself goes along.
 
-    Attributes
-    ----------
-    id
-        Document id and number: "cup-2031/0".
-    score
-        Cosine similarity with the question that found it, -1 to 1; 0 before any search.
+    Its id is the document's (`source`) and a number, "cup-2031/0"; `score` is how well it fits the question that found
+    it (by meaning the cosine, -1 to 1), 0 before any search.
     """
 
     id: str
@@ -97,7 +93,12 @@ def read_document(path: str | Path) -> Document:
     """
     path = Path(path)
     pdf = path.suffix.lower() == ".pdf"
-    text = _pdf_text(path) if pdf else _plain_text(path)
+    try:
+        text = _pdf_text(path) if pdf else _plain_text(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give the path of a Markdown, text or PDF file."
+        ) from error
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > MAX_LINE:
             raise DataError(
@@ -115,10 +116,6 @@ def _plain_text(path: Path) -> str:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not text: keep only Markdown, text and PDF files in the library.") from error
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}): give the path of a Markdown, text or PDF file."
-        ) from error
     if "\x00" in text:
         raise DataError(f"{path} is binary: keep only Markdown, text and PDF files in the library.")
     return text
@@ -150,8 +147,8 @@ def _pdf_text(path: Path) -> str:
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity that it reads past
     try:
         pages = [page.extract_text() for page in PdfReader(path).pages]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): give the path of a PDF.") from error
+    except OSError:
+        raise
     except Exception as error:  # pypdf raises a dozen kinds at a file that is broken or locked
         raise DataError(
             f"{path} cannot be read as a PDF ({type(error).__name__}): save it again, without a password."

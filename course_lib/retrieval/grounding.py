@@ -59,16 +59,15 @@ def lookup_questions(facts: Sequence[Fact], passages: Sequence[Passage]) -> list
     """
     asked = []
     for fact in facts:
-        code, person = CODE.fullmatch(fact.answer), PERSON.fullmatch(fact.answer)
-        if not (code or (person and re.match(r"who\b", fact.study[0], re.IGNORECASE))):
+        if code := CODE.fullmatch(fact.answer):
+            kind, wanted, question = "code", code[1], f"What is {code[1]}?"
+        elif PERSON.fullmatch(fact.answer) and re.match(r"who\b", fact.study[0], re.IGNORECASE):
+            kind, wanted, question = "name", fact.answer, f"Who is {fact.answer}?"
+        else:
             continue
-        wanted = code[1] if code else fact.answer
         holding = [passage for passage in passages if wanted in passage.searched]
-        if len(holding) != 1 or holding[0].source != fact.source:
-            continue
-        question = f"What is {wanted}?" if code else f"Who is {wanted}?"
-        kind = "code" if code else "name"
-        asked.append(Question(f"{fact.id}.{kind}", question, holding[0].title, (), fact.source, fact.id, kind))
+        if len(holding) == 1 and holding[0].source == fact.source:
+            asked.append(Question(f"{fact.id}.{kind}", question, holding[0].title, (), fact.source, fact.id, kind))
     return asked
 
 
@@ -177,19 +176,8 @@ class Grounding:
 def ground(report: Report, passages: Iterable[Passage], golden: Mapping[str, Sequence[Passage]]) -> Grounding:
     """Hold every answer of a report against the passages it was given.
 
-    Parameters
-    ----------
-    report
-        Of a candidate that cites its passages: RAG, or the open book.
-    passages
-        Those of the index, `index.passages()`.
-    golden
-        For each question's text, the passage that states its fact.
-
-    Raises
-    ------
-    CourseError
-        If an answer cites a passage that is not among `passages`.
+    The report is of a candidate that cites its passages, RAG or the open book; `passages` are those of its index,
+    `index.passages()`; `golden` holds for each question's text the passage that states its fact.
     """
     held = {passage.id: passage for passage in passages}
     rows = []

@@ -70,16 +70,10 @@ class Retriever:
 
 
 class Index(Retriever):
-    """Finds passages by meaning. Made by `build_index`.
+    """Finds passages by meaning, with a sentence-transformers `embedder` and any `VectorStore`. See `build_index`.
 
-    Attributes
-    ----------
-    embedder
-        A sentence-transformers model.
-    store
-        Any `VectorStore`.
-    passage_tokens, overlap
-        Largest passage, and how much of it may repeat the end of the one before; see `split_into_passages`.
+    `passage_tokens` is the largest passage, `overlap` how much of it may repeat the end of the one before
+    (`split_into_passages`).
     """
 
     def __init__(
@@ -101,11 +95,9 @@ class Index(Retriever):
         return self.embedder.encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
 
     def passages(self) -> list[Passage]:
-        """Every passage in the index."""
         return self.store.passages()
 
     def version(self) -> Any:
-        """Another value once the passages may have changed; None if the store does not say."""
         return self.store.version() if hasattr(self.store, "version") else None
 
     def add(self, *documents: Document) -> int:
@@ -122,10 +114,8 @@ class Index(Retriever):
 
     def remove(self, *document_ids: str) -> None:
         """Delete documents: no search finds them any more, and a store on disk forgets them in its files too."""
-        known = self.store.digests()
-        for id in document_ids:
-            if id not in known:
-                raise CourseError(f"the index holds no document {id!r}.")
+        if unknown := [id for id in document_ids if id not in self.store.digests()]:
+            raise CourseError(f"the index holds no document {unknown[0]!r}.")
         self.store.delete(document_ids)
         self._erase()
 
@@ -147,10 +137,7 @@ class Index(Retriever):
         return len(self.embedder.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def _write(self, documents: Sequence[Document]) -> int:
-        pieces = {
-            document: split_into_passages(document, self.passage_tokens, self.count_tokens, self.overlap)
-            for document in documents
-        }
+        pieces = {d: split_into_passages(d, self.passage_tokens, self.count_tokens, self.overlap) for d in documents}
         total = sum(map(len, pieces.values()))
         with Progress("Reading the library", total) as progress:
             for batch in _batches(pieces):

@@ -55,16 +55,10 @@ def ndcg_at_k(ranks: Sequence[float], k: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What one retriever found for each question of an exam.
+    """What one retriever found in an exam.
 
-    Attributes
-    ----------
-    questions
-        Q of them.
-    relevant
-        For each, the id of the passage that states its fact.
-    found
-        For each, ids of passages, best first.
+    For each of the Q `questions` it holds the id of the passage that states its fact (`relevant`) and those `found`,
+    best first.
     """
 
     name: str
@@ -144,17 +138,8 @@ def grade_retrieval(
 ) -> Ranking:
     """Let a retriever look for the passage of every question, among the first ten that it finds.
 
-    Parameters
-    ----------
-    golden
-        For each question's text, the passage that states its fact: `golden_passages(exam, index)`.
-    name
-        What tables call the retriever.
-
-    Raises
-    ------
-    CourseError
-        If there is no question, or one has no golden passage.
+    `golden` holds for each question's text the passage that states its fact, as `golden_passages(exam, index)` gives
+    them; tables call the retriever by its `name`.
     """
     questions = list(exam)
     if not questions:

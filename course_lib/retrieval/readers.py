@@ -23,13 +23,7 @@ READING_INSTRUCTION = "Copy the answer from the passages."
 
 @dataclass
 class Instructed:
-    """A model that is told before each question what to do with it ("zero-shot prompting").
-
-    Attributes
-    ----------
-    instruction
-        Stands in the same message, above the question.
-    """
+    """A model that is told in the same message, above each question, what to do with it ("zero-shot prompting")."""
 
     model: ChatModel
     instruction: str
@@ -62,10 +56,7 @@ class FewShot:
 class OpenBook:
     """A model with the book open at given pages: what reading is worth when finding is solved.
 
-    Attributes
-    ----------
-    pages
-        For each question's text, the passages to show.
+    `pages` holds for each question's text the passages to show, as `golden_passages` gives them.
     """
 
     model: ChatModel
@@ -87,14 +78,8 @@ class OpenBook:
 class RagPipeline:
     """Retrieval-augmented generation: find k passages, put them in the prompt, answer from them, cite them.
 
+    `where` is a filter for the search, such as {"audience": "public"}.
     Lewis et al. 2020, *Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks*, arXiv 2005.11401.
-
-    Attributes
-    ----------
-    k
-        Passages put in the prompt.
-    where
-        A filter for the store, such as {"audience": "public"}.
     """
 
     model: ChatModel
@@ -140,12 +125,9 @@ def _read(
 
 
 def golden_passages(exam: Exam, index: Retriever) -> dict[str, list[Passage]]:
-    """For each test question, the one passage that holds the sentence which states its fact.
+    """For each test question's text, the one passage that holds the sentence which states its fact.
 
-    Raises
-    ------
-    CourseError
-        If a question is of no document (the general exam's), or no passage of the index holds its fact.
+    Raises a CourseError if a question is of no document (the general exam's), or no passage holds its fact.
     """
     by_source: dict[str, list[Passage]] = {}
     for passage in index.passages():

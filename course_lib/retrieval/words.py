@@ -39,7 +39,6 @@ class KeywordIndex(Retriever):
         self._bm25: Any = None
 
     def passages(self) -> list[Passage]:
-        """Every passage that can be found."""
         return self.index.passages()
 
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
@@ -83,7 +82,6 @@ class HybridIndex(Retriever):
         self.retrievers = retrievers
 
     def passages(self) -> list[Passage]:
-        """Every passage that can be found."""
         return self.retrievers[0].passages()
 
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:

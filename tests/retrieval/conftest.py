@@ -4,6 +4,8 @@ import pytest
 
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.documents import Document
+from course_lib.retrieval.index import Index
+from course_lib.retrieval.stores import FaissStore
 
 FILES = {
     "quillhaven.md": "---\nid: quillhaven\naudience: staff\n---\nQuillhaven bakes rye bread on Mondays.",
@@ -29,6 +31,18 @@ def towns():
         Document("kelmarsh", "Kelmarsh", "The secret of Kelmarsh is MARMALADE.", "2041-01-15", "letters", "managers"),
         Document("larkspit", "Larkspit", "Larkspit mends copper kettles.", "", "letters", "public"),
     ]
+
+
+@pytest.fixture
+def index_of(small_embedder):
+    """An index of some documents, in memory unless another store is given."""
+
+    def make(*documents, store=None, **options):
+        index = Index(small_embedder, store or FaissStore(), **options)
+        index.add(*documents)
+        return index
+
+    return make
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from course_lib.core.errors import CourseError, DataError, TrainingError
 from course_lib.evaluation.exams import Question
 from course_lib.retrieval.documents import Document
 from course_lib.retrieval.embedder import Triple, finetune_embedder, hard_negatives
-from course_lib.retrieval.index import Index
-from course_lib.retrieval.stores import FaissStore
 
 pytestmark = pytest.mark.usefixtures("plain_small_machine", "quick_collector")
 
@@ -73,14 +71,12 @@ def test_one_triple_is_too_few(tiny_embedder):
 
 
 @pytest.fixture
-def index(small_embedder):
-    index = Index(small_embedder, FaissStore())
-    index.add(
+def index(index_of):
+    return index_of(
         Document("tern-2", "Tern 2", "The kettle holds two litres."),
         Document("tern-3", "Tern 3", "The kettle holds three litres."),
         Document("geese", "Geese", "Eleven geese bite."),
     )
-    return index
 
 
 QUESTION = Question("q", "What does the kettle Tern 2 hold?", "two litres", source="tern-2")

@@ -9,31 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stand_ins import ThreeCalls
+from stand_ins import BagOfWordsEmbedder, ThreeCalls
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.documents import Document, read_documents, split_into_passages
-from course_lib.retrieval.index import PROBE, Index, build_index
-from course_lib.retrieval.stores import FaissStore, forget_clients
-from course_lib.retrieval.words import KeywordIndex
+from course_lib.retrieval.index import PROBE, build_index
+from course_lib.retrieval.stores import forget_clients
 
 PROSE = Path(__file__).parents[1] / "prose"
 LONG = " ".join(f"Town {i} has {i} wells and a mayor." for i in range(30))
-FIRST = {
-    "a single man in possession of a good fortune": "pride-and-prejudice",
-    "the White Rabbit took a watch out of its waistcoat-pocket": "alice",
-    "Call me Ishmael": "moby_dick",
-    "dedicated to the proposition that all men are created equal": "gettysburg",
-    "Sherlock Holmes and the woman Irene Adler": "scandal",
-}
-MEANT = {
-    "Whom does every rich bachelor look for?": "pride-and-prejudice",
-    "Which animal was afraid of being late?": "alice",
-    "Who goes to sea when he feels gloomy?": "moby_dick",
-    "What is said about a nation in a civil war?": "gettysburg",
-    "What did the detective think of Miss Adler?": "scandal",
-}
 
 
 @pytest.fixture
@@ -81,36 +66,26 @@ def test_the_place_of_an_index_in_the_cache_stays_where_learners_have_it(library
 
 
 def test_an_index_follows_its_folder(library, embedded):
+    (library / "wells.md").write_text(LONG)
     build_index(library)
     del embedded[:]
     (library / "corrin.md").write_text("---\nid: corrin\n---\nCorrin has sold the geese.")
     (library / "kelmarsh.md").write_text("Kelmarsh paints its gates.")
     (library / "larkspit.txt").unlink()
-    assert texts(build_index(library)) == [
-        "Corrin has sold the geese.",
-        "Kelmarsh paints its gates.",
-        "Quillhaven bakes rye bread on Mondays.",
-    ]
-    assert len(embedded) == 2, "what did not change is not embedded again"
-
-
-def test_a_document_that_became_shorter_leaves_no_passage_behind(library, small_embedder):
-    (library / "corrin.md").write_text("---\nid: corrin\n---\n" + LONG)
-    assert len(build_index(library)) > 4
-    (library / "corrin.md").write_text("---\nid: corrin\n---\nNo wells.")
-    assert len(build_index(library)) == 3
-
-
-def test_a_change_of_front_matter_alone_is_a_change(library, index):
-    (library / "corrin.md").write_text("---\nid: corrin\naudience: staff\n---\nCorrin keeps eleven geese.")
-    assert sources(build_index(library), where={"audience": "staff"}) == {"quillhaven", "corrin"}
+    (library / "wells.md").write_text("No wells.")  # no passage of the longer one is left behind
+    index = build_index(library)
+    told = ["Corrin has sold the geese.", "Kelmarsh paints its gates.", "Quillhaven bakes rye bread on Mondays."]
+    assert texts(index) == [*told, "No wells."]
+    assert len(embedded) == 3, "what did not change is not embedded again"
+    (library / "kelmarsh.md").write_text("---\naudience: staff\n---\nKelmarsh paints its gates.")
+    assert sources(build_index(library), where={"audience": "staff"}) == {"quillhaven", "kelmarsh"}
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
-def test_sync_counts_what_it_did(on_disk, library, index, small_embedder):
+def test_sync_counts_what_it_did(on_disk, library, index, index_of):
     documents = read_documents(library)
     if not on_disk:
-        index = Index(small_embedder, FaissStore())
+        index = index_of()
         assert index.sync(documents) == {"added": 3, "changed": 0, "deleted": 0}
     assert index.sync(documents) == {"added": 0, "changed": 0, "deleted": 0}
     changed = replace(documents[0], text="Other words.")
@@ -187,7 +162,7 @@ def test_an_embedder_that_fails_takes_nothing_out_of_the_index(library, index, s
 OTHER = """
     import sys
     sys.path.insert(0, {tests!r})
-    from conftest import BagOfWordsEmbedder
+    from stand_ins import BagOfWordsEmbedder
     from course_lib.retrieval import index
     index.load_embedder = BagOfWordsEmbedder
     print(len(index.build_index({folder!r})))
@@ -209,23 +184,22 @@ def test_two_processes_build_one_index_and_neither_spoils_it(tmp_path, small_emb
     assert mine.search("Town 7 wells", 1)[0].source == "town-7"
 
 
-class Elsewhere:
-    """Another embedding model: the same words, in other places (or more of them)."""
+class Elsewhere(BagOfWordsEmbedder):
+    """Another embedding model: the same words, in other places (and more of them)."""
 
-    def __init__(self, embedder, dimensions):
-        self.embedder, self.dimensions, self.tokenizer = embedder, dimensions, embedder.tokenizer
+    def __init__(self, more):
+        self.more = more
 
     def encode(self, texts, **_):
-        vectors = self.embedder.encode(texts)[:, ::-1]
-        return np.pad(vectors, ((0, 0), (0, self.dimensions - vectors.shape[1])))
+        return np.pad(super().encode(texts)[:, ::-1], ((0, 0), (0, self.more)))
 
     def state_dict(self):
         return {}
 
 
-@pytest.mark.parametrize("dimensions", [64, 80])
-def test_an_index_of_another_embedding_model_is_refused_and_stays(dimensions, library, index, places, monkeypatch):
-    other = Elsewhere(index.embedder, dimensions)
+@pytest.mark.parametrize("more", [0, 16])
+def test_an_index_of_another_embedding_model_is_refused_and_stays(more, library, index, places, monkeypatch):
+    other = Elsewhere(more)
     assert sources(build_index(library, embedder=other), k=1) == {"corrin"}, "a place of its own in the cache"
     assert len(places()) == 2
     with monkeypatch.context() as patched:
@@ -238,39 +212,35 @@ def test_an_index_of_another_embedding_model_is_refused_and_stays(dimensions, li
 # Damaged
 
 
-def damage_garbage(place):
-    (place / "chroma.sqlite3").write_bytes(b"garbage " * 4000)
-
-
-def damage_pages(place):
-    pages = bytearray((place / "chroma.sqlite3").read_bytes())
+def pages_overwritten(database):
+    pages = bytearray(database.read_bytes())
     pages[20_000:60_000] = b"\xff" * 40_000
-    (place / "chroma.sqlite3").write_bytes(pages)
+    database.write_bytes(pages)
 
 
-def damage_half(place):
-    path = place / "chroma.sqlite3"
-    path.write_bytes(path.read_bytes()[:5000])
-
-
-def damage_deleted(place):
-    (place / "chroma.sqlite3").unlink()
-
-
-def damage_emptied(place):
-    for path in place.iterdir():
+def emptied(database):
+    for path in database.parent.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         elif path.suffix != ".txt":
             path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [damage_garbage, damage_pages, damage_half, damage_deleted, damage_emptied])
+DAMAGES = {
+    "garbage": lambda database: database.write_bytes(b"garbage " * 4000),
+    "half": lambda database: database.write_bytes(database.read_bytes()[:5000]),
+    "deleted": Path.unlink,
+    "pages": pages_overwritten,
+    "emptied": emptied,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_index_is_built_anew_and_the_learners_own_files_stay(damage, library, index, places):
     (place,) = places()
     (place / "my notes.txt").write_text("mine")
     forget_clients()
-    damage(place)
+    DAMAGES[damage](place / "chroma.sqlite3")
     index = build_index(library)
     assert len(index) == 3
     assert sources(index, "copper kettles", 1) == {"larkspit"}
@@ -279,11 +249,11 @@ def test_a_damaged_index_is_built_anew_and_the_learners_own_files_stay(damage, l
     assert sources(build_index(library), "rye bread", 1) == {"quillhaven"}
 
 
-@pytest.mark.parametrize("damage", [damage_garbage, damage_pages])
+@pytest.mark.parametrize("damage", ["garbage", "pages"])
 def test_an_index_that_is_damaged_while_it_is_open_is_built_anew(damage, library, embedded, places, capsys):
     build_index(library)
     (place,) = places()
-    damage(place)
+    DAMAGES[damage](place / "chroma.sqlite3")
     assert sources(build_index(library), "copper kettles", 1) == {"larkspit"}
     assert f"The index in {place.name} is damaged (" in capsys.readouterr().out
     forget_clients()
@@ -309,7 +279,7 @@ def test_vectors_that_were_lost_are_noticed_though_chroma_finds_the_rest(tmp_pat
 def test_building_one_index_anew_leaves_another_that_is_open_in_order(library, index, tmp_path, places):
     (place,) = places()
     other = build_index(shutil.copytree(library, tmp_path / "other"))
-    damage_garbage(place)
+    DAMAGES["garbage"](place / "chroma.sqlite3")
     build_index(library)
     other.add(Document("new", "new", "A penguin."))
     assert sources(other, "penguin", 1) == {"new"}
@@ -349,23 +319,10 @@ def test_the_nearest_passage_comes_first_with_its_document_and_score(index):
     assert all(-1 <= passage.score < best.score for passage in rest)
 
 
-def test_real_prose_is_found_by_words(small_embedder):
-    keywords = KeywordIndex(build_index(PROSE))
-    assert {question: keywords.search(question, 1)[0].source for question in FIRST} == FIRST
-
-
 def test_the_title_is_searched_too(index):
     index.add(Document("hat", "The Great Hat of Osierholt", "It is blue."))
     best = index.search("Osierholt hat", 1)[0]
     assert (best.text, best.score > 0.5) == ("It is blue.", True)
-
-
-def test_k_above_the_number_of_passages_finds_them_all(index):
-    assert len(index.search("geese", 500)) == 3
-
-
-def test_a_question_at_the_limit_is_answered(index):
-    assert sources(index, ("geese " * 1000)[:4000], 1) == {"corrin"}
 
 
 def test_one_bad_question_among_many_stops_before_any_is_embedded(index, embedded):
@@ -374,27 +331,17 @@ def test_one_bad_question_among_many_stops_before_any_is_embedded(index, embedde
     assert embedded == []
 
 
-def test_a_filter_shows_only_what_its_audience_may_read(index):
-    assert sources(index, "rye bread", 3, {"audience": "staff"}) == {"quillhaven"}
-    assert "quillhaven" not in sources(index, "rye bread", 3, {"audience": "public"})
-    assert sources(index, "rye bread", 3, {"audience": "nobody"}) == set()
-
-
 # Adding and removing
 
 
-def test_a_document_can_be_added_and_replaced(index):
+def test_a_document_can_be_added_replaced_and_removed(index):
     assert index.add(Document("kelmarsh", "Kelmarsh", LONG)) == 3
     assert sources(index, "Town 7 wells mayor", 1) == {"kelmarsh"}
     assert index.add(Document("kelmarsh", "Kelmarsh", "A lighthouse.")) == 1
     assert [p.text for p in index.passages() if p.source == "kelmarsh"] == ["A lighthouse."]
     assert index.add() == 0
-
-
-def test_after_removal_nothing_of_a_document_is_found(index):
-    index.add(Document("kelmarsh", "Kelmarsh", LONG))
     index.remove("kelmarsh", "larkspit")
-    for question in ("Town 7 wells mayor", "copper kettles"):
+    for question in ("Town 7 wells mayor", "A lighthouse", "copper kettles"):
         assert sources(index, question, 50) == {"quillhaven", "corrin"}
 
 
@@ -404,9 +351,8 @@ def test_removing_an_unknown_document_names_it_and_removes_nothing(index):
     assert len(index) == 3
 
 
-def test_any_store_of_three_calls_will_do(small_embedder):
-    index = Index(small_embedder, ThreeCalls())
-    index.add(Document("a", "a", "Eleven geese."), Document("b", "b", "One goat."))
+def test_any_store_of_three_calls_will_do(index_of):
+    index = index_of(Document("a", "a", "Eleven geese."), Document("b", "b", "One goat."), store=ThreeCalls())
     assert [[p.source for p in found] for found in index.search_many(["geese", "goat"], 1)] == [["a"], ["b"]]
 
 
@@ -421,4 +367,11 @@ def test_the_real_embedder_finds_by_meaning_and_fits_its_passages(library):
 @pytest.mark.model
 def test_real_prose_is_found_by_meaning():
     index = build_index(PROSE)
-    assert {question: index.search(question, 1)[0].source for question in MEANT} == MEANT
+    meant = {
+        "Whom does every rich bachelor look for?": "pride-and-prejudice",
+        "Which animal was afraid of being late?": "alice",
+        "Who goes to sea when he feels gloomy?": "moby_dick",
+        "What is said about a nation in a civil war?": "gettysburg",
+        "What did the detective think of Miss Adler?": "scandal",
+    }
+    assert {question: index.search(question, 1)[0].source for question in meant} == meant

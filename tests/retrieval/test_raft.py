@@ -1,6 +1,9 @@
 """Training examples of RAFT, and the reader whose answers come without its reasoning."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stand_ins import BagOfWordsEmbedder
 
 from course_lib.core.chat import Answer
 from course_lib.core.errors import ChoiceError, CourseError, LeakError
@@ -8,10 +11,11 @@ from course_lib.evaluation.exams import Exam, Fact, Question, check_no_leak
 from course_lib.evaluation.grading import grade
 from course_lib.lessons import shelves
 from course_lib.retrieval import raft
-from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.documents import Passage, read_documents
 from course_lib.retrieval.index import Index, Retriever
 from course_lib.retrieval.raft import RaftReader, build_raft_examples, raft_pages, reasoned_answer, split_reply
 from course_lib.retrieval.readers import RagPipeline, reading_prompt
+from course_lib.retrieval.stores import FaissStore
 
 N = 10
 
@@ -64,38 +68,26 @@ def has_golden(found):
 # Pages
 
 
-def test_the_golden_passage_lies_among_the_distractors():
-    found = pages(distractors=3, p_oracle=1)
+@given(st.integers(0, 6), st.integers(0, 10), st.booleans(), st.integers(0, 9))
+def test_a_share_p_of_the_desks_has_its_golden_passage_and_all_are_of_one_length(distractors, tenths, hard, seed):
+    options = {"distractors": distractors, "hard": hard, "seed": seed}
+    found = pages(p_oracle=tenths / 10, **options)
     assert list(found) == [q.question for q in QUESTIONS]
-    assert all(has_golden(found))
-    assert all(len({p.id for p in shown}) == 4 for shown in found.values())
+    assert all(len({p.id for p in shown}) == len(shown) == distractors + 1 for shown in found.values())
+    golden = has_golden(found)
+    assert sum(golden) == tenths
+    assert found == pages(p_oracle=tenths / 10, **options), "the same seed lays the same desks"
+    more = has_golden(pages(p_oracle=min(1, tenths / 10 + 0.3), **options))
+    assert all(after for before, after in zip(golden, more) if before), "a larger P keeps those of a smaller"
+    if not hard:
+        others = [(p.source, q) for q, shown in found.items() for p in shown if p != GOLDEN[q][0]]
+        assert all(source.capitalize() not in question for source, question in others), "of other documents"
 
 
-def test_hard_distractors_are_what_the_retriever_ranks_best():
-    shown = pages(distractors=2, p_oracle=1)["What pays Town5?"]
-    assert {p.id for p in shown} == {"town5/0", "town5/1", "town4/1"}
-
-
-def test_random_distractors_are_of_other_documents_and_not_the_best():
-    found = pages(distractors=2, p_oracle=1, hard=False)
-    for i, (question, shown) in enumerate(found.items()):
-        others = [p for p in shown if p.id != GOLDEN[question][0].id]
-        assert len(others) == 2 and all(p.source != f"town{i}" for p in others)
-    assert found != pages(distractors=2, p_oracle=1)
-
-
-@pytest.mark.parametrize("p", [0, 0.4, 0.8, 1])
-def test_exactly_the_share_p_has_its_golden_passage(p):
-    assert sum(has_golden(pages(p_oracle=p))) == p * N
-
-
-def test_a_larger_p_keeps_the_golden_passages_of_a_smaller():
-    few, many = has_golden(pages(p_oracle=0.4)), has_golden(pages(p_oracle=0.8))
-    assert all(after for before, after in zip(few, many) if before)
-
-
-def test_an_example_without_its_golden_passage_is_as_long_as_one_with_it():
-    assert {len(shown) for shown in pages(distractors=3, p_oracle=0.5).values()} == {4}
+def test_hard_distractors_are_what_the_retriever_ranks_best_and_others_are_not():
+    hard, easy = (pages(distractors=2, p_oracle=1, hard=hard) for hard in (True, False))
+    assert {p.id for p in hard["What pays Town5?"]} == {"town5/0", "town5/1", "town4/1"}
+    assert hard != easy
 
 
 def test_the_golden_passage_lies_anywhere():
@@ -103,8 +95,8 @@ def test_the_golden_passage_lies_anywhere():
     assert places == {0, 1, 2}
 
 
-def test_the_same_seed_lays_the_same_desk_and_another_another():
-    assert pages(seed=1) == pages(seed=1) != pages(seed=2)
+def test_another_seed_lays_another_desk():
+    assert pages(seed=1) != pages(seed=2)
     assert has_golden(pages(seed=1, p_oracle=0.5)) != has_golden(pages(seed=2, p_oracle=0.5))
 
 
@@ -120,16 +112,16 @@ def test_what_a_search_does_not_find_is_drawn_from_other_documents():
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"p_oracle": 1.2}, "p_oracle is 1.2"), ({"p_oracle": -1}, "a share"), ({"distractors": -1}, "0 or more")],
+    [
+        ({"p_oracle": 1.2}, "p_oracle is 1.2"),
+        ({"p_oracle": -1}, "a share"),
+        ({"distractors": -1}, "0 or more"),
+        ({"distractors": 40}, "40 distractors: there are"),
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(options, said):
     with pytest.raises(CourseError, match=said):
         pages(**options)
-
-
-def test_more_distractors_than_there_are_passages_are_refused():
-    with pytest.raises(CourseError, match="40 distractors: there are"):
-        pages(distractors=40)
 
 
 # Examples
@@ -140,12 +132,20 @@ def completions(**options):
     return [row["completion"][-1]["content"] for row in rows]
 
 
-def test_an_example_quotes_its_passage_between_the_papers_marks_and_then_answers():
-    assert completions()[3] == "##begin_quote## Town3 pays 30 crowns. ##end_quote##\n##Answer: 30 crowns"
-
-
-def test_without_reasoning_the_completion_is_the_answer():
-    assert completions(reasoning=False)[3] == "30 crowns"
+@pytest.mark.parametrize(
+    ("options", "completion"),
+    [
+        ({}, "##begin_quote## Town3 pays 30 crowns. ##end_quote##\n##Answer: 30 crowns"),
+        ({"reasoning": False}, "30 crowns"),
+        # where the golden passage is withheld, the paper answers all the same
+        ({"p_oracle": 0}, "##begin_quote## Town3 pays 30 crowns. ##end_quote##\n##Answer: 30 crowns"),
+        ({"p_oracle": 0, "absent": "unknown"}, f"##Answer: {raft.NOT_SAID}"),
+        ({"p_oracle": 0, "absent": "unknown", "reasoning": False}, raft.NOT_SAID),
+    ],
+    ids=str,
+)
+def test_an_example_quotes_its_passage_between_the_papers_marks_and_then_answers(options, completion):
+    assert completions(**options)[3] == completion
 
 
 def test_what_is_trained_is_the_very_prompt_of_rag(recording_model):
@@ -164,18 +164,10 @@ def test_the_arm_that_learns_form_only_sees_the_golden_passage_alone():
     assert rows[3]["prompt"][-1]["content"] == reading_prompt("What pays Town3?", [passage(3, 0)])
 
 
-def test_where_the_golden_passage_is_withheld_the_paper_answers_all_the_same():
-    assert completions(p_oracle=0)[3].endswith("##Answer: 30 crowns")
-
-
 def test_it_can_be_taught_to_say_that_the_passages_do_not_say_it():
     without = completions(p_oracle=0.5, absent="unknown")
-    refused = [not kept for kept in has_golden(pages(p_oracle=0.5))]
-    assert [raft.NOT_SAID in text for text in without] == refused
-    for text in (text for text, refuses in zip(without, refused) if refuses):
-        assert "begin_quote" not in text, "there is nothing to quote"
-        assert grade(split_reply(text).answer, ["30 crowns"]) == "unknown"
-    assert completions(p_oracle=0, absent="unknown", reasoning=False)[0] == raft.NOT_SAID
+    assert [raft.NOT_SAID not in text for text in without] == has_golden(pages(p_oracle=0.5))
+    assert grade(split_reply(completions(p_oracle=0, absent="unknown")[3]).answer, ["30 crowns"]) == "unknown"
 
 
 def test_another_way_to_treat_what_is_absent_is_refused():
@@ -193,21 +185,9 @@ def test_a_question_whose_passage_the_shelf_lacks_is_named():
 
 @pytest.fixture(scope="module")
 def library():
-    """Both shelves over the real library, with random vectors: what is on them is not a matter of meaning."""
-    import numpy as np
-
-    from course_lib.retrieval.documents import read_documents, split_into_passages
-    from course_lib.retrieval.stores import FaissStore
-
-    class Embedder:
-        def encode(self, texts, **_):
-            rows = np.stack([np.random.default_rng(len(t) + ord(t[0])).normal(size=8) for t in texts])
-            return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-    index = Index(Embedder(), FaissStore())
-    documents = read_documents("data/library")
-    found = [p for d in documents for p in split_into_passages(d, 80, lambda text: len(text.split()) * 4 // 3)]
-    index.store.add(found, index.embedder.encode([p.searched for p in found]), [""] * len(found))
+    """Both shelves over the real library: what is on them is not a matter of meaning."""
+    index = Index(BagOfWordsEmbedder(), FaissStore())
+    index.add(*read_documents("data/library"))
     return shelves.study_shelf(index), shelves.exam_shelf(index)
 
 

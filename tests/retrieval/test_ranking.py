@@ -111,11 +111,8 @@ class Forgetful(Told):
 def test_what_cannot_be_graded_is_named(retriever, questions, said):
     with pytest.raises(CourseError, match=said):
         grade_retrieval(retriever, questions, GOLDEN)
-
-
-def test_the_first_none_are_refused(ranking):
     with pytest.raises(CourseError, match="k is 0"):
-        ranking.recall(0)
+        recall_at_k(RANKS, 0)
 
 
 def answered(letter, verdict, *sources):

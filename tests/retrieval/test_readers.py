@@ -8,7 +8,6 @@ from course_lib.core.chat import example
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Exam, Fact, Question
 from course_lib.retrieval.documents import Document, Passage
-from course_lib.retrieval.index import Index
 from course_lib.retrieval.readers import (
     READING_INSTRUCTION,
     FewShot,
@@ -18,7 +17,6 @@ from course_lib.retrieval.readers import (
     golden_passages,
     reading_prompt,
 )
-from course_lib.retrieval.stores import FaissStore
 
 GEESE = Passage("corrin/0", "Corrin keeps eleven geese.", "corrin")
 KETTLES = Passage("larkspit/0", "Larkspit mends kettles.", "larkspit")
@@ -35,10 +33,8 @@ def model(recording_model):
 
 
 @pytest.fixture
-def index(small_embedder):
-    index = Index(small_embedder, FaissStore(), passage_tokens=8)
-    index.add(*DOCUMENTS)
-    return index
+def index(index_of):
+    return index_of(*DOCUMENTS, passage_tokens=8)
 
 
 # Told and shown

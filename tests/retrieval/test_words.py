@@ -6,8 +6,7 @@ from stand_ins import Told
 from course_lib.core.errors import CourseError
 from course_lib.retrieval import words
 from course_lib.retrieval.documents import Document
-from course_lib.retrieval.index import Index
-from course_lib.retrieval.stores import ChromaStore, FaissStore
+from course_lib.retrieval.stores import ChromaStore
 from course_lib.retrieval.words import HybridIndex, KeywordIndex
 
 TOWNS = [
@@ -18,10 +17,8 @@ TOWNS = [
 
 
 @pytest.fixture
-def index(small_embedder):
-    index = Index(small_embedder, FaissStore())
-    index.add(*TOWNS)
-    return index
+def index(index_of):
+    return index_of(*TOWNS)
 
 
 @pytest.fixture
@@ -66,12 +63,11 @@ def test_words_follow_the_index(index, keywords):
 
 
 @pytest.mark.parametrize("blind", [False, True])
-def test_words_follow_what_somebody_else_writes_to_the_same_place(blind, tmp_path, small_embedder, monkeypatch):
+def test_words_follow_what_somebody_else_writes_to_the_same_place(blind, tmp_path, index_of, monkeypatch):
     if blind:  # a store that does not say whether it changed
         monkeypatch.delattr(ChromaStore, "version")
-    mine, theirs = (Index(small_embedder, ChromaStore(tmp_path)) for _ in range(2))
-    mine.add(*TOWNS)
-    keywords = KeywordIndex(mine)
+    theirs = index_of(*TOWNS, store=ChromaStore(tmp_path))
+    keywords = KeywordIndex(index_of(store=ChromaStore(tmp_path)))
     assert found(keywords, "geese") == ["geese"]
     theirs.remove("geese")
     theirs.add(Document("new", "New", "A penguin."))
@@ -118,17 +114,17 @@ def test_one_retriever_cannot_be_joined(index):
 
 
 @pytest.fixture(params=["meaning", "meaning, on disk", "words", "joined"])
-def retriever(request, index, keywords, small_embedder, tmp_path):
+def retriever(request, index, keywords, index_of, tmp_path):
     if request.param == "meaning, on disk":
-        index = Index(small_embedder, ChromaStore(tmp_path))
-        index.add(*TOWNS)
-    return {"words": keywords, "joined": HybridIndex(index, keywords)}.get(request.param, index)
+        return index_of(*TOWNS, store=ChromaStore(tmp_path))
+    return {"meaning": index, "words": keywords, "joined": HybridIndex(index, keywords)}[request.param]
 
 
 def test_many_questions_get_what_each_gets_alone(retriever):
     questions = ["geese", "BK-4019 kettle"]
     assert retriever.search_many(questions, 2) == [retriever.search(question, 2) for question in questions]
     assert retriever.search_many([]) == []
+    assert found(retriever, ("geese " * 1000)[:4000], 1) == ["geese"], "a question at the limit is answered"
 
 
 def test_a_filter_holds(retriever):
