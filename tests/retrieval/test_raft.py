@@ -68,16 +68,16 @@ def has_golden(found):
 # Pages
 
 
-@given(st.integers(0, 6), st.integers(0, 10), st.booleans(), st.integers(0, 9))
-def test_a_share_p_of_the_desks_has_its_golden_passage_and_all_are_of_one_length(distractors, tenths, hard, seed):
+@given(st.integers(0, 6), st.integers(0, 100), st.booleans(), st.integers(0, 9))
+def test_a_share_p_of_the_desks_has_its_golden_passage_and_all_are_of_one_length(distractors, percent, hard, seed):
     options = {"distractors": distractors, "hard": hard, "seed": seed}
-    found = pages(p_oracle=tenths / 10, **options)
+    found = pages(p_oracle=percent / 100, **options)
     assert list(found) == [q.question for q in QUESTIONS]
     assert all(len({p.id for p in shown}) == len(shown) == distractors + 1 for shown in found.values())
     golden = has_golden(found)
-    assert sum(golden) == tenths
-    assert found == pages(p_oracle=tenths / 10, **options), "the same seed lays the same desks"
-    more = has_golden(pages(p_oracle=min(1, tenths / 10 + 0.3), **options))
+    assert sum(golden) == round(percent / 10)
+    assert found == pages(p_oracle=percent / 100, **options), "the same seed lays the same desks"
+    more = has_golden(pages(p_oracle=min(1, percent / 100 + 0.3), **options))
     assert all(after for before, after in zip(golden, more) if before), "a larger P keeps those of a smaller"
     if not hard:
         others = [(p.source, q) for q, shown in found.items() for p in shown if p != GOLDEN[q][0]]
