@@ -53,6 +53,62 @@ class Settings:
 _current: Settings | None = None
 
 
+def start(profile: str = "auto", seed: int = 0) -> Settings:
+    """Choose the profile, fix the seeds, and say in three lines what was chosen and why.
+
+    In a notebook every report is kept from now on: `cl.own_results` lays them side by side.
+
+    Parameters
+    ----------
+    profile
+        "auto", "laptop" or "gpu"; `COURSE_PROFILE` in the environment replaces "auto".
+    seed
+        For Python, NumPy and torch: a whole number from 0 to 2**32 - 1.
+    """
+    global _current
+    _current = replace(_resolve(profile, seed), keeps_reports=in_notebook())
+    _be_quiet()
+    _seed_everything(seed)
+    for line in _report(_current):
+        print(line)
+    return _current
+
+
+def current() -> Settings:
+    """The session's settings; chosen silently with defaults if `start` was never called."""
+    global _current
+    if _current is None:
+        _current = _resolve("auto", 0)
+        _be_quiet()
+    return _current
+
+
+def keeps_reports() -> bool:
+    """Whether what is measured is kept: after `start`, in a notebook."""
+    return _current is not None and _current.keeps_reports
+
+
+def data_dir() -> Path:
+    """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
+    return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
+
+
+def adapters_dir() -> Path:
+    """The shelf of trained adapters (`COURSE_ADAPTERS` replaces it: what is recorded then is not the repository's)."""
+    return Path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
+
+
+def cache_dir() -> Path:
+    """Where things are kept that can be made again: models, indexes, checkpoints (`COURSE_CACHE` replaces it)."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-book-closed-book"
+    path = Path(os.environ.get("COURSE_CACHE") or default)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another.") from error
+    return path
+
+
 def detect_machine() -> Machine:
     """Look at this computer. Loads torch."""
     import torch
@@ -99,69 +155,6 @@ def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
     if machine.cpu_bf16:
         return Settings("laptop", "cpu", "bfloat16", 0, "off", "this CPU multiplies bf16 faster than fp32")
     return Settings("laptop", "cpu", "float32", 0, "off", "on this CPU bf16 would be slower")
-
-
-def start(profile: str = "auto", seed: int = 0) -> Settings:
-    """Choose the profile, fix the seeds, and say in three lines what was chosen and why.
-
-    In a notebook every report is kept from now on: `cl.own_results` lays them side by side.
-
-    Parameters
-    ----------
-    profile
-        "auto", "laptop" or "gpu"; `COURSE_PROFILE` in the environment replaces "auto".
-    seed
-        For Python, NumPy and torch.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown profile, here or in `COURSE_PROFILE`, or an unknown `COURSE_REPLAY`.
-    CourseError
-        If "gpu" is asked for where CUDA does not work, or the seed is not a whole number from 0 to 2**32 - 1.
-    """
-    global _current
-    _current = replace(_resolve(profile, seed), keeps_reports=in_notebook())
-    _be_quiet()
-    _seed_everything(seed)
-    for line in _report(_current):
-        print(line)
-    return _current
-
-
-def current() -> Settings:
-    """The session's settings; chosen silently with defaults if `start` was never called."""
-    global _current
-    if _current is None:
-        _current = _resolve("auto", 0)
-        _be_quiet()
-    return _current
-
-
-def keeps_reports() -> bool:
-    """Whether what is measured is kept: after `start`, in a notebook."""
-    return _current is not None and _current.keeps_reports
-
-
-def data_dir() -> Path:
-    """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
-    return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
-
-
-def adapters_dir() -> Path:
-    """The shelf of trained adapters (`COURSE_ADAPTERS` replaces it: what is recorded then is not the repository's)."""
-    return Path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
-
-
-def cache_dir() -> Path:
-    """Where things are kept that can be made again: models, indexes, checkpoints (`COURSE_CACHE` replaces it)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-book-closed-book"
-    path = Path(os.environ.get("COURSE_CACHE") or default)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another.") from error
-    return path
 
 
 def _resolve(profile: str, seed: int) -> Settings:

@@ -7,7 +7,9 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 from course_lib.core import session
 from course_lib.core.errors import ChoiceError, CourseError
@@ -34,7 +36,6 @@ def on(monkeypatch):
 @pytest.fixture
 def torch_says(monkeypatch):
     """Pretend on the level of torch: what the CPU can do, and whether there is CUDA."""
-    import torch
 
     def pretend(avx512_bf16=False, amx=False, cuda=False, cpu_name="AMD EPYC"):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": cpu_name} if cpu_name else {})
@@ -122,38 +123,26 @@ def test_bf16_on_a_cpu_needs_amx_or_the_avx512_bf16_of_amd(torch_says, cpu, bf16
 
 
 @pytest.mark.parametrize(
-    "isa", ["SSE41", "AVX", "AVX2", "avx2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]
+    ("isa", "bf16"),
+    [
+        *((isa, False) for isa in (*session.ISA_WITHOUT_BF16, "avx2")),
+        *((isa, True) for isa in ("", "AVX512_CORE_BF16", "AVX512_CORE_AMX", "DEFAULT")),
+    ],
 )
-def test_a_cpu_told_to_behave_like_an_older_one_gets_no_bf16(torch_says, monkeypatch, isa):
+def test_a_cpu_told_to_behave_like_an_older_one_gets_no_bf16(torch_says, monkeypatch, isa, bf16):
     torch_says(avx512_bf16=True, amx=True)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-    assert not detect_machine().cpu_bf16
+    assert detect_machine().cpu_bf16 == bf16
 
 
-@pytest.mark.parametrize("isa", ["", "AVX512_CORE_BF16", "AVX512_CORE_AMX", "DEFAULT"])
-def test_a_limit_that_leaves_bf16_leaves_it(torch_says, monkeypatch, isa):
-    torch_says(avx512_bf16=True)
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-    assert detect_machine().cpu_bf16
-
-
-def test_a_working_card_is_reported_with_its_capability(torch_says, monkeypatch):
-    import torch
-
-    torch_says(cuda=True)
-    monkeypatch.setattr(torch, "zeros", lambda *_, device: device)
-    assert detect_machine() == T4
-
-
-def test_a_card_that_fails_when_it_is_asked_counts_as_none(torch_says, monkeypatch):
-    import torch
-
+def test_a_working_card_is_reported_and_one_that_fails_when_it_is_asked_counts_as_none(torch_says, monkeypatch):
     def fail(*_, device):
         raise RuntimeError(f"{device} error: no kernel image is available for execution on the device")
 
-    torch_says(avx512_bf16=True, cuda=True)
-    monkeypatch.setattr(torch, "zeros", fail)
-    assert detect_machine() == AVX512_BF16
+    for zeros, found in ((lambda *_, device: device, T4), (fail, AVX2)):
+        torch_says(cuda=True)
+        monkeypatch.setattr(torch, "zeros", zeros)
+        assert detect_machine() == found
 
 
 # --- the environment ----------------------------------------------------------------------------------------------
@@ -175,12 +164,6 @@ def test_an_empty_variable_is_as_good_as_none(on, monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "open-book-closed-book"
 
 
-def test_a_wrong_profile_in_the_environment_is_refused(on, monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "labtop")
-    with pytest.raises(ChoiceError, match="Did you mean 'laptop'"):
-        start()
-
-
 @pytest.mark.parametrize(
     ("value", "mode"), [("", "off"), ("0", "off"), ("off", "off"), ("1", "on"), ("on", "on"), ("strict", "strict")]
 )
@@ -189,10 +172,16 @@ def test_replay_is_read_from_the_environment(on, monkeypatch, value, mode):
     assert current().replay == mode
 
 
-@pytest.mark.parametrize("value", ["yes", "2", "True", "stric"])
-def test_a_wrong_replay_is_refused(on, monkeypatch, value):
-    monkeypatch.setenv("COURSE_REPLAY", value)
-    with pytest.raises(ChoiceError, match="COURSE_REPLAY"):
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PROFILE", "labtop", "Did you mean 'laptop'"),
+        *(("REPLAY", value, "COURSE_REPLAY") for value in ("yes", "2", "True", "stric")),
+    ],
+)
+def test_a_wrong_word_in_the_environment_is_refused(on, monkeypatch, name, value, said):
+    monkeypatch.setenv(f"COURSE_{name}", value)
+    with pytest.raises(ChoiceError, match=said):
         start()
 
 
@@ -216,8 +205,6 @@ def test_a_cache_folder_that_cannot_be_made_names_the_variable(monkeypatch, tmp_
 
 
 def test_start_says_in_three_lines_what_it_chose_and_why(on, capsys, keep_environment):
-    import torch
-
     on(AVX2)
     made = start(seed=7)
     lines = capsys.readouterr().out.splitlines()
@@ -234,21 +221,15 @@ def test_start_says_that_it_replays(on, capsys, monkeypatch, keep_environment):
     assert "replaying" in capsys.readouterr().out.splitlines()[0]
 
 
-def test_current_is_what_start_chose(on, capsys, keep_environment):
-    assert start(seed=3) is current()
-    assert current().seed == 3
-
-
-def test_current_chooses_once_and_silently_where_start_was_never_called(on, capsys, keep_environment):
+def test_current_is_what_start_chose_or_else_chosen_once_and_silently(on, capsys, keep_environment, monkeypatch):
     first = current()
     assert current() is first
     assert capsys.readouterr().out == ""
+    assert start(seed=3) is current() is not first
+    assert current().seed == 3
 
 
 def test_start_fixes_the_seeds_of_python_numpy_and_torch(on, capsys, keep_environment):
-    import numpy as np
-    import torch
-
     def draw(seed):
         start(seed=seed)
         return random.random(), float(np.random.rand()), float(torch.rand(()))
@@ -258,25 +239,27 @@ def test_start_fixes_the_seeds_of_python_numpy_and_torch(on, capsys, keep_enviro
     assert all(a != b for a, b in zip(first, other))
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, "0", None])
-def test_a_seed_that_numpy_would_refuse_is_refused_with_a_sentence(on, seed):
-    with pytest.raises(CourseError, match="whole number from 0"):
-        start(seed=seed)
-
-
-def test_a_start_that_fails_leaves_the_session_as_it_was(on, capsys, keep_environment):
+@pytest.mark.parametrize(
+    "wrong", [{"profile": "gpu"}, {"profile": "x"}, *({"seed": seed} for seed in (-1, 2**32, 0.5, "0", None))], ids=str
+)
+def test_a_start_that_fails_says_why_and_leaves_the_session_as_it_was(on, capsys, keep_environment, wrong):
     before = start(seed=3)
-    for wrong in ({"profile": "gpu"}, {"profile": "x"}, {"seed": -1}):
-        with pytest.raises(CourseError):
-            start(**wrong)
+    with pytest.raises(CourseError, match="seed is .* whole number from 0 to" if "seed" in wrong else "profile '"):
+        start(**wrong)
     assert current() is before
 
 
-def test_start_turns_telemetry_off(on, capsys, keep_environment):
+@pytest.mark.parametrize("already", [{}, {"WANDB_MODE": "offline"}])
+def test_start_turns_telemetry_off_and_keeps_what_the_learner_has_set(
+    on, capsys, keep_environment, monkeypatch, already
+):
+    for name, value in already.items():
+        monkeypatch.setenv(name, value)
     start()
-    assert os.environ["ANONYMIZED_TELEMETRY"] == "False"
-    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == os.environ["DO_NOT_TRACK"] == "1"
-    assert os.environ["WANDB_MODE"] == "disabled"
+    quiet = {
+        "ANONYMIZED_TELEMETRY": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "WANDB_MODE": "disabled",
+    }  # fmt: skip
+    assert {name: os.environ[name] for name in quiet} == quiet | already
 
 
 def test_a_session_hears_no_advice_about_kernels_from_the_hub(on, capsys, keep_environment, caplog):
@@ -284,12 +267,6 @@ def test_a_session_hears_no_advice_about_kernels_from_the_hub(on, capsys, keep_e
     start()
     logging.getLogger("bitsandbytes.backends.cpu.ops").warning("Failed to load CPU gemm_4bit_forward")
     assert not caplog.records
-
-
-def test_start_keeps_what_the_learner_has_set(on, capsys, keep_environment, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    start()
-    assert os.environ["WANDB_MODE"] == "offline"
 
 
 # --- the import ---------------------------------------------------------------------------------------------------

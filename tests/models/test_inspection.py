@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_lib.core.chat import example
-from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.core.errors import CourseError
 from course_lib.models.inspection import MATRICES, parts, rank_holding, singular_values, weight_change, weight_changes
 from course_lib.training.sft import finetune
 
@@ -74,30 +74,24 @@ def test_the_change_of_lora_has_no_more_singular_values_than_its_rank(tiny_model
     assert rank_holding(values, 0.999) <= 2
 
 
-def test_the_rank_that_holds_a_share_is_counted_in_energy():
-    assert rank_holding([3.0, 4.0**0.5, 1.0, 0.0], 9 / 14) == 1
-    assert rank_holding([3.0, 4.0**0.5, 1.0, 0.0], 0.9) == 2
-    assert rank_holding([1.0] * 10, 0.9) == 9
-    assert rank_holding([1.0] * 10, 1.0) == 10
+@pytest.mark.parametrize(
+    ("values", "share", "rank"),
+    [([3, 2, 1, 0], 9 / 14, 1), ([3, 2, 1, 0], 0.9, 2), ([1] * 10, 0.9, 9), ([1] * 10, 1.0, 10)],
+)
+def test_the_rank_that_holds_a_share_is_counted_in_energy(values, share, rank):
+    assert rank_holding(values, share) == rank
 
 
-@pytest.mark.parametrize("share", [0, -0.1, 1.01])
-def test_a_share_out_of_range_is_refused(share):
-    with pytest.raises(CourseError, match="share"):
-        rank_holding([1.0], share)
-
-
-def test_no_change_has_no_rank():
-    with pytest.raises(CourseError, match="nothing has changed"):
-        rank_holding(np.zeros(4))
-
-
-def test_a_matrix_that_there_is_not_is_refused_by_name(tiny_model):
-    with pytest.raises(ChoiceError, match="quarry"):
-        weight_change(tiny_model, tiny_model, 0, "quarry")
-
-
-@pytest.mark.parametrize("layer", [2, -3])
-def test_a_layer_that_there_is_not_is_refused_with_those_there_are(tiny_model, layer):
-    with pytest.raises(CourseError, match="0 to 1"):
-        weight_change(tiny_model, tiny_model, layer, "q")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        *((lambda _, share=share: rank_holding([1.0], share), "share is") for share in (0, -0.1, 1.01)),
+        (lambda _: rank_holding(np.zeros(4)), "nothing has changed"),
+        (lambda model: weight_change(model, model, 0, "quarry"), "matrix 'quarry' is not one of q, k, v"),
+        (lambda model: weight_change(model, model, 2, "q"), "its layers are 0 to 1"),
+        (lambda model: weight_change(model, model, -3, "q"), "its layers are 0 to 1"),
+    ],
+)
+def test_what_is_not_there_or_out_of_range_is_refused(call, said, tiny_model):
+    with pytest.raises(CourseError, match=said):
+        call(tiny_model)
