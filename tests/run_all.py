@@ -25,7 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900"]
+NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900", "-p", "notebook_progress"]
+KNOWN_GFLOPS = 135  # for which the course states its minutes
 
 
 @dataclass
@@ -95,7 +96,8 @@ def notebooks(live: bool, options: list[str]) -> Stage:
     paths = longest_first(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         return Stage("notebooks", None)
-    environment = {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": ""}
+    plugins = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
+    environment = {"COURSE_REPLAY": "never" if live else "strict", "COURSE_RECORD": "", "PYTHONPATH": plugins}
     return two_at_a_time("notebooks", [*NBVAL, "--no-loadscope-reorder", *paths, *options], folder, environment)
 
 
@@ -109,14 +111,32 @@ def longest_first(names: Iterable[str], results: Path = ROOT / "data" / "results
     return sorted(names, key=lambda name: (-minutes(name), name))
 
 
-def summary(stages: list[Stage]) -> str:
-    """A table of stages, closed by one line like pytest's own."""
+def gflops() -> float:
+    """What this machine does in a second, on all its threads: fp32 matrix products, the best of five."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    a, best = torch.rand(2048, 2048), 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        best = max(best, 2 * len(a) ** 3 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def summary(stages: list[Stage], speed: float | None = None) -> str:
+    """A table of stages and the machine's GFLOP/s, closed by one line like pytest's own."""
     total: Counter[str] = Counter()
     lines = []
     for stage in stages:
         total += stage.counts
         verdict = "nothing to run" if stage.status is None else "FAILED" if stage.failed else "passed"
         lines.append(f"{stage.name:<12} {verdict:<15} {stage.seconds:7.1f} s   {in_words(stage.counts)}".rstrip())
+    if speed is not None:
+        lines.append(
+            f"This machine multiplies fp32 matrices at {speed:.0f} GFLOP/s on {os.cpu_count()} threads; the course's "
+            f"minutes are for {KNOWN_GFLOPS}."
+        )
     seconds = sum(stage.seconds for stage in stages)
     broken = sum(stage.failed and not (stage.counts["failed"] or stage.counts["errors"]) for stage in stages)
     total["errors"] += broken  # a stage that failed without a test that did: style, a crash, no test found
@@ -138,9 +158,11 @@ def main(arguments: list[str] | None = None) -> int:
     how.add_argument("--fast", action="store_true", help="style, and the unit tests that need no real model")
     chosen, options = parser.parse_known_args(arguments)
     stages = [ruff(), unit(chosen.fast, options)]
+    speed = None
     if not chosen.fast:
+        speed = gflops()
         stages.append(notebooks(chosen.live, options))
-    print("\n" + summary(stages))
+    print("\n" + summary(stages, speed))
     return int(any(stage.failed for stage in stages))
 
 
