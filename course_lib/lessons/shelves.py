@@ -37,10 +37,8 @@ def editions_exam() -> Exam:
     """
     documents = {fact.source for fact in load_facts() if fact.kind not in SERIES}
     stems = Counter(found[1] for source in documents if (found := EDITION.fullmatch(source)))
-    of_documents = (fact for fact in load_facts("test") if fact.source in documents)
-    return _exam(
-        "editions", [f for f in of_documents if (found := EDITION.fullmatch(f.source)) and stems[found[1]] > 1]
-    )
+    facts = [fact for fact in load_facts("test") if fact.source in documents]
+    return _exam("editions", [f for f in facts if (found := EDITION.fullmatch(f.source)) and stems[found[1]] > 1])
 
 
 def plain_exam() -> Exam:

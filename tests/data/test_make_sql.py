@@ -102,21 +102,15 @@ def seen_combinations(train, exam):
     ]
 
 
-def test_the_values_exam_asks_known_wordings_about_new_values(rows):
+def test_each_exam_asks_for_what_is_new_in_its_way_and_for_nothing_else(rows):
+    trained = {pair.pattern for pair in rows["train"]}
     assert seen_values(rows["train"], rows["values"]) == []
     assert len(seen_wordings(rows["train"], rows["values"])) == len(rows["values"])
-
-
-def test_the_wordings_exam_asks_known_patterns_in_new_words(rows):
     assert seen_wordings(rows["train"], rows["wordings"]) == []
-    assert {pair.pattern for pair in rows["wordings"]} == {pair.pattern for pair in rows["train"]}
-
-
-def test_the_combinations_exam_asks_together_for_what_training_asks_apart(rows):
+    assert {pair.pattern for pair in rows["wordings"]} == trained
     assert seen_combinations(rows["train"], rows["combinations"]) == []
     patterns = {pair.pattern for pair in rows["combinations"]}
-    assert len(patterns) >= 14
-    assert len(patterns) / (len(patterns) + len({pair.pattern for pair in rows["train"]})) > 0.3
+    assert len(patterns) >= 14 and len(patterns) / (len(patterns) + len(trained)) > 0.3
 
 
 def test_validation_is_of_values_and_wordings_that_no_exam_uses(rows):
@@ -140,17 +134,12 @@ def test_planted_leaks_of_each_kind_are_found(rows):
     assert seen_combinations(train, [new]) == [new.id]
 
 
-def test_no_request_of_an_exam_is_in_the_training_data(task):
+def test_no_request_of_an_exam_is_in_the_training_data_or_asked_twice(task, rows):
     exams = (task.validation, task.values, task.wordings, task.combinations, task.second_schema)
     check_no_leak(task.train_examples(), *exams)
-    leak = task.train[0]
+    leak = replace(task.train[0], request=f"Quickly: {task.values[5].question}").as_example(task.schema)
     with pytest.raises(LeakError, match=task.values[5].id):
-        check_no_leak(
-            [replace(leak, request=f"Quickly: {task.values[5].question}").as_example(task.schema)], task.values
-        )
-
-
-def test_no_request_is_asked_twice_in_the_exams_about_the_shop(rows):
+        check_no_leak([leak], task.values)
     asked = Counter(normalise(pair.request) for name in EXAMS for pair in rows[name])
     assert [words for words, n in asked.items() if n > 1] == []
 
@@ -172,19 +161,13 @@ def test_the_day_matters_in_training_and_every_exam(rows):
     assert max(map(len, on_days.values())) >= 4, "without the day one request has several right queries"
 
 
-def test_ids_are_unique_and_rows_say_what_they_are(rows):
-    ids = Counter(pair.id for name in rows for pair in rows[name])
-    assert [id for id, n in ids.items() if n > 1] == []
-    for name in rows:
-        for pair in rows[name]:
-            assert pair.wording.startswith(f"{pair.pattern}/")
-            assert pair.planted == ""
-            assert pair.features or pair.pattern
-
-
-def test_raw_rows_say_nothing_of_where_they_come_from(task):
-    assert {(pair.pattern, pair.wording, pair.features) for pair in task.raw} == {("", "", ())}
+def test_ids_are_unique_and_rows_say_what_they_are_raw_ones_not_where_they_come_from(task, rows):
+    everything = [pair for name in rows for pair in rows[name]]
+    assert len({pair.id for pair in everything}) == len(everything)
     assert len({pair.id for pair in task.raw}) == len(task.raw)
+    for pair in everything:
+        assert pair.wording.startswith(f"{pair.pattern}/") and pair.planted == ""
+    assert {(pair.pattern, pair.wording, pair.features) for pair in task.raw} == {("", "", ())}
 
 
 # --- wordings -----------------------------------------------------------------------------------------------------
@@ -198,10 +181,8 @@ def patterns():
 
 def test_every_pattern_has_wordings_for_every_use(patterns):
     for pattern in patterns:
-        assert len(pattern.wordings["train"]) >= 6, pattern.id
-        assert len(pattern.wordings["validation"]) >= 1, pattern.id
-        assert len(pattern.wordings["test"]) >= 2, pattern.id
-        assert sum(map(len, pattern.wordings.values())) >= 10, pattern.id
+        counts = [len(pattern.wordings[use]) for use in ("train", "validation", "test")]
+        assert all(n >= least for n, least in zip(counts, (6, 1, 2))) and sum(counts) >= 10, pattern.id
 
 
 def test_every_wording_names_every_value_of_its_query_and_stands_once(patterns):

@@ -40,11 +40,8 @@ def test_the_year_is_taken_out_of_a_question_or_the_question_is_left_out(asked, 
     assert stale == {q.id: ["23 days"] for q in questions}
 
 
-def test_a_document_of_one_edition_is_not_asked_about():
+def test_a_document_of_one_edition_is_not_asked_about_and_what_both_editions_say_is_not_stale():
     assert adverse.undated_questions([fact("cup-2042.1", "Anna", "Who won the 2042 cup?")])[0] == []
-
-
-def test_what_both_editions_say_is_not_stale():
     new, old = (fact(f"leave-{year}.1", "29 days", f"How long in {year}?") for year in (2042, 2039))
     questions, stale = adverse.undated_questions([new, old])
     assert stale[questions[0].id] == []

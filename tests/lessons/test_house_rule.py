@@ -1,11 +1,7 @@
 """The house rule: each part is found broken where it is, and only there."""
 
-import subprocess
-import sys
-
 import pytest
 
-from course_lib.core import session
 from course_lib.core.errors import ChoiceError, DataError
 from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, keeps_the_rule, support
 from course_lib.lessons.tickets import DESKS
@@ -17,15 +13,28 @@ def broken(reply, desk="Parts"):
     return keeps_the_rule(desk, reply).broken
 
 
-def test_a_good_reply_keeps_the_whole_rule():
-    verdict = keeps_the_rule("Parts", GOOD)
-    assert verdict.kept and verdict.broken == ()
+KEPT = [
+    *((desk, GOOD.replace("Parts", desk)) for desk in DESKS),
+    # A promise that is denied, left open or only mentioned is none.
+    *(
+        ("Parts", GOOD.replace("Thank you for writing", f"{said}, thank you"))
+        for said in (
+            "I cannot promise a refund", "I can promise you nothing from here", "You wrote about your refund",
+            "Whether a refund is due, nobody here knows", "We ask before we talk of a refund or a new one",
+        )
+    ),
+    *(
+        ("Repairs", f"Thank you, I have passed your letter to {way}, and they will write.")
+        for way in (
+            "our repairs team", "Repairs", "the Repairs department", "our colleagues in Repairs", "the Repairs desk",
+        )
+    ),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("desk", DESKS)
-def test_a_reply_is_right_for_the_desk_that_it_names_and_for_no_other(desk):
-    reply = GOOD.replace("Parts", desk)
-    assert broken(reply, desk) == ()
+@pytest.mark.parametrize(("desk", "reply"), KEPT)
+def test_a_good_reply_keeps_the_whole_rule_for_the_desk_that_it_names_and_for_no_other(desk, reply):
+    assert keeps_the_rule(desk, reply).kept and broken(reply, desk) == ()
     assert all(broken(reply, other) == ("desk",) for other in DESKS if other != desk)
 
 
@@ -55,27 +64,6 @@ def test_what_is_broken_is_named_and_nothing_else(reply, parts):
     verdict = keeps_the_rule("Parts", reply)
     assert verdict.broken == parts
     assert not verdict.kept
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "I cannot promise a refund",
-        "I can promise you nothing from here",
-        "Whether a refund is due, nobody here knows",
-        "You wrote about your refund",
-        "We ask before we talk of a refund or a new one",
-    ],
-)
-def test_a_promise_that_is_denied_left_open_or_only_mentioned_is_none(said):
-    assert broken(GOOD.replace("Thank you for writing", f"{said}, thank you")) == ()
-
-
-@pytest.mark.parametrize(
-    "way", ["our repairs team", "Repairs", "the Repairs department", "our colleagues in Repairs", "the Repairs desk"]
-)
-def test_a_desk_is_recognised_however_people_name_it(way):
-    assert broken(f"Thank you, I have passed your letter to {way}, and they will write.", "Repairs") == ()
 
 
 @pytest.mark.parametrize("said", ["Safety is our priority", "I got back in safety", "My parts are safe"])
@@ -112,8 +100,3 @@ def test_an_unknown_desk_or_a_reply_that_is_no_text_is_refused():
 def test_a_long_run_of_anything_is_judged_too():
     assert set(broken("Thank you " * 20_000)) == {"long", "desk"}
     assert set(broken("will " * 20_000)) <= set(FAULTS)
-
-
-def test_importing_the_rule_loads_no_torch():
-    code = "import sys, course_lib.lessons.house_rule, course_lib.lessons.sliders; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=session.ROOT).returncode == 0

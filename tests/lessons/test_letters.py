@@ -83,12 +83,15 @@ def test_no_issue_and_no_reply_is_in_two_splits(pairs, left, right):
     check_replies_apart(_of(pairs, left), _of(pairs, right))
 
 
-@pytest.mark.parametrize("side", ["chosen", "rejected"])
-def test_a_reply_on_both_sides_is_a_leak_whichever_of_the_two_it_is(pairs, side):
+def test_an_issue_or_a_reply_on_both_sides_is_a_leak_whichever_of_the_two_replies_it_is(pairs):
     train, test = _of(pairs, "train"), _of(pairs, "test")
-    leak = replace(train[0], **{side: test[7].chosen})
-    with pytest.raises(LeakError, match=r"1 of the .* replies tested are trained on too"):
-        check_replies_apart([*train, leak], test)
+    once = "1 of the .* replies tested are trained on too"
+    for said, change in (
+        (once, {"chosen": test[7].chosen}), (once, {"rejected": test[7].chosen}),
+        (test[3].issue, {"issue": test[3].issue}),
+    ):  # fmt: skip
+        with pytest.raises(LeakError, match=said):
+            check_replies_apart([*train, replace(train[0], **change)], test)
 
 
 def test_the_same_words_with_another_desk_or_other_punctuation_are_the_same_reply():
@@ -96,13 +99,6 @@ def test_the_same_words_with_another_desk_or_other_punctuation_are_the_same_repl
     with pytest.raises(LeakError, match=r"Thank you\. Trade desk has it!"):
         check_replies_apart([replace(PAIR, chosen="thank you, Parts desk has it")], [tested])
     check_replies_apart([PAIR], [tested])
-
-
-def test_an_issue_on_both_sides_is_a_leak(pairs):
-    train, test = _of(pairs, "train"), _of(pairs, "test")
-    told = replace(train[0], issue=test[3].issue)
-    with pytest.raises(LeakError, match=test[3].issue):
-        check_replies_apart([*train, told], test)
 
 
 # --- what a trainer sees ------------------------------------------------------------------------------------------
@@ -130,12 +126,6 @@ def test_the_supervised_start_learns_what_was_chosen_in_the_same_prompt(pairs):
         assert example["completion"][-1]["content"] == pair.chosen  # as labelled, right or wrong
 
 
-def test_a_letter_names_its_desk_and_if_wanted_the_house_rule(pairs):
-    told, rule = pairs[0].letter(), pairs[0].letter(rule=True)
-    assert pairs[0].desk in told[0]["content"] and HOUSE_RULE not in told[0]["content"]
-    assert rule[0]["content"] == f"{told[0]['content']} {HOUSE_RULE}" and rule[1] == told[1]
-
-
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 
@@ -155,9 +145,6 @@ def test_a_malformed_line_is_named(data, change, said):
     data.write_text(f"{first}\n\n{json.dumps(json.loads(second) | change)}\n")  # a blank line is a line too
     with pytest.raises(DataError, match=rf"preferences\.jsonl, line 3: .*{said}"):
         load_preferences()
-
-
-def test_an_unknown_split_is_refused_with_the_splits_there_are():
     with pytest.raises(ChoiceError, match="train, validation, test"):
         load_preferences("reading")
 
@@ -222,7 +209,8 @@ def test_a_letter_is_asked_with_its_desk_and_only_if_wanted_with_the_rule(letter
     prompts, tokens, temperature = writer.asked
     assert tokens == REPLY_TOKENS and temperature == 1.0
     for letter, prompt in zip(letters, prompts):
-        assert prompt == letter.letter(rule) and (HOUSE_RULE in prompt[0]["content"]) is rule
+        assert prompt == letter.letter(rule) and prompt[1]["content"] == letter.message
+        assert letter.desk in prompt[0]["content"] and (HOUSE_RULE in prompt[0]["content"]) is rule
 
 
 def test_a_report_of_other_letters_is_refused(letters):

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache, partial
@@ -88,22 +86,14 @@ def test_what_was_written_keeps_its_own_rules():
 )
 def test_a_message_that_breaks_a_rule_is_reported(message, problem):
     assert any(problem in found for found in making.problems_of_message(message))
-
-
-def test_words_that_only_contain_a_desks_name_may_be_used():
     assert making.problems_of_message("We took the party apart, a partner from Tradescant helped, eight words.") == []
-
-
-def test_every_desk_has_as_many_tickets_and_as_many_on_a_border(tickets):
-    assert len(tickets) == 864
-    assert _sizes(tickets) == {(desk, border): 27 if border else 81 for desk in DESKS for border in (False, True)}
 
 
 def test_each_issue_is_told_by_three_messages_of_one_desk(tickets):
     told = defaultdict(list)
     for ticket in tickets:
         told[ticket.issue].append(ticket)
-    assert len(told) == 288
+    assert len(told) == 288 and len({normalise(ticket.message) for ticket in tickets}) == len(tickets) == 864
     for issue, three in told.items():
         assert [ticket.id for ticket in three] == [f"t-{issue}{letter}" for letter in "abc"]
         assert len({(t.desk, t.split, t.border) for t in three}) == 1, issue
@@ -115,11 +105,8 @@ def test_no_single_word_gives_a_desk_away_and_one_that_does_is_found(tickets):
     assert [found for found in best.values() if found[1] > making.TELLTALE] == []
     spoilt = [replace(t, message=f"{t.message} Abracadabra.") if t.desk == "Parts" else t for t in tickets]
     assert making.telltales(spoilt)["Parts"] == ("abracadabra", 1.0)
-
-
-def test_words_alone_do_not_sort_the_test_tickets(tickets):
     right = making.bag_of_words(_of(tickets, "train"), _of(tickets, "test"))
-    assert 1 / len(DESKS) < right < 0.6
+    assert 1 / len(DESKS) < right < 0.6, "words alone do not sort the test tickets"
 
 
 def test_a_border_in_the_written_files_names_another_desk():
@@ -143,10 +130,6 @@ def test_every_split_has_its_share_of_every_desk_and_border(tickets):
     for split, (plain, border) in {"train": (54, 18), "validation": (9, 3), "test": (18, 6)}.items():
         wanted = {(desk, on): border if on else plain for desk in DESKS for on in (False, True)}
         assert _sizes(_of(tickets, split)) == wanted
-
-
-def test_no_message_is_there_twice(tickets):
-    assert len({normalise(ticket.message) for ticket in tickets}) == len(tickets)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -220,11 +203,6 @@ def test_an_exam_question_among_the_examples_is_still_a_leak():
     check_no_leak(honest, exam)
     with pytest.raises(LeakError, match=re.escape(exam[5].id)):
         check_no_leak([*honest, exam[5].as_example()], exam)
-
-
-def test_importing_tickets_loads_no_torch():
-    code = "import sys, course_lib.lessons.tickets; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=session.ROOT).returncode == 0
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------

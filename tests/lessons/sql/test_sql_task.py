@@ -18,7 +18,15 @@ from course_lib.lessons.sql import task as task_module
 from course_lib.lessons.sql.cleaning import clean
 from course_lib.lessons.sql.databases import Databases
 from course_lib.lessons.sql.running import run_sql
-from course_lib.lessons.sql.task import FRONT_DESK, ExecutionGrader, SqlPair, SqlWriter, load_sql, sql_prompt
+from course_lib.lessons.sql.task import (
+    FRONT_DESK,
+    SHOP_EXAMS,
+    ExecutionGrader,
+    SqlPair,
+    SqlWriter,
+    load_sql,
+    sql_prompt,
+)
 
 CALIFORNIA = ("Find all users from California.", "SELECT * FROM users WHERE state = 'CA';")
 LAST_MONTH = (
@@ -83,16 +91,10 @@ def test_the_front_desk_has_the_patterns_of_the_sources_and_enough_to_train_and_
     assert {"join", "day", "distinct", "count", "avg", "limit"} <= {f for pair in desk.train for f in pair.features}
 
 
-def test_the_dated_exam_asks_every_question_of_the_shop_that_needs_the_day_and_no_other(task):
-    folder = ROOT / "data" / "sql"
-    rows = [
-        row for name in ("values", "wordings", "combinations") for row, _ in numbered_rows(folder / f"{name}.jsonl")
-    ]
+def test_an_exam_question_carries_its_day_its_wording_and_its_pattern(task):
+    rows = [row for name in SHOP_EXAMS for row, _ in numbered_rows(ROOT / "data" / "sql" / f"{name}.jsonl")]
     assert [q.id for q in task.dated] == [row["id"] for row in rows if row["needs_date"]]
     assert task.dated.grader == task.values.grader
-
-
-def test_an_exam_question_carries_its_day_its_wording_and_its_pattern(task):
     question = task.wordings[0]
     assert question.source.startswith("20")
     assert question.fact.startswith(f"{question.kind}/test-")
@@ -100,7 +102,8 @@ def test_an_exam_question_carries_its_day_its_wording_and_its_pattern(task):
 
 
 def test_importing_loads_neither_torch_nor_pandas():
-    code = "import sys; from course_lib.lessons import sql; sql.load_sql(); print({*sys.modules} & {'torch', 'pandas'})"
+    code = """import sys; from course_lib.lessons import adverse, house_rule, sliders, sql, tickets
+sql.load_sql(); print({*sys.modules} & {'torch', 'pandas'})"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "set()\n"
 
