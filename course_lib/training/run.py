@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,29 +133,18 @@ def fit(job: Job, max_steps: int = -1) -> Trained:
         often = job.every or max(1, int(steps_of(job) / LOOKS_A_RUN))
         watches = [HeldOutWatch(lambda: held_out_loss(reading, job.held_out), often)]
     begun = time.perf_counter()
-    try:
+    with _faults_explained(job.label, folder, progress, whole):
         trainer = kind(
             model=weights,
             args=arguments,
             train_dataset=dataset_of(job.rows),
             processing_class=for_training(job.model.tokenizer),
-            **({"reward": job.reward} if job.reward else {}),
+            **({} if job.reward is None else {"reward": job.reward}),
         )
         trainer.remove_callback(PrinterCallback)
         for callback in (progress, *watches):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if whole else None)
-    except KeyboardInterrupt:
-        way_out = "Run the cell again" + (": it goes on from the last checkpoint." if whole else ".")
-        raise TrainingError(
-            f"training {job.label!r} was interrupted at step {len(progress.losses)}. {way_out}"
-        ) from None
-    except OSError as error:
-        raise TrainingError(
-            f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
-        ) from error
-    finally:
-        progress.close()
     seconds = time.perf_counter() - begun - sum(watch.seconds for watch in watches)
     training = Training(
         recipe, tuple(progress.losses), seconds, int(trainer.tokens_read() * recipe.epochs),
@@ -210,6 +200,22 @@ def count_parameters(model: Any) -> int:
     """Numbers in a model; a weight in 4 bits is one, although two lie in a byte."""
     packed = (getattr(p, "quant_state", None) for p in model.parameters())
     return sum(math.prod(q.shape) if q is not None else p.numel() for p, q in zip(model.parameters(), packed))
+
+
+@contextlib.contextmanager
+def _faults_explained(label: str, folder: Path, progress: Any, whole: bool) -> Iterator[None]:
+    """What an interrupt or a disk does to a run, as a TrainingError; the progress bar goes in any case."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        way_out = "Run the cell again" + (": it goes on from the last checkpoint." if whole else ".")
+        raise TrainingError(f"training {label!r} was interrupted at step {len(progress.losses)}. {way_out}") from None
+    except OSError as error:
+        raise TrainingError(
+            f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
+        ) from error
+    finally:
+        progress.close()
 
 
 def _last_checkpoint(folder: Path) -> str | None:
