@@ -156,6 +156,11 @@ class ChatModel:
                 **options,
             )
 
+    def ended(self, completion: list[int]) -> list[int]:
+        """A completion up to and with the token that ends it: what comes after is padding, with the same token here."""
+        end = self.tokenizer.eos_token_id
+        return completion[: completion.index(end) + 1] if end in completion else completion
+
     def _answers(self, batch: list[list[int]], max_new_tokens: int, temperature: float) -> Iterator[Answer]:
         started = time.perf_counter()
         new = self.complete(batch, max_new_tokens, temperature)[:, max(map(len, batch)) :]  # (B, up to max_new_tokens)
@@ -163,11 +168,6 @@ class ChatModel:
         for prompt, completion in zip(batch, new.tolist()):
             text = self.tokenizer.decode(completion, skip_special_tokens=True).strip()
             yield Answer(text, len(prompt), len(self.ended(completion)), seconds)
-
-    def ended(self, completion: list[int]) -> list[int]:
-        """A completion up to and with the token that ends it: what comes after is padding, with the same token here."""
-        end = self.tokenizer.eos_token_id
-        return completion[: completion.index(end) + 1] if end in completion else completion
 
 
 def expect_model(caller: str, *models: Any) -> None:
