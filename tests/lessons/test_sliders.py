@@ -95,7 +95,8 @@ def test_a_call_shows_a_widget_with_text_or_the_text_and_an_answer_never_a_widge
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
     assert said(slider, **given, **answer) == answered
     assert said(slider, **given) == bundle["text/plain"].splitlines()
-    assert f"Without widgets: cl.{slider.__name__}({call}" in bundle["text/plain"]
+    module = "choosing" if slider.__name__ == "advisor" else "sliders"
+    assert f"Without widgets: {module}.{slider.__name__}({call}" in bundle["text/plain"]
 
 
 # --- the chat box -----------------------------------------------------------------------------------------------------
