@@ -8,10 +8,8 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-from types import SimpleNamespace
 
 import pytest
-import results_06
 from lesson_05.breaking import two_document_questions
 from shared import keeping
 from shared.figures import figures
@@ -29,17 +27,11 @@ from course_lib.lessons.voice import load_style, style_exam
 
 RESULTS = ROOT / "data" / "results"
 LESSONS = sorted(path.stem for path in RESULTS.glob("[0-9][0-9].json"))
-# What a lesson's rows give by themselves, in seconds; None is all of it.
-FROM_ROWS = {
-    "00": None, "01": None, "02": None, "03": None, "04": None,
-    "06": ("recipes", "seeds", "examples", "distractors", "hard"),
-    "07": ("recipes", "start", "reward", "frontier", "pairs", "noise", "forgotten", "costs"),
-    "08": ("style", "fresh"),
-}  # fmt: skip
-# What needs the library's index, or the model's sizes, besides: minutes. The `retrieval` of 05 keeps no rows: it is the
-# index asked again, whose ties another processor may break otherwise.
-FROM_MORE = {"05": ("answers", "breaks"), "06": ("arms", "k", "robust", "plain", "years", "p", "hybrid"),
-             "07": ("likeliest", "hacking"), "08": ("costs",)}  # fmt: skip
+# What a lesson's rows give by themselves; None is all of it.
+FROM_ROWS = {"00": None, "01": None, "02": None, "03": None, "04": None, "07": None, "08": ("style", "fresh")}
+# What needs the library's index, or the model's sizes, besides: a minute each. The `retrieval` of 05 keeps no rows: it
+# is the index asked again, whose ties another processor may break otherwise.
+FROM_MORE = {"05": ("answers",), "06": ("arms",), "08": ("costs",)}
 
 
 @pytest.fixture
@@ -61,6 +53,12 @@ def summed_up(monkeypatch, kept_here):
     return run
 
 
+@pytest.fixture(scope="module")
+def one_cache(tmp_path_factory):
+    """For the index, which is built once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("lesson", FROM_ROWS)
 def test_the_figures_of_a_lesson_come_of_its_rows(lesson, summed_up):
     assert summed_up(lesson, FROM_ROWS[lesson]) == load_results(lesson)
@@ -68,22 +66,22 @@ def test_the_figures_of_a_lesson_come_of_its_rows(lesson, summed_up):
 
 @pytest.mark.model
 @pytest.mark.parametrize("lesson", FROM_MORE)
-def test_the_figures_that_need_an_index_come_of_rows_and_it(lesson, summed_up):
+def test_the_figures_that_need_an_index_come_of_rows_and_it(lesson, summed_up, monkeypatch, one_cache):
+    monkeypatch.setenv("COURSE_CACHE", str(one_cache))
     assert summed_up(lesson, FROM_MORE[lesson]) == load_results(lesson)
 
 
-def test_the_arms_of_lesson_06_come_of_their_rows(monkeypatch):
-    """Without what is found on the shelf, which needs the index."""
-    stored = load_results("06")["arms"]
-    monkeypatch.setattr(results_06, "_ranking", lambda *_: SimpleNamespace(recall=float))
-    monkeypatch.setattr(results_06, "_told_from", lambda *_: None)
-    monkeypatch.setattr(keeping, "_may_measure", False)
-    for name in ("COURSE_RECORD", "COURSE_ADAPTERS"):
-        monkeypatch.setenv(name, "")
-    made = results_06.arms(results_06.Bench(), stored["seeds"])
-    assert {part: made[part] for part in ("arms", "differences")} == {
-        part: stored[part] for part in ("arms", "differences")
-    }
+def test_what_was_read_in_lesson_06_comes_of_its_rows(summed_up, small_embedder, monkeypatch):
+    """Whatever the search finds, for which another embedder stands in."""
+
+    def read(found):
+        if not isinstance(found, dict):
+            return found
+        return {key: read(value) for key, value in found.items() if not key.startswith(("found", "told from"))}
+
+    monkeypatch.setattr("results_06._told_from", lambda *_: None)  # looks for the pages that were found
+    made = read(summed_up("06", None))
+    assert made == read(load_results("06")) and len(made["robust"]["RAFT"]) == 9
 
 
 BREAKS = {

@@ -97,10 +97,11 @@ def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
         ("RAFT without reasoning + RAG", "form only without reasoning + RAG"),
         ("RAFT without reasoning + RAG", "RAFT + RAG"), ("form only without reasoning + RAG", "base + RAG"),
     ]  # fmt: skip
+    ranking = _ranking(bench, bench.exam)
     return {
         "arms": {name: of_seeds(reports) for name, reports in found.items()},
         "differences": {f"{a} minus {b}": difference(found[a], found[b]) for a, b in pairs},
-        "found": {k: round(_ranking(bench, bench.exam).recall(k), 4) for k in (1, 2, 3, 4, 6)},
+        "found": {k: round(ranking.recall(k), 4) for k in KS},
         "told from": {name: _told_from(bench, found[name]) for name in found if name.endswith("+ RAG")},
         "seeds": list(seeds),
     }
@@ -212,8 +213,9 @@ def plain(bench: Bench) -> dict[str, Any]:
     measured = {}
     for exam in (shelves.plain_exam(), cl.load_exam("cup").sample(80)):
         label = exam.name.replace(" ", "-")
+        ranking = _ranking(bench, exam)
         row: dict[str, Any] = {"n": len(exam)}
-        row |= {f"found among {k}": round(_ranking(bench, exam).recall(k), 4) for k in (1, K)}
+        row |= {f"found among {k}": round(ranking.recall(k), 4) for k in (1, K)}
         for name, plan in {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}.items():
             row[name] = {str(k): figures(bench.rag(plan, k, exam, label)) for k in (1, K)}
         measured[exam.name] = row
