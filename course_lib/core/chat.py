@@ -28,25 +28,13 @@ MAX_EXAMPLE_TOKENS = 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """What a candidate said to one question, and what it cost.
+    """What a candidate said to one question, and what it cost."""
 
-    Attributes
-    ----------
-    text
-        The reply, stripped.
-    prompt_tokens, completion_tokens
-        What was read and what was written.
-    seconds
-        The question's share of the time that its batch took.
-    sources
-        Passages that were shown to the model, best first; empty when the book was closed.
-    """
-
-    text: str
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    sources: tuple[Any, ...] = ()
+    text: str  # the reply, stripped
+    prompt_tokens: int = 0  # read
+    completion_tokens: int = 0  # written
+    seconds: float = 0.0  # the question's share of the time that its batch took
+    sources: tuple[Any, ...] = ()  # passages that the model was shown, best first; none when the book was closed
 
 
 def as_messages(prompt: str | Messages, system: str = SYSTEM) -> Messages:

@@ -1,12 +1,4 @@
-"""What can go wrong, in one sentence that says what to do.
-
-CourseError
-├── ChoiceError      a name that is not one of the choices
-├── DataError        a file, row or document that is not what it should be
-│   └── LeakError    an exam question, fact or document among what is trained on
-├── ModelError       a model that is missing, refused or not to be had
-└── TrainingError    a training run that cannot go on
-"""
+"""What can go wrong, in one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +24,7 @@ class DataError(CourseError):
 
 
 class LeakError(DataError):
-    """Something of the exam is among what a model is trained on."""
+    """A question, fact or document of an exam is among what a model is trained on."""
 
 
 class ModelError(CourseError):

@@ -118,7 +118,8 @@ def detect_machine() -> Machine:
     # Intel's AVX512-BF16 gains nothing by itself: where a virtual machine hides a Xeon's AMX, a training step took 1.8
     # times as long in bf16 as in fp32.
     amx = torch.cpu._is_amx_tile_supported()
-    by_avx512 = torch.cpu._is_avx512_bf16_supported() and "intel" not in _cpu_name().lower()
+    cpu_name = str(torch.cpu.get_capabilities().get("cpu_name", ""))
+    by_avx512 = torch.cpu._is_avx512_bf16_supported() and "intel" not in cpu_name.lower()
     faster = (amx or by_avx512) and not limited
     if not torch.cuda.is_available():
         return Machine(faster)
@@ -127,12 +128,6 @@ def detect_machine() -> Machine:
         return Machine(faster, torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
     except (RuntimeError, AssertionError):
         return Machine(faster)
-
-
-def _cpu_name() -> str:
-    import torch
-
-    return str(torch.cpu.get_capabilities().get("cpu_name", ""))
 
 
 def choose_compute(machine: Machine, profile: str = "auto") -> Settings:
@@ -165,8 +160,7 @@ def _resolve(profile: str, seed: int) -> Settings:
         raise CourseError(f"seed is {seed!r}: give a whole number from 0 to {2**32 - 1}.")
     replay = {"": "off", "0": "off", "1": "on"}.get(raw := os.environ.get("COURSE_REPLAY", ""), raw)
     choose("COURSE_REPLAY", replay, REPLAY_MODES)
-    chosen = choose_compute(detect_machine(), profile)
-    return Settings(chosen.profile, chosen.device, chosen.dtype, seed, replay, chosen.why)
+    return replace(choose_compute(detect_machine(), profile), seed=seed, replay=replay)
 
 
 def _be_quiet() -> None:

@@ -17,7 +17,6 @@ from course_lib.core.progress import Progress
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-
 # Longer prompts would keep a laptop busy for minutes; nothing in the course comes near it.
 MAX_PROMPT_TOKENS = 2048
 
@@ -29,26 +28,15 @@ BATCH, BATCH_TOKENS = 64, 20_000
 class ChatModel:
     """A causal language model with a chat template, asked greedily and in batches.
 
-    Attributes
-    ----------
-    model, tokenizer
-        Plain transformers (or PEFT) objects, to be used directly whenever that is clearer.
-    name
-        What tables and plots call it.
-    base
-        Which weights it started from: part of the key under which adapters are stored.
-    system
-        What a prompt without a system message gets.
-    training
-        How `finetune` made it; None for a model as it was loaded.
+    `model` and `tokenizer` are plain transformers (or PEFT) objects, to be used directly whenever that is clearer.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    name: str
-    base: str
-    system: str = SYSTEM
-    training: Any = field(default=None, repr=False)
+    name: str  # what tables and plots call it
+    base: str  # which weights it started from: part of the key under which adapters are stored
+    system: str = SYSTEM  # what a prompt without a system message gets
+    training: Any = field(default=None, repr=False)  # how `finetune` made it; None for a model as it was loaded
 
     def retrained(self, weights: Any, name: str, key: str) -> ChatModel:
         """The same model after a training run: its new weights, and a base that tells of the run by its key."""
@@ -63,23 +51,11 @@ class ChatModel:
         batch_size: int | None = None,
         temperature: float = 0.0,
     ) -> list[str]:
-        """Complete each prompt.
+        """One reply for each prompt, a question or a chat as a list of messages, in the same order.
 
-        Parameters
-        ----------
-        prompts
-            Questions, or chats as lists of messages.
-        max_new_tokens
-            Where to stop a reply that does not end by itself.
-        batch_size
-            Prompts completed at once; unless said otherwise 64, and fewer of very long ones.
-        temperature
-            0 is greedy, the default; above 0 samples with torch's seed, all tokens allowed.
-
-        Returns
-        -------
-        One reply for each prompt, in the same order. Where a prompt is empty, or has more than 2,048 tokens, nothing is
-        generated at all.
+        A reply that does not end by itself stops after `max_new_tokens`. `batch_size` prompts are completed at once:
+        unless said otherwise 64, and fewer of very long ones. A `temperature` of 0 is greedy, above 0 it samples with
+        torch's seed, all tokens allowed. Where a prompt is empty, or has more than 2,048 tokens, nothing is generated.
         """
         return [answer.text for answer in self.reply(prompts, max_new_tokens, batch_size, temperature)]
 
@@ -144,17 +120,11 @@ class ChatModel:
         import torch
 
         ids, mask = pad_left(batch, self.tokenizer.pad_token_id, self.model.device)  # (B, T), (B, T)
-        options |= {"do_sample": False}
+        options |= {"max_new_tokens": max_new_tokens, "pad_token_id": self.tokenizer.pad_token_id, "do_sample": False}
         if temperature > 0:  # transformers would keep the 50 likeliest tokens only
             options |= {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         with torch.inference_mode():
-            return self.model.eval().generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=max_new_tokens,
-                pad_token_id=self.tokenizer.pad_token_id,
-                **options,
-            )
+            return self.model.eval().generate(input_ids=ids, attention_mask=mask, **options)
 
     def ended(self, completion: list[int]) -> list[int]:
         """A completion up to and with the token that ends it: what comes after is padding, with the same token here."""
@@ -195,13 +165,6 @@ def save_plain(model: Any, tokenizer: Any, folder: str | Path) -> Path:
     return folder
 
 
-def _constant_bytes(parameter: Any) -> int:
-    """What bitsandbytes keeps beside a packed weight: a constant a block, itself in 8 bits, and theirs."""
-    state = getattr(parameter, "quant_state", None)
-    kept = [] if state is None else [state.absmax, *([state.state2.absmax] if state.nested else [])]
-    return sum(tensor.numel() * tensor.element_size() for tensor in kept)
-
-
 def batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | None = None) -> Iterator[list[int]]:
     """Indices of prompts in batches of like length, longest first, so that little is padded."""
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
@@ -219,3 +182,10 @@ def pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in batch], device=device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch], device=device)
     return ids, mask
+
+
+def _constant_bytes(parameter: Any) -> int:
+    """What bitsandbytes keeps beside a packed weight: a constant a block, itself in 8 bits, and theirs."""
+    state = getattr(parameter, "quant_state", None)
+    kept = [] if state is None else [state.absmax, *([state.state2.absmax] if state.nested else [])]
+    return sum(tensor.numel() * tensor.element_size() for tensor in kept)

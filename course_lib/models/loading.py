@@ -17,7 +17,6 @@ from course_lib.models.quantization import keep_layout, nf4_config
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-
 GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
 
 # The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
@@ -110,12 +109,7 @@ def _load_from_hub(hub_id: str, settings: Settings, quantization: str | None, re
 
 
 def _load(
-    source: str | Path,
-    name: str,
-    base: str,
-    settings: Settings,
-    quantization: str | None = None,
-    revision: str | None = None,
+    source: str | Path, name: str, base: str, settings: Settings, quantization: str | None, revision: str | None = None
 ) -> ChatModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

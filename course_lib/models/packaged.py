@@ -32,11 +32,9 @@ MIN_MEMORY_GB, MIN_DISK_GB = 4, 2
 
 
 def check_machine() -> pd.DataFrame:
-    """Check Python, cores, memory, disk, device and the two model packages.
+    """Of Python, cores, memory, disk, device and model packages: what was found, and what to do if it will not do.
 
-    Returns
-    -------
-    A table with what was found, whether it will do, and what to do if it will not. Sizes in GB (10^9 bytes).
+    Sizes are in GB (10^9 bytes).
     """
     import pandas as pd
     import psutil

@@ -185,10 +185,7 @@ def nf4_config(dtype: Any) -> Any:
 
     # Computing in the session's dtype, not bitsandbytes' default: bf16 on a CPU without it is a trap (settings).
     return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
 
 

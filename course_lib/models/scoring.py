@@ -98,7 +98,7 @@ def completion_logits(
     """
     wanted = labels[:, 1:] != IGNORED  # (B, T - 1): position t predicts token t + 1
     hidden = _last_hidden_state(model, input_ids, attention_mask)[:, :-1]  # (B, T - 1, D)
-    logits = _causal(model).get_output_embeddings()(hidden[wanted])  # (N, V)
+    logits = unwrapped(model).get_output_embeddings()(hidden[wanted])  # (N, V)
     return logits.float(), labels[:, 1:][wanted], wanted.nonzero()[:, 0]
 
 
@@ -126,16 +126,14 @@ def right_padded(rows: list[tuple[list[int], int]], model: Any) -> Batch:
     """Encoded examples as one batch for a model with a tokenizer; what stands before a completion has no label."""
     import torch
 
-    pad, width = model.tokenizer.pad_token_id, max(len(ids) for ids, _ in rows)
-    columns = [
-        (
-            ids + [pad] * (width - len(ids)),
-            [1] * len(ids) + [0] * (width - len(ids)),
-            [IGNORED] * begins + ids[begins:] + [IGNORED] * (width - len(ids)),
-        )
-        for ids, begins in rows
-    ]
-    ids, mask, labels = (torch.tensor(part, device=model.model.device) for part in zip(*columns))
+    width = max(len(ids) for ids, _ in rows)
+
+    def padded(kept: list[list[int]], filler: int) -> torch.Tensor:
+        return torch.tensor([row + [filler] * (width - len(row)) for row in kept], device=model.model.device)
+
+    ids = padded([ids for ids, _ in rows], model.tokenizer.pad_token_id)
+    mask = padded([[1] * len(ids) for ids, _ in rows], 0)
+    labels = padded([[IGNORED] * begins + ids[begins:] for ids, begins in rows], IGNORED)
     return ids, mask, labels
 
 
@@ -152,6 +150,11 @@ def cache_name(model: Any) -> str:
     return NEW_NAME if NEW_NAME in inspect.signature(model.forward).parameters else OLD_NAME
 
 
+def unwrapped(model: Any) -> Any:
+    """The transformers model inside PEFT's, if there is one around it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def _encoded(model: ChatModel, examples: Sequence[Example]) -> list[tuple[list[int], int]]:
     return [encode_example(model, f"example {number}", row) for number, row in enumerate(check_examples(examples))]
 
@@ -160,7 +163,7 @@ def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torc
     """(B, T, D): of the tokens alone, where virtual tokens stand before them."""
     import torch
 
-    decoder = _causal(model).base_model
+    decoder = unwrapped(model).base_model
     config = getattr(model, "active_peft_config", None)
     if config is None or not config.is_prompt_learning:
         # LoRA and bottlenecks live inside the base model's layers, so its own parts are the adapted ones.
@@ -170,10 +173,6 @@ def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torc
     prompt = model.get_prompt(rows)
     if config.peft_type == "PREFIX_TUNING":  # keys and values of each layer, as if they had been read before
         return decoder(input_ids=input_ids, attention_mask=mask, **{cache_name(decoder): prompt}).last_hidden_state
-    words = _causal(model).get_input_embeddings()(input_ids)  # (B, T, D)
+    words = unwrapped(model).get_input_embeddings()(input_ids)  # (B, T, D)
     embedded = torch.cat([prompt.to(words.dtype), words], dim=1)  # (B, virtual + T, D)
     return decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state[:, virtual:]
-
-
-def _causal(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -85,10 +85,8 @@ def prefer(
         faster, and with them the token that ends a reply (Pang et al. 2024, arXiv 2404.19733).
     epochs, batch_size, learning_rate
         Passes over the pairs; pairs a step; AdamW's, a tenth of what fine-tuning by LoRA takes or less.
-    rank, layers, targets, checkpoint_every, from_shelf
+    name, rank, layers, targets, seed, checkpoint_every, from_shelf
         As in `cl.finetune`.
-    seed
-        Of initialization and order; the session's unless said otherwise.
 
     Returns
     -------

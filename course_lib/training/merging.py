@@ -38,7 +38,7 @@ def merged(model: ChatModel) -> ChatModel:
         )
     with without_old_names():
         if is_quantized(tuned):
-            state = _adapter_state(tuned)
+            state = adapter_state(tuned)
             tuned = wrap(dequantized(sharing_copy(tuned).unload()), copy.deepcopy(tuned.active_peft_config))
             set_peft_model_state_dict(tuned, state)
         else:
@@ -108,13 +108,13 @@ def with_adapters(base: ChatModel, tuned: Mapping[str, ChatModel]) -> AdapterSwi
                 together = wrap(sharing_copy(base.model), config, inner)
             else:
                 together.add_adapter(inner, config)
-            set_peft_model_state_dict(together, _adapter_state(member.model), inner)
+            set_peft_model_state_dict(together, adapter_state(member.model), inner)
     model = together.requires_grad_(False).eval()
     switch = AdapterSwitch(model, base.tokenizer, base.name, base.base, base.system, members=dict(tuned))
     return switch.use(next(iter(tuned)))
 
 
-def _adapter_state(tuned: PeftModel) -> dict[str, torch.Tensor]:
+def adapter_state(tuned: PeftModel) -> dict[str, torch.Tensor]:
     """The active adapter's tensors. Embeddings are never trained here; PEFT would look the base up on the hub."""
     from peft import get_peft_model_state_dict
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
-
 LAYERS, TARGETS = ("all", "upper"), ("all", "attention", "mlp")
 # How examples are put into batches, by the names that transformers gives to its samplers.
 ORDERS = {"length": "group_by_length", "random": "random"}
@@ -71,12 +70,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Method:
-    """One way to adapt a model.
+    """One way to adapt a model."""
 
-    `build` makes the trainable model out of a ChatModel without adapters and a recipe.
-    """
-
-    build: Callable[[ChatModel, Recipe], Any]
+    build: Callable[[ChatModel, Recipe], Any]  # the trainable model, out of one without adapters
     learning_rate: float  # taken unless another is given
     rank: str | None = None  # what it counts; virtual tokens are at most 256, a width the model's own
     placed: bool = False  # whether `layers` and `targets` choose where in the model it goes
@@ -170,12 +166,8 @@ def _lora(model: ChatModel, recipe: Recipe) -> Any:
     everywhere = (recipe.layers, recipe.targets) == ("all", "all")
     names = "all-linear" if everywhere else _linear_names(model, recipe)
     judge = recipe.objective == REWARD_MODEL  # for a classifier PEFT trains and keeps the output layer besides
-    config = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=2 * recipe.rank,
-        target_modules=names,
-        task_type="SEQ_CLS" if judge else "CAUSAL_LM",
-    )
+    task = "SEQ_CLS" if judge else "CAUSAL_LM"
+    config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=names, task_type=task)
     return wrap(classifier(model) if judge else _trainable_copy(model), config)
 
 

@@ -19,7 +19,7 @@ from course_lib.core.errors import TrainingError, above_zero, whole_above_zero
 from course_lib.core.session import cache_dir, current
 from course_lib.models.chatmodel import ChatModel, expect_model
 from course_lib.models.quantization import is_quantized, quantize
-from course_lib.models.scoring import held_out_loss
+from course_lib.models.scoring import held_out_loss, unwrapped
 from course_lib.training.merging import merged
 from course_lib.training.methods import METHODS, Recipe, adapted, check_method, without_old_names
 
@@ -187,8 +187,7 @@ def for_training(tokenizer: Any) -> Any:
 
 def restore_forward(trained: Any) -> None:
     """TRL hangs a forward of its own on the model; generation does not need it."""
-    base = trained.get_base_model() if hasattr(trained, "get_base_model") else trained
-    base.__dict__.pop("forward", None)
+    unwrapped(trained).__dict__.pop("forward", None)
 
 
 def run_folder(key: str) -> Path:
@@ -233,9 +232,8 @@ def _last_checkpoint(folder: Path) -> str | None:
 
 def _followed(trainer: Any) -> dict[str, tuple[tuple[int, float], ...]]:
     """Curves out of the trainer's log, by the names that the course gives them."""
-    log = trainer.state.log_history
-    found = {
-        name: tuple((row["step"], row[logged]) for row in log if row.get(logged) is not None)
-        for name, logged in trainer.CURVES.items()
-    }
-    return {name: rows for name, rows in found.items() if rows}
+
+    def curve(logged: str) -> tuple[tuple[int, float], ...]:
+        return tuple((row["step"], row[logged]) for row in trainer.state.log_history if row.get(logged) is not None)
+
+    return {name: rows for name, logged in trainer.CURVES.items() if (rows := curve(logged))}

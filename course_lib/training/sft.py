@@ -34,10 +34,9 @@ def finetune(
 ) -> ChatModel:
     """Train a copy of a model on prompt-completion examples; the model itself stays as it was.
 
-    The loss is the mean cross entropy of completion tokens; AdamW, linear decay. A run
-    that is interrupted or killed goes on from its last checkpoint, to the same loss, when the same call is made again.
-    With `COURSE_REPLAY=1` the adapter that the repository ships for exactly this call is taken instead, after three
-    real steps.
+    The loss is the mean cross entropy of completion tokens; AdamW, linear decay. A run that is interrupted or killed
+    goes on from its last checkpoint, to the same loss, when the same call is made again. With `COURSE_REPLAY=1` the
+    adapter that the repository ships for exactly this call is taken instead, after three real steps.
 
     Parameters
     ----------

