@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from stand_ins import BagOfWordsEmbedder
 
 from course_lib.core import session as session_module
+from course_lib.core.chat import Answer
 
 # Property tests are quick, and draw the same examples everywhere.
 settings.register_profile(
@@ -61,6 +63,23 @@ def notebook_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `cl.start()` in a notebook: what is measured is kept."""
     started = session_module.Settings("laptop", "cpu", "float32", 0, "off", "a test", keeps_reports=True)
     monkeypatch.setattr(session_module, "_current", started)
+
+
+@pytest.fixture
+def small_disk() -> Any:
+    """Files of more than so many bytes cannot be written, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource", reason="limits on files are a matter of POSIX")
+
+    @contextlib.contextmanager
+    def limited(most: int = 20_000):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 @pytest.fixture(scope="session")
@@ -134,8 +153,6 @@ class RecordingModel:
     def reply(self, prompts: Any, max_new_tokens: int = 64) -> list[Any]:
         self.prompts += prompts
         self.limits.append(max_new_tokens)
-        from course_lib.core.chat import Answer
-
         return [Answer(f"reply {i}", 10, 2, 0.5) for i, _ in enumerate(prompts)]
 
 

@@ -82,14 +82,9 @@ def predict_choice(key: str, question: str, choices: Sequence[str], guess: str |
 def reveal(key: str, measured: Any) -> None:
     """Hold the learner's prediction against what was measured: step two of predict-then-reveal. Prints 2 or 3 lines.
 
-    Parameters
-    ----------
-    key
-        As given to `predict` or `predict_choice`.
-    measured
-        A number on the slider's scale; a string, for a choice; or a report with `.n`, and `.accuracy` and `.ci` (low,
-        high) in shares. Of a report, `high` times the share is compared, in whole numbers unless the slider runs over
-        fractions: per cent on a slider to 100, right answers on a slider to n.
+    `measured` is a number on the slider's scale; a string, for a choice; or a report with `.n`, and `.accuracy` and
+    `.ci` (low, high) in shares. Of a report, `high` times the share is compared, in whole numbers unless the slider
+    runs over fractions: per cent on a slider to 100, right answers on a slider to n.
     """
     if key not in _predictions:
         known = ", ".join(_predictions) or "none yet"
@@ -104,16 +99,10 @@ def reveal(key: str, measured: Any) -> None:
 
 
 def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers: str | None = None) -> None:
-    """A short multiple-choice quiz.
+    """A short multiple-choice quiz, kept under its key: `quiz(key, answers="bac")` need not repeat the questions.
 
-    Parameters
-    ----------
-    key
-        The quiz is kept under it, so that `quiz(key, answers="bac")` need not repeat the questions.
-    questions
-        Each {"question": str, "choices": list of str, "answer": index of the right one, "why": str}.
-    answers
-        One letter a question: prints the score, and why for each wrong one. Without it the quiz is shown.
+    Each of the `questions` is {"question": str, "choices": list of str, "answer": index of the right one, "why": str}.
+    With `answers`, one letter a question, the score is printed, and why for each wrong one; without, the quiz is shown.
     """
     _check_text("key", key)
     if questions is not None:

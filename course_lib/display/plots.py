@@ -8,7 +8,6 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
@@ -268,18 +267,6 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         image = base64.b64encode(self.png).decode("ascii")
         return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
-
-    def save(self, path: str | Path) -> Path:
-        """Write the PNG, and return where."""
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise CourseError(f"a picture is saved as .png, not as {path.name!r}.")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.png)
-        except OSError as error:
-            raise CourseError(f"cannot write {path} ({error}): choose another folder.") from error
-        return path
 
 
 def _tell(item: dict[str, Any]) -> str:

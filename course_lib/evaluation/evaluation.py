@@ -89,15 +89,8 @@ def evaluate(
 ) -> Report:
     """Let a candidate sit an exam, and grade it. `cl.start()` has a notebook keep the report: see `cl.own_results`.
 
-    Parameters
-    ----------
-    candidate
-        A `ChatModel`, a `RagPipeline`, anything with `answer(questions)`, or a function from a list of questions to a
-        list of answers.
-    exam
-        An `Exam` (its test questions), or a list of questions.
-    name
-        What tables call the candidate; its own name unless said otherwise.
+    The candidate is a `ChatModel`, a `RagPipeline`, anything with `answer(questions)`, or a function from a list of
+    questions to a list of answers; of an `Exam` it sits the test questions. Tables call it by `name`, or its own name.
     """
     questions = _questions(exam)
     ask = getattr(candidate, "answer", candidate)
@@ -110,7 +103,7 @@ def evaluate(
     if len(replies) != len(questions):
         raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
-    grader = getattr(exam, "grader", None) or _in_words
+    grader = getattr(exam, "grader", None)
     rows = tuple(_row(question, reply, grader) for question, reply in zip(questions, replies))
     report = Report(label, _title(exam), rows)
     if keeps_reports():
@@ -119,15 +112,7 @@ def evaluate(
 
 
 def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> Comparison:
-    """Let several candidates sit the same exam.
-
-    Parameters
-    ----------
-    candidates
-        Name to candidate, or to a `Report` of the same exam, which is not sat again.
-    exam
-        As in `evaluate`.
-    """
+    """Let several candidates sit the same exam, by name; one that is a `Report` of it already does not sit it again."""
     if not candidates or not isinstance(candidates, Mapping):
         raise CourseError('there is no candidate to compare: write compare({"RAG": rag, ...}, exam).')
     asked = [(question.id, question.question) for question in _questions(exam)]
@@ -154,23 +139,16 @@ def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
     return questions
 
 
-def _right(question: Question) -> tuple[str, ...]:
-    return (question.answer, *question.accepted)
-
-
-def _in_words(question: Question, reply: str) -> str:
-    return grade(reply, _right(question))
-
-
-def _row(question: Question, reply: str | Answer, grader: Callable[[Question, str], str]) -> Row:
+def _row(question: Question, reply: str | Answer, grader: Callable[[Question, str], str] | None) -> Row:
+    right = (question.answer, *question.accepted)
     answer = reply if isinstance(reply, Answer) else Answer(str(reply))
     return Row(
         id=question.id,
         question=question.question,
         expected=question.answer,
         reply=answer.text,
-        verdict=grader(question, answer.text),
-        f1=token_f1(answer.text, _right(question)),
+        verdict=grader(question, answer.text) if grader else grade(answer.text, right),
+        f1=token_f1(answer.text, right),
         fact=question.fact or question.id,
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,

@@ -59,24 +59,16 @@ class Question:
 class Exam:
     """Held-out questions, and what may be studied for them. Iterating gives the test questions.
 
-    Attributes
-    ----------
-    test
-        What is reported on.
-    validation
-        Other facts in other wordings, to choose prompts and settings on.
-    facts, validation_facts
-        The facts behind `test` and behind `validation`. Learning by heart studies the former, in study wordings.
-    grader
-        From a question and a reply to a verdict (see `reports.Row`), where the words of the reply are not what
-        counts: SQL is graded by running it. None compares words.
+    `test` is reported on; prompts and settings are chosen on `validation`, other facts in other wordings. Learning by
+    heart studies the `facts`, in study wordings. `grader` gives a question and a reply their verdict (see
+    `reports.Row`) where the words of the reply are not what counts: SQL is graded by running it. None compares words.
     """
 
     name: str
     test: tuple[Question, ...]
     validation: tuple[Question, ...] = ()
-    facts: tuple[Fact, ...] = field(default=(), repr=False)
-    validation_facts: tuple[Fact, ...] = field(default=(), repr=False)
+    facts: tuple[Fact, ...] = field(default=(), repr=False)  # behind `test`
+    validation_facts: tuple[Fact, ...] = field(default=(), repr=False)  # behind `validation`
     grader: Callable[[Question, str], str] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Question]:
@@ -145,13 +137,9 @@ def load_facts(split: str | None = None, kind: str | None = None) -> list[Fact]:
 
 
 def load_exam(name: str) -> Exam:
-    """Load an exam by name.
+    """Load an exam: "cup" and "handbook" (one genre each), "library" (over all genres) or "general".
 
-    Parameters
-    ----------
-    name
-        "cup" and "handbook" (one genre each), "library" (over all genres) or "general" (common knowledge: what a
-        fine-tuned model must not forget).
+    That is common knowledge: what a fine-tuned model must not forget.
     """
     choose("exam", name, EXAMS)
     test, validation = [], []
@@ -181,17 +169,10 @@ def check_no_leak(
 ) -> None:
     """Raise a `LeakError` if something of an exam is among what a model is about to be trained on; it names what.
 
-    Parameters
-    ----------
-    examples
-        What is trained on.
-    exams
-        The exams (their test and validation questions) that it must not contain.
-    reading
-        Whether the training is of *reading* (RAFT, answer form): then no sentence that states an exam's fact may
-        appear either. Learning by heart does study the exam's facts, in other wordings.
-    sources
-        For reading: ids of documents that the examples were made from; none may be an exam's.
+    `examples`, what is trained on, must contain no test or validation question of the `exams`. With `reading` (RAFT,
+    answer form) no sentence that states an exam's fact may appear either, and none of the `sources`, the ids of the
+    documents that the examples were made from, may be an exam's. Learning by heart does study the exam's facts, in
+    other wordings.
     """
     rows = check_examples(examples) if len(examples) else []
     # A question or a sentence may stand inside a longer message, after passages: whole words of it, in any message.

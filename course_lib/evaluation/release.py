@@ -14,7 +14,6 @@ from course_lib.evaluation.reports import Difference, Report, Row, span
 if TYPE_CHECKING:
     from course_lib.display.plots import Picture
 
-
 PASSES, FAILS, OPEN = "passes", "fails", "cannot tell"
 
 
@@ -57,14 +56,8 @@ def gate(new: Any, old: Any, exam: Exam | Sequence[Question], at_most: float = 0
     That is a test of non-inferiority (Piaggio et al. 2012, JAMA 308:2594). "Is it worse by chance?" would be none: an
     exam of five questions always answers it with "perhaps not".
 
-    Parameters
-    ----------
-    new, old
-        Candidates, or `Report`s of this exam, which are not sat again.
-    exam
-        What must still be known: the one that the old model was released with.
-    at_most
-        The loss of accuracy to put up with, from 0 to below 1.
+    `new` and `old` are candidates, or `Report`s of this exam, which are not sat again; `exam` is what must still be
+    known, the one that the old model was released with; `at_most` is the loss of accuracy to put up with.
     """
     if not is_number(at_most) or not 0 <= at_most < 1:
         raise CourseError(f"at_most is {at_most!r}: give the loss to put up with, from 0 to below 1.")
@@ -103,14 +96,9 @@ class Drift:
 def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None = None) -> Drift:
     """Rolling accuracy of answers in the order in which they were given.
 
-    Parameters
-    ----------
-    answered
-        A report whose rows are in order of time, or such rows; those of several reports can be put one after another.
-    window
-        Answers in each window. A narrow one sees a fall earlier, and is less sure of it.
-    step
-        Answers from one window to the next; a quarter of a window unless said otherwise.
+    `answered` is a report whose rows are in order of time, or such rows; those of several reports can be put one after
+    another. A narrow `window` sees a fall earlier, and is less sure of it. `step` is the answers from one window to the
+    next, a quarter of a window unless said otherwise.
     """
     step = max(1, window // 4) if step is None and isinstance(window, int) else step
     whole_above_zero(window=window, step=step)

@@ -144,8 +144,9 @@ class Report:
             draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             draft.replace(path)
         except OSError as error:
-            way_out = "free some disk or choose a folder"
-            raise CourseError(f"the report cannot be kept in {path} ({error}): {way_out}.") from error
+            raise CourseError(
+                f"the report cannot be kept in {path} ({error}): free some disk or choose another folder."
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Report:
@@ -237,7 +238,7 @@ def span(low: float, high: float, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
+def interval(values: Sequence[float] | np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
     """95% percentile bootstrap interval of a share, or of a difference of shares, resampling whole clusters.
 
     Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval
@@ -246,7 +247,7 @@ def interval(values: np.ndarray, clusters: Sequence[str], low: float = 0.0) -> t
     import numpy as np
 
     totals, sizes = _by_cluster(values, clusters)
-    mean = float(values.mean())
+    mean = float(np.mean(values))
     if np.ptp(totals / sizes) == 0:
         margin = min(1.0, 3 / len(totals))
         return max(low, mean - margin), min(1.0, mean + margin)

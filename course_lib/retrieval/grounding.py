@@ -168,9 +168,7 @@ class Grounding:
         return [float(getattr(row, what)) for row in self.rows]
 
     def _interval(self, what: str) -> tuple[float, float]:
-        import numpy as np
-
-        return interval(np.array(self._values(what)), [row.row.fact for row in self.rows])
+        return interval(self._values(what), [row.row.fact for row in self.rows])
 
 
 def ground(report: Report, passages: Iterable[Passage], golden: Mapping[str, Sequence[Passage]]) -> Grounding:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     from sentence_transformers import SentenceTransformer
 
-
 # Tokens of the embedding model. Short passages, because a small model on a laptop reads every one of them.
 PASSAGE_TOKENS = 80
 MAX_QUESTION_CHARACTERS = 4000
@@ -105,8 +104,7 @@ class Index(Retriever):
 
         A document is in the index whole or not at all, so that a run which is interrupted can be made again.
         """
-        erases = hasattr(self.store, "erase")
-        replaces = erases and not self.store.digests().keys().isdisjoint(d.id for d in documents)
+        replaces = hasattr(self.store, "erase") and not self.store.digests().keys().isdisjoint(d.id for d in documents)
         added = self._write(documents)
         if replaces:
             self._erase()
@@ -162,21 +160,12 @@ def build_index(folder: str | Path = "data/library", embedder: SentenceTransform
     The index lives in the cache, one for each folder and embedding model; processes that build it at once take turns,
     and the second finds what the first made. One that is damaged is built anew.
 
-    Parameters
-    ----------
-    folder
-        Markdown (front matter optional), text and PDF files, in folders at any depth; relative to here, or else to the
-        repository.
-    embedder
-        A sentence-transformers model; by default the course's.
+    `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
+    here, or else to the repository. `embedder` is a sentence-transformers model, by default the course's.
 
-    Raises
-    ------
-    DataError
-        If the folder is missing or holds no document, or a document is empty, binary or malformed; it is named, and
-        the index stays as it was.
-    CourseError
-        If the index cannot be written, or was made with another version of the embedding model.
+    A DataError names the folder if it is missing or holds no document, or a document that is empty, binary or
+    malformed, and the index stays as it was. A CourseError says that the index cannot be written, or was made with
+    another version of the embedding model.
     """
     from filelock import FileLock
 

@@ -11,20 +11,17 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from course_lib.core.chat import Answer, Example, Messages, example
+from course_lib.core.chat import Example, example
 from course_lib.core.errors import CourseError, choose
 from course_lib.evaluation.exams import Exam
-from course_lib.models.chatmodel import ChatModel
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.index import Retriever
 from course_lib.retrieval.readers import READING_INSTRUCTION, golden_passages, reading_prompt
 
 BEGIN_QUOTE, END_QUOTE, ANSWER = "##begin_quote##", "##end_quote##", "##Answer:"
 NOT_SAID = "I don't know: the passages do not say."
-# The longest sentence of a fact takes 85 tokens with its marks and its answer.
-REASONED_TOKENS = 96
 # What may be learned where the golden passage is withheld.
 ABSENT = ("answer", "unknown")
 
@@ -133,28 +130,3 @@ def build_raft_examples(
             answer = f"{ANSWER} {answer}"
         examples.append(example(reading_prompt(question.question, shown, READING_INSTRUCTION), answer))
     return examples
-
-
-@dataclass
-class RaftReader:
-    """A model that may reason before it answers, to be put where a model is: its answers come without the reasoning.
-
-    `RagPipeline(RaftReader(tuned), index)` is asked in the very words of `RagPipeline(gp, index)`. A model that was
-    taught no reasoning may be put in, too: what it says is left as it is.
-    """
-
-    model: ChatModel
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self.model.name
-
-    def reply(self, prompts: Sequence[str | Messages], max_new_tokens: int = REASONED_TOKENS) -> list[Answer]:
-        """As a `ChatModel` does; `max_new_tokens`, which is meant for the answer, does not count the reasoning."""
-        written = self.model.reply(prompts, max(max_new_tokens, REASONED_TOKENS))
-        return [replace(answer, text=split_reply(answer.text).answer) for answer in written]
-
-    def answer(self, questions: Sequence[str]) -> list[Answer]:
-        """Closed book: the question and nothing else."""
-        return self.reply(questions)

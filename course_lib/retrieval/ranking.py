@@ -19,7 +19,6 @@ from course_lib.retrieval.index import Retriever
 if TYPE_CHECKING:
     import pandas as pd
 
-
 # What tables and rankings look at: recall among the first 1 and the first 4, everything else among the first 10.
 KS = (1, 4)
 DEPTH = 10
@@ -122,9 +121,7 @@ class Ranking:
         return Ranking(self.name, self.exam, *parts)
 
     def _interval(self, values: Sequence[float]) -> tuple[float, float]:
-        import numpy as np
-
-        return interval(np.array(values, dtype=float), [q.fact or q.id for q in self.questions])
+        return interval(values, [q.fact or q.id for q in self.questions])
 
     def _repr_html_(self) -> str:
         return compare_rankings([self]).to_html()

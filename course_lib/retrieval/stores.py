@@ -1,4 +1,4 @@
-"""Where vectors are kept and looked up. An index asks three calls of a store; adding a store is one small class.
+"""Where vectors are kept and looked up.
 
 ChromaStore keeps them on disk and finds them by HNSW, quickly and nearly always rightly; FaissStore keeps them in
 memory and compares with every one, which is exact.
@@ -221,7 +221,7 @@ class FaissStore:
     """Passages and their vectors in memory, compared with each and every one: exact, the reference for other stores.
 
     faiss `IndexFlatIP` (Johnson, Douze & Jégou 2017, arXiv 1702.08734); vectors are unit vectors, so that the inner
-    product is the cosine.
+    product is the cosine. Its calls are those of `ChromaStore`.
     """
 
     def __init__(self) -> None:
@@ -230,21 +230,17 @@ class FaissStore:
         self._written = 0
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
-        """Add passages; `vectors` (N, D)."""
         self._rows |= {p.id: (p, vector, digest) for p, vector, digest in zip(passages, vectors, digests)}
         self._index, self._written = None, self._written + 1
 
     def delete(self, sources: Sequence[str]) -> None:
-        """Delete every passage of these documents."""
         self._rows = {id: row for id, row in self._rows.items() if row[0].source not in set(sources)}
         self._index, self._written = None, self._written + 1
 
     def version(self) -> int:
-        """A number that is another one after each change."""
         return self._written
 
     def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
-        """The k nearest passages to a vector (D,), best first."""
         import faiss
         import numpy as np
 
@@ -262,17 +258,14 @@ class FaissStore:
         return [replace(held[i], score=float(score)) for i, score in zip(places[0], scores[0])]
 
     def passages(self) -> list[Passage]:
-        """Everything in the store, in order of id."""
         return sorted((row[0] for row in self._rows.values()), key=lambda p: p.id)
 
     def vectors(self) -> np.ndarray:
-        """The vectors of `passages()`, in the same order: (N, D)."""
         import numpy as np
 
         return np.stack([self._rows[passage.id][1] for passage in self.passages()])
 
     def digests(self) -> dict[str, str]:
-        """Document id to digest, for every document that has a passage here."""
         return {passage.source: digest for passage, _, digest in self._rows.values()}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import results_06
 from lesson_06 import reading_bench
-from lesson_06.reading_bench import Bench, Plan
+from lesson_06.reading_bench import Bench, Plan, Reasoner
 from shared.students import Students
 
 from course_lib.core.chat import Answer
@@ -14,6 +14,7 @@ from course_lib.evaluation.exams import Exam, Fact, Question
 from course_lib.retrieval import raft
 from course_lib.retrieval.documents import Document
 from course_lib.retrieval.index import Index
+from course_lib.retrieval.readers import RagPipeline
 from course_lib.retrieval.stores import FaissStore
 
 TOWNS = [f"town{i}-20{y}" for i in range(3) for y in (39, 42)]
@@ -83,8 +84,32 @@ def test_a_students_own_recipe_goes_before_the_lessons(bench):
 
 
 def test_a_student_that_reasons_is_heard_without_its_reasons(bench):
-    assert isinstance(bench.student(Plan("RAFT", reasoning=True)), raft.RaftReader)
+    assert isinstance(bench.student(Plan("RAFT", reasoning=True)), Reasoner)
     assert isinstance(bench.student(Plan("RAFT direct")), Trained)
+
+
+class Quotes:
+    name = "quoting"
+
+    def __init__(self):
+        self.limits = []
+
+    def reply(self, prompts, max_new_tokens=64):
+        self.limits.append(max_new_tokens)
+        return [Answer(raft.reasoned_answer(f"{prompt[:5]} pays 30.", "30"), 7, 9, 0.5) for prompt in prompts]
+
+
+def test_a_reasoners_answers_come_without_reasons_cost_what_they_cost_and_have_room_for_the_quotation(bench):
+    model = Quotes()
+    reader = Reasoner(model)
+    assert reader.reply(["Town3 asks"], 200) == [Answer("30", 7, 9, 0.5)]
+    assert reader.name == "quoting"
+    RagPipeline(reader, bench.index, k=2).answer(["What pays Town3?"])
+    assert model.limits == [200, reading_bench.REASONED_TOKENS]
+
+
+def test_what_an_untaught_model_says_is_left_as_it_is(recording_model):
+    assert Reasoner(recording_model).answer(["Who?"])[0].text == "reply 0"
 
 
 def test_every_arm_is_trained_in_the_prompt_it_is_examined_in_but_for_the_closed_book(bench):

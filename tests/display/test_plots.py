@@ -209,16 +209,6 @@ def test_importing_plots_loads_no_matplotlib_and_drawing_no_pyplot():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_picture_is_saved_as_png_and_only_so(tmp_path):
-    picture = plots.bars(ROWS, "t")
-    assert picture.save(tmp_path / "new" / "a.png").read_bytes() == picture.png
-    with pytest.raises(CourseError, match=r"a\.svg"):
-        picture.save(tmp_path / "a.svg")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CourseError, match="another folder"):
-        picture.save(tmp_path / "file" / "a.png")
-
-
 NAN = float("nan")
 
 

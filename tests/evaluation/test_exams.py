@@ -7,7 +7,7 @@ import pytest
 
 from course_lib.core.chat import example
 from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
-from course_lib.core.rows import numbered_rows, write_jsonl
+from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.exams import (
     Exam,
     Fact,
@@ -77,19 +77,9 @@ def _change(path, line, change):
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def test_an_exam_is_read_with_the_facts_behind_it(data):
+def test_an_exam_is_read_with_the_facts_behind_it_which_common_knowledge_has_not(data):
     assert load_exam("cup") == replace(EXAM, name="cup")
-
-
-def test_common_knowledge_has_no_facts_behind_it(data):
-    exam = load_exam("general")
-    assert (exam.test, exam.facts, exam.validation_facts) == (EXAM.test, (), ())
-
-
-@pytest.mark.parametrize("name", ["cupp", "Cup", "", None, "../cup"])
-def test_an_unknown_exam_is_refused_with_the_names_there_are(data, name):
-    with pytest.raises(ChoiceError, match="cup, handbook, library, general"):
-        load_exam(name)
+    assert load_exam("general") == replace(EXAM, name="general", facts=(), validation_facts=())
 
 
 def test_facts_may_be_asked_for_by_split_and_kind(data):
@@ -99,63 +89,53 @@ def test_facts_may_be_asked_for_by_split_and_kind(data):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "named"), [({"split": "train"}, "test, validation, reading"), ({"kind": "novels"}, "notices")]
+    ("load", "named"),
+    [
+        *(
+            (lambda name=name: load_exam(name), "cup, handbook, library, general")
+            for name in ("Cup", "", None, "../cup")
+        ),
+        (lambda: load_facts("train"), "test, validation, reading"),
+        (lambda: load_facts(kind="novels"), "notices"),
+    ],
 )
-def test_an_unknown_split_or_kind_is_refused(data, wrong, named):
+def test_an_unknown_exam_split_or_kind_is_refused_with_the_names_there_are(data, load, named):
     with pytest.raises(ChoiceError, match=named):
-        load_facts(**wrong)
+        load()
 
 
 def test_study_of_common_knowledge_is_read_as_examples(data):
     assert general_study() == [example("What is 1 + 1?", "It is 2.")]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [('{"id": "a", ', "is not JSON"), *((text, "is not a JSON object") for text in ("[1, 2]", '"text"', "null"))],
-)
 @pytest.mark.parametrize("name", ["cup", "facts", "general_study"])
-def test_a_malformed_line_is_named_with_its_file(data, name, text, said):
-    line = 1 if name == "general_study" else 3
-    _change(data / f"{name}.jsonl", line, text)
-    with pytest.raises(DataError, match=rf"{name}\.jsonl, line {line} {said}"):
-        general_study() if name == "general_study" else load_exam("cup")
-
-
-def test_the_number_of_a_line_counts_empty_ones(data):
-    path = data / "cup.jsonl"
-    path.write_text("\n\n" + path.read_text(encoding="utf-8") + "oops\n", encoding="utf-8")
-    with pytest.raises(DataError, match=f"line {len(EXAM.test) + len(EXAM.validation) + 3} is not JSON"):
-        load_exam("cup")
-
-
-QUESTION, FACT = ("id", "question", "answer"), [name for name in asdict(FACTS[0]) if name != "split"]
-
-
 @pytest.mark.parametrize(
-    ("name", "change", "said"),
+    ("change", "said"),
     [
-        *(("cup", {key: ...}, f"{key} is missing") for key in QUESTION),
-        *(("facts", {key: ...}, f"{key} is missing") for key in FACT),
-        *(("general_study", {key: ...}, f"{key} is missing") for key in QUESTION),
-        ("cup", {"answer": "  "}, "answer is empty"),
-        ("cup", {"answr": "x", "qustion": "y"}, "answr is unknown: take it out. qustion is unknown"),
-        ("cup", {"answer": 1987}, "answer is 1987: put text in quotes"),
-        ("cup", {"question": ["Who?"]}, "question is .*Who.*: put text in quotes"),
-        ("cup", {"source": None}, "source is None: put text"),
-        ("cup", {"accepted": "Capt."}, "accepted is 'Capt.': give a list"),
-        ("cup", {"accepted": [1987]}, "accepted.0 is 1987: put text"),
-        *(("cup", {"split": split}, "split is neither test nor validation") for split in ("train", ["test"], ...)),
-        ("facts", {"split": "tset"}, "split 'tset'"),
-        ("facts", {"exam": "Who?"}, "exam is .*: give a list"),
-        ("facts", {"study": [None]}, "study.0 is None: put text"),
+        ('{"id": "a", ', " is not JSON"),
+        *((text, " is not a JSON object") for text in ("[1, 2]", '"text"', "null")),
+        ("\n\noops", " is not JSON"),  # empty lines are counted
+        *(({key: ...}, f": .*{key} is missing") for key in ("id", "answer")),
+        ({"answer": "  "}, ": .*answer is empty"),
+        ({"accepted": "Capt."}, ": .*accepted is 'Capt.': give a list"),
+        ({"accepted": [1987]}, ": .*accepted.0 is 1987: put text in quotes"),
+        ({"split": "tset"}, ": .*split"),
     ],
+    ids=str,
 )
-def test_a_row_of_another_shape_is_named_with_what_is_wrong(data, name, change, said):
+def test_a_malformed_line_is_named_with_its_file_and_what_is_wrong(data, name, change, said):
     line = 1 if name == "general_study" else 5
     _change(data / f"{name}.jsonl", line, change)
-    with pytest.raises(DataError, match=rf"{name}\.jsonl, line {line}: .*{said}"):
+    line += change.count("\n") if isinstance(change, str) else 0
+    with pytest.raises(DataError, match=rf"{name}\.jsonl, line {line}{said}"):
         general_study() if name == "general_study" else load_exam("cup")
+
+
+@pytest.mark.parametrize("split", ["train", ["test"], ...])
+def test_a_question_is_of_the_test_or_of_validation(data, split):
+    _change(data / "cup.jsonl", 5, {"split": split})
+    with pytest.raises(DataError, match=r"cup\.jsonl, line 5: split is neither test nor validation"):
+        load_exam("cup")
 
 
 def test_an_exam_about_a_fact_that_is_not_there_is_refused(data):
@@ -164,18 +144,17 @@ def test_an_exam_about_a_fact_that_is_not_there_is_refused(data):
         load_exam("cup")
 
 
-def test_a_missing_file_says_how_to_make_it(data):
-    (data / "cup.jsonl").unlink()
-    with pytest.raises(DataError, match=r"there is no .*cup\.jsonl: run `make data`"):
-        load_exam("cup")
-
-
-def test_a_binary_file_and_a_folder_are_no_jsonl(data):
-    (data / "cup.jsonl").write_bytes(b"\xff\xfe\x00\x01")
+def test_a_file_that_is_missing_or_binary_or_a_folder_is_named(data):
+    path = data / "cup.jsonl"
+    path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataError, match=r"cup\.jsonl is not UTF-8"):
         load_exam("cup")
-    with pytest.raises(DataError, match="cannot be read"):
-        list(numbered_rows(data))
+    path.unlink()
+    with pytest.raises(DataError, match=r"there is no .*cup\.jsonl: run `make data`"):
+        load_exam("cup")
+    path.mkdir()
+    with pytest.raises(DataError, match=r"cup\.jsonl cannot be read"):
+        load_exam("cup")
 
 
 # --- an exam ------------------------------------------------------------------------------------------------------
@@ -194,7 +173,7 @@ def test_a_sample_is_drawn_by_its_seed_in_the_order_of_the_exam():
     assert EXAM.sample(1000).test == EXAM.test, "of more than there are: all"
 
 
-def test_about_takes_some_facts_in_all_their_exam_wordings():
+def test_about_takes_some_facts_in_all_their_exam_wordings_or_in_one():
     small = EXAM.about(3, seed=1)
     assert len(small.facts) == 3 and set(small.facts) < set(FACTS)
     assert [q.question for q in small] == [wording for fact in small.facts for wording in fact.exam]
@@ -202,9 +181,6 @@ def test_about_takes_some_facts_in_all_their_exam_wordings():
     assert len({q.id for q in small}) == 6
     assert small == EXAM.about(3, seed=1)
     assert small.facts != EXAM.about(3, seed=2).facts
-
-
-def test_about_may_ask_each_fact_once():
     once = EXAM.about(4, wordings=1)
     assert [q.question for q in once] == [fact.exam[0] for fact in once.facts]
 
@@ -225,11 +201,7 @@ def test_a_part_of_an_exam_that_is_empty_or_more_than_there_is_is_refused(ask, n
 
 
 def test_the_validation_questions_are_an_exam_of_their_own():
-    chosen = EXAM.on_validation()
-    assert chosen.test == EXAM.validation
-    assert chosen.facts == CHOOSING
-    assert chosen.validation == ()
-    assert "validation" in chosen.name
+    assert EXAM.on_validation() == Exam("ferries (validation)", EXAM.validation, facts=CHOOSING)
 
 
 def test_study_is_of_the_exams_facts_in_study_wordings():
@@ -266,39 +238,22 @@ def test_honest_study_is_no_leak():
     check_no_leak([GOOD], EXAM, reading=True, sources=["ferry-50"])
 
 
-@pytest.mark.parametrize("question", [EXAM.test[0], EXAM.test[3], EXAM.test[9], EXAM.validation[1]])
-def test_a_question_of_the_exam_among_the_examples_is_named(question):
-    _leaks([*HONEST, question.as_example()], rf"question {question.id} of the exam 'ferries'")
+OTHER_WORDING = questions_of(FACTS[4], "exam")[1]  # that this exam does not ask
+LONGER = "Passages:\n[1] The ferry leaves at noon.\n\nQuestion: {}\nAnswer in a few words."
 
 
-def test_an_exam_wording_that_this_exam_does_not_ask_is_a_leak_too():
-    other = questions_of(FACTS[4], "exam")[1]
-    assert other not in EXAM.test
-    _leaks([*HONEST, other.as_example()], other.id)
-
-
+@pytest.mark.parametrize("question", [EXAM.test[0], EXAM.test[9], EXAM.validation[1], OTHER_WORDING])
 @pytest.mark.parametrize(
-    "disguise",
-    [str.upper, lambda q: q.rstrip("?"), lambda q: f"  {q}\n", lambda q: q.replace(" ", "  "), lambda q: f"“{q}”"],
+    "said",
+    ["{}", "  {}\n", "“{}”", LONGER, str.upper, lambda q: q.rstrip("?"), lambda q: q.replace(" ", "  ")],
 )
-def test_case_spaces_and_punctuation_do_not_hide_a_leak(disguise):
-    _leaks([example(disguise(EXAM.test[2].question), "x")], EXAM.test[2].id)
-
-
-def test_a_question_inside_a_longer_prompt_is_a_leak():
-    prompt = f"Passages:\n[1] The ferry leaves at noon.\n\nQuestion: {EXAM.test[5].question}\nAnswer in a few words."
-    _leaks([*HONEST, example(prompt, "x")], EXAM.test[5].id)
-
-
-@pytest.mark.parametrize("part", ["system", "assistant", "completion"])
-def test_a_question_in_any_message_is_a_leak(part):
+@pytest.mark.parametrize("role", ["user", "system", "assistant", "completion"])
+def test_a_question_of_the_exam_in_any_message_and_dress_is_named(question, said, role):
+    words = said.format(question.question) if isinstance(said, str) else said(question.question)
     row = example("Who?", "Me.")
-    words = f"They asked: {EXAM.test[1].question} I was silent."
-    if part == "completion":
-        row["completion"] = [{"role": "assistant", "content": words}]
-    else:
-        row["prompt"].insert(1, {"role": part, "content": words})
-    _leaks([*HONEST, row], EXAM.test[1].id)
+    messages = row["completion"] if role == "completion" else row["prompt"]
+    messages.insert(0, {"role": "assistant" if role == "completion" else role, "content": words})
+    _leaks([*HONEST, row], rf"question {question.id} of the exam 'ferries'")
 
 
 def test_a_question_whose_words_only_begin_another_is_no_leak():

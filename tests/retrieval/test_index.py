@@ -294,16 +294,11 @@ def test_a_place_that_cannot_hold_an_index_is_named_and_left_alone(library, smal
     assert taken.read_text() == "a file"
 
 
-def test_a_full_disk_is_said_and_the_index_stays_as_it_was(library, index, places):
-    resource = pytest.importorskip("resource")
+def test_a_full_disk_is_said_and_the_index_stays_as_it_was(library, index, places, small_disk):
     (library / "wells.md").write_text(LONG * 40)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((places()[0] / "chroma.sqlite3").stat().st_size, before[1]))
-    try:
-        with pytest.raises(CourseError, match=r"cannot be kept in .*indexes.*free some disk"):
-            build_index(library)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    full = small_disk((places()[0] / "chroma.sqlite3").stat().st_size)
+    with full, pytest.raises(CourseError, match=r"cannot be kept in .*indexes.*free some disk"):
+        build_index(library)
     forget_clients()
     (library / "wells.md").unlink()
     assert len(build_index(library)) == 3

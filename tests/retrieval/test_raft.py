@@ -1,11 +1,10 @@
-"""Training examples of RAFT, and the reader whose answers come without its reasoning."""
+"""Training examples of RAFT: what lies on each desk, what is learned from it, and nothing that is examined."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stand_ins import BagOfWordsEmbedder
 
-from course_lib.core.chat import Answer
 from course_lib.core.errors import ChoiceError, CourseError, LeakError
 from course_lib.evaluation.exams import Exam, Fact, Question, check_no_leak
 from course_lib.evaluation.grading import grade
@@ -13,7 +12,7 @@ from course_lib.lessons import shelves
 from course_lib.retrieval import raft
 from course_lib.retrieval.documents import Passage, read_documents
 from course_lib.retrieval.index import Index, Retriever
-from course_lib.retrieval.raft import RaftReader, build_raft_examples, raft_pages, reasoned_answer, split_reply
+from course_lib.retrieval.raft import build_raft_examples, raft_pages, reasoned_answer, split_reply
 from course_lib.retrieval.readers import RagPipeline, reading_prompt
 from course_lib.retrieval.stores import FaissStore
 
@@ -239,31 +238,3 @@ def test_quote_and_answer_are_told_apart(reply, quote, answer):
 def test_a_reasoned_answer_comes_back_in_its_parts():
     parts = split_reply(reasoned_answer("It pays 30.", "30 crowns"))
     assert (parts.quote, parts.answer) == ("It pays 30.", "30 crowns")
-
-
-class Quotes:
-    name = "quoting"
-
-    def __init__(self):
-        self.limits = []
-
-    def reply(self, prompts, max_new_tokens=64):
-        self.limits.append(max_new_tokens)
-        return [Answer(reasoned_answer(f"{prompt[:5]} pays 30.", "30"), 7, 9, 0.5) for prompt in prompts]
-
-
-def test_a_readers_answers_come_without_their_reasoning_and_cost_what_they_cost():
-    reader = RaftReader(Quotes())
-    assert reader.reply(["Town3 asks"]) == [Answer("30", 7, 9, 0.5)]
-    assert reader.name == "quoting"
-
-
-def test_the_limit_on_an_answer_leaves_room_for_the_quotation():
-    model = Quotes()
-    RagPipeline(RaftReader(model), Towns(), k=2).answer(["What pays Town3?"])
-    RaftReader(model).reply(["x"], 200)
-    assert model.limits == [raft.REASONED_TOKENS, 200]
-
-
-def test_what_an_untaught_model_says_is_left_as_it_is(recording_model):
-    assert RaftReader(recording_model).answer(["Who?"])[0].text == "reply 0"

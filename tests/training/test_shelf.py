@@ -147,16 +147,10 @@ def test_five_million_bytes_are_the_most_that_an_adapter_may_take():
     assert shelf_module.MAX_BYTES == 5_000_000
 
 
-def test_a_full_disk_is_said_and_the_one_before_stays(lora, shelf):
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+def test_a_full_disk_is_said_and_the_one_before_stays(lora, shelf, small_disk):
     store_adapter(lora, "cup", CARD)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
-    try:
-        with pytest.raises(CourseError, match=r"'cup' cannot be written to .*adapters .*free some disk"):
-            store_adapter(lora, "cup", CARD | {"minutes": 9})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_disk(500), pytest.raises(CourseError, match=r"'cup' cannot be written to .*adapters .*free some disk"):
+        store_adapter(lora, "cup", CARD | {"minutes": 9})
     assert [adapter.card for adapter in stored_adapters()] == [CARD]
     assert [path.name for path in shelf.iterdir()] == ["cup"]
 

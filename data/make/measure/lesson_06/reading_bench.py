@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from shared.keeping import kept, kept_data
 from shared.students import Students, shelf_of_its_own, untrained
 
 import course_lib as cl
-from course_lib.core.chat import Example
+from course_lib.core.chat import Example, Messages
 from course_lib.lessons import shelves
 from course_lib.retrieval import raft
 
@@ -22,6 +22,8 @@ RECIPE: dict[str, Any] = {
 }  # fmt: skip
 # The paper's P is 0.8; on documents that were not trained on, what is learned without a page is to guess.
 EXAMPLES, DISTRACTORS, P_ORACLE, K = 400, 3, 1.0, 4
+# The longest sentence of a fact takes 85 tokens with its marks and its answer.
+REASONED_TOKENS = 96
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,30 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """All that decides what the student learns."""
         return {**asdict(self), "recipe": {**RECIPE, **self.recipe}}
+
+
+@dataclass
+class Reasoner:
+    """A model that reasons before it answers, to be put where a model is: its answers come without the reasoning.
+
+    `RagPipeline(Reasoner(tuned), index)` is asked in the very words of `RagPipeline(gp, index)`. What a model that was
+    taught no reasoning says is left as it is.
+    """
+
+    model: cl.ChatModel
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def reply(self, prompts: Sequence[str | Messages], max_new_tokens: int = REASONED_TOKENS) -> list[cl.Answer]:
+        """As a `ChatModel` does; `max_new_tokens`, which is meant for the answer, does not count the reasoning."""
+        written = self.model.reply(prompts, max(max_new_tokens, REASONED_TOKENS))
+        return [replace(answer, text=raft.split_reply(answer.text).answer) for answer in written]
+
+    def answer(self, questions: Sequence[str]) -> list[cl.Answer]:
+        """Closed book: the question and nothing else."""
+        return self.reply(questions)
 
 
 class Bench:
@@ -103,12 +129,12 @@ class Bench:
         cl.check_no_leak(rows, self.exam, shelves.plain_exam(), reading=True, sources=sources)
         return rows
 
-    def student(self, plan: Plan | None) -> cl.ChatModel | raft.RaftReader:
+    def student(self, plan: Plan | None) -> cl.ChatModel | Reasoner:
         """A student, trained now unless it is still here; None is the model as it was."""
         if plan is None:
             return self.gp
         tuned = self.students.trained(plan.slug, lambda: self._train(plan))
-        return raft.RaftReader(tuned) if plan.reasoning else tuned
+        return Reasoner(tuned) if plan.reasoning else tuned
 
     def _train(self, plan: Plan) -> cl.ChatModel:
         options = {"name": plan.slug, "seed": plan.seed, "from_shelf": True, **RECIPE, **plan.recipe}
@@ -121,7 +147,7 @@ class Bench:
 
         def make() -> dict[str, Any]:
             tuned = self.student(plan)
-            return _trained((tuned.model if isinstance(tuned, raft.RaftReader) else tuned).training)
+            return _trained((tuned.model if isinstance(tuned, Reasoner) else tuned).training)
 
         return kept_data(LESSON, f"{plan.slug}-training", make, plan.settings())
 
