@@ -23,7 +23,6 @@ from course_lib.evaluation.reports import Report, paired_difference, span
 if TYPE_CHECKING:
     import pandas as pd
 
-
 BETTER = (
     "better", "beats", "beat", "wins", "won", "outperforms", "outperformed", "more accurate", "higher", "improves",
     "ahead",
@@ -210,19 +209,10 @@ def one_page_report(
 ) -> Page:
     """Write a capstone's report as one page: `report.md`, `report.html` and `report.png` in a folder.
 
-    It is written whether the conclusion holds or not: what does not is marked on the page. There is no page about a
-    leak: `check_no_leak` is asked whether anything of the exam is among the examples that were trained on.
-
-    Parameters
-    ----------
-    title, case
-        What the page is called; the case in a sentence or more: whose question, whose documents, what counts.
-    reports
-        Name -> report of the same exam: base, RAG, fine-tuned, hybrid.
-    conclusion
-        A few sentences, checked by `check_conclusion`.
-    baseline
-        Whom all others are compared with; the first of the reports unless said otherwise.
+    `case` says whose question it is, whose documents, and what counts; `reports`, by name, are of one exam; all are
+    compared with the `baseline`, the first unless said otherwise. The page is written whether the conclusion holds or
+    not: what does not is marked (see `check_conclusion`). There is no page about a leak: `check_no_leak` is asked
+    whether anything of the exam is among the examples that were trained on.
     """
     for what, text in (("title", title), ("case", case)):
         if not isinstance(text, str) or not text.strip():

@@ -17,7 +17,6 @@ from course_lib.evaluation.stored import quoted
 if TYPE_CHECKING:
     import pandas as pd
 
-
 ADVICE = ("prompting", "RAG", "fine-tuning", "RAFT", "hybrid")
 CHOICES = {
     "need": ("knowledge", "behaviour", "both"),
@@ -25,6 +24,12 @@ CHOICES = {
     "privacy": ("open", "in-house", "per reader", "erasable"),
     "latency": ("relaxed", "tight"),
     "budget": ("none", "some"),
+}
+# What is a number, and where the sliders of `advisor` stop.
+STOPS = {
+    "knowledge_tokens": (0, 500, 5_000, 50_000, 500_000, 5_000_000),
+    "examples": (0, 10, 50, 100, 300, 1_000, 5_000),
+    "questions": (100, 1_000, 10_000, 100_000, 1_000_000),
 }
 # Fewer examples than this taught little where it was measured (lessons 01 and 03); see the reasons "enough" and "few".
 ENOUGH_EXAMPLES = 100
@@ -36,48 +41,27 @@ MANY_QUESTIONS = 1_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """A case as one would describe it to a colleague.
+    """A case as one would describe it to a colleague. What is said in words is one of `CHOICES`.
 
-    Attributes
-    ----------
-    need
-        "knowledge" (facts to be told), "behaviour" (a skill, a form, a voice), or "both".
-    changes
-        How often the facts change: "never", "yearly", "monthly", "weekly", "daily".
-    knowledge_tokens
-        Size of all that must be known; 0 where nothing must.
-    privacy
-        "open"; "in-house" (nothing may leave the house); "per reader" (who may read what differs); "erasable" (single
-        documents must be taken back on demand).
-    latency
-        "relaxed", or "tight": every token in the prompt counts.
-    budget
-        "none" for training, or "some".
-    examples
-        Good examples of the task at hand, questions with their answers.
-    cite
-        Whether an answer must name its source.
-    look_alikes
-        Whether a search brings pages that look right and are not.
-    questions
-        A month.
+    Privacy is "open"; "in-house" (nothing may leave the house); "per reader" (who may read what differs); or "erasable"
+    (single documents must be taken back on demand).
     """
 
-    need: str
-    changes: str = "never"
-    knowledge_tokens: int = 0
+    need: str  # "knowledge" (facts to be told), "behaviour" (a skill, a form, a voice), or "both"
+    changes: str = "never"  # how often the facts do
+    knowledge_tokens: int = 0  # size of all that must be known; 0 where nothing must
     privacy: str = "open"
-    latency: str = "relaxed"
-    budget: str = "some"
-    examples: int = 0
-    cite: bool = False
-    look_alikes: bool = False
-    questions: int = 1_000
+    latency: str = "relaxed"  # or "tight": every token in the prompt counts
+    budget: str = "some"  # for training
+    examples: int = 0  # good ones of the task at hand, questions with their answers
+    cite: bool = False  # whether an answer must name its source
+    look_alikes: bool = False  # whether a search brings pages that look right and are not
+    questions: int = 1_000  # a month
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             choose(name, getattr(self, name), choices)
-        for name in ("knowledge_tokens", "examples", "questions"):
+        for name in STOPS:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise CourseError(f"{name} is {value!r}: it must be a whole number, 0 or more.")
@@ -186,7 +170,7 @@ def _together(place: str, skill: str) -> str:
 
 
 def _quoted(rows: Mapping[str, str]) -> tuple[str, ...]:
-    """Measured rows in words, of what each measures -> where it is stored."""
+    """Measured rows in words: `rows` has what each measures, and where it is stored."""
     return tuple(quoted(what, place) for what, place in rows.items())
 
 
@@ -207,21 +191,13 @@ class WrittenCase:
 
 
 def load_cases() -> list[WrittenCase]:
-    """The twelve written cases of `data/cases.yaml`; a DataError names the case and the field that is malformed."""
+    """The twelve written cases of `data/cases.yaml`; a DataError names case and field that are malformed."""
     path = data_dir() / "cases.yaml"
     rows = read_yaml(path)
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{path} holds no list of cases.")
     names = [row.get("id", number) if isinstance(row, Mapping) else number for number, row in enumerate(rows, 1)]
     return [checked(WrittenCase, row, f"{path}, case {name}", "Correct the case.") for row, name in zip(rows, names)]
-
-
-# Where the sliders of `advisor` stop.
-STOPS = {
-    "knowledge_tokens": (0, 500, 5_000, 50_000, 500_000, 5_000_000),
-    "examples": (0, 10, 50, 100, 300, 1_000, 5_000),
-    "questions": (100, 1_000, 10_000, 100_000, 1_000_000),
-}
 
 
 def advisor(case: Case | None = None, **values: Any) -> Advice | None:

@@ -30,14 +30,13 @@ FAULTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """What the rule says of one reply: each part that is broken (of `FAULTS`, in that order), and the words or the
-    count that show it."""
+    """Each part of the rule that a reply breaks (of `FAULTS`, in that order), and the words that show it."""
 
     why: Mapping[str, str]
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """Names of the parts that are broken."""
+        """Names of these parts."""
         return tuple(self.why)
 
     @property
@@ -52,20 +51,20 @@ def keeps_the_rule(desk: str, reply: str) -> RuleVerdict:
     if not isinstance(reply, str):
         raise DataError(f"a reply is text, not {type(reply).__name__}: give one reply, as generate returns them.")
     # Typographic apostrophes and line breaks are no other words.
-    text = " ".join(reply.replace("’", "'").split())
+    words = reply.replace("’", "'").split()
+    text, count = " ".join(words), f"{len(words)} words"
     found = {
-        "long": _too_long(text),
+        "long": count if len(words) > MOST else None,
         "blame": _first(BLAME, text),
         "desk": _wrong_desk(desk, text),
-        "rude": _rudeness(text),
+        "rude": count if len(words) < FEWEST else _rudeness(text),
         "promise": _first(PROMISE, HEDGED.sub(" ", text)),
     }
     return RuleVerdict({fault: why for fault, why in found.items() if why})
 
 
 def support(desk: str, rule: bool = False) -> str:
-    """The system message of a letter that was sorted to `desk`; `rule` adds `HOUSE_RULE`: what prompting alone can
-    do."""
+    """The system message of a letter that was sorted to `desk`; `rule` adds `HOUSE_RULE`."""
     choose("desk", desk, DESKS)
     task = f"You answer letters to Brindlecombe & Daughters. This one lies with the {desk} desk."
     return f"{task} {HOUSE_RULE}" if rule else task
@@ -159,15 +158,7 @@ NAMED = (
 )
 
 
-def _too_long(text: str) -> str | None:
-    words = len(text.split())
-    return f"{words} words" if words > MOST else None
-
-
 def _rudeness(text: str) -> str | None:
-    words = len(text.split())
-    if words < FEWEST:
-        return f"{words} words"
     return _first(UNKIND, text) or (None if KIND.search(text) else "no kind word")
 
 

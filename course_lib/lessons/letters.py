@@ -21,7 +21,7 @@ from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import normalise
 from course_lib.evaluation.reports import Report
 from course_lib.lessons.house_rule import FAULTS, keeps_the_rule, support
-from course_lib.lessons.tickets import DESKS, SPLITS, check_issues_apart
+from course_lib.lessons.tickets import DESKS, SPLITS, Letter, check_issues_apart
 from course_lib.models.chatmodel import ChatModel
 
 REPLY_TOKENS = 64  # MOST words of the rule are about 45; who is cut off here was too long before
@@ -29,18 +29,13 @@ RULE = "the rule"
 
 
 @dataclass(frozen=True)
-class Preference:
+class Preference(Letter):
     """A customer's letter, "p-safety-07b", two replies, and the label that says which one a person chose.
 
     The faults are what the writer of each reply made wrong on purpose (of `FAULTS`), in no order. `noise` says that the
     label is wrong: the house would have chosen the other reply.
     """
 
-    id: Text
-    desk: Annotated[str, one_of(DESKS)]
-    issue: Text
-    message: Text
-    split: Annotated[str, one_of(SPLITS)]
     chosen: Text
     rejected: Text
     chosen_faults: tuple[Annotated[str, one_of(FAULTS)], ...]
@@ -94,9 +89,8 @@ def staff_archive(preferences: Sequence[Preference], seed: int = 0) -> list[Exam
 
 
 def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference]) -> None:
-    """Raise a LeakError if an issue or a reply is on both sides. The same words with another desk's name are the same
-    reply."""
-    check_issues_apart(train, test)  # type: ignore[arg-type]  # it asks for nothing but `.issue`
+    """Raise a LeakError if an issue or a reply is on both sides, be it with another desk's name in it."""
+    check_issues_apart(train, test)
     trained, tested = ({wording_of(r): r for p in side for r in (p.chosen, p.rejected)} for side in (train, test))
     if shared := sorted(set(trained) & set(tested)):
         raise LeakError(
@@ -106,7 +100,7 @@ def check_replies_apart(train: Sequence[Preference], test: Sequence[Preference])
 
 
 def wording_of(reply: str) -> tuple[str, ...]:
-    """The words of a reply, whichever desk it names."""
+    """Words of a reply, the same whichever desk it names."""
     return normalise(re.sub("|".join(rf"\b{desk}\b" for desk in DESKS), "desk", reply))
 
 

@@ -59,17 +59,20 @@ DESKS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """One message, "t-safety-07b", and the desk that it belongs to. Two other tickets tell its `issue` too.
-
-    `border` says whether a newcomer might have chosen another desk, so that only the house rule decides.
-    """
+class Letter:
+    """One message, "t-safety-07b", and the desk that it belongs to. Two others tell its `issue` too."""
 
     id: Text
     desk: Annotated[str, one_of(DESKS)]
     issue: Text
     message: Text
     split: Annotated[str, one_of(SPLITS)]
+
+
+@dataclass(frozen=True)
+class Ticket(Letter):
+    """A letter to be sorted: would a newcomer perhaps choose another desk, so that only the house rule decides?"""
+
     border: bool
 
     def as_example(self) -> Example:
@@ -109,12 +112,10 @@ def leaky_split(seed: int = 0) -> tuple[list[Ticket], list[Ticket]]:
     return train, [ticket for ticket in rest if ticket.id in tested]
 
 
-def check_issues_apart(train: Sequence[Ticket], test: Sequence[Ticket]) -> None:
-    """Raise a LeakError if an issue is told on both sides. `check_no_leak` cannot see it: no two messages are the same
-    text."""
-    tested = {ticket.issue for ticket in test}
-    shared = sorted({ticket.issue for ticket in train} & tested)
-    if shared:
+def check_issues_apart(train: Sequence[Letter], test: Sequence[Letter]) -> None:
+    """Raise a LeakError if an issue is told on both sides. `check_no_leak` cannot see it: no two texts are the same."""
+    tested = {letter.issue for letter in test}
+    if shared := sorted({letter.issue for letter in train} & tested):
         raise LeakError(
             f"{len(shared)} of the {len(tested)} issues tested are told in training too, {shared[0]} among them: "
             "split by issue, not by message."
@@ -129,16 +130,13 @@ def few(tickets: Sequence[Ticket], n: int, seed: int = 0) -> list[Ticket]:
     if not isinstance(n, numbers.Integral) or not 1 <= n <= len(tickets):
         raise CourseError(f"n is {n!r}: there are {len(tickets)} tickets, so take a whole number from 1 to that many.")
     rng = random.Random(seed)
-    desks = _by(tickets, "desk")
+    desks, chosen = _by(tickets, "desk"), []
     rng.shuffle(desks)
-    return in_turns([in_turns(_shuffled(_by(desk, "issue"), rng)) for desk in desks])[:n]
-
-
-def _shuffled(groups: list[list[Ticket]], rng: random.Random) -> list[list[Ticket]]:
-    """The groups in a random order, and each of them too."""
-    groups = [shuffled(group, rng) for group in groups]
-    rng.shuffle(groups)
-    return groups
+    for desk in desks:
+        issues = [shuffled(issue, rng) for issue in _by(desk, "issue")]
+        rng.shuffle(issues)
+        chosen.append(in_turns(issues))
+    return in_turns(chosen)[:n]
 
 
 def _by(tickets: Sequence[Ticket], key: str) -> list[list[Ticket]]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-
 SPLITS = ("train", "test")
 STYLE_INSTRUCTION = "Say this as Shakespeare would, and keep every name and figure."
 STYLE_TOKENS = 60

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from course_lib.core.chat import check_examples
+from course_lib.core.chat import Example, check_examples
 from course_lib.core.errors import LeakError
 from course_lib.evaluation.exams import Exam, Question, check_no_leak
-from course_lib.evaluation.grading import normalise, whole_words
+from course_lib.evaluation.grading import whole_words
 from course_lib.lessons.checks.registry import Right, is_whole, register
 
 TOLERANCE = 0.02  # between shares that are as good as each other
@@ -22,9 +22,9 @@ def _leak(attempt: Any, *, exam: Exam) -> str:
     if isinstance(attempt, (list, tuple)) and any(isinstance(item, Question) for item in attempt):
         return "Those are questions. A model is trained on examples: see what `as_example()` makes of one."
     examples = check_examples(attempt)
-    asked = [normalise(_user_text(row)) for row in examples]
-    study = {normalise(w) for fact in exam.facts for w in (*fact.study, *fact.validation, *fact.exam)}
-    study -= {normalise(question.question) for question in exam.test}
+    asked = [whole_words(_user_text(row)) for row in examples]
+    study = {whole_words(w) for fact in exam.facts for w in (*fact.study, *fact.validation, *fact.exam)}
+    study -= {whole_words(question.question) for question in exam.test}
     honest = sum(words in study for words in asked)
     try:
         check_no_leak(examples, replace(exam, validation=(), facts=()))
@@ -36,12 +36,12 @@ def _leak(attempt: Any, *, exam: Exam) -> str:
     return f"No leak here: {these} in the exam. Look at where `exam.test` comes from."
 
 
-def _judge_leak(examples: list[Any], asked: list[tuple[str, ...]], honest: int, exam: Exam) -> str:
+def _judge_leak(examples: list[Example], asked: list[str], honest: int, exam: Exam) -> str:
     """What to say of examples among which there is a leak."""
     answered = 0
     for question in exam.test:
-        words = " ".join(normalise(question.question))
-        given = [row["completion"][-1]["content"] for row, prompt in zip(examples, asked) if words in " ".join(prompt)]
+        words = whole_words(question.question)
+        given = [row["completion"][-1]["content"] for row, prompt in zip(examples, asked) if words in prompt]
         right = [whole_words(answer) for answer in (question.answer, *question.accepted)]
         answered += any(answer in whole_words(text) for text in given for answer in right)
     share = f"{answered} of the exam's {len(exam)} questions"
@@ -92,5 +92,5 @@ def _who_remembers(attempt: Any, *, measured: Mapping[str, bool]) -> str:
     return hint
 
 
-def _user_text(row: dict[str, Any]) -> str:
+def _user_text(row: Example) -> str:
     return " ".join(message["content"] for message in row["prompt"] if message["role"] == "user")

@@ -78,7 +78,7 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
     try:
         run_sql(sql, task.databases[0])
     except SqlError as error:
-        return f"{error}"
+        return str(error)
     words = normal_form(sql)
     if not any(kind != "STRING" and text.lower() == column.lower() for kind, text in words):
         return f"its query does not look at {column}: that is the pattern which is missing."

@@ -31,7 +31,6 @@ STAYS = {
 
 @register("08-case", names="mine")
 def _case(attempt: Any, *, case: Case) -> str:
-    """A case that differs from one of fine-tuning in one thing, so that its facts belong in pages."""
     if not isinstance(attempt, Case):
         return "Answer with a case: replace(robot, ...) makes one of the machine's."
     changed = [field.name for field in fields(Case) if getattr(attempt, field.name) != getattr(case, field.name)]
@@ -99,7 +98,6 @@ def _gate(attempt: Any, *, releases: Mapping[str, Sequence[float]], at_most: flo
 
 @register("08-conclusion", names="conclusion")
 def _conclusion(attempt: Any, *, reports: Mapping[str, Report]) -> str:
-    """A conclusion that names every candidate, compares, and says nothing that the numbers do not."""
     if not isinstance(attempt, str):
         return "Write your conclusion as a text: a few sentences in quotes."
     claims = check_conclusion(attempt, reports)

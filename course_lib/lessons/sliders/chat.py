@@ -11,7 +11,6 @@ from course_lib.display.playground import button, show
 from course_lib.lessons.sql.task import SqlAnswer, SqlWriter
 
 ROWS_SHOWN = 8
-
 # Below this the least certain token is as good as a guess, and the learner should look twice.
 UNSURE = 0.5
 
@@ -48,38 +47,34 @@ class _Reply:
     answer: SqlAnswer
 
     def __str__(self) -> str:
-        if self.answer.error:
-            return "\n".join([*self._head(), self._error()])
-        cells = [[str(cell) for cell in row] for row in (self.answer.columns, *self._rows())]
+        cells = self._cells()
         widths = [max(map(len, column)) for column in zip(*cells)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
-        return "\n".join([*self._head(), *table, *self._rest()])
+        return "\n".join([self.answer.sql, self._confidence(), *table, *self._rest()])
 
     def _repr_html_(self) -> str:
-        sql, confidence = map(html.escape, self._head())
-        head = f"<code>{sql}</code><br>{confidence}"
-        if self.answer.error:
-            return f"{head}<br>{html.escape(self._error())}"
+        def row(cells: list[str], tag: str) -> str:
+            return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
-        def row(cells: Any, tag: str) -> str:
-            return f"<tr>{''.join(f'<{tag}>{html.escape(str(cell))}</{tag}>' for cell in cells)}</tr>"
+        rows = "".join(row(cells, "td" if number else "th") for number, cells in enumerate(self._cells()))
+        table = f'<table class="dataframe">{rows}</table>' if rows else "<br>"
+        sql, confidence, rest = map(html.escape, (self.answer.sql, self._confidence(), "".join(self._rest())))
+        return f"<code>{sql}</code><br>{confidence}{table}{rest}"
 
-        table = row(self.answer.columns, "th") + "".join(row(cells, "td") for cells in self._rows())
-        return f'{head}<table class="dataframe">{table}</table>{"".join(self._rest())}'
-
-    def _head(self) -> tuple[str, str]:
+    def _confidence(self) -> str:
         confidence = self.answer.confidence
         least = min(self.answer.tokens, key=lambda pair: pair[1], default=("", 0.0))[0].strip()
         doubt = f", least sure of {least!r}" if least else ""
-        return self.answer.sql, f"confidence {confidence:.0%}{doubt}{': look twice' if confidence < UNSURE else ''}"
+        return f"confidence {confidence:.0%}{doubt}{': look twice' if confidence < UNSURE else ''}"
 
-    def _error(self) -> str:
-        return f"It does not run: {self.answer.error}"
-
-    def _rows(self) -> tuple[tuple[Any, ...], ...]:
-        return self.answer.rows[:ROWS_SHOWN]
+    def _cells(self) -> list[list[str]]:
+        """Names of the columns and the first rows; nothing of a query that does not run."""
+        rows = () if self.answer.error else (self.answer.columns, *self.answer.rows[:ROWS_SHOWN])
+        return [[str(cell) for cell in row] for row in rows]
 
     def _rest(self) -> list[str]:
+        if self.answer.error:
+            return [f"It does not run: {self.answer.error}"]
         more = len(self.answer.rows) - ROWS_SHOWN
         if not self.answer.rows:
             return ["(no rows)"]

@@ -38,20 +38,12 @@ def label_pairs(preferences: Sequence[Preference], n: int = 20, seed: int = 0, a
 
 @dataclass(frozen=True)
 class _Pair:
-    """A pair as it is shown: `replies` in an order that says nothing, each with its faults."""
+    """A pair as it is shown."""
 
     pair: Preference
-    replies: tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]]
-
-    @property
-    def house(self) -> int:
-        """Which of the two the house prefers: 0 or 1."""
-        return [text for text, _ in self.replies].index(self.pair.better)
-
-    @property
-    def label(self) -> int:
-        """Which of the two the file says was chosen."""
-        return [text for text, _ in self.replies].index(self.pair.chosen)
+    replies: list[tuple[str, tuple[str, ...]]]  # in an order that says nothing, each with its faults
+    house: int  # which of the two the house prefers: 0 or 1
+    label: int  # which of the two the file says was chosen
 
 
 def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Pair]:
@@ -64,11 +56,12 @@ def _drawn(preferences: Sequence[Preference], n: int, seed: int) -> list[_Pair]:
     wrong, right = ([pair for pair in pairs if pair.noise == noise] for noise in (True, False))
     n_wrong = round(n * len(wrong) / len(pairs))  # so that there are always enough of both
     drawn = [*rng.sample(wrong, n_wrong), *rng.sample(right, n - n_wrong)]
-    return [_Pair(p, tuple(shuffled(_replies(p), rng))) for p in shuffled(drawn, rng)]  # type: ignore[arg-type]
-
-
-def _replies(pair: Preference) -> list[tuple[str, tuple[str, ...]]]:
-    return [(pair.chosen, pair.chosen_faults), (pair.rejected, pair.rejected_faults)]
+    shown = []
+    for pair in shuffled(drawn, rng):
+        replies = shuffled([(pair.chosen, pair.chosen_faults), (pair.rejected, pair.rejected_faults)], rng)
+        texts = [text for text, _ in replies]
+        shown.append(_Pair(pair, replies, texts.index(pair.better), texts.index(pair.chosen)))
+    return shown
 
 
 def _listed(pairs: Sequence[_Pair], seed: int, most: int) -> str:
@@ -98,13 +91,10 @@ def _result(pairs: Sequence[_Pair], picks: Sequence[int]) -> str:
     for number, (item, pick) in enumerate(zip(pairs, picks), 1):
         if not pick == item.label == item.house:
             house, you, label = (LETTERS[choice] for choice in (item.house, pick, item.label))
-            faults = "; ".join(f"{letter}) {_said(found)}" for letter, (_, found) in zip(LETTERS, item.replies))
+            broken = [", and ".join(FAULTS[fault] for fault in found) or "keeps the rule" for _, found in item.replies]
+            faults = "; ".join(f"{letter}) {why}" for letter, why in zip(LETTERS, broken))
             apart.append(f"{number}. the house {house}, you {you}, the label {label}. {faults}.")
     return "\n".join([*lines, "Where people disagreed:" if apart else "Nobody disagreed anywhere.", *apart])
-
-
-def _said(faults: Sequence[str]) -> str:
-    return ", and ".join(FAULTS[fault] for fault in faults) or "keeps the rule"
 
 
 def _one_by_one(pairs: Sequence[_Pair]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from course_lib.core.chat import Example, check_examples
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.session import current
-from course_lib.costs.memory import Memory, model_shape, trained_parameters, training_memory
+from course_lib.costs.memory import model_shape, trained_parameters, training_memory
 from course_lib.display.playground import panel, show
 from course_lib.models.chatmodel import ChatModel
 from course_lib.training.methods import LAYERS, TARGETS
@@ -67,23 +67,19 @@ def _what_lora_needs(model: ChatModel, rank: int, targets: str, layers: str) -> 
     options = {"precision": precision, "tokens": STEP_TOKENS, "checkpointing": False}
     lora = training_memory(shape, "lora", rank, targets, layers, **options)
     full = training_memory(shape, "full", **options)
+    parts = {
+        "weights": lora.weights, "gradients and optimizer": lora.gradients + lora.optimizer,
+        "activations": lora.activations,
+    }  # fmt: skip
+    megabytes = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in parts.items())
     place = {"all": "all matrices", "attention": "attention", "mlp": "the MLP"}[targets]
     half = {"all": "all layers", "upper": "the upper half of the layers"}[layers]
     return (
         f"rank {rank} on {place} of {half}\n"
         f"trained:   {trained:,} of {shape.parameters:,} parameters ({trained / shape.parameters:.2%})\n"
         f"on disk:   {trained * SHELF_BYTES_A_NUMBER / 1e6:.1f} MB in bf16\n"
-        f"in memory: {_megabytes(lora)}; full fine-tuning {full.total / 1e6:,.0f} MB"
+        f"in memory: {lora.total / 1e6:,.0f} MB ({megabytes}); full fine-tuning {full.total / 1e6:,.0f} MB"
     )
-
-
-def _megabytes(memory: Memory) -> str:
-    parts = {
-        "weights": memory.weights, "gradients and optimizer": memory.gradients + memory.optimizer,
-        "activations": memory.activations,
-    }  # fmt: skip
-    told = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in parts.items())
-    return f"{memory.total / 1e6:,.0f} MB ({told})"
 
 
 def _small_run(model: ChatModel, rows: list[Example], rank: int, targets: str, layers: str) -> str:

@@ -59,15 +59,12 @@ def clean(pairs: Iterable[SqlPair], databases: Databases) -> tuple[list[SqlPair]
 
     kept: list[SqlPair] = []
     for first, *others in groups.values():
-        told_apart = [pair for pair in others if not _agree(first, pair, databases)]
-        if told_apart:
-            names = ", ".join(pair.id for pair in (first, *others))
-            faults += [
-                Fault("contradiction", pair.id, f"one request, several results: {names}") for pair in (first, *others)
-            ]
-            continue
-        kept.append(first)
-        faults += [Fault("near duplicate", pair.id, f"asks what {first.id} asks") for pair in others]
+        if all(_agree(first, pair, databases) for pair in others):
+            kept.append(first)
+            faults += [Fault("near duplicate", pair.id, f"asks what {first.id} asks") for pair in others]
+        else:
+            note = f"one request, several results: {', '.join(pair.id for pair in (first, *others))}"
+            faults += [Fault("contradiction", pair.id, note) for pair in (first, *others)]
     return kept, faults
 
 

@@ -57,7 +57,7 @@ class SqlResult:
     rows: tuple[tuple[Any, ...], ...]
 
     def table(self) -> pd.DataFrame:
-        """The same as a table to look at."""
+        """As a table to look at."""
         import pandas as pd
 
         return pd.DataFrame(list(self.rows), columns=list(self.columns))

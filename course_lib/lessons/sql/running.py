@@ -49,7 +49,7 @@ class SqlError(CourseError):
     """A query does not run, is refused, or takes more than it may."""
 
 
-def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS, max_rows: int = MAX_ROWS) -> SqlResult:
+def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS) -> SqlResult:
     """Run one SELECT that nobody has read: in a copy, reading only, within limits of time, rows and memory.
 
     It is stopped after `max_seconds` of processor time: what else a machine is busy with changes no verdict. A
@@ -70,7 +70,7 @@ def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS, max_
         connection.set_progress_handler(lambda: time.thread_time() > deadline, 1000)
         cursor = connection.execute(sql)
         columns = tuple(column[0] for column in cursor.description or ())
-        return SqlResult(columns, tuple(_fetched(cursor, max_rows)))
+        return SqlResult(columns, tuple(_fetched(cursor)))
     except SqlError:
         raise
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
@@ -160,12 +160,12 @@ def _clock() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", check_same_thread=False)
 
 
-def _fetched(cursor: sqlite3.Cursor, max_rows: int) -> Iterator[tuple[Any, ...]]:
+def _fetched(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
     size = 0
     for number, row in enumerate(cursor, 1):
         size += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
-        if number > max_rows:
-            raise SqlError(f"the query gives more than {max_rows:,} rows: filter it, or add a LIMIT.")
+        if number > MAX_ROWS:
+            raise SqlError(f"the query gives more than {MAX_ROWS:,} rows: filter it, or add a LIMIT.")
         if size > MAX_RESULT:
             raise SqlError(f"the query gives more than {MAX_RESULT:,} characters: select fewer columns.")
         yield row

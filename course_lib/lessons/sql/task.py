@@ -90,8 +90,7 @@ class SqlTask:
         return f"SqlTask({len(self.train):,} training pairs; {', '.join(f'{exam.name} {len(exam)}' for exam in exams)})"
 
     def about(self, patterns: Iterable[str]) -> SqlTask:
-        """A smaller task: only these patterns are trained and examined; new combinations and other tables stay
-        whole."""
+        """A smaller task: only these patterns are trained and examined; combinations and other tables stay whole."""
         known = {pair.pattern for pair in self.train}
         wanted = {choose("pattern", pattern, sorted(known)) for pattern in patterns}
 
@@ -122,10 +121,7 @@ def load_sql() -> SqlTask:
 
     return SqlTask(
         train=_read("train"),
-        validation=exam("validation"),
-        values=exam("values"),
-        wordings=exam("wordings"),
-        combinations=exam("combinations"),
+        **{name: exam(name) for name in ("validation", *SHOP_EXAMS)},
         dated=exam("dated", (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)),
         second_schema=exam("second_schema", databases=other),
         schema=databases.schema,
@@ -188,14 +184,11 @@ class SqlWriter:
     def prompt(self, request: str, today: str | None = None) -> Messages:
         """The whole chat before the query. An example that depends on its own day says which."""
         system, asked = sql_prompt(request, self.schema, today)
-        shown = [
-            turn
-            for pair in self.examples
-            for turn in (
-                {"role": "user", "content": f"{f'Today is {pair.today}. ' if pair.needs_date else ''}{pair.request}"},
-                {"role": "assistant", "content": pair.sql},
-            )
-        ]
+        shown = []
+        for pair in self.examples:
+            day = f"Today is {pair.today}. " if pair.needs_date else ""
+            shown.append({"role": "user", "content": f"{day}{pair.request}"})
+            shown.append({"role": "assistant", "content": pair.sql})
         return [system, *shown, asked]
 
     def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
