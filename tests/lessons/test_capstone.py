@@ -3,30 +3,17 @@
 import re
 
 import pytest
+from exercises.l08 import report
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, LeakError, ModelError
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.capstone import check_conclusion, one_page_report
 
 EXAM = Exam("cup", tuple(Question(f"q{i}", f"Who won in {2000 + i}?", "a") for i in range(40)))
 
 
-def report(right, n=40):
-    """Of n questions the first are answered rightly."""
-    rows = [
-        Row(f"q{i}", f"Who won in {2000 + i}?", "a", "a", "exact" if i < right else "wrong", 0.25, f"q{i}", 20, 7, 0.5)
-        for i in range(n)
-    ]
-    return Report("someone", "cup", tuple(rows))
-
-
 REPORTS = {"base": report(2), "RAG": report(20), "tuned": report(21), "RAG + tuned": report(32)}
-
-
-def verdicts(text, reports=REPORTS):
-    return [claim.holds for claim in check_conclusion(text, reports)]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +42,7 @@ def verdicts(text, reports=REPORTS):
     ],
 )
 def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
-    assert verdicts(text) == holds
+    assert [claim.holds for claim in check_conclusion(text, REPORTS)] == holds
 
 
 @pytest.mark.parametrize(
@@ -83,7 +70,7 @@ def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
     ],
 )
 def test_better_needs_a_paired_interval_on_its_side_of_zero(text, holds):
-    assert verdicts(text) == holds
+    assert [claim.holds for claim in check_conclusion(text, REPORTS)] == holds
 
 
 def test_each_claim_says_what_the_numbers_are():
@@ -156,13 +143,12 @@ def test_there_is_no_page_about_a_leak(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_split_that_was_not_checked_is_said_to_be_so(tmp_path):
-    assert "was not checked" in page(tmp_path, examples=[], exam=None).markdown.read_text(encoding="utf-8")
-
-
-def test_the_others_are_compared_with_the_baseline_that_is_named(tmp_path):
-    assert "minus RAG" in page(tmp_path, baseline="RAG").markdown.read_text(encoding="utf-8")
-    assert "minus base" in page(tmp_path).markdown.read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"examples": [], "exam": None}, "was not checked"), ({"baseline": "RAG"}, "minus RAG"), ({}, "minus base")],
+)
+def test_the_page_says_if_the_split_was_not_checked_and_with_whom_all_are_compared(tmp_path, options, said):
+    assert said in page(tmp_path, **options).markdown.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from course_lib.core.rows import read_yaml
 from course_lib.core.session import data_dir
 from course_lib.evaluation.stored import find
 from course_lib.lessons import choosing
-from course_lib.lessons.choosing import ADVICE, Case, advise, comparison_table, load_cases
+from course_lib.lessons.choosing import ADVICE, Case, advise, advisor, comparison_table, load_cases
 
 CASES = load_cases()
 TEXTS = read_yaml(data_dir() / "advice.yaml")
@@ -55,23 +55,22 @@ def test_every_field_can_change_the_advice(field):
     assert advise(replace(case, **change)).choice == after
 
 
-def test_a_page_fits_into_the_prompt_unless_readers_differ_or_it_must_be_quick():
-    page = replace(PAGES, knowledge_tokens=800)
-    assert advise(page).choice == "prompting"
-    assert advise(replace(page, privacy="per reader")).choice == "RAG"
-    assert advise(replace(page, latency="tight")).choice == "fine-tuning"
-
-
-def test_who_must_not_read_and_what_must_be_cited_is_a_reason_of_its_own():
-    assert "guarded" in rules(replace(PAGES, privacy="per reader"))
-    assert "cited" in rules(replace(PAGES, cite=True))
-    assert "in-house" in rules(replace(PAGES, privacy="in-house"))
-    assert not {"guarded", "cited", "in-house"} & set(rules(PAGES))
-
-
-def test_a_hybrid_among_look_alikes_trains_its_reader_on_them():
-    case = replace(PAGES, need="both", look_alikes=True)
-    assert advise(case).choice == "hybrid" and "look-alikes" in rules(case)
+@pytest.mark.parametrize(
+    ("change", "choice", "rule"),
+    [
+        # A page fits into the prompt, unless readers differ or it must be quick.
+        ({"knowledge_tokens": 800}, "prompting", "in the prompt"),
+        ({"knowledge_tokens": 800, "privacy": "per reader"}, "RAG", "guarded"),
+        ({"knowledge_tokens": 800, "latency": "tight"}, "fine-tuning", "by heart"),
+        ({"privacy": "per reader"}, "RAG", "guarded"),
+        ({"cite": True}, "RAG", "cited"),
+        ({"privacy": "in-house"}, "RAG", "in-house"),
+        ({"need": "both", "look_alikes": True}, "hybrid", "look-alikes"),  # its reader is trained on them
+    ],
+)
+def test_what_is_special_about_a_case_is_a_reason_of_its_own(change, choice, rule):
+    case = replace(PAGES, **change)
+    assert advise(case).choice == choice and rule in rules(case) and rule not in rules(PAGES)
 
 
 def test_without_a_budget_nothing_is_trained_whatever_the_case():
@@ -156,10 +155,11 @@ def test_a_case_that_makes_no_sense_is_refused(change, said):
         replace(PAGES, **change)
 
 
-@pytest.mark.parametrize("odd", [None, "HR", {"need": "knowledge"}])
-def test_what_is_no_case_gets_no_advice(odd):
-    with pytest.raises(CourseError, match=r"advise takes a choosing\.Case"):
-        advise(odd)
+@pytest.mark.parametrize("odd", ["HR", {"need": "knowledge"}, advise(PAGES)])
+@pytest.mark.parametrize(("ask", "said"), [(advise, "advise takes"), (advisor, "advisor begins with")])
+def test_what_is_no_case_gets_no_advice(ask, said, odd):
+    with pytest.raises(CourseError, match=rf"{said} a choosing\.Case"):
+        ask(odd)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,39 @@ def test_a_file_without_cases_is_refused(own_data, text):
 def test_the_thresholds_lie_where_the_course_measured_a_difference():
     assert find("01/few/300/*").value > find("01/few/10/*").value + 0.1
     assert choosing.ENOUGH_EXAMPLES <= 300
+
+
+# --- the advisor --------------------------------------------------------------------------------------------------
+
+
+def test_fields_or_a_case_to_begin_with_print_the_advice_without_a_widget(capsys):
+    advice = advisor(need="knowledge", knowledge_tokens=50_000, changes="weekly")
+    assert capsys.readouterr().out.strip() == str(advice) and advice.choice == "RAG"
+    case = Case("behaviour", examples=500)
+    assert advisor(case).choice == "fine-tuning"
+    assert advisor(case, examples=5).choice == "prompting" and case.examples == 500
+
+
+def test_the_controls_change_the_advice_and_a_contradiction_is_told(notebook):
+    advisor()
+    grid, said = notebook[0][1].children
+    controls = {control.description: control for control in grid.children}
+    assert len(controls) == 10 and said.value.startswith("Advice: RAG<br>")
+    controls["examples"].value = 1_000
+    for name, value, begins in (
+        ("latency", "tight", "Advice: fine-tuning<br>"),
+        ("cite", True, "Advice: RAG<br>"),
+        ("need", "behaviour", "a case of behaviour alone has no 50,000 tokens"),
+        ("knowledge", 0, "Advice: fine-tuning<br>"),
+    ):
+        controls[name].value = value
+        assert said.value.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [({"wish": 1}, "a case has no wish: its fields are need"), ({"examples": 5}, "must say what it needs")],
+)
+def test_fields_that_make_no_case_are_refused(values, said):
+    with pytest.raises(CourseError, match=said):
+        advisor(**values)

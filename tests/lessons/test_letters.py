@@ -1,14 +1,12 @@
 """Letters: pairs of replies, split by issue and by wording, as TRL takes them; and replies judged by the house rule."""
 
-import json
 from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 
 from course_lib.core.chat import Answer, check_examples
-from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
-from course_lib.core.rows import write_jsonl
+from course_lib.core.errors import ChoiceError, CourseError, LeakError
 from course_lib.evaluation import stored
 from course_lib.lessons.house_rule import FAULTS, HOUSE_RULE, support
 from course_lib.lessons.letters import (
@@ -32,15 +30,6 @@ PAIR = Preference(
 @pytest.fixture(scope="module")
 def pairs():
     return load_preferences()
-
-
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    """A data folder with two pairs; returns their file."""
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-    path = tmp_path / "data" / "preferences" / "preferences.jsonl"
-    write_jsonl(path, [PAIR, replace(PAIR, id="p-parts-01b")])
-    return path
 
 
 def _of(pairs, split):
@@ -139,12 +128,11 @@ def test_the_supervised_start_learns_what_was_chosen_in_the_same_prompt(pairs):
         ({"rejected_faults": [["rude"]]}, "rejected_faults.0 is"),
     ],
 )
-def test_a_malformed_line_is_named(data, change, said):
-    assert load_preferences("train")[0] == PAIR
-    first, second = data.read_text().splitlines()
-    data.write_text(f"{first}\n\n{json.dumps(json.loads(second) | change)}\n")  # a blank line is a line too
-    with pytest.raises(DataError, match=rf"preferences\.jsonl, line 3: .*{said}"):
-        load_preferences()
+def test_a_malformed_line_is_named(refused, change, said):
+    refused(load_preferences, "preferences/preferences.jsonl", PAIR, change, said)
+
+
+def test_an_unknown_split_is_refused_with_the_splits_there_are():
     with pytest.raises(ChoiceError, match="train, validation, test"):
         load_preferences("reading")
 
@@ -174,11 +162,13 @@ def letters():
     return load_preferences("test")[:12]
 
 
+def good(letter):
+    return f"Thank you for writing. Our {letter.desk} desk has your letter and will write to you."
+
+
 def test_a_good_reply_keeps_the_rule_and_what_a_bad_one_breaks_is_told_part_by_part(letters):
-    desk = letters[0].desk
-    good = f"Thank you for writing. Our {desk} desk has your letter and will write to you."
-    refund = f"Thank you for writing. Our {desk} desk has your letter and will refund you."
-    report = write_replies(Writer([good, refund, *[""] * 10]), letters[:2] + letters[2:])
+    refund = good(letters[1]).replace("write to", "refund")
+    report = write_replies(Writer([good(letters[0]), refund, *[""] * 10]), letters)
     assert [row.verdict for row in report.rows] == ["exact", *["wrong"] * 11] and report.name == "writer"
     parts = grade_replies(report, letters)
     assert list(parts) == [RULE, *FAULTS] and parts[RULE] == report
@@ -187,8 +177,7 @@ def test_a_good_reply_keeps_the_rule_and_what_a_bad_one_breaks_is_told_part_by_p
 
 
 def test_what_a_learner_measured_is_kept_as_the_rule_judged_it(letters, notebook_session):
-    good = [f"Thank you for writing. Our {p.desk} desk has your letter and will write to you." for p in letters]
-    report = write_replies(Writer([*good[:9], "", "", ""]), letters)
+    report = write_replies(Writer([*map(good, letters[:9]), "", "", ""]), letters)
     assert report.accuracy == 0.75 == stored.own_results().loc[("letters", "writer"), "right"]
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from course_lib.core.chat import example
-from course_lib.core.errors import ChoiceError, CourseError, DataError
+from course_lib.core.errors import CourseError
 from course_lib.costs.bills import training_bill
 from course_lib.costs.memory import SHAPES
 from course_lib.costs.prices import load_prices
@@ -82,21 +82,65 @@ CALLS = {
 }
 
 
+REFUSED = {
+    sql_chat: [({"ask": nothing, "writer": Writer(AssertionError("asked"))}, "is empty") for nothing in ("", "  \n")],
+    lora_slider: [
+        ({"rank": 33}, "it is at most 32 here"),
+        ({"rank": 0}, "whole number above 0"),
+        ({"targets": "heads"}, "targets 'heads' is not one of"),
+        ({"layers": "lower", "rank": 2}, "layers 'lower' is not one of"),
+        ({"examples": []}, "not one example"),
+    ],
+    chunk_slider: [
+        ({"size": 0}, "size|token"), ({"size": 8, "overlap": 8}, "overlap"), ({"question": " "}, "is empty"),
+    ],
+    label_pairs: [
+        *(({"n": n}, "there are 10 pairs") for n in (0, 11, 2.5, "3", None)),
+        ({"answers": "ab"}, "not a letter for each"),
+        ({"answers": ["a"]}, "not a letter for each"),
+        ({"answers": "abc"}, "answer 3 'c' is not one of a, b"),
+        ({"preferences": ["a pair"]}, "load_preferences"),
+        ({"preferences": [{"chosen": "a"}]}, "load_preferences"),
+    ],
+    cost_slider: [
+        ({"model": "8B"}, "model '8B' is not one of"),
+        *((model | wrong, "is not one of") for model in ({}, {"model": "7B"})
+          for wrong in ({"method": "lorra"}, {"card": "Z1"})),
+        *(({"model": "7B", **wrong}, "must be a number above 0") for wrong in
+          ({"examples": 0}, {"epochs": -1}, {"example_tokens": "long"})),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def given(index, tiny_model, plain_small_machine):
+    """What a slider is always given."""
+    made = {chunk_slider: {"index": index}, lora_slider: {"model": tiny_model}}
+    return lambda slider: CALLS[slider][0] | made.get(slider, {})
+
+
 @pytest.mark.parametrize("slider", CALLS, ids=lambda slider: slider.__name__)
 def test_a_call_shows_a_widget_with_text_or_the_text_and_an_answer_never_a_widget(
-    slider, said, notebook, monkeypatch, index, tiny_model, plain_small_machine
+    slider, given, said, notebook, monkeypatch
 ):
-    given, answer, call = CALLS[slider]
-    given = given | {chunk_slider: {"index": index}, lora_slider: {"model": tiny_model}}.get(slider, {})
-    assert said(slider, **given) == []
+    arguments, (_, answer, call) = given(slider), CALLS[slider]
+    assert said(slider, **arguments) == []
     ((bundle, _),) = notebook
-    answered = said(slider, **given, **answer)
+    answered = said(slider, **arguments, **answer)
     assert answered and len(notebook) == 1
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
-    assert said(slider, **given, **answer) == answered
-    assert said(slider, **given) == bundle["text/plain"].splitlines()
+    assert said(slider, **arguments, **answer) == answered
+    assert said(slider, **arguments) == bundle["text/plain"].splitlines()
     module = "choosing" if slider.__name__ == "advisor" else "sliders"
     assert f"Without widgets: {module}.{slider.__name__}({call}" in bundle["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("slider", "options", "named"), [(slider, *wrong) for slider in REFUSED for wrong in REFUSED[slider]]
+)
+def test_a_call_that_makes_no_sense_is_refused(slider, options, named, given):
+    with pytest.raises(CourseError, match=named):
+        slider(**given(slider) | options)
 
 
 # --- the chat box -----------------------------------------------------------------------------------------------------
@@ -119,14 +163,6 @@ def test_a_request_is_answered_with_the_query_its_confidence_and_the_table(answe
     writer = Writer(answer)
     assert said(sql_chat, writer, "2023-11-14", ask="Who?")[-len(lines) :] == lines
     assert writer.asked == [("Who?", "2023-11-14")]
-
-
-@pytest.mark.parametrize("nothing", ["", "  \n"])
-def test_an_empty_request_is_refused_before_the_model_is_asked(nothing):
-    writer = Writer(sql())
-    with pytest.raises(CourseError, match="request is empty"):
-        sql_chat(writer, ask=nothing)
-    assert writer.asked == []
 
 
 def box(notebook, writer):
@@ -192,21 +228,6 @@ def test_the_controls_change_what_is_said_and_the_button_trains(tiny_model, monk
     assert runs == [(4, "mlp", "upper")] and row.children[1].value == "live run: &lt;done&gt;"
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "named"),
-    [
-        ({"rank": 33}, CourseError, "it is at most 32 here"),
-        ({"rank": 0}, CourseError, "whole number above 0"),
-        ({"targets": "heads"}, ChoiceError, "heads"),
-        ({"layers": "lower", "rank": 2}, ChoiceError, "lower"),
-        ({"examples": []}, DataError, "not one example"),
-    ],
-)
-def test_settings_of_lora_that_make_no_sense_are_refused(options, error, named, tiny_model, plain_small_machine):
-    with pytest.raises(error, match=named):
-        lora_slider(tiny_model, **{"examples": EXAMPLES} | options)
-
-
 # --- how a document is cut, and the map of the library ----------------------------------------------------------------
 
 
@@ -237,15 +258,6 @@ def test_the_controls_change_what_is_lit_up(index, notebook):
     assert "20 tokens cannot overlap by 20: choose 0 to 19." in shown.value
     overlap.value = 10
     assert "nearest, " in shown.value
-
-
-@pytest.mark.parametrize(
-    ("question", "options", "named"),
-    [("geese", {"size": 0}, "size|token"), ("geese", {"size": 8, "overlap": 8}, "overlap"), (" ", {}, "is empty")],
-)
-def test_a_cut_that_makes_no_sense_is_refused(question, options, named, index):
-    with pytest.raises(CourseError, match=named):
-        chunk_slider(index, DOCUMENT, question, **options)
 
 
 def test_a_map_stars_the_question_and_says_how_much_is_left(index):
@@ -341,22 +353,6 @@ def test_beneath_a_widget_stand_a_few_pairs_alone_and_an_empty_answer_prints_the
     assert sum(line.startswith("   a) ") for line in said(label_pairs, PAIRS, answers="", n=10)) == 10
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        *(({"n": n}, "there are 10 pairs") for n in (0, 11, 2.5, "3", None)),
-        ({"answers": "ab"}, "not a letter for each"),
-        ({"answers": ["a"]}, "not a letter for each"),
-        ({"answers": "abc"}, "answer 3 'c' is not one of a, b"),
-        ({"preferences": ["a pair"]}, "load_preferences"),
-        ({"preferences": [{"chosen": "a"}]}, "load_preferences"),
-    ],
-)
-def test_pairs_and_answers_that_do_not_fit_are_refused(options, named):
-    with pytest.raises(CourseError, match=named):
-        label_pairs(**{"preferences": PAIRS, "n": 3} | options)
-
-
 # --- what a run costs -------------------------------------------------------------------------------------------------
 
 
@@ -383,18 +379,3 @@ def test_the_controls_change_what_a_run_costs(notebook):
     for control, value in zip(controls.children, ("13B", "qlora", "L4", 1_000, 1_000, 1)):
         control.value = value
     assert words.value.startswith("13B, qlora, 1 million tokens on L4<br>")
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"model": "8B"}, ChoiceError),
-        *(({**model, **wrong}, ChoiceError) for model in ({}, {"model": "7B"})
-          for wrong in ({"method": "lorra"}, {"card": "Z1"})),
-        *(({"model": "7B", **wrong}, CourseError) for wrong in
-          ({"examples": 0}, {"epochs": -1}, {"example_tokens": "long"})),
-    ],
-)  # fmt: skip
-def test_a_run_that_makes_no_sense_is_refused(options, error):
-    with pytest.raises(error):
-        cost_slider(PRICES, **options)

@@ -1,6 +1,5 @@
 """Tickets: made as they were written, split by issue, and spoilt or leaked only on purpose."""
 
-import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 
 from course_lib.core import session
 from course_lib.core.chat import as_messages, check_examples
-from course_lib.core.errors import ChoiceError, CourseError, DataError, LeakError
-from course_lib.core.rows import write_jsonl
+from course_lib.core.errors import ChoiceError, CourseError, LeakError
 from course_lib.evaluation.exams import check_no_leak
 from course_lib.evaluation.grading import grade, normalise
 from course_lib.lessons.tickets import (
@@ -37,16 +35,6 @@ load_train = cache(partial(load_tickets, "train"))
 @pytest.fixture(scope="module")
 def tickets():
     return load_tickets()
-
-
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    """A data folder with two tickets; returns their file."""
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-    path = tmp_path / "data" / "tickets" / "tickets.jsonl"
-    smoke = Ticket("t-safety-01a", "Safety", "safety-01", "It smokes.", "train", False)
-    write_jsonl(path, [smoke, replace(smoke, id="t-safety-01b", message="Smoke!")])
-    return path
 
 
 def _sizes(tickets):
@@ -222,9 +210,6 @@ def test_an_unknown_split_is_refused_with_the_splits_there_are(split):
         ({"id": "t-safety-01a"}, "given to an earlier line"),
     ],
 )
-def test_a_malformed_line_is_named(data, change, said):
-    assert [ticket.message for ticket in load_tickets("train")] == ["It smokes.", "Smoke!"]
-    first, second = data.read_text().splitlines()
-    data.write_text(f"{first}\n\n{json.dumps(json.loads(second) | change)}\n")  # a blank line is a line too
-    with pytest.raises(DataError, match=rf"tickets\.jsonl, line 3: .*{said}"):
-        load_tickets()
+def test_a_malformed_line_is_named(refused, change, said):
+    smoke = Ticket("t-safety-01a", "Safety", "safety-01", "It smokes.", "train", False)
+    refused(load_tickets, "tickets/tickets.jsonl", smoke, change, said)

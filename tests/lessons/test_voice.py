@@ -1,6 +1,7 @@
 """A voice: the data, the judge of voices, what must survive, and what metrics say of it."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import style as making
@@ -62,17 +63,20 @@ def test_the_pairs_train_nothing_that_an_exam_asks(pairs):
     check_no_leak(examples, *(load_exam(name) for name in ("cup", "handbook", "library", "general")), reading=True)
 
 
-def test_a_malformed_line_and_an_unknown_split_are_reported(tmp_path, monkeypatch):
-    for load in (load_style, voice_lines, plain_lines):
-        with pytest.raises(ChoiceError, match="Did you mean 'train'"):
-            load("trian")
+@pytest.mark.parametrize("load", [load_style, voice_lines, plain_lines])
+def test_an_unknown_split_names_the_nearest(load):
+    with pytest.raises(ChoiceError, match="Did you mean 'train'"):
+        load("trian")
+
+
+@pytest.mark.parametrize(("change", "said"), [({"split": "dev"}, "split 'dev' is not"), ({"keep": []}, "keep ")])
+def test_a_malformed_pair_is_named(refused, change, said):
+    refused(partial(load_style, "test"), "style/pairs.jsonl", PAIR, change, said)
+
+
+def test_a_malformed_line_of_a_play_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     (tmp_path / "style").mkdir()
-    for row in ('{"id": "x"}', '{"id":"x","split":"dev","plain":"a","voice":"b","keep":["a"]}',
-                '{"id":"x","split":"test","plain":"a","voice":"b","keep":[]}'):  # fmt: skip
-        (tmp_path / "style" / "pairs.jsonl").write_text(row, encoding="utf-8")
-        with pytest.raises(DataError, match=r"pairs\.jsonl, line 1: (split|keep) "):
-            load_style("train")
     (tmp_path / "style" / "lines.jsonl").write_text('{"text": "x"}', encoding="utf-8")
     with pytest.raises(DataError, match=r"lines\.jsonl, line 1: a line has split, play and text"):
         voice_lines("train")

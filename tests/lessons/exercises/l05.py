@@ -11,10 +11,8 @@ from course_lib.retrieval.stores import FaissStore
 
 RANKINGS = [["geese", "kettle", "mill"], ["lamp", "kettle", "geese", "well"]]
 PASSAGES = [
-    Passage(
-        f"d{i}/0", f"Text {i}", f"d{i}", date=f"20{41 + i % 2}-05-01", audience=("public", "staff", "managers")[i % 3]
-    )
-    for i in range(6)
+    Passage(f"d{i}/0", f"Text {i}", f"d{i}", date=f"20{41 + i % 2}-05-01", audience=audience)
+    for i, audience in enumerate(("public", "staff", "managers") * 2)
 ]
 ANGLES = np.linspace(0.1, 1.4, 6)
 VECTORS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
@@ -22,34 +20,15 @@ ASKED = np.array([1.0, 0.0])
 WANTED = only(audience=["public", "staff"], since="2042-01-01")
 
 
-class UpsideDown(ThreeCalls):
+class Finds(ThreeCalls):
+    """A store whose answer is spoilt: `found(ranked, k)` is what it gives of all passages, best first."""
+
+    def __init__(self, found):
+        super().__init__()
+        self.found = found
+
     def query(self, vector, k, where=None):
-        return self.ranked(vector)[::-1][:k]
-
-
-class Mixed(ThreeCalls):
-    def query(self, vector, k, where=None):
-        return self.ranked(vector)[:k][::-1] if k < 5 else self.ranked(vector)
-
-
-class Everything(ThreeCalls):
-    def query(self, vector, k, where=None):
-        return self.ranked(vector)
-
-
-class FirstCome(ThreeCalls):
-    def query(self, vector, k, where=None):
-        return [p for p, _ in self.rows][2 : 2 + k]
-
-
-class Ids(ThreeCalls):
-    def query(self, vector, k, where=None):
-        return [p.id for p in self.ranked(vector)[:k]]
-
-
-class Unscored(ThreeCalls):
-    def query(self, vector, k, where=None):
-        return [replace(p, score=0.0) for p in self.ranked(vector)[:k]]
+        return self.found(self.ranked(vector), k)
 
 
 class Keeps(ThreeCalls):
@@ -91,12 +70,12 @@ WRONG = {
     "05-store": [
         (ThreeCalls, "That is the class. Make one of it: ThreeCalls()."),
         (NoDelete(), "yours lacks delete"),
-        (Ids(), "a list of passages, and something else"),
-        (Everything(), "Asked for 3 passages, your store gives 6"),
-        (UpsideDown(), "a large cosine is near"),
-        (Mixed(), "the best comes first"),
-        (FirstCome(), "not the nearest three"),
-        (Unscored(), "Their score is the cosine"),
+        (Finds(lambda ranked, k: [p.id for p in ranked[:k]]), "a list of passages, and something else"),
+        (Finds(lambda ranked, k: ranked), "Asked for 3 passages, your store gives 6"),
+        (Finds(lambda ranked, k: ranked[::-1][:k]), "a large cosine is near"),
+        (Finds(lambda ranked, k: ranked[:k][::-1]), "the best comes first"),
+        (Finds(lambda ranked, k: ranked[2 : 2 + k]), "not the nearest three"),
+        (Finds(lambda ranked, k: [replace(p, score=0.0) for p in ranked[:k]]), "Their score is the cosine"),
         (Keeps(), "your store still finds it"),
         (Forgets(), "took more away than that document"),
     ],

@@ -14,20 +14,9 @@ OTHERS = [
     Passage("gifts/0", "Gifts below 47 crowns are kept.", "gifts"),
 ]
 PAGES = {"a?": [GOLDEN, OTHERS[1]], "b?": [OTHERS[0], OTHERS[1]]}
-SCORES = {
-    ("RAFT", 50): 0.4,
-    ("RAFT", 400): 0.8,
-    ("form only", 50): 0.3,
-    ("form only", 400): 0.5,
-    ("form only", 800): 0.52,
-}
-TOKENS = {
-    ("RAFT", 50): 15_000,
-    ("RAFT", 400): 120_000,
-    ("form only", 50): 6_000,
-    ("form only", 400): 48_000,
-    ("form only", 800): 96_000,
-}
+RAFT, FORM = "RAFT", "form only"
+SCORES = {(RAFT, 50): 0.4, (RAFT, 400): 0.8, (FORM, 50): 0.3, (FORM, 400): 0.5, (FORM, 800): 0.52}
+TOKENS = {choice: choice[1] * (300 if choice[0] == RAFT else 120) for choice in SCORES}
 
 
 def made(completion, passages=(OTHERS[0], GOLDEN, OTHERS[1])):

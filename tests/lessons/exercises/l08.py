@@ -22,7 +22,7 @@ RIGHT_VERDICTS = {"A": "passes", "B": "cannot tell", "C": "passes", "D": "fails"
 def report(right, n=40):
     """Of n questions the first are answered rightly."""
     rows = [
-        Row(f"q{i}", f"Question {i}?", "a", "a", "exact" if i < right else "wrong", 0.25, f"q{i}", 20, 7, 0.5)
+        Row(f"q{i}", f"Who won in {2000 + i}?", "a", "a", "exact" if i < right else "wrong", 0.25, f"q{i}", 20, 7, 0.5)
         for i in range(n)
     ]
     return Report("someone", "exam", tuple(rows))

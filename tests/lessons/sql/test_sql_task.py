@@ -7,26 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from course_lib.core.chat import Answer, check_examples
+from course_lib.core.chat import check_examples
 from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.core.rows import numbered_rows
 from course_lib.core.session import ROOT
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.lessons.sql import cleaning
+from course_lib.lessons.sql import FRONT_DESK, SqlPair, SqlWriter, clean, cleaning, load_sql, run_sql, sql_prompt
 from course_lib.lessons.sql import task as task_module
-from course_lib.lessons.sql.cleaning import clean
 from course_lib.lessons.sql.databases import Databases
-from course_lib.lessons.sql.running import run_sql
-from course_lib.lessons.sql.task import (
-    FRONT_DESK,
-    SHOP_EXAMS,
-    ExecutionGrader,
-    SqlPair,
-    SqlWriter,
-    load_sql,
-    sql_prompt,
-)
+from course_lib.lessons.sql.task import SHOP_EXAMS, ExecutionGrader
 
 CALIFORNIA = ("Find all users from California.", "SELECT * FROM users WHERE state = 'CA';")
 LAST_MONTH = (
@@ -129,11 +119,7 @@ def test_a_malformed_row_is_named_by_file_and_line(copied):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        (
-            "shop_3.sql",
-            "INSERT INTO buyers VALUES (1);",
-            r"shop_3\.sql does not fill a database .*no such table: buyers",
-        ),
+        ("shop_3.sql", "INSERT INTO x VALUES (1);", r"shop_3\.sql does not fill a database .*no such table: x"),
         ("schema.sql", "CREATE TABEL users (id)", "is not a schema"),
         ("schema.sql", "-- nothing", "creates no table"),
         ("schema.sql", None, "is not a schema"),
@@ -179,9 +165,8 @@ def real_tokenizer():
 @pytest.mark.model
 def test_prompts_and_queries_are_short(task, real_tokenizer):
     def length(messages):
-        return len(
-            real_tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
-        )
+        row = real_tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+        return len(row["input_ids"])
 
     exams = (task.validation, task.values, task.wordings, task.combinations)
     asked = [(pair.request, pair.today) for pair in task.train]
@@ -219,14 +204,15 @@ def test_the_first_database_looks_like_a_shop(first):
 
 
 def test_a_database_as_it_stood_on_a_day_holds_nothing_later(task, first):
-    then = first.as_of("2022-03-22")
-    assert run_sql("SELECT MAX(order_date) <= '2022-03-22', MAX(order_date) > '2022' FROM orders", then).rows == (
-        (1, 1),
-    )
-    assert run_sql("SELECT COUNT(*) FROM users WHERE joined > '2022-03-22'", then).rows == ((0,),)
-    loans = task.other_databases[0].as_of("2023-05-04")
-    assert run_sql("SELECT COUNT(*) FROM loans WHERE returned_on > '2023-05-04'", loans).rows == ((0,),)
-    assert run_sql("SELECT COUNT(*) > 0 FROM loans WHERE returned_on IS NULL", loans).rows == ((1,),)
+    then, loans = first.as_of("2022-03-22"), task.other_databases[0].as_of("2023-05-04")
+    for database, query, number in (
+        (then, "SELECT MAX(order_date) > '2022' FROM orders", 1),
+        (then, "SELECT COUNT(*) FROM orders WHERE order_date > '2022-03-22'", 0),
+        (then, "SELECT COUNT(*) FROM users WHERE joined > '2022-03-22'", 0),
+        (loans, "SELECT COUNT(*) FROM loans WHERE returned_on > '2023-05-04'", 0),
+        (loans, "SELECT COUNT(*) > 0 FROM loans WHERE returned_on IS NULL", 1),
+    ):
+        assert run_sql(query, database).rows == ((number,),), query
     assert first.as_of(None) is first
     with pytest.raises(CourseError, match="give a date like 2023-11-14"):
         first.as_of("yesterday")
@@ -304,71 +290,56 @@ def test_a_query_that_the_style_would_change_is_left_as_it_is(shop, monkeypatch)
     assert clean([pair], shop) == ([pair], [])
 
 
-def test_one_request_on_two_days_is_no_contradiction_where_the_day_matters(shop):
-    def pair(id, request, day, query, needs_date=True):
-        return SqlPair(id, request, query, day, needs_date=needs_date)
-
-    one = pair("a", "Orders yesterday?", "2023-11-14", "SELECT COUNT(*) FROM orders WHERE order_date = '2023-11-13';")
-    two = pair("b", "Orders yesterday?", "2023-11-06", "SELECT COUNT(*) FROM orders WHERE order_date = '2023-11-05';")
-    assert clean([one, two], shop) == ([one, two], [])
-    careless = [replace(one, needs_date=False), replace(two, needs_date=False)]
-    kept, faults = clean(careless, shop)
-    assert kept == []
-    assert [(fault.kind, fault.id) for fault in faults] == [("contradiction", "a"), ("contradiction", "b")]
+ON = "SELECT COUNT(*) FROM orders WHERE order_date = '2023-11-{}';"
+YESTERDAY = [("Yesterday?", ON.format(13), "2023-11-14"), ("Yesterday?", ON.format(12), "2023-11-13")]
+ALL = ("How many users?", "SELECT COUNT(*) FROM users;", "2023-11-14")
+USERS = [ALL, ("how many users", "SELECT COUNT(id) FROM users;", "2023-11-14"), ALL]
 
 
-def test_two_texts_that_give_the_same_are_a_near_duplicate_not_a_contradiction(shop):
-    pairs = [
-        SqlPair("a", "How many users?", "SELECT COUNT(*) FROM users;", "2023-11-14"),
-        SqlPair("b", "how many users", "SELECT COUNT(id) FROM users;", "2023-11-14"),
-        SqlPair("c", "How many users?", "SELECT COUNT(*) FROM users;", "2023-11-14"),
-    ]
-    kept, faults = clean(pairs, shop)
-    assert kept == pairs[:1]
-    assert [(fault.kind, fault.id) for fault in faults] == [("exact duplicate", "c"), ("near duplicate", "b")]
+@pytest.mark.parametrize(
+    ("written", "needs_date", "kept", "faults"),
+    [
+        (YESTERDAY, True, [0, 1], []),
+        (YESTERDAY, False, [], [("contradiction", 0), ("contradiction", 1)]),
+        (USERS, False, [0], [("exact duplicate", 2), ("near duplicate", 1)]),
+    ],
+)
+def test_one_request_contradicts_itself_where_neither_day_nor_wording_explains_two_results(
+    shop, written, needs_date, kept, faults
+):
+    pairs = [SqlPair(str(number), *texts, needs_date=needs_date) for number, texts in enumerate(written)]
+    found = clean(pairs, shop)
+    assert found[0] == [pairs[number] for number in kept]
+    assert [(fault.kind, int(fault.id)) for fault in found[1]] == faults
 
 
 # --- the writer ---------------------------------------------------------------------------------------------------
 
 
-class RecordingModel:
-    """Stands in for ChatModel: remembers what it was asked."""
-
-    def __init__(self):
-        self.prompts = []
-
-    def reply(self, prompts, max_new_tokens=64):
-        self.prompts += prompts
-        return [Answer("SELECT 1;") for _ in prompts]
+def test_the_writer_gets_each_requests_day_from_the_exam(task, recording_model):
+    evaluate(SqlWriter(recording_model, task.schema, task.values), task.values)
+    assert recording_model.prompts == [sql_prompt(q.question, task.schema, q.source) for q in task.values]
+    SqlWriter(recording_model, "shop").answer(["Orders yesterday?"])
+    assert "Today" not in recording_model.prompts[-1][0]["content"], "no dates, no day"
 
 
-def test_the_writer_gets_each_requests_day_from_the_exam(task):
-    model = RecordingModel()
-    evaluate(SqlWriter(model, task.schema, task.values), task.values)
-    expected = [sql_prompt(q.question, task.schema, q.source) for q in task.values]
-    assert model.prompts == expected
-    SqlWriter(model, "shop").answer(["Orders yesterday?"])
-    assert "Today" not in model.prompts[-1][0]["content"], "no dates, no day"
-
-
-def test_a_request_of_another_exam_and_dates_that_are_no_exam_are_refused(task):
+def test_a_request_of_another_exam_and_dates_that_are_no_exam_are_refused(task, recording_model):
     with pytest.raises(CourseError, match="no day is given for the request 'Orders yesterday"):
-        SqlWriter(RecordingModel(), task.schema, task.values).answer(["Orders yesterday?"])
+        SqlWriter(recording_model, task.schema, task.values).answer(["Orders yesterday?"])
     with pytest.raises(CourseError, match=r"dates is \['2023-01-02'\]: give an exam"):
-        SqlWriter(RecordingModel(), task.schema, ["2023-01-02"])
+        SqlWriter(recording_model, task.schema, ["2023-01-02"])
 
 
-def test_examples_are_shown_as_turns_and_say_their_day_where_it_matters(task):
-    pairs = [next(p for p in task.train if p.needs_date), next(p for p in task.train if not p.needs_date)]
+def test_examples_are_shown_as_turns_and_say_their_day_where_it_matters(task, recording_model):
+    dated, plain = (next(pair for pair in task.train if pair.needs_date is needed) for needed in (True, False))
     exam = Exam("one", (Question("q", "Who?", "SELECT 1", source="2023-11-14"),))
-    writer = SqlWriter(RecordingModel(), task.schema, exam, examples=pairs)
-    writer.answer(["Who?"])
-    shown = writer.model.prompts[0]
-    assert [turn["role"] for turn in shown] == ["system", "user", "assistant", "user", "assistant", "user"]
-    assert shown[1]["content"] == f"Today is {pairs[0].today}. {pairs[0].request}"
-    assert shown[3]["content"] == pairs[1].request
-    assert shown[2]["content"] == pairs[0].sql
-    assert shown[0]["content"].startswith("Write one SQLite query. Today is 2023-11-14.")
+    SqlWriter(recording_model, task.schema, exam, examples=[dated, plain]).answer(["Who?"])
+    (system, *shown) = recording_model.prompts[0]
+    assert system["content"].startswith("Write one SQLite query. Today is 2023-11-14.")
+    assert [(turn["role"], turn["content"]) for turn in shown] == [
+        ("user", f"Today is {dated.today}. {dated.request}"), ("assistant", dated.sql),
+        ("user", plain.request), ("assistant", plain.sql), ("user", "Who?"),
+    ]  # fmt: skip
 
 
 def test_asking_gives_the_query_its_rows_and_how_sure_the_model_was(tiny_model, task, monkeypatch):
