@@ -184,22 +184,10 @@ def break_even(
 ) -> pd.DataFrame:
     """USD per 1,000 questions, by how many questions there are in all: RAG, and a fine-tuned model.
 
-    The costs of money alone: whether both answer as well is another question, and the exams', not this table's.
-
-    Parameters
-    ----------
-    volumes
-        Numbers of questions, each above 0.
-    rag_prompts
-        Tokens of RAG's prompts, passages included, each with its name: {"RAG, k = 4": 290}.
-    tuned_prompt
-        Tokens of the fine-tuned model's prompt.
-    training_usd, trainings
-        Price of one training, and how often it is repeated over all these questions: each change of a fact is one.
-
-    Returns
-    -------
-    One row a volume (the index), one column for each RAG and "fine-tuned".
+    The costs of money alone: whether both answer as well is another question, and the exams', not this table's. One row
+    a volume (a number of questions, the index), one column for each RAG and "fine-tuned". `rag_prompts` are tokens,
+    passages included, each with its name: {"RAG, k = 4": 290}. `training_usd` is the price of one training, `trainings`
+    how often it is repeated over all these questions: each change of a fact is one.
     """
     import pandas as pd
 

@@ -86,18 +86,7 @@ def forecast(
 ) -> Forecast:
     """What `finetune`, called like this, will take.
 
-    Returns
-    -------
     Seconds by the calibration; memory by `training_memory`, for the largest step, and the logits' beside it.
-
-    Raises
-    ------
-    ChoiceError
-        For an unknown method, layers or targets.
-    CourseError
-        For numbers that make no sense.
-    DataError
-        For examples of another shape.
     """
     shape, work = model_shape(model), work_of(model, examples, batch_size, epochs)
     needs = step_needs(shape, work, method, rank, targets, layers)

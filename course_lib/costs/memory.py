@@ -115,13 +115,7 @@ class Memory:
 
 
 def model_shape(model: ChatModel) -> Shape:
-    """The shape of a loaded model built like Llama.
-
-    Raises
-    ------
-    CourseError
-        If it is no ChatModel, or its configuration lacks what is counted.
-    """
+    """The shape of a loaded model built like Llama."""
     expect_model("model_shape", model)
     config = model.model.config
     try:
@@ -185,16 +179,8 @@ def training_memory(
     What the formula leaves out: logits, what libraries and the card's driver take, and memory lost between blocks.
     Expect a tenth or more on top.
 
-    Parameters
-    ----------
-    rank, targets, layers
-        As `finetune` takes them.
-    precision
-        One of `PRECISIONS`.
-    tokens
-        In one step: examples times their length.
-    checkpointing
-        Whether a block's activations are computed a second time instead of kept.
+    Rank, targets and layers are as `finetune` takes them, `precision` is one of `PRECISIONS`, `tokens` are those of one
+    step (examples times their length). With checkpointing a block's activations are computed a second time, not kept.
     """
     trained = trained_parameters(shape, method, rank, targets, layers)
     each = PRECISIONS[choose("precision", precision, PRECISIONS)]

@@ -24,12 +24,6 @@ SMALL_WORDS = frozenset(
 )
 
 
-@pytest.fixture(autouse=True)
-def shipped(monkeypatch):
-    """The data that the repository ships, wherever else COURSE_DATA points."""
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-
-
 @pytest.fixture(scope="module")
 def facts():
     return load_facts()
@@ -51,11 +45,16 @@ def _wordings(facts, use):
     return {normalise(wording): fact.id for fact in facts for wording in getattr(fact, use)}
 
 
+def _all(fact):
+    return (*fact.study, *fact.validation, *fact.exam)
+
+
 def _questions(exam):
     return (*exam.test, *exam.validation)
 
 
-# --- the documents ------------------------------------------------------------------------------------------------
+def _says(text, answers):
+    return any(whole_words(answer) in whole_words(text) for answer in answers)
 
 
 def test_written_documents_keep_the_rules():
@@ -82,10 +81,9 @@ def test_the_check_of_written_documents_sees_faults():
 
 
 def test_a_facts_file_without_its_document_does_not_exist():
-    orphans = [
-        p.stem for p in written.FACTS.glob("*/*.yaml") if not (LIBRARY / p.parent.name / f"{p.stem}.md").exists()
-    ]
-    assert orphans == []
+    facts = written.FACTS
+    pages = {path: LIBRARY / path.relative_to(facts).with_suffix(".md") for path in facts.glob("*/*.yaml")}
+    assert [path for path, page in pages.items() if not page.exists()] == []
 
 
 def test_there_are_enough_documents_of_enough_kinds(documents):
@@ -100,39 +98,28 @@ def test_no_two_documents_read_alike(documents):
     assert [count for count in bodies.values() if count > 1] == []
 
 
-# --- the facts ----------------------------------------------------------------------------------------------------
-
-
 def test_there_are_enough_facts_of_every_split(facts):
     assert len(facts) >= 500
     assert all(sum(fact.split == split for fact in facts) >= 100 for split in SPLITS)
     assert len({fact.id for fact in facts}) == len(facts)
 
 
-def test_every_sentence_stands_in_its_document_and_every_answer_in_its_sentence(facts, documents):
-    assert [f.id for f in facts if f.sentence not in documents[f.source]] == []
-    assert [f.id for f in facts if whole_words(f.answer) not in whole_words(f.sentence)] == []
-
-
 def test_every_document_states_a_fact(facts, documents):
     assert set(documents) == {fact.source for fact in facts}
 
 
-def test_every_fact_is_asked_in_enough_wordings(facts):
-    needed = {"cup": 8, "handbook": 8}
-    asked = {f.id: len({*f.study, *f.validation, *f.exam}) for f in facts}
-    assert [f.id for f in facts if asked[f.id] < needed.get(f.kind, 3)] == []
-    assert [f.id for f in facts if not (f.study and f.validation and f.exam)] == []
+RULES = {
+    "its sentence stands in its document": lambda f, documents: f.sentence in documents[f.source],
+    "its answer stands in its sentence": lambda f, _: _says(f.sentence, [f.answer]),
+    "it is asked in every use": lambda f, _: f.study and f.validation and f.exam,
+    "it is asked in enough wordings": lambda f, _: len(set(_all(f))) >= {"cup": 8, "handbook": 8}.get(f.kind, 3),
+    "no wording holds its answer": lambda f, _: not any(_says(wording, [f.answer]) for wording in _all(f)),
+}
 
 
-def test_no_wording_holds_its_answer(facts):
-    def holds(fact, wording):
-        return whole_words(fact.answer) in whole_words(wording)
-
-    assert [(f.id, w) for f in facts for w in (*f.study, *f.validation, *f.exam) if holds(f, w)] == []
-
-
-# --- the split ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("rule", RULES)
+def test_every_fact_keeps_the_rules(rule, facts, documents):
+    assert [fact.id for fact in facts if not RULES[rule](fact, documents)] == []
 
 
 def test_a_document_is_in_one_split_and_so_is_its_family(facts):
@@ -180,7 +167,7 @@ def test_no_exam_or_validation_wording_is_studied_anywhere(facts, exams):
 
 
 def test_no_wording_is_used_twice(facts):
-    found = Counter(normalise(w) for fact in facts for w in (*fact.study, *fact.validation, *fact.exam))
+    found = Counter(normalise(wording) for fact in facts for wording in _all(fact))
     assert [words for words, count in found.items() if count > 1] == []
 
 
@@ -196,9 +183,6 @@ def test_reading_facts_and_their_documents_are_in_no_exam(facts, exams, document
             assert normalise(question.question) not in wordings, question.id
         for fact in (*exam.facts, *exam.validation_facts):
             assert not any(whole_words(fact.sentence) in text for text in texts), fact.id
-
-
-# --- the exams ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "test"), [("cup", 150), ("handbook", 150), ("library", 200), ("general", 150)])
@@ -229,10 +213,6 @@ def _content(text):
     return [word for word in normalise(text) if word not in SMALL_WORDS]
 
 
-def _says(text, answers):
-    return any(whole_words(answer) in whole_words(text) for answer in answers)
-
-
 def test_study_of_common_knowledge_neither_asks_nor_answers_an_exam_question(exams):
     rows = [row for row, _ in numbered_rows(DATA / "exams" / "general_study.jsonl")]
     assert len(rows) >= 100
@@ -248,9 +228,6 @@ def test_study_of_common_knowledge_neither_asks_nor_answers_an_exam_question(exa
             if answered or question == content or names & exam_names:
                 clashes.append((row["question"], q.question))
     assert clashes == []
-
-
-# --- planted leaks ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", EXAMS)

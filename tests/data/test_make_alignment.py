@@ -182,27 +182,3 @@ def test_what_a_judge_sees_is_told_of_each_fault_alone():
 
 def test_kind_words_are_counted():
     assert kind_words([None] * 2, ["Thank you kindly, please.", "Go."]) == [3.0, 0.0]
-
-
-def row(accuracy):
-    return {"accuracy": accuracy, "n": 192}
-
-
-def test_the_readme_is_told_of_dpo_at_both_ends_and_of_what_went_wrong_and_nothing_before_that():
-    ways = {name: row(0.5) for name in results_07.FRONTIER} | {"DPO, β = 1.0": row(0.9)}
-    parts = {
-        "start": {"start": row(0.4), results_07.TOLD: row(0.05), f"{results_07.TOLD}, likeliest": row(0.1)},
-        "frontier": {"ways": ways, "seeds": [0, 1, 2]},
-        "likeliest": {"ways": {"start": row(0.6)} | {name: row(0.8) for name in ways}},
-        "hacking": {"kind words": row(0.02), "by seed": {"0": row(0.6), "1": row(0.2)}},
-    }
-    told = results_07.summary(parts)
-    assert (
-        told["headline"].endswith(
-            "DPO 0.80 (0.50) at β = 0.05 to 0.80 (0.90) at β = 1.0, RLHF 0.80 (0.50) (n = 192, 3 seeds)"
-        )
-        and "told it 0.10 (0.05), as staff reply 0.60 (0.40)" in told["headline"]
-    )
-    kind, alike = told["limits"]
-    assert "0.02" in kind and "0.20 to 0.60" in alike
-    assert "headline" not in results_07.summary({"start": parts["start"]})

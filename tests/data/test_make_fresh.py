@@ -4,7 +4,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-import results_08
 from lesson_08 import fresh_bench
 
 from course_lib.core.chat import Answer
@@ -74,11 +73,3 @@ def test_what_was_measured_is_not_measured_again(measured):
     first, trained = measured()
     count = len(trained)
     assert measured()[0] == first and len(trained) == count
-
-
-def test_the_readme_tells_both_times(measured):
-    costs = {"within": 7, "n": 8, "allowed": 0.25, "worst": {"seconds": 0.3, "peak": 0.1}}
-    found = results_08.summary({"costs": costs, "fresh": measured()[0]})
-    assert "new editions of 5 policies are in the index after" in found["headline"]
-    assert "still tells" in found["limits"][0]
-    assert "limits" not in results_08.summary({"costs": costs}) and results_08.summary({}) == {}

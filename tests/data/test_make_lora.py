@@ -51,7 +51,7 @@ def test_the_bytes_of_a_format_are_its_bits_and_what_is_not_packed(tiny_model):
     assert four_bits.size("int4-32", tiny_model) == rest + linear * 5 / 8
 
 
-def test_a_change_is_cut_to_its_strongest_directions(tiny_model):
+def test_a_change_is_cut_to_its_strongest_directions(tiny_model, monkeypatch):
     import torch
 
     torch.manual_seed(1)
@@ -59,11 +59,8 @@ def test_a_change_is_cut_to_its_strongest_directions(tiny_model):
     for name, parameter in after.model.named_parameters():
         if name.endswith("_proj.weight"):
             parameter.data += 0.01 * torch.randn_like(parameter)
-    low_rank.LOOKED_AT, before = (1, "up"), low_rank.LOOKED_AT
-    try:
-        found, cut = low_rank.look(tiny_model, after)
-    finally:
-        low_rank.LOOKED_AT = before
+    monkeypatch.setattr(low_rank, "LOOKED_AT", (1, "up"))
+    found, cut = low_rank.look(tiny_model, after)
     assert found["values"][0] == 1 and found["values"] == sorted(found["values"], reverse=True)
     assert [len(row) for row in found["holding"]] == [7, 7]
     one = inspection.weight_change(tiny_model, cut(1), 1, "up")
@@ -139,14 +136,11 @@ def test_how_far_arms_lie_apart_is_told_with_an_interval(bench, monkeypatch):
     assert all(low <= value <= high for value, low, high in found.values())
 
 
-def test_of_equal_rates_the_lowest_is_chosen():
+def test_of_equal_rates_the_lowest_is_chosen(monkeypatch):
     marks = {0.1: 0.5, 0.01: 0.7, 0.03: 0.7}
     bench = SimpleNamespace(run=lambda name, method, rate, seed: {"validation": {"accuracy": marks[rate]}})
-    rates, method_bench.RATES = method_bench.RATES, {"lora": tuple(marks)}
-    try:
-        assert method_bench.Bench.search(bench, "lora")[0] == 0.01
-    finally:
-        method_bench.RATES = rates
+    monkeypatch.setattr(method_bench, "RATES", {"lora": tuple(marks)})
+    assert method_bench.Bench.search(bench, "lora")[0] == 0.01
 
 
 def test_what_a_lesson_quotes_has_no_letters_for_single_verdicts():

@@ -1,6 +1,7 @@
-"""What `results_06.py` measures with, on little: students, what is kept of them, and what the README is told."""
+"""What `results_06.py` measures with, on little: students, and what is kept of them."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import results_06
@@ -157,12 +158,12 @@ def test_a_part_is_measured_from_kept_reports_alone_the_second_time(bench, monke
     monkeypatch.setattr(results_06, "DIRECT", replace(results_06.DIRECT, distractors=1))
     monkeypatch.setattr(results_06.shelves, "plain_exam", lambda: bench.exam, raising=False)
     monkeypatch.setattr(results_06.cl, "load_exam", lambda _: bench.exam, raising=False)
-    measure = getattr(results_06, part)
-    first = measure(bench)
+    measure = partial(results_06.PARTS[part], bench, [0])
+    first = measure()
     trained = len(bench.trained)
     assert trained > 0
     bench.students.clear()
-    assert measure(bench) == first and len(bench.trained) == trained
+    assert measure() == first and len(bench.trained) == trained
 
 
 def test_the_arms_are_paired_on_the_same_questions(bench):
@@ -173,36 +174,3 @@ def test_the_arms_are_paired_on_the_same_questions(bench):
     assert {name.rpartition("-seed-")[0] for name, _ in bench.trained} == {
         "RAFT", "RAFT-without-reasoning", "form-only", "form-only-without-reasoning", "DSF",
     }  # fmt: skip
-
-
-def arm(accuracy):
-    return {"accuracy": accuracy, "n": 156}
-
-
-ARMS = {
-    "base + RAG": arm(0.2), "RAFT + RAG": arm(0.5), "RAFT without reasoning + RAG": arm(0.7),
-    "form only + RAG": arm(0.3),
-    "form only without reasoning + RAG": arm(0.4), "RAFT without reasoning, right page": arm(0.8),
-}  # fmt: skip
-
-
-def test_the_readme_is_told_of_the_better_raft_and_of_the_other_and_nothing_before_that():
-    told = results_06.summary({"arms": {"arms": ARMS, "seeds": [0, 1]}})
-    assert told["headline"] == (
-        "four passages, nearly alike: untrained 0.20, trained on the answer's form 0.40, RAFT without reasoning 0.70 "
-        "(n = 156, 2 seeds)"
-    )
-    assert told["limits"][0].endswith("right in 0.50, RAFT that answers at once in 0.70 of the questions")
-    assert "headline" not in results_06.summary({"k": {}})
-    gone = {"RAFT": {"missing": {"unknown": 0.25}}}
-    measured = {"arms": {"arms": ARMS, "seeds": [0]}, "robust": gone}
-    told = results_06.summary(measured)
-    assert "RAFT minus form" not in told["headline"] and "1 seed)" in told["headline"]
-    assert told["limits"][2] == "with the right passage missing it still answers something in 0.75 of them"
-    measured |= {
-        "seeds": {"RAFT minus form only": {"mean": [0.1, -0.05, 0.25]}},
-        "years": {"form only": {"1": arm(0.8)}},
-    }
-    told = results_06.summary(measured)
-    assert told["headline"].endswith("1 seed; RAFT minus form over 5 students -0.05 to +0.25)")
-    assert told["limits"][2].endswith("form only is right in 0.80 with one passage") and len(told["limits"]) == 4

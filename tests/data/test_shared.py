@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.figures import difference, named, of_seeds, over_seeds, resampled
+from shared.figures import counted, difference, named, of_seeds, over_seeds, resampled
 from shared.keeping import Kept, keep
 from shared.scripts import asked_for, measure_parts
 from shared.students import Students, shelf_of_its_own
@@ -16,6 +16,7 @@ from shared.students import Students, shelf_of_its_own
 from course_lib.core.errors import DataError
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Question
+from course_lib.evaluation.stored import load_results
 
 ASKED = [Question(f"q{i}", f"What pays {i}?", f"{i}7 crowns", (), f"d{i}", f"d{i}.1") for i in range(6)]
 
@@ -58,6 +59,26 @@ def test_every_part_has_a_name_and_is_told_in_order_of_importance(lesson, first)
     assert places == sorted(places)
 
 
+# What a lesson's headline rests on.
+RESTS_ON = {
+    "05": {"retrieval", "embedder", "answers"},
+    "06": {"arms"},
+    "07": {"start", "frontier", "likeliest"},
+    "08": {"costs"},
+}
+
+
+@pytest.mark.parametrize("lesson", RESTS_ON)
+def test_the_readme_is_told_what_was_measured_and_nothing_before_that(lesson):
+    script, stored = importlib.import_module(f"results_{lesson}"), load_results(lesson)
+    parts = {name: stored[name] for name in script.ORDER}
+    sentences = {name: stored[name] for name in ("headline", "limits")}
+    assert script.summary(parts) == parts | sentences
+    for name in parts:
+        rest = {other: part for other, part in parts.items() if other != name}
+        assert ("headline" in script.summary(rest)) is (name not in RESTS_ON[lesson]), name
+
+
 def test_a_part_that_a_script_does_not_have_is_refused_with_those_it_has(capsys):
     with pytest.raises(SystemExit):
         asked_for("doc", ["--only", "arm"], ["arms", "seeds"])
@@ -96,6 +117,7 @@ def test_a_part_of_which_nothing_is_kept_is_refused_where_nothing_is_measured(ke
 
 
 def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_each():
+    assert [counted(["a"]), counted([0, 1])] == ["1 seed", "2 seeds"]
     joined = of_seeds([sat(6), sat(3)])
     assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 12
     assert difference([sat(6), sat(6)], [sat(3)])[0] == 0.5

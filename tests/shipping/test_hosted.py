@@ -203,7 +203,10 @@ def test_a_refusal_is_one_sentence_that_names_no_secret_and_is_not_repeated(file
     assert "sk-a-secret" not in str(error.value) and error.value.__cause__ is None
 
 
-def test_an_unreachable_service_is_reported(file, with_key, monkeypatch):
+def test_an_unreachable_service_and_one_that_answers_rubbish_are_reported(file, with_key, monkeypatch):
+    with_key.answer = lambda path, body: (200, b"<html>Welcome</html>")
+    with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
+        submit(file, "some-model", spend=True)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1/ cannot be reached"):
         submit(file, "some-model", spend=True)

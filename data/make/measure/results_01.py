@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from shared.figures import difference, figures, named, resampled
+from shared.figures import counted, difference, figures, named, resampled
 from shared.keeping import kept, kept_data
 from shared.scripts import asked_for, write_summary
 from shared.students import Students, untrained
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "scratch_steps": SCRATCH_STEPS,
             "headline": f"letters to the right one of eight desks: {mean(few['10']):.2f} from 10 examples, "
             f"{mean(few['576']):.2f} from 576; studying the exam itself claims {mean(leak['copied']):.2f} "
-            f"(n = {n}, {len(seeds)} seed{'s' * (len(seeds) > 1)})",
+            f"(n = {n}, {counted(seeds)})",
         },
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from shared.figures import figures
+from shared.figures import counted, figures
 from shared.keeping import kept
 from shared.scripts import asked_for, write_summary
 from shared.students import Students, untrained
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "by_heart": by_heart,
             "headline": f"closed book {whole['closed book'].accuracy:.2f}, RAG {whole['RAG'].accuracy:.2f}, right page "
             f"{whole['right page'].accuracy:.2f} (n = {len(handbook)}); by heart {many:.2f} from six wordings, "
-            f"{one:.2f} from one (n = {len(exam)}, {len(seeds)} seed{'s' * (len(seeds) > 1)})",
+            f"{one:.2f} from one (n = {len(exam)}, {counted(seeds)})",
             "limits": [
                 f"with the right page before it, it answers {page.accuracy:.2f} of the questions right, and "
                 f"{page.exact:.2f} of them without talking around it (n = {page.n})",

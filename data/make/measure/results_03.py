@@ -59,11 +59,9 @@ def specialists(
     task: task_module.SqlTask, name: str, n: int | None, recipe: Mapping, seeds: Sequence[int],
     asked: Sequence[str], shelf: str | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Students of one kind, one a seed, in the exams that are `asked`; that of seed 0 goes on the shelf.
+    """Students of one kind in the exams that are `asked`, for each seed its training and its reports by exam.
 
-    Returns
-    -------
-    For each seed: the student's training, its reports by exam.
+    That of seed 0 goes on the shelf.
     """
     found = []
     for seed in seeds:
@@ -78,11 +76,9 @@ def specialists(
 
 
 def confidence(task: task_module.SqlTask) -> list[list[float]]:
-    """For requests in new wordings and new combinations: how sure the first student of all pairs was, and was it right.
+    """How sure the first student of all pairs was (`SqlAnswer.confidence`), and 1 or 0: whether it was right.
 
-    Returns
-    -------
-    For each request: the confidence (`SqlAnswer.confidence`), and 1 or 0.
+    For each request in new wordings and in new combinations.
     """
     student = Student(task, "whole", None, 0, RECIPE, "03-whole")
 

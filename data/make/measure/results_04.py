@@ -26,7 +26,7 @@ import numpy as np
 from lesson_04 import four_bits, low_rank
 from lesson_04.method_bench import BATCH, CHOICES, EPOCHS, LETTERS, RANK, RATES, Bench, marks
 from shared import stepping
-from shared.figures import difference, named, pooled, resampled
+from shared.figures import counted, difference, named, pooled, resampled
 from shared.keeping import kept_data
 from shared.scripts import asked_for, write_summary
 from shared.stepping import where_and_when
@@ -166,9 +166,7 @@ def differences(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) 
 def spread(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) -> dict[str, list[float]]:
     """How far the best of some arms is from the worst, on the test letters of seed 0: ranks, and places of equal size.
 
-    Returns
-    -------
-    Value, and the 95% interval that drawing issues gives, of "ranks", "places" and "places minus ranks".
+    Of "ranks", "places" and "places minus ranks" the value, and the 95% interval that drawing issues gives.
     """
     ranks = ["lora", *(f"rank-{rank}" for rank in RANKS)]
     places = ["lora", *(name for name in PLACES if name.endswith("equal"))]
@@ -257,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "spread": spread(bench, arms),
             "headline": f"letters sorted: {lora:.2f} by LoRA with {share:.1%} of the parameters, {full:.2f} by full "
             f"fine-tuning, {four_bit:.2f} by QLoRA with {memory:.2f} of LoRA's memory "
-            f"(n = {len(bench.exams['test'])}, {len(options.seeds)} seed{'s' * (len(options.seeds) > 1)})",
+            f"(n = {len(bench.exams['test'])}, {counted(options.seeds)})",
             "limits": [
                 f"having studied letters alone, it answers {marked['lora']['general']['accuracy']:.2f} of the general "
                 f"questions right, and {before['general']['accuracy']:.2f} before (n = {before['general']['n']}), "

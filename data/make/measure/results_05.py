@@ -20,7 +20,7 @@ from typing import Any
 
 from lesson_05.breaking import breaks
 from lesson_05.nearest import QUERIES, hnsw_against_exact
-from shared.figures import difference, figures
+from shared.figures import counted, difference, figures
 from shared.keeping import kept, kept_data
 from shared.scripts import asked_for, measure_parts
 from shared.students import untrained
@@ -275,7 +275,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     first = ", ".join(f"{way} {search[way]['recall@1'][0]:.2f}" for way in ("keyword", "dense", "hybrid"))
     headline = (
         f"right passage first: {first} (n = {search['dense']['n']}); dense with the embedding model trained on the "
-        f"library {after:.2f} ({len(runs)} seed{'s' * (len(runs) > 1)})"
+        f"library {after:.2f} ({counted(runs)})"
     )
     limits = [
         f"given the right passage the model answers {best['hit']['accuracy']:.2f} right, without it "

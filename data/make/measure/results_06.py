@@ -27,12 +27,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lesson_06 import summaries
 from lesson_06.reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
 from shared import wrong_pages
-from shared.figures import difference, figures, of_seeds, over_seeds
+from shared.figures import counted, difference, figures, of_seeds, over_seeds
 from shared.keeping import kept
 from shared.scripts import asked_for, measure_parts
 
@@ -41,9 +42,6 @@ from course_lib.lessons import adverse, shelves
 from course_lib.retrieval import filters, grounding
 from course_lib.retrieval import ranking as ranking_module
 
-ORDER = (
-    "recipes", "arms", "seeds", "k", "robust", "examples", "plain", "years", "p", "distractors", "hard", "hybrid",
-)  # fmt: skip
 # The lesson's words: RAFT reasons, as in the paper; what differs from it is named.
 RAFT = Plan("RAFT", reasoning=True)
 DIRECT = Plan("RAFT without reasoning")
@@ -139,7 +137,7 @@ def _sized(plan: Plan, n: int) -> Plan:
     return plan if n == plan.n else replace(plan, name=f"{plan.name}, {n} examples", n=n)
 
 
-def students(bench: Bench) -> dict[str, Any]:
+def students(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """What distractors teach, by student: RAFT minus form only with each seed, and their mean."""
     plans = {"RAFT": DIRECT, "form only": FORM_DIRECT}
     reports = {name: [bench.rag(replace(plan, seed=s)) for s in range(STUDENTS)] for name, plan in plans.items()}
@@ -149,7 +147,7 @@ def students(bench: Bench) -> dict[str, Any]:
     return found | {f"{name} minus base": over_seeds(rows, base) for name, rows in reports.items()}
 
 
-def over_k(bench: Bench) -> dict[str, Any]:
+def over_k(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Accuracy at each k, seed 0."""
     students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
     reports = {name: {k: bench.rag(plan, k) for k in KS} for name, plan in students.items()}
@@ -161,7 +159,7 @@ def over_k(bench: Bench) -> dict[str, Any]:
     }
 
 
-def robust(bench: Bench) -> dict[str, Any]:
+def robust(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """What the passages are made to do to three readers."""
     exam, asked = bench.short, list(bench.short)
     golden = cl.golden_passages(exam, bench.shelf)
@@ -177,11 +175,7 @@ def robust(bench: Bench) -> dict[str, Any]:
     }
     wrong = {q.id: [rival[q.id]] for q in asked}
     measured: dict[str, Any] = {"n": len(exam)}
-    for name, plan in {
-        "RAFT": DIRECT,
-        "base": None,
-        "RAFT that may not know": HONEST,
-    }.items():
+    for name, plan in {"RAFT": DIRECT, "base": None, "RAFT that may not know": HONEST}.items():
         measured[name] = {}
         for desk, pages in desks.items():
             how = f"desk-{desk.replace(' ', '-').replace(',', '')}"
@@ -195,7 +189,7 @@ def robust(bench: Bench) -> dict[str, Any]:
     return measured
 
 
-def examples(bench: Bench) -> dict[str, Any]:
+def examples(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """More and more examples, with distractors and without, and how many tokens they were."""
     measured: dict[str, Any] = {}
     for name, plan in {"RAFT": DIRECT, "form only": FORM_DIRECT}.items():
@@ -208,7 +202,7 @@ def examples(bench: Bench) -> dict[str, Any]:
     return measured
 
 
-def plain(bench: Bench) -> dict[str, Any]:
+def plain(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Documents that nothing is like, where one passage is enough; and finals, whose page is hardly ever found."""
     measured = {}
     for exam in (shelves.plain_exam(), cl.load_exam("cup").sample(80)):
@@ -222,7 +216,7 @@ def plain(bench: Bench) -> dict[str, Any]:
     return measured
 
 
-def years(bench: Bench) -> dict[str, Any]:
+def years(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """What choosing is worth when the search does it: only passages of the year that the question names."""
     asked = list(bench.exam)
     golden = cl.golden_passages(bench.exam, bench.shelf)
@@ -246,7 +240,7 @@ def years(bench: Bench) -> dict[str, Any]:
     return measured
 
 
-def shares(bench: Bench) -> dict[str, Any]:
+def shares(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Each P, read at k = 4 and with the right page missing."""
     asked = list(bench.short)
     golden = cl.golden_passages(bench.short, bench.shelf)
@@ -260,7 +254,7 @@ def shares(bench: Bench) -> dict[str, Any]:
     return measured
 
 
-def distractors(bench: Bench) -> dict[str, Any]:
+def distractors(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Each number of distractors in training, at each k. Every example has its golden passage."""
     reports = {}
     for n in range(5):
@@ -272,7 +266,7 @@ def distractors(bench: Bench) -> dict[str, Any]:
     return {"at": measured, f"{DISTRACTORS} minus 0, several passages": difference(some, none)}
 
 
-def hard(bench: Bench) -> dict[str, Any]:
+def hard(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """The same study with distractors drawn at random."""
     swept = _sized(DIRECT, SWEPT)
     drawn = replace(swept, name="random distractors", hard=False)
@@ -326,7 +320,7 @@ def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     return measured
 
 
-def recipes(bench: Bench) -> dict[str, Any]:
+def recipes(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Each recipe on validation questions, read at k = 4, with the tokens it was trained on."""
     exam = bench.exam.on_validation()
     measured = {"base": figures(bench.rag(None, K, exam, "validation"))}
@@ -335,6 +329,13 @@ def recipes(bench: Bench) -> dict[str, Any]:
         report = bench.rag(named, K, exam, "validation")
         measured[name] = figures(report) | {"tokens": bench.training(named)["tokens"]}
     return measured
+
+
+PARTS: dict[str, Callable[[Bench, Sequence[int]], dict[str, Any]]] = {
+    "recipes": recipes, "arms": arms, "seeds": students, "k": over_k, "robust": robust, "examples": examples,
+    "plain": plain, "years": years, "p": shares, "distractors": distractors, "hard": hard, "hybrid": hybrid,
+}  # fmt: skip
+ORDER = tuple(PARTS)
 
 
 def _over_students(parts: dict[str, Any]) -> str:
@@ -353,12 +354,11 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     names = [name for name in arms if name.startswith("RAFT") and name.endswith("+ RAG")]
     best = max(names, key=lambda name: arms[name]["accuracy"])
     form = best.replace("RAFT", "form only")
-    seeds = len(parts["arms"]["seeds"])
     shown = best.removesuffix(" + RAG")
     headline = (
         f"four passages, nearly alike: untrained {arms['base + RAG']['accuracy']:.2f}, trained on the answer's form "
         f"{arms[form]['accuracy']:.2f}, {shown} {arms[best]['accuracy']:.2f} "
-        f"(n = {arms['base + RAG']['n']}, {seeds} seed{'s' * (seeds > 1)}{_over_students(parts)})"
+        f"(n = {arms['base + RAG']['n']}, {counted(parts['arms']['seeds'])}{_over_students(parts)})"
     )
     limits = [
         f"RAFT that quotes its passage before it answers is right in {arms['RAFT + RAG']['accuracy']:.2f}, RAFT that "
@@ -380,20 +380,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = asked_for(__doc__, arguments, ORDER)
     bench = Bench()
-    measure: dict[str, Callable[[], dict[str, Any]]] = {
-        "recipes": lambda: recipes(bench),
-        "arms": lambda: arms(bench, options.seeds),
-        "seeds": lambda: students(bench),
-        "k": lambda: over_k(bench),
-        "robust": lambda: robust(bench),
-        "examples": lambda: examples(bench),
-        "plain": lambda: plain(bench),
-        "years": lambda: years(bench),
-        "p": lambda: shares(bench),
-        "distractors": lambda: distractors(bench),
-        "hard": lambda: hard(bench),
-        "hybrid": lambda: hybrid(bench, options.seeds),
-    }
+    measure = {name: partial(part, bench, options.seeds) for name, part in PARTS.items()}
     measure_parts(LESSON, measure, options.only, summary)
 
 

@@ -21,17 +21,17 @@ Every report goes to `data/results/07.parquet`, what the lesson and the README q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lesson_07.preference_bench import LESSON, Bench, Way
-from shared.figures import difference, figures, of_seeds, over_seeds
+from shared.figures import counted, difference, figures, of_seeds, over_seeds
 from shared.scripts import asked_for, measure_parts
 
 import course_lib as cl
 
-ORDER = ("recipes", "start", "reward", "frontier", "likeliest", "pairs", "noise", "hacking", "forgotten", "costs")
 BETAS = (0.05, 0.1, 0.5, 1.0)
 STRENGTHS = (0.05, 0.2)
 SIZES = (72, 144, 288, 576)
@@ -70,7 +70,7 @@ RECIPES: dict[str, Way] = {
 }  # fmt: skip
 
 
-def recipes(bench: Bench) -> dict[str, Any]:
+def recipes(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Each recipe on validation letters, seed 0."""
     letters = bench.letters["validation"]
     found = {}
@@ -142,7 +142,7 @@ def likeliest(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     return {"ways": found, "differences": _differences(reports, began)}
 
 
-def pairs(bench: Bench) -> dict[str, Any]:
+def pairs(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """DPO on a short leash over the number of pairs, seed 0; each as many steps as it has pairs for."""
     return {
         str(n): {name: bench.taken_apart([bench.report(replace(LEASHED, pairs=n), temperature=temperature)])
@@ -151,7 +151,7 @@ def pairs(bench: Bench) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def noise(bench: Bench) -> dict[str, Any]:
+def noise(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """What wrong labels cost, on a long leash and on a short one."""
     found: dict[str, Any] = {}
     for way in (DPO, LEASHED):
@@ -190,10 +190,14 @@ def forgotten(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     return {name: of_seeds(of_name) for name, of_name in reports.items()} | {"differences": lost}
 
 
-def costs(bench: Bench) -> dict[str, Any]:
+def costs(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """Seconds and peak memory of each way."""
     ways = {"fine-tuned on the chosen": CHOSEN, "DPO": DPO, "reward model": JUDGE, "RLHF": RLHF}
     return {name: bench.cost(way) for name, way in ways.items()}
+
+
+PARTS = (recipes, start, reward, frontier, likeliest, pairs, noise, hacking, forgotten, costs)
+ORDER = tuple(part.__name__ for part in PARTS)
 
 
 def summary(parts: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +214,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
     headline = (
         f"likeliest replies (sampled ones) that keep the house rule: told it {both(TOLD)}, as staff reply "
         f"{both('start')}, fine-tuned on the chosen {both('fine-tuned on the chosen')}, DPO {dpo}, "
-        f"RLHF {both(f'RLHF, KL × {RLHF.kl}')} (n = {best[TOLD]['n']}, {len(parts['frontier']['seeds'])} seeds)"
+        f"RLHF {both(f'RLHF, KL × {RLHF.kl}')} (n = {best[TOLD]['n']}, {counted(parts['frontier']['seeds'])})"
     )
     limits = []
     if "hacking" in parts:
@@ -229,18 +233,7 @@ def summary(parts: dict[str, Any]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = asked_for(__doc__, arguments, ORDER)
     bench = Bench()
-    measure: dict[str, Callable[[], dict[str, Any]]] = {
-        "recipes": lambda: recipes(bench),
-        "start": lambda: start(bench, options.seeds),
-        "reward": lambda: reward(bench, options.seeds),
-        "frontier": lambda: frontier(bench, options.seeds),
-        "likeliest": lambda: likeliest(bench, options.seeds),
-        "pairs": lambda: pairs(bench),
-        "noise": lambda: noise(bench),
-        "hacking": lambda: hacking(bench, options.seeds),
-        "forgotten": lambda: forgotten(bench, options.seeds),
-        "costs": lambda: costs(bench),
-    }
+    measure = {part.__name__: partial(part, bench, options.seeds) for part in PARTS}
     measure_parts(LESSON, measure, options.only, summary)
 
 

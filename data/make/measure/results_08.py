@@ -21,15 +21,14 @@ from shared.students import untrained
 
 import course_lib as cl
 
+# The costs first: their processes must not find a session that keeps adapters, which `fresh` begins.
+ORDER = ("costs", "style", "fresh")
+
 
 def style(seeds: Sequence[int]) -> dict[str, Any]:
     """The specialist in a voice, and as `tuned` what the course's tables quote of it."""
     found = style_bench.style(untrained, seeds)
     return {"tuned": found["arms"]["specialist"]["voice"], **found}
-
-
-# The costs first: their processes must not find a session that keeps adapters, which `fresh` begins.
-ORDER = ("costs", "style", "fresh")
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:

@@ -34,13 +34,7 @@ class LedgerError(Exception):
 
 
 def load(path: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The source documents by number, and the claims; each claim has the fields that it needs and no others.
-
-    Raises
-    ------
-    LedgerError
-        Names the first claim that is malformed.
-    """
+    """The source documents by number, and the claims; each claim has the fields that it needs and no others."""
     try:
         ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
         documents, claims = ledger["documents"], ledger["claims"]
@@ -101,13 +95,7 @@ def check_section(root: Path, claim: dict[str, Any]) -> None:
 
 
 def measured(claim: dict[str, Any]) -> str:
-    """The figures as they are stored today, or what is measured live.
-
-    Raises
-    ------
-    LedgerError
-        If a place does not exist, or holds no figure.
-    """
+    """The figures as they are stored today, or what is measured live."""
     try:
         told = [f"{what} {find(place)}" for what, place in (claim.get("figures") or {}).items()]
     except CourseError as error:
@@ -116,7 +104,7 @@ def measured(claim: dict[str, Any]) -> str:
 
 
 def page(root: Path = ROOT) -> str:
-    """The whole of CLAIMS.md; raises LedgerError as `load`, `check_section` and `measured` do."""
+    """The whole of CLAIMS.md."""
     documents, claims = load(root / "data" / "claims.yaml")
     counts = Counter(claim["verdict"] for claim in claims)
     lines = [

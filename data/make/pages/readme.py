@@ -42,13 +42,7 @@ MAKING = "*in the making*"
 
 
 def results(folder: Path) -> dict[str, dict[str, Any]]:
-    """What each lesson measured, by its number.
-
-    Raises
-    ------
-    SystemExit
-        If a file is not JSON, or is not about the lesson that its name says.
-    """
+    """What each lesson measured, by its number."""
     found = {}
     for path in sorted(folder.glob("[0-9][0-9].json")):
         try:
@@ -148,13 +142,7 @@ PART = re.compile(r"(<!-- ([a-z]+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
 def filled(text: str, root: Path = ROOT) -> str:
-    """A page with its generated parts made again.
-
-    Raises
-    ------
-    SystemExit
-        If a part has a name that nothing makes.
-    """
+    """A page with its generated parts made again."""
 
     def make(part: re.Match[str]) -> str:
         if part[2] not in MAKERS:

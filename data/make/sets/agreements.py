@@ -18,6 +18,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1] / "world"))
 
 import written
+from series import MONTHS
 
 from course_lib.core.rows import write_jsonl
 from course_lib.lessons.shelves import Agreement
@@ -61,10 +62,6 @@ VOICES = (
     "{With} and Brindlecombe & Daughters agree on {For}. Until {Until} the fee is {Price} a year; it was {penalty} "
     "before {signed}. Neither may withdraw from the {For} agreement with less than {Notice}' notice.",
 )
-MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 
 
 def day(rng: random.Random, first: int, last: int) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "world"))
 
+import datasheet
 import written
 from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, unseen, wordings
 
@@ -45,7 +45,6 @@ NOISE = 0.1
 KINDS = (*FAULTS, "another desk", "several", "both flawed")
 # One word may point to the better or to the worse reply, but not in more of them than this.
 TELLTALE = 1 / 3
-COUNTS = re.compile(r"(<!-- counts:begin -->\n).*?(<!-- counts:end -->)", re.DOTALL)
 
 
 def preferences(told: Sequence[Wording]) -> list[Preference]:
@@ -215,27 +214,17 @@ def _by_distance(made: Sequence[Preference]) -> dict[int, list[Preference]]:
     return found
 
 
-def filled(page: str, told: Sequence[Wording], made: Sequence[Preference]) -> str:
-    """The README with its counts made again."""
-    return COUNTS.sub(lambda part: f"{part[1]}{counts(told, made)}\n{part[2]}", page)
-
-
 def write(folder: Path = FOLDER) -> list[Preference]:
     """Write preferences.jsonl into a folder, and the counts into its README if it has one.
 
-    Raises
-    ------
-    LeakError
-        If a wording or an issue is in two splits.
+    A LeakError names a wording or an issue that is in two splits.
     """
     told = wordings()
     made = preferences(told)
     for left, right in (("train", "test"), ("train", "validation"), ("validation", "test")):
         check_replies_apart(*([pair for pair in made if pair.split == split] for split in (left, right)))
     write_jsonl(folder / "preferences.jsonl", made)
-    readme = folder / "README.md"
-    if readme.exists():
-        readme.write_text(filled(readme.read_text(encoding="utf-8"), told, made), encoding="utf-8", newline="\n")
+    datasheet.fill(folder, counts(told, made))
     return made
 
 
@@ -248,9 +237,7 @@ def main() -> int:
         found = [f"{side}: {word!r} stands in {share:.0%}" for side, (word, share) in best.items() if share > TELLTALE]
         print(counts(told, made))
         print("words that tell: " + ", ".join(f"{side} {word!r} {share:.0%}" for side, (word, share) in best.items()))
-    for problem in found:
-        print(problem)
-    return int(bool(found))
+    return datasheet.reported(found)
 
 
 if __name__ == "__main__":

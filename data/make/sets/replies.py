@@ -102,8 +102,6 @@ def dealt(told: Sequence[Wording]) -> dict[str, list[Wording]]:
 def agreement(told: Sequence[Wording]) -> tuple[float, dict[str, tuple[float, float]]]:
     """How often the judge of `house_rule` finds exactly the faults that a reply was written with.
 
-    Returns
-    -------
     The share of replies, and precision and recall for each fault.
     """
     found = [_meant_and_said(wording) for wording in told]

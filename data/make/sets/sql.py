@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "world"))
 
+import datasheet
 import sql_fill
 import written
 from sql_fill import first_of_month
@@ -416,8 +417,7 @@ def exams(maker: Maker, patterns: list[Pattern], combinations: list[Pattern]) ->
         found["validation"] += maker.pairs(pattern, "validation", "train", 1, "validation")
         found["wordings"] += maker.pairs(pattern, "test", "train", 1, "wordings")
     for pattern in combinations:
-        pairs = maker.pairs(pattern, "test", "test", 2, "combinations")
-        found["combinations"] += pairs[:6]
+        found["combinations"] += maker.pairs(pattern, "test", "test", 2, "combinations")[:6]
     return {name: numbered(pairs, MARKS[name]) for name, pairs in found.items()}
 
 
@@ -427,7 +427,7 @@ def _some(pairs: list[SqlPair], n: int, pattern: str) -> list[SqlPair]:
     return [pair for i, pair in enumerate(pairs) if i in chosen]
 
 
-# --- raw rows -----------------------------------------------------------------------------------------------------
+# Raw rows
 
 
 def _lower_keywords(sql: str, rng: random.Random) -> str:
@@ -566,7 +566,7 @@ def _contradicts(other: SqlPair, pair: SqlPair, databases: Databases) -> bool:
     return run_sql(other.sql, first).rows != run_sql(pair.sql, first).rows
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+# Files
 
 
 def make(folder: Path) -> dict[str, list[SqlPair]]:
@@ -615,14 +615,6 @@ def counts(rows: dict[str, list[SqlPair]]) -> str:
     return "\n".join(lines)
 
 
-def with_counts(page: str, table: str) -> str:
-    """A page with the table between its markers."""
-    parts = re.split(r"(?<=<!-- counts:begin -->\n).*?(?=<!-- counts:end -->)", page, flags=re.DOTALL)
-    if len(parts) != 2:
-        raise SystemExit("data/sql/README.md lacks its markers, counts:begin and counts:end")
-    return f"{table}\n".join(parts)
-
-
 def write(folder: Path = DATA) -> dict[str, list[SqlPair]]:
     """Write all rows into `folder`/sql."""
     rows = make(folder)
@@ -633,7 +625,5 @@ def write(folder: Path = DATA) -> dict[str, list[SqlPair]]:
 
 if __name__ == "__main__":
     made = write()
-    readme = DATA / "sql" / "README.md"
-    page = with_counts(readme.read_text(encoding="utf-8"), counts(made))
-    readme.write_text(page, encoding="utf-8", newline="\n")
+    datasheet.fill(DATA / "sql", counts(made))
     print("\n".join(f"{name}: {len(pairs)}" for name, pairs in made.items()))

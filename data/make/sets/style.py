@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "world"))
 
+import datasheet
 import written
 
 from course_lib.core.rows import write_jsonl
@@ -79,11 +80,9 @@ def write(folder: Path = FOLDER) -> list[StylePair]:
 
 def main() -> int:
     found = problems(pairs())
-    for problem in found:
-        print(problem)
     if not found:
         print(f"{len(write())} pairs, {len(lines())} lines")
-    return int(bool(found))
+    return datasheet.reported(found)
 
 
 if __name__ == "__main__":

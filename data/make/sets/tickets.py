@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "world"))
 
+import datasheet
 import written
 
 from course_lib.core.rows import write_jsonl
@@ -39,7 +40,6 @@ NAMED = re.compile(
     r"\b(un)?safe\w*|\brepair\w*|\bparts?\b|\bdeliver\w*|\baccounts?\b|\btrad(e|er|ers|ing)\b|\breturn\w*|\barchiv\w*",
     re.IGNORECASE,
 )
-COUNTS = re.compile(r"(<!-- counts:begin -->\n).*?(<!-- counts:end -->)", re.DOTALL)
 
 
 def issues() -> dict[str, list[dict[str, Any]]]:
@@ -166,15 +166,8 @@ def write(folder: Path = FOLDER) -> list[Ticket]:
     """Write tickets.jsonl into a folder, and the counts into its README if it has one."""
     made = tickets()
     write_jsonl(folder / "tickets.jsonl", made)
-    readme = folder / "README.md"
-    if readme.exists():
-        readme.write_text(filled(readme.read_text(encoding="utf-8"), made), encoding="utf-8", newline="\n")
+    datasheet.fill(folder, counts(made))
     return made
-
-
-def filled(page: str, made: list[Ticket]) -> str:
-    """The README with its counts made again."""
-    return COUNTS.sub(lambda part: f"{part[1]}{counts(made)}\n{part[2]}", page)
 
 
 def main() -> int:
@@ -185,9 +178,7 @@ def main() -> int:
         found = [f"{desk}: {word!r} stands in {share:.0%}" for desk, (word, share) in best.items() if share > TELLTALE]
         print(counts(made).partition("\n\n")[2])
         print("words that point: " + ", ".join(f"{desk} {word!r} {share:.0%}" for desk, (word, share) in best.items()))
-    for problem in found:
-        print(problem)
-    return int(bool(found))
+    return datasheet.reported(found)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import written
-from written import LIBRARY
+from written import LIBRARY, USES
 
 TABLES = Path(__file__).resolve().parent / "series"
 
 KINDS = ("cup", "shield", "sheets")
-USES = ("study", "validation", "exam")
 WORDS_IN_PARAGRAPH = (20, 50)
 
 # Where each ground is, and what each club is called for short and where it comes from.

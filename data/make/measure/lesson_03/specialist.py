@@ -55,10 +55,7 @@ def writer(model: cl.ChatModel, task: task_module.SqlTask, exam: Exam, **options
 class Student:
     """One training run, made when a report of it is wanted and none is kept.
 
-    Attributes
-    ----------
-    shelf
-        Name under which its adapter is stored, or taken from the shelf if it is there; None for neither.
+    `shelf` names its adapter, which is stored, or taken from the shelf if it is there; None for neither.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lesson_03.specialist import ASKED, FULL_RECIPE, PAIRS, RECIPE, SHOTS, exams
-from shared.figures import difference, of_seeds, pooled
+from shared.figures import counted, difference, of_seeds, pooled
 
 import course_lib as cl
 from course_lib.lessons.sql import task as task_module
@@ -16,18 +16,12 @@ Runs = Sequence[Mapping[str, Any]]
 
 
 def summary(parts: Mapping[str, Any], task: task_module.SqlTask) -> dict[str, Any]:
-    """What `data/results/03.json` holds.
-
-    Parameters
-    ----------
-    parts
-        All parts of `results_03.measure`, by name.
-    """
+    """What `data/results/03.json` holds, of all parts of `results_03.measure` by name."""
     untrained = {arm: [{"reports": reports}] for arm, reports in parts["baselines"].items()}
     house = {**untrained, "house": parts["house"], "whole": parts["whole"]}
     desk = {arm: [{"reports": at_the_desk(run["reports"])} for run in runs] for arm, runs in house.items()}
     desk |= {"desk": parts["desk"], "full": parts["full"]}
-    n_whole, seeds = len(task.train), len(parts["whole"])
+    n_whole = len(task.train)
     sizes = ", ".join(str(len(exam)) for exam in exams(task).values())
     return {
         "recipe": RECIPE,
@@ -55,7 +49,7 @@ def summary(parts: Mapping[str, Any], task: task_module.SqlTask) -> dict[str, An
         f"{desk['desk'][0]['reports']['wordings'].n}); for the house after {n_whole:,} pairs: new values "
         f"{share(house['whole'], 'values')}, wordings {share(house['whole'], 'wordings')}, combinations "
         f"{share(house['whole'], 'combinations')}, another schema {share(house['whole'], 'second_schema')} "
-        f"(n = {sizes}; {seeds} seed{'s' * (seeds > 1)})",
+        f"(n = {sizes}; {counted(parts['whole'])})",
     }
 
 

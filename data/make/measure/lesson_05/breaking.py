@@ -132,11 +132,6 @@ def two_document_questions(facts: Sequence[Fact], each: int = 12, seed: int = 0)
 
     Facts go together that are asked in the same words but for a name at the end. At most `each` questions in the same
     words are drawn by a seed. `answer` is both answers with " and " between, `source` both documents with a space.
-
-    Raises
-    ------
-    CourseError
-        If no two facts go together.
     """
     alike: dict[str, list[Question]] = {}
     for i, first in enumerate(facts):
@@ -161,8 +156,7 @@ def _differing_name(first: str, second: str) -> str:
     shared = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), 0)
     if shared < 4 or not all(word[0].isupper() or word[0].isdigit() for word in (*a[shared:], *b[shared:])):
         return ""
-    while shared and (
-        a[shared - 1][0].isupper() or a[shared - 1] == "the"
-    ):  # "the Wren", which both have, is of the name
+    # "the Wren", which both have, is of the name.
+    while shared and (a[shared - 1][0].isupper() or a[shared - 1] == "the"):
         shared -= 1
     return " ".join(b[shared:])

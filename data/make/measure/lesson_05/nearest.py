@@ -35,21 +35,11 @@ def cloud(seeds: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 def hnsw_against_exact(
     seeds: np.ndarray, asked: np.ndarray, n: int, efs: Sequence[int], seed: int = 0
 ) -> dict[str, Any]:
-    """One size: the exact store and Chroma at each `ef_search`, asked the same questions one at a time.
+    """One size: the exact store and Chroma at each `ef_search`, asked the same questions (Q, D) one at a time.
 
-    Parameters
-    ----------
-    seeds
-        Real vectors (S, D) that the others are made like.
-    asked
-        Vectors of questions, (Q, D).
-    efs
-        Vectors that HNSW looks at before it answers.
-
-    Returns
-    -------
-    Name to recall (share of the exact ten that it finds), median milliseconds a question, seconds to build, and
-    megabytes: on disk, and grown by in memory.
+    The `n` vectors are made like the real ones, `seeds` (S, D); `efs` are how many HNSW looks at before it answers.
+    Returned is for each name its recall (share of the exact ten that it finds), median milliseconds a question, seconds
+    to build, and megabytes: on disk, and grown by in memory.
     """
     vectors = cloud(seeds, n, np.random.default_rng(seed))
     passages = [cl.Passage(f"p{i}/0", "", f"p{i}") for i in range(n)]

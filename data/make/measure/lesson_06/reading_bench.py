@@ -28,27 +28,17 @@ REASONED_TOKENS = 96
 
 @dataclass(frozen=True)
 class Plan:
-    """How one student is trained; what is kept of it is made anew when any of this changes.
-
-    Attributes
-    ----------
-    n
-        Examples, each of another question.
-    closed
-        Whether it sees no passage at all (DSF, domain-specific fine-tuning); then only `n` and `recipe` count.
-    recipe
-        What `cl.finetune` is told beside the defaults of this lesson.
-    """
+    """How one student is trained; what is kept of it is made anew when any of this changes."""
 
     name: str
-    n: int = EXAMPLES
+    n: int = EXAMPLES  # each of another question
     distractors: int = DISTRACTORS
     p_oracle: float = P_ORACLE
     reasoning: bool = False
     absent: str = "answer"
     hard: bool = True
-    closed: bool = False
-    recipe: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    closed: bool = False  # no passage at all (domain-specific fine-tuning, DSF): then only n and recipe count
+    recipe: Mapping[str, Any] = field(default_factory=dict, hash=False)  # beside the defaults of this lesson
     seed: int = 0
 
     @property
@@ -156,14 +146,8 @@ class Bench:
     ) -> cl.Report:
         """The report of a student in an exam, made now unless it is kept.
 
-        Parameters
-        ----------
-        how
-            What the student is given, as in the names of files: "rag-k-4".
-        candidate
-            From the student to what sits the exam.
-        settings
-            What else decides the result.
+        `how` names what the student is given ("rag-k-4"), `candidate` makes of the student what sits the exam, and
+        `settings` are what else decides the result.
         """
         name = f"{plan.slug if plan else 'base'}-{how}"
         wanted = {"plan": plan.settings() if plan else None, "n": len(exam), **settings}

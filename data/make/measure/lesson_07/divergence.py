@@ -19,24 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Divergence:
-    """KL divergence of one model from another, estimated on replies that the first one sampled.
+    """KL divergence of one model from another, estimated on replies that the first one sampled; in nats a reply."""
 
-    Attributes
-    ----------
-    kl
-        Mean over replies, in nats a reply.
-    ci
-        95% interval: a bootstrap over prompts.
-    n
-        Number of prompts.
-    per_reply
-        (prompts, samples), nats.
-    """
-
-    kl: float
-    ci: tuple[float, float]
-    n: int
-    per_reply: np.ndarray = field(repr=False, compare=False)
+    kl: float  # mean over replies
+    ci: tuple[float, float]  # 95% interval: a bootstrap over prompts
+    n: int  # prompts
+    per_reply: np.ndarray = field(repr=False, compare=False)  # (prompts, samples)
 
     def __str__(self) -> str:
         return f"KL {self.kl:.2f} nats a reply (95% interval {span(*self.ci)}, n = {self.n} prompts)"
@@ -58,26 +46,9 @@ def kl_from(
     an unbiased estimate, never below 0, and never more variable than the mean of log p / q of the sampled tokens
     alone (Rao-Blackwellized: Amini, Vieira & Cotterell 2025, arXiv 2504.10637).
 
-    Parameters
-    ----------
-    start
-        What `model` was trained from; must share its vocabulary.
-    prompts
-        n questions or chats.
-    samples
-        Replies to each prompt.
-    max_new_tokens
-        Where replies are cut off: what is estimated is the divergence up to there.
-    batch_size
-        Replies sampled and read at once.
-    seed
-        Of the sampling; the session's own random numbers go on as if nothing had been sampled.
-
-    Raises
-    ------
-    CourseError
-        If one of the two is no ChatModel, their vocabularies differ, there is no prompt, or a number is not a whole
-        one above 0.
+    Each of the prompts, questions or chats, gets so many `samples`, `batch_size` replies at once. What is estimated is
+    the divergence up to `max_new_tokens`, where replies are cut off. The session's own random numbers go on as if
+    nothing had been sampled.
     """
     import numpy as np
 

@@ -38,38 +38,18 @@ KL_LETTERS, KL_SAMPLES, REPLY_TOKENS = 48, 1, 64
 
 @dataclass(frozen=True)
 class Way:
-    """One way to learn from preferences; what is kept of it is made anew when any of this changes.
+    """One way to learn from preferences; what is kept of it is made anew when any of this changes."""
 
-    Attributes
-    ----------
-    kind
-        One of `RECIPES`.
-    beta, kl
-        How strongly DPO, and a policy, are held to the start.
-    anchor
-        How much plain fine-tuning on the chosen replies counts besides, in DPO.
-    pairs
-        How many pairs it learns from; for a policy, how many its reward model did.
-    steps
-        A policy's steps, in multiples of the recipe's.
-    flawed
-        Whether a policy's reward counts kind words instead of asking the reward model.
-    clean
-        Whether labels are the house's own, not those that people gave.
-    recipe
-        What differs from the recipe in use.
-    """
-
-    kind: str
-    beta: float = 0.1
-    anchor: float = 0.0
-    kl: float = 0.05
-    pairs: int = PAIRS
-    steps: int = 1
-    flawed: bool = False
-    clean: bool = False
+    kind: str  # one of `RECIPES`
+    beta: float = 0.1  # how strongly DPO is held to the start
+    anchor: float = 0.0  # how much plain fine-tuning on the chosen replies counts besides, in DPO
+    kl: float = 0.05  # how strongly a policy is held to the start
+    pairs: int = PAIRS  # that it learns from; for a policy, that its reward model did
+    steps: int = 1  # a policy's, in multiples of the recipe's
+    flawed: bool = False  # whether a policy's reward counts kind words instead of asking the reward model
+    clean: bool = False  # whether labels are the house's own, not those that people gave
     seed: int = 0
-    recipe: tuple[tuple[str, Any], ...] = ()
+    recipe: tuple[tuple[str, Any], ...] = ()  # what differs from the recipe in use
 
     def of_seed(self, seed: int) -> Way:
         """The same way with another seed."""

@@ -54,7 +54,6 @@ ALLOWED = 0.25
 
 def queries() -> list[Any]:
     """Requests with their SQL: longer completions."""
-
     return task.load_sql().train_examples(STEPS * 4)
 
 

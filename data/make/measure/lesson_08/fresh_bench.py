@@ -94,11 +94,9 @@ def fresh(
 ) -> dict[str, Any]:
     """What is true today, asked of RAG and by heart, stale and brought up to date; what each took; and who still tells.
 
-    Returns
-    -------
-    `index_seconds` and `retrain_seconds` (the mean over seeds); for each arm its answers by the new edition (`today`)
-    and by the old (`yesterday`); `withdrawn`, the share of the old edition that the student who learned it still tells
-    when its documents are gone, and what RAG and the one who was trained again tell of it.
+    `index_seconds` and `retrain_seconds` (the mean over seeds); for each arm its answers by the new edition
+    (`today`) and by the old (`yesterday`); `withdrawn`, the share of the old edition that the student who learned it
+    still tells when its documents are gone, and what RAG and the one who was trained again tell of it.
     """
     shelf_of_its_own(LESSON)
     facts = editions()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,11 @@ def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
     }
 
 
+def counted(seeds: Sized) -> str:
+    """How many seeds, or runs with one seed each, as a sentence says it."""
+    return f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
+
+
 def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
     """Accuracy of one arm minus another's on the same questions, seed by seed: value, and its 95% interval.
 
@@ -53,11 +58,7 @@ def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[s
     """Accuracy of one arm minus another's, for each seed by itself, and the mean with what seeds differ by.
 
     `difference` asks how other questions would have come out for these very students; `mean` (Student's t, one value a
-    seed) asks how other students would.
-
-    Returns
-    -------
-    `seeds`: [value, low, high] of each; `mean`: the same.
+    seed) asks how other students would. Each is [value, low, high].
     """
     from scipy import stats
 
@@ -69,16 +70,9 @@ def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[s
 
 
 def resampled(statistic: Callable[..., np.ndarray], *sizes: int) -> list[float]:
-    """A statistic and its 95% interval: the percentile bootstrap, for what is no report.
+    """Value, low and high of a statistic, by the percentile bootstrap: for what is no report.
 
-    Parameters
-    ----------
-    statistic
-        From indices drawn, an array (draws, n) for each n of `sizes`, to the values of the draws, (draws,).
-
-    Returns
-    -------
-    Value, low, high.
+    The statistic makes values of the draws, (draws,), from indices drawn: an array (draws, n) for each n of `sizes`.
     """
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     tail = 100 * (1 - 0.95) / 2  # to the last bit as scipy.stats.bootstrap has it: a figure may lie on the edge

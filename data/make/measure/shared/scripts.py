@@ -17,16 +17,9 @@ from course_lib.core import errors
 def asked_for(
     description: str, arguments: Sequence[str] | None, parts: Sequence[str] = (), **more: Mapping[str, Any]
 ) -> argparse.Namespace:
-    """What the command line asks of a script that measures.
+    """What the command line (`arguments`, or that of the process) asks of a script that measures.
 
-    Parameters
-    ----------
-    arguments
-        None for those of the process.
-    parts
-        What `--only` may name; what is left out is asked for as a whole.
-    more
-        Further options of this script: name to what `add_argument` is told.
+    `--only` may name some of the `parts`; `more` are further options: name to what `add_argument` is told.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if parts:
@@ -49,12 +42,8 @@ def measure_parts(
 ) -> None:
     """Measure some parts of a lesson, in the order of `parts`; after each, the summary of all that there is is written.
 
-    Parameters
-    ----------
-    only
-        Names of parts, None for all; what was measured of the others at another time stays in the summary.
-    summary
-        From the parts by name to what `data/results/<lesson>.json` holds.
+    `only` names parts, None all; what was measured of the others at another time stays in the summary. `summary` makes
+    of the parts by name what `data/results/<lesson>.json` holds.
     """
     try:
         known = cl.load_results(lesson)

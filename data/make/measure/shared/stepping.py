@@ -102,7 +102,6 @@ def where_and_when() -> dict[str, str]:
 
 def letters() -> list[Any]:
     """Training letters, as evenly as may be over desks."""
-
     return [letter.as_example() for letter in tickets.few(tickets.load_tickets("train"), BATCH * MANY)]
 
 

@@ -21,12 +21,8 @@ def untrained() -> cl.ChatModel:
 class Students(dict):
     """Models by name, each trained when something is first asked of it.
 
-    Parameters
-    ----------
-    most
-        How many are held at once: before another is trained, the oldest are let go.
-    lasting
-        What the names begin with of those that stay.
+    At most `most` are held at once: before another is trained, the oldest are let go, but for those whose names begin
+    with `lasting`.
     """
 
     def __init__(self, most: int = 1, lasting: str | None = None) -> None:

@@ -65,11 +65,6 @@ def rivals(exam: Exam, seed: int = 0) -> dict[str, str]:
     """For each question's id an answer that is wrong and looks right: that of another fact, like it in shape.
 
     A figure is rivalled by a figure of the same unit, a name by a name.
-
-    Raises
-    ------
-    CourseError
-        If no other fact has an answer of that shape.
     """
     facts = {fact.id: fact for fact in exam.facts}
     by_shape: dict[str, list[Fact]] = {}
@@ -92,20 +87,7 @@ def rivals(exam: Exam, seed: int = 0) -> dict[str, str]:
 def contradicted(
     exam: Exam, golden: Mapping[str, Sequence[Passage]], rival: Mapping[str, str], right_first: bool = True
 ) -> Pages:
-    """The right passage beside one that reads the same and states another answer.
-
-    Parameters
-    ----------
-    rival
-        For each question's id, the other answer: `rivals(exam)`.
-    right_first
-        Which of the two stands first.
-
-    Raises
-    ------
-    CourseError
-        If an answer does not stand in its passage as it is.
-    """
+    """The right passage beside one that reads the same and states the other answer, that of `rivals(exam)`."""
     facts = {fact.id: fact for fact in exam.facts}
     pages: Pages = {}
     for question in exam:
@@ -124,11 +106,6 @@ def placed(
     """The same pages with the right one at a place of its own, from 0, the others in their order.
 
     Liu et al. 2023, *Lost in the Middle*, arXiv 2307.03172.
-
-    Raises
-    ------
-    CourseError
-        If the right passage is not among a question's pages, or there are too few.
     """
     moved: Pages = {}
     for question in questions:
