@@ -112,15 +112,9 @@ def test_tokens_that_are_no_number_above_zero_are_refused(tokens):
         training_flops(SMALL, tokens)
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        *(({"utilisation": u}, r"utilisation is .*a share") for u in (0, 1.2, "all")),
-        ({"usd_per_hour": -1}, "usd_per_h"),
-    ],
-)
-def test_a_bill_that_makes_no_sense_is_refused(options, said):
-    with pytest.raises(CourseError, match=said):
+@pytest.mark.parametrize("options", [*({"utilisation": u} for u in (0, 1.2, "all")), {"usd_per_hour": -1}])
+def test_a_bill_that_makes_no_sense_is_refused(options):
+    with pytest.raises(CourseError, match=r"utilisation is .*a share|usd_per_hour is .*above 0"):
         training_bill(SMALL, CARD, 100, **options)
 
 
@@ -158,19 +152,11 @@ def test_numpy_volumes_are_volumes():
     assert len(break_even(**HOUSE | {"volumes": np.array([1, 10])})) == 2
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"volumes": []},
-        {"volumes": [0]},
-        {"volumes": ["many"]},
-        {"rag_prompts": {"RAG": -1}},
-        {"tuned_prompt": "short"},
-        {"usd_input": 0},
-        {"training_usd": -5},
-        {"trainings": None},
-    ],
-)
+SENSELESS = [{"volumes": volumes} for volumes in ([], [0], ["many"])]
+SENSELESS += [{"rag_prompts": {"RAG": -1}}, {"tuned_prompt": "short"}, {"usd_input": 0}, {"training_usd": -5}]
+
+
+@pytest.mark.parametrize("change", [*SENSELESS, {"trainings": None}])
 def test_a_break_even_that_makes_no_sense_is_refused(change):
     with pytest.raises(CourseError):
         break_even(**HOUSE | change)

@@ -62,10 +62,10 @@ def test_virtual_tokens_are_read_too(tiny_model):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"batch_size": 0}, CourseError),
-        ({"batch_size": "four"}, CourseError),
-        ({"epochs": 0}, CourseError),
-        ({"rank": 0}, CourseError),
+        *(
+            (options, CourseError)
+            for options in ({"batch_size": 0}, {"batch_size": "four"}, {"epochs": 0}, {"rank": 0})
+        ),
         ({"method": "lorra"}, ChoiceError),
         ({"examples": []}, DataError),
     ],

@@ -116,16 +116,14 @@ def test_models_of_other_vocabularies_are_not_compared(talker, other):
         kl_from(other, talker, PROMPTS)
 
 
-@pytest.mark.parametrize("prompts", [[], "Who?", {}])
-def test_without_a_list_of_prompts_nothing_is_estimated(prompts, talker):
-    with pytest.raises(CourseError, match="kl_from takes a list of prompts"):
-        kl_from(talker, talker, prompts)
+REFUSED = [({"prompts": prompts}, "kl_from takes a list of prompts") for prompts in ([], "Who?", {})]
+REFUSED += [({name: n}, f"{name} is .* whole") for name, n in dict(samples=0, max_new_tokens=0, batch_size=1.5).items()]
 
 
-@pytest.mark.parametrize("setting", [{"samples": 0}, {"max_new_tokens": 0}, {"batch_size": 1.5}])
-def test_numbers_that_are_not_above_zero_are_refused(setting, talker):
-    with pytest.raises(CourseError, match="it must be a whole number above 0"):
-        kl_from(talker, talker, PROMPTS, **setting)
+@pytest.mark.parametrize(("options", "said"), REFUSED)
+def test_without_a_list_of_prompts_or_with_numbers_that_are_not_above_zero_nothing_is_estimated(options, said, talker):
+    with pytest.raises(CourseError, match=said):
+        kl_from(talker, talker, **{"prompts": PROMPTS} | options)
 
 
 def test_a_tuned_model_is_read_with_its_adapter(talker):

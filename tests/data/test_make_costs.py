@@ -55,11 +55,13 @@ def made(tiny_model, monkeypatch, tmp_path):
     return times
 
 
-def test_a_run_that_takes_what_was_foretold_has_a_ratio_of_one(made):
+def test_a_run_that_takes_what_was_foretold_has_a_ratio_of_one_and_is_made_once(made):
     found = costing.costs()
+    assert costing.costs() == found and len(made["asked"]) == 4
     assert (found["n"], found["within"]) == (2, 2)
     for row in found["runs"].values():
         assert row["seconds_ratio"] == pytest.approx(1, abs=0.01) and row["peak_ratio"] == pytest.approx(1, abs=0.01)
+        assert 0 < row["peak"] < GB, "in bytes"
     assert found["calibration"] == asdict(KNOWN) and found["flops_a_second"] == pytest.approx(1e9)
     assert json.dumps(found)
 
@@ -69,13 +71,6 @@ def test_a_run_that_takes_a_third_more_is_outside(made, what):
     made[what] = 1.33
     found = costing.costs()
     assert found["within"] == 0 and found["worst"][what] == pytest.approx(0.33, abs=0.01)
-
-
-def test_what_was_measured_is_kept(made):
-    costing.costs()
-    asked = len(made["asked"])
-    costing.costs()
-    assert len(made["asked"]) == asked == 4
 
 
 def test_there_are_six_runs_at_least_and_none_is_one_of_the_calibrations():
@@ -90,10 +85,6 @@ def test_a_run_reads_what_its_name_says():
     assert costing.read_by("lora, upper half") is costing.read_by("full, 8 letters") is stepping.letters
     lengths = [len(rows[0]["prompt"][-1]["content"]) for rows in (stepping.letters(), costing.readings())]
     assert lengths[1] > 3 * lengths[0] and len(costing.queries()) == costing.STEPS * 4
-
-
-def test_memory_is_told_in_bytes(made):
-    assert all(0 < row["peak"] < GB for row in costing.costs()["runs"].values())
 
 
 def needs(run, tokens=200):

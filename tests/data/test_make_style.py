@@ -38,7 +38,7 @@ def model(monkeypatch, kept_here):
     return found
 
 
-def test_each_arm_is_judged_three_ways_and_compared(model):
+def test_each_arm_is_judged_three_ways_and_compared_and_all_is_kept(model):
     found = style_bench.style(lambda: model, seeds=[0, 1])
     right = {arm: {judge: marks["accuracy"] for judge, marks in by.items()} for arm, by in found["arms"].items()}
     assert right["told"] == {"voice": 0.025, "facts": 1.0, "both": 0.025}
@@ -46,13 +46,8 @@ def test_each_arm_is_judged_three_ways_and_compared(model):
     assert found["arms"]["specialist"]["both"]["n"] == 80, "two seeds of 40"
     assert found["specialist minus told"]["both"][1] > 0.8
     assert found["metrics"]["told"]["voice"] == 0.03
-    assert [seed for seed, _ in model.trained] == [0, 1]
-
-
-def test_what_was_measured_is_not_measured_again(model):
-    first = style_bench.style(lambda: model, seeds=[0])
-    assert style_bench.style(lambda: model, seeds=[0]) == first
-    assert model.trained == [(0, len(load_style("train")))]
+    assert style_bench.style(lambda: model, seeds=[0, 1]) == found, "nothing is measured again"
+    assert model.trained == [(seed, len(load_style("train"))) for seed in (0, 1)]
 
 
 @pytest.fixture

@@ -52,19 +52,15 @@ def test_text_outside_the_marks_is_left_alone():
     assert made.startswith("before <!--") and made.endswith("--> after") and "old" not in made
 
 
-def test_a_lesson_without_results_is_in_the_making(repository):
+def test_a_lesson_without_results_or_without_a_headline_is_in_the_making(repository):
     assert readme.MAKING in row(repository, "02")
-
-
-def test_a_result_without_a_headline_is_in_the_making_too(repository):
     (repository / "data" / "results" / "02.json").write_text('{"handbook": {}}', encoding="utf-8")
     assert row(repository, "02").endswith("|  | *in the making* |")
 
 
 def test_a_lesson_with_results_shows_its_minutes_and_headline(repository):
-    store(
-        repository, lesson="02", minutes_laptop=4.62, minutes_t4=None, headline="0.92 | 0.61 (n = 161)", learn="sit it"
-    )
+    minutes = {"minutes_laptop": 4.62, "minutes_t4": None}
+    store(repository, lesson="02", **minutes, headline="0.92 | 0.61 (n = 161)", learn="sit it")
     assert row(repository, "02").endswith("| sit it | 4.6 / – | 0.92 \\| 0.61 (n = 161) |")
 
 

@@ -16,10 +16,8 @@ Three rules decide, in this order:
 
 from __future__ import annotations
 
-import math
 import random
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +29,6 @@ import written
 from replies import SEED, Wording, agreement, dealt, finds, kind_of, problems, unseen, wordings
 
 from course_lib.core.rows import write_jsonl
-from course_lib.evaluation.grading import normalise
 from course_lib.lessons.house_rule import FAULTS
 from course_lib.lessons.letters import Preference, check_replies_apart
 from course_lib.lessons.tickets import DESKS, SPLITS, Ticket, load_tickets
@@ -140,37 +137,18 @@ def _in_rounds(items: Sequence, rng: random.Random) -> Iterator:
 
 
 def telltales(pairs: Sequence[Preference]) -> dict[str, tuple[str, float]]:
-    """For the better and the worse replies the word that tells them most often, and in what share of them it stands.
-
-    A word tells them if at least three quarters of the replies that hold it are of them.
-    """
-    held = {
-        "better": Counter(word for pair in pairs for word in set(normalise(pair.better))),
-        "worse": Counter(word for pair in pairs for word in set(normalise(pair.worse))),
-    }
-    everywhere = sum(held.values(), Counter())
-    best = {}
-    for side, words in held.items():
-        telling = [word for word, count in words.items() if 4 * count >= 3 * everywhere[word]]
-        word = max(telling, key=lambda word: (words[word], word))
-        best[side] = (word, words[word] / len(pairs))
-    return best
+    """For the better and the worse replies the word that tells them most often, and in what share of them it stands."""
+    return datasheet.telltales({side: [getattr(pair, side) for pair in pairs] for side in ("better", "worse")}, 3 / 4)
 
 
 def bag_of_words(train: Sequence[Preference], test: Sequence[Preference]) -> float:
     """Share of test pairs whose better reply naive Bayes finds; it knows words, and neither sentence nor letter."""
-    chosen = Counter(word for pair in train for word in normalise(pair.chosen))
-    rejected = Counter(word for pair in train for word in normalise(pair.rejected))
-    vocabulary = len(set(chosen) | set(rejected))
+    score = datasheet.naive_bayes({side: [getattr(pair, side) for pair in train] for side in ("chosen", "rejected")})
 
-    def score(reply: str) -> float:
-        return sum(
-            math.log((chosen[word] + 1) / (chosen.total() + vocabulary))
-            - math.log((rejected[word] + 1) / (rejected.total() + vocabulary))
-            for word in normalise(reply)
-        )
+    def liked(reply: str) -> float:
+        return score("chosen", reply) - score("rejected", reply)
 
-    return sum(score(pair.better) > score(pair.worse) for pair in test) / len(test)
+    return sum(liked(pair.better) > liked(pair.worse) for pair in test) / len(test)
 
 
 def counts(told: Sequence[Wording], made: Sequence[Preference]) -> str:

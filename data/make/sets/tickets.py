@@ -10,7 +10,6 @@ rules, and exits with 1 if anything does.
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import sys
@@ -108,31 +107,19 @@ def problems_of_message(message: Any) -> list[str]:
 
 
 def telltales(made: list[Ticket]) -> dict[str, tuple[str, float]]:
-    """For each desk the word that gives it away most often, and in what share of its tickets it stands.
-
-    A word gives a desk away if at least half of the tickets that hold it are that desk's.
-    """
-    held = {desk: Counter(w for t in made if t.desk == desk for w in set(normalise(t.message))) for desk in DESKS}
-    everywhere = sum(held.values(), Counter())
-    best = {}
-    for desk, words in held.items():
-        pointing = [word for word, count in words.items() if 2 * count >= everywhere[word]]
-        word = max(pointing, key=lambda word: (words[word], word))
-        best[desk] = (word, words[word] / sum(ticket.desk == desk for ticket in made))
-    return best
+    """For each desk the word that gives it away most often, and in what share of its tickets it stands."""
+    return datasheet.telltales(_by_desk(made), 1 / 2)
 
 
 def bag_of_words(train: list[Ticket], test: list[Ticket]) -> float:
     """Accuracy of naive Bayes, which knows words and no sentence: what a model has to beat."""
-    counts = {desk: Counter(w for t in train if t.desk == desk for w in normalise(t.message)) for desk in DESKS}
-    vocabulary = len(set().union(*counts.values()))
-
-    def score(desk: str, message: str) -> float:
-        total = sum(counts[desk].values()) + vocabulary
-        return sum(math.log((counts[desk][word] + 1) / total) for word in normalise(message))
-
+    score = datasheet.naive_bayes(_by_desk(train))
     right = [max(DESKS, key=lambda desk: score(desk, t.message)) == t.desk for t in test]
     return sum(right) / len(right)
+
+
+def _by_desk(made: list[Ticket]) -> dict[str, list[str]]:
+    return {desk: [ticket.message for ticket in made if ticket.desk == desk] for desk in DESKS}
 
 
 def counts(made: list[Ticket]) -> str:
