@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-
 RESAMPLES, BOOTSTRAP_SEED = 2000, 0
 MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "invalid": "!", "wrong": "✗"}
 

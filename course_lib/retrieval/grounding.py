@@ -22,7 +22,6 @@ from course_lib.retrieval.documents import Passage
 if TYPE_CHECKING:
     import pandas as pd
 
-
 # Words that say nothing of the matter; the usual ones of English.
 FUNCTION_WORDS = frozenset(
     re.findall(

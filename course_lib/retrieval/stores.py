@@ -24,7 +24,6 @@ from course_lib.retrieval.filters import FIELDS, matches, metadata, not_a_filter
 if TYPE_CHECKING:
     import numpy as np
 
-
 # Chroma takes at most some thousands at once.
 AT_ONCE = 2000
 # How Chroma names the folders that it keeps vectors in.

@@ -32,11 +32,6 @@ def printed(capsys):
     return capsys.readouterr().out.splitlines()
 
 
-def test_outside_a_notebook_the_question_is_printed(capsys):
-    predict("a", "Right answers")
-    assert printed(capsys)[0] == "Predict: Right answers (0 to 100)"
-
-
 def test_the_text_is_the_same_whatever_the_learner_has_done(notebook):
     predict("a", "Right answers")
     controls(notebook[0][1], "Slider")[0].value = 7
@@ -45,6 +40,8 @@ def test_the_text_is_the_same_whatever_the_learner_has_done(notebook):
 
 
 def test_a_guess_is_committed_without_a_widget_and_revealed(capsys):
+    predict("a", "Right answers")
+    assert printed(capsys)[0] == "Predict: Right answers (0 to 100)"
     predict("a", "Right answers", guess=40)
     assert printed(capsys) == ["Right answers", "You predict 40."]
     reveal("a", 2)
@@ -88,42 +85,27 @@ def test_a_guess_is_not_kept_for_another_question_or_scale(capsys):
     assert printed(capsys).count("You made no prediction.") == 2
 
 
-def test_a_slider_over_fractions_takes_fractions(notebook, capsys):
-    predict("a", "Share right", low=0, high=1.0)
-    controls(notebook[0][1], "Slider")[0].value = 0.25
-    reveal("a", REPORT)
-    assert printed(capsys) == [
-        "You predicted 0.25.",
-        "Measured: 0.02 (n = 60, 95% interval 0 to 0.05).",
-        "You were 0.23 too high.",
-    ]
+MORE_THAN_HALF = SimpleNamespace(accuracy=0.55, n=60, ci=None)
+INSIDE = "You were 3 too high, and inside the interval: this measurement does not prove you wrong."
 
 
-@pytest.mark.parametrize(("high", "measured"), [(100, "55"), (60, "33"), (20, "11")])
-def test_a_report_is_read_on_the_sliders_scale(high, measured, capsys):
-    predict("a", "Right answers", high=high)
-    printed(capsys)
-    reveal("a", SimpleNamespace(accuracy=0.55, n=60, ci=None))
-    assert printed(capsys)[1] == f"Measured: {measured} (n = 60)."
-
-
-def test_a_guess_inside_the_interval_is_not_called_wrong(capsys):
-    predict("a", "Right answers", guess=5)
-    reveal("a", REPORT)
-    inside = "You were 3 too high, and inside the interval: this measurement does not prove you wrong."
-    assert printed(capsys)[-1] == inside
-
-
-def test_units_stand_behind_the_numbers(capsys):
-    predict("a", "How long?", high=600, guess=20, unit="seconds")
-    predict("b", "Saved", guess=20, unit="%")
-    printed(capsys)
-    reveal("a", 31.26)
-    reveal("b", 90)
-    assert printed(capsys) == [
-        *("You predicted 20 seconds.", "Measured: 31.26 seconds.", "You were 11.26 seconds too low."),
-        *("You predicted 20%.", "Measured: 90%.", "You were 70% too low."),
-    ]
+@pytest.mark.parametrize(
+    ("slider", "guess", "measured", "said"),
+    [
+        ({}, 55, MORE_THAN_HALF, ["55", "55 (n = 60)", "Exactly right."]),  # a report is read on the slider's scale
+        ({"high": 60}, 32, MORE_THAN_HALF, ["32", "33 (n = 60)", "You were 1 too low."]),
+        ({"high": 20}, 20, MORE_THAN_HALF, ["20", "11 (n = 60)", "You were 9 too high."]),
+        ({}, 5, REPORT, ["5", "2 (n = 60, 95% interval 0 to 5)", INSIDE]),  # which is not called wrong
+        ({"high": 1.0}, 0.25, REPORT, ["0.25", "0.02 (n = 60, 95% interval 0 to 0.05)", "You were 0.23 too high."]),
+        ({"high": 600, "unit": "s"}, 20, 31.26, ["20 s", "31.26 s", "You were 11.26 s too low."]),
+        ({"unit": "%"}, 20, 90, ["20%", "90%", "You were 70% too low."]),
+    ],
+)
+def test_a_guess_is_held_against_what_was_measured(slider, guess, measured, said, notebook, capsys):
+    predict("a", "Right answers", **slider)
+    controls(notebook[0][1], "Slider")[0].value = guess
+    reveal("a", measured)
+    assert printed(capsys) == [f"You predicted {said[0]}.", f"Measured: {said[1]}.", said[2]]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +137,6 @@ def test_radio_buttons_start_empty_and_commit(notebook, capsys):
     assert printed(capsys)[0] == "You predicted RAG."
 
 
-def test_revealing_what_was_never_asked_names_what_was(capsys):
-    predict("closed-book", "Right answers")
-    with pytest.raises(CourseError, match=r"closed-bok.*Known: closed-book"):
-        reveal("closed-bok", 2)
-
-
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
@@ -182,9 +158,12 @@ def test_a_malformed_prediction_is_refused_and_not_kept(ask, message):
         reveal("a", 1)
 
 
-def test_a_guess_that_is_not_a_choice_names_the_nearest():
+def test_a_guess_that_is_not_a_choice_and_what_was_never_asked_name_what_there_is():
     with pytest.raises(ChoiceError, match="Did you mean 'RAFT'"):
         predict_choice("a", "q", ["RAG", "RAFT"], guess="RAFFT")
+    predict("closed-book", "Right answers")
+    with pytest.raises(CourseError, match=r"closed-bok.*Known: closed-book"):
+        reveal("closed-bok", 2)
 
 
 def test_a_quiz_without_widgets_lists_the_choices_and_scores_letters_with_why_for_the_wrong_ones_only(capsys):
@@ -214,11 +193,8 @@ def test_the_quiz_widget_checks_when_told_and_says_why(notebook):
     first.index = 0
     controls(widget, "Button")[0].click()
     assert "✗ RAG reads <code>k</code>." in [note.value for note in controls(widget, "HTML")]
-
-
-def test_markup_in_a_question_is_shown_and_not_obeyed(notebook):
     quiz("02", [QUESTIONS[0] | {"question": "<script>a</script>"}])
-    assert any("&lt;script&gt;" in note.value for note in controls(notebook[0][1], "HTML"))
+    assert any("&lt;script&gt;" in note.value for note in controls(notebook[1][1], "HTML")), "shown and not obeyed"
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,6 @@ def words(rank, place, cite):
     return f"{rank} on <{place}>\ncited: {cite}"
 
 
-def test_outside_a_notebook_the_text_is_printed_and_no_widget_made(capsys):
-    show(no_widget, "the text")
-    assert capsys.readouterr().out == "the text\n"
-
-
 def test_in_a_notebook_widget_and_text_are_one_bundle(notebook, capsys):
     show(lambda: panel(CONTROLS, words, columns=2), "the text")
     ((bundle, _),) = notebook
@@ -32,9 +27,11 @@ def test_in_a_notebook_widget_and_text_are_one_bundle(notebook, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_an_answer_is_printed_in_a_notebook_too_and_no_widget_made(notebook, capsys):
+def test_outside_a_notebook_the_text_is_printed_in_it_an_answer_and_no_widget_made(capsys, request):
+    show(no_widget, "the text")
+    notebook = request.getfixturevalue("notebook")
     show(no_widget, "the text", "the answer")
-    assert capsys.readouterr().out == "the answer\n" and notebook == []
+    assert capsys.readouterr().out == "the text\nthe answer\n" and notebook == []
 
 
 def test_numbers_are_a_slider_names_a_list_and_what_has_no_choices_a_box_to_tick():

@@ -13,10 +13,6 @@ from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.stored import find, load_results, own_results, quoted, with_interval, with_verdict
 
 
-def test_figures_are_quoted_with_their_interval():
-    assert with_interval({"accuracy": 0.8788, "ci": [0.8106, 0.94], "n": 44}) == "0.88 (0.81 to 0.94)"
-
-
 @pytest.mark.parametrize(
     ("difference", "quoted"),
     [
@@ -26,8 +22,9 @@ def test_figures_are_quoted_with_their_interval():
         ((0.05, 0.0, 0.1), "+0.05 (+0.00 to +0.10), a tie"),
     ],
 )
-def test_a_difference_is_quoted_with_its_verdict(difference, quoted):
+def test_a_difference_is_quoted_with_its_verdict_and_an_accuracy_with_its_interval(difference, quoted):
     assert with_verdict(difference) == quoted
+    assert with_interval({"accuracy": 0.8788, "ci": [0.8106, 0.94], "n": 44}) == "0.88 (0.81 to 0.94)"
 
 
 @pytest.mark.parametrize(("text", "said"), [(None, "there are no stored results for lesson '09'"), ("{", "is damaged")])
@@ -115,14 +112,10 @@ def wrong(questions):
 def test_start_has_reports_kept_in_a_notebook_and_nowhere_else(in_notebook, monkeypatch, plain_small_machine):
     monkeypatch.setattr(session, "in_notebook", lambda: in_notebook)
     evaluate(right, EXAM)
-    assert own_results().empty
+    assert own_results().empty and list(own_results().columns) == ["right", "95% interval", "n", "on"]
     session.start()
     evaluate(right, EXAM)
     assert own_results().empty != in_notebook
-
-
-def test_nothing_kept_is_an_empty_table_of_the_same_columns():
-    assert own_results().empty and list(own_results().columns) == ["right", "95% interval", "n", "on"]
 
 
 def test_what_was_measured_stands_newest_first_and_once_a_candidate(notebook_session):

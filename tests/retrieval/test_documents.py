@@ -20,14 +20,11 @@ def words(text):
 # Reading
 
 
-def test_front_matter_is_read_and_is_not_part_of_the_text(tmp_path):
+def test_front_matter_is_read_and_is_not_part_of_the_text_and_without_it_the_files_name_is_id_and_title(tmp_path):
     told = "id: wren\ntitle: The Wren 6\ndate: 2041-03-02\nkind: manual\naudience: staff"
     (tmp_path / "a.md").write_text(f"---\n{told}\n---\n# The Wren 6\n\nA radio.\n")
     read = read_document(tmp_path / "a.md")
     assert read == Document("wren", "The Wren 6", "# The Wren 6\n\nA radio.", "2041-03-02", "manual", "staff")
-
-
-def test_without_front_matter_the_file_name_is_id_and_title_and_everyone_may_read(tmp_path):
     (tmp_path / "geese.txt").write_text("Eleven geese.\n")
     assert read_document(tmp_path / "geese.txt") == Document("geese", "geese", "Eleven geese.", audience="public")
 
@@ -105,14 +102,11 @@ def test_a_folder_is_looked_for_here_and_then_in_the_repository(tmp_path, monkey
     assert [document.id for document in read_documents("data/library")] == ["mine"]
 
 
-def test_a_missing_folder_and_an_empty_one_say_what_to_do(tmp_path):
+def test_a_missing_folder_an_empty_one_and_one_with_an_id_twice_say_what_to_do(tmp_path):
     with pytest.raises(DataError, match="no folder libary: give the path"):
         read_documents("libary")
     with pytest.raises(DataError, match=r"no document in .*: put \.md, \.txt or \.pdf files there"):
         read_documents(tmp_path)
-
-
-def test_two_documents_of_one_id_are_both_named(tmp_path):
     (tmp_path / "corrin.md").write_text("Corrin.")
     (tmp_path / "other.md").write_text("---\nid: corrin\n---\nAnother town.")
     with pytest.raises(DataError, match=r"other\.md and .*corrin\.md have one id, 'corrin'"):
@@ -135,12 +129,8 @@ def a_pdf(*pages, path):
     from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
     writer, name = PdfWriter(), NameObject
-    font = DictionaryObject(
-        {
-            name(key): name(value)
-            for key, value in (("/Type", "/Font"), ("/Subtype", "/Type1"), ("/BaseFont", "/Helvetica"))
-        }
-    )
+    described = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font = DictionaryObject({name(key): name(value) for key, value in described.items()})
     for text in pages:
         page, shown = writer.add_blank_page(612, 792), DecodedStreamObject()
         lines = "".join(f"({line}) Tj 0 -14 Td " for line in text.splitlines())
@@ -151,14 +141,11 @@ def a_pdf(*pages, path):
     return path
 
 
-def test_a_pdf_is_read_page_by_page_and_its_divided_words_put_together(tmp_path):
+def test_a_pdf_is_read_page_by_page_with_divided_words_put_together_and_one_without_text_is_to_be_recognised(tmp_path):
     a_pdf("Corrin keeps eleven gee-\nse behind the mill.", "They bite.", path=tmp_path / "Corrin.PDF")
     (document,) = read_documents(tmp_path)
     assert (document.id, document.audience) == ("Corrin", "public")
     assert document.text.split() == ["Corrin", "keeps", "eleven", "geese", "behind", "the", "mill.", "They", "bite."]
-
-
-def test_a_pdf_without_text_says_that_it_has_to_be_recognised(tmp_path):
     with pytest.raises(DataError, match=r"scan\.pdf holds no text, only pictures of pages: run a text recognition"):
         read_document(a_pdf("", "", path=tmp_path / "scan.pdf"))
 

@@ -57,12 +57,9 @@ def test_the_same_seed_gives_the_same_model(tiny_embedder):
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 0}])
-def test_settings_that_make_no_sense_are_refused(options, tiny_embedder):
+def test_settings_that_make_no_sense_and_a_single_triple_are_refused(options, tiny_embedder):
     with pytest.raises(TrainingError, match="at least 1, at least 2, above 0"):
         finetune_embedder(TRIPLES, tiny_embedder, **options)
-
-
-def test_one_triple_is_too_few(tiny_embedder):
     with pytest.raises(DataError, match="1 triples: at least 2"):
         finetune_embedder(TRIPLES[:1], tiny_embedder)
 

@@ -104,13 +104,10 @@ def test_an_answer_is_faithful_if_all_it_claims_was_shown(reply, faithful):
     assert is_faithful(reply, SHOWN) == faithful
 
 
-def test_what_the_question_says_may_be_said_again():
+def test_what_the_question_says_may_be_said_again_and_nothing_shown_makes_every_claim_an_invention():
     reply = "The Badger costs 1,248 crowns, as far as the page can say it."
     assert is_faithful(reply, SHOWN, "What does the Badger cost?")
     assert not is_faithful(f"Well, t{reply[1:]}", SHOWN)
-
-
-def test_nothing_shown_makes_every_claim_an_invention():
     assert not is_faithful("1,248 crowns", [])
 
 
@@ -149,7 +146,7 @@ REPORT = Report(
 GOLDEN = {"a?": [KETTLE], "b?": [KETTLE], "c?": [KETTLE], "d?": [FEVER]}
 
 
-def test_a_report_is_counted_by_right_and_wrong_and_by_shown_and_invented():
+def test_a_report_is_counted_by_right_and_wrong_and_by_shown_and_invented_in_its_own_index():
     grounding = ground(REPORT, SHOWN, GOLDEN)
     assert grounding.table().to_dict("index") == {
         "right": {"in what was shown": 2, "invented": 0},
@@ -159,9 +156,6 @@ def test_a_report_is_counted_by_right_and_wrong_and_by_shown_and_invented():
     assert [r.cited for r in grounding.rows] == ["kettle/0", "fever/0", "kettle/0", "fever/0"]
     for value, (low, high) in ((0.75, grounding.faithful_ci), (0.75, grounding.cited_right_ci)):
         assert low < value < high
-
-
-def test_a_report_of_another_index_is_refused():
     with pytest.raises(CourseError, match="passage 'fever/0' is not in this index"):
         ground(REPORT, [KETTLE], GOLDEN)
 

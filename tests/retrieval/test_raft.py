@@ -89,12 +89,9 @@ def test_hard_distractors_are_what_the_retriever_ranks_best_and_others_are_not()
     assert hard != easy
 
 
-def test_the_golden_passage_lies_anywhere():
+def test_the_golden_passage_lies_anywhere_and_another_seed_lays_another_desk():
     places = {[p.id for p in shown].index(GOLDEN[q][0].id) for q, shown in pages(distractors=2, p_oracle=1).items()}
     assert places == {0, 1, 2}
-
-
-def test_another_seed_lays_another_desk():
     assert pages(seed=1) != pages(seed=2)
     assert has_golden(pages(seed=1, p_oracle=0.5)) != has_golden(pages(seed=2, p_oracle=0.5))
 
@@ -169,12 +166,9 @@ def test_it_can_be_taught_to_say_that_the_passages_do_not_say_it():
     assert grade(split_reply(completions(p_oracle=0, absent="unknown")[3]).answer, ["30 crowns"]) == "unknown"
 
 
-def test_another_way_to_treat_what_is_absent_is_refused():
+def test_another_way_to_treat_what_is_absent_and_a_shelf_that_lacks_a_page_are_refused():
     with pytest.raises(ChoiceError, match="absent 'refuse' is not one of answer, unknown"):
         completions(absent="refuse")
-
-
-def test_a_question_whose_passage_the_shelf_lacks_is_named():
     with pytest.raises(CourseError, match=r"no passage holds the fact town4\.1"):
         build_raft_examples(QUESTIONS, Towns(4))
 
@@ -221,7 +215,7 @@ def test_a_distractor_out_of_an_examined_document_would_be_found(library):
 @pytest.mark.parametrize(
     ("reply", "quote", "answer"),
     [
-        ("##begin_quote## It pays 30. ##end_quote##\n##Answer: 30", "It pays 30.", "30"),
+        (reasoned_answer("It pays 30.", "30 crowns"), "It pays 30.", "30 crowns"),
         ("##begin_quote##It pays\n30.##end_quote####Answer:30", "It pays\n30.", "30"),
         ("It says: ##begin_quote## It pays 30. ##end_quote## So 30.", "It pays 30.", "So 30."),
         ("##begin_quote## It pays 30 and was cut", "It pays 30 and was cut", ""),
@@ -233,8 +227,3 @@ def test_a_distractor_out_of_an_examined_document_would_be_found(library):
 )
 def test_quote_and_answer_are_told_apart(reply, quote, answer):
     assert (split_reply(reply).quote, split_reply(reply).answer) == (quote, answer)
-
-
-def test_a_reasoned_answer_comes_back_in_its_parts():
-    parts = split_reply(reasoned_answer("It pays 30.", "30 crowns"))
-    assert (parts.quote, parts.answer) == ("It pays 30.", "30 crowns")

@@ -33,17 +33,14 @@ def ranking():
     return grade_retrieval(FOUND, Exam("letters", QUESTIONS), GOLDEN, name="memory")
 
 
-def test_ranks_begin_at_one_and_what_was_not_found_is_at_infinity(ranking):
-    assert ranking.ranks == RANKS
-
-
 @pytest.mark.parametrize(("k", "hits"), [(1, [1, 0, 0, 0]), (2, [1, 1, 0, 0]), (3, [1, 1, 1, 0]), (9, [1, 1, 1, 0])])
 def test_recall_counts_the_first_k_and_beyond_what_was_found_nothing(k, hits, ranking):
     assert recall_at_k(RANKS, k) == hits
     assert ranking.recall(k) == sum(hits) / 4
 
 
-def test_the_reciprocal_rank_of_what_was_not_found_is_nothing(ranking):
+def test_ranks_begin_at_one_and_what_was_not_found_is_at_infinity_and_worth_nothing(ranking):
+    assert ranking.ranks == RANKS
     assert reciprocal_rank(RANKS) == [1, 1 / 2, 1 / 3, 0]
     assert ranking.mrr == pytest.approx((1 + 1 / 2 + 1 / 3) / 4)
 

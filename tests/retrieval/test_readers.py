@@ -27,6 +27,10 @@ DOCUMENTS = [
 ]
 
 
+def chat(*turns):
+    return [{"role": ("user", "assistant")[i % 2], "content": content} for i, content in enumerate(turns)]
+
+
 @pytest.fixture
 def model(recording_model):
     return recording_model
@@ -39,10 +43,21 @@ def index(index_of):
 
 # Told and shown
 
+SHOWN = [example("Capital of Italy?", "Rome"), example("Two and two?", "Four")]
+TURNS = ["Capital of Italy?", "Rome", "Two and two?", "Four"]
 
-def test_an_instruction_stands_above_each_question(model):
-    answers = Instructed(model, "Answer in one word.").answer(["Who?", "Why?"], max_new_tokens=5)
-    assert model.prompts == ["Answer in one word.\n\nWho?", "Answer in one word.\n\nWhy?"]
+
+@pytest.mark.parametrize(
+    ("reader", "prompts"),
+    [
+        (lambda model: Instructed(model, "One word."), ["One word.\n\nWho?", "One word.\n\nWhy?"]),
+        (lambda model: FewShot(model, SHOWN), [chat(*TURNS, "Who?"), chat(*TURNS, "Why?")]),
+        (lambda model: FewShot(model, []), [chat("Who?"), chat("Why?")]),
+    ],
+)
+def test_an_instruction_stands_above_each_question_and_examples_are_turns_before_it(reader, prompts, model):
+    answers = reader(model).answer(["Who?", "Why?"], max_new_tokens=5)
+    assert model.prompts == prompts
     assert [answer.text for answer in answers] == ["reply 0", "reply 1"]
     assert model.limits == [5]
 
@@ -52,21 +67,6 @@ def test_an_empty_instruction_is_refused_before_anything_is_asked(nothing, model
     with pytest.raises(CourseError, match="instruction is empty"):
         Instructed(model, nothing).answer(["Who?"])
     assert model.prompts == []
-
-
-def test_examples_are_shown_as_turns_before_each_question(model):
-    shown = [example("Capital of Italy?", "Rome"), example("Two and two?", "Four")]
-    answers = FewShot(model, shown).answer(["Who?", "Why?"], max_new_tokens=7)
-    turns = [("user", "Capital of Italy?"), ("assistant", "Rome"), ("user", "Two and two?"), ("assistant", "Four")]
-    for prompt, question in zip(model.prompts, ["Who?", "Why?"]):
-        assert [(m["role"], m["content"]) for m in prompt] == [*turns, ("user", question)]
-    assert [answer.text for answer in answers] == ["reply 0", "reply 1"]
-    assert model.limits == [7]
-
-
-def test_without_examples_few_shot_asks_the_question_alone(model):
-    FewShot(model, []).answer(["Who?"])
-    assert model.prompts == [[{"role": "user", "content": "Who?"}]]
 
 
 # The prompt of the open book
@@ -126,17 +126,14 @@ def test_k_passages_are_put_in_the_prompt_and_four_unless_said_otherwise(options
     assert sum(passage.text in model.prompts[0] for passage in index.passages()) == k
 
 
-def test_rag_shows_nobody_a_passage_outside_its_filter(model, index):
-    public = RagPipeline(model, index, k=4, where={"audience": "public"})
-    answer = public.ask("Who mends copper kettles?")
-    assert len(answer.sources) > 1
-    assert "larkspit" not in {passage.source for passage in answer.sources}
+def test_rag_shows_nobody_a_passage_outside_its_filter_and_may_be_left_with_the_question_alone(model, index):
+    public, none = (
+        RagPipeline(model, index, where={"audience": audience}).ask("Who mends copper kettles?")
+        for audience in ("public", "nobody")
+    )
+    assert {passage.source for passage in public.sources} == {"corrin", "kelmarsh"}
     assert "copper kettles." not in model.prompts[0]
-
-
-def test_a_filter_that_lets_nothing_through_leaves_the_question_alone(model, index):
-    answer = RagPipeline(model, index, where={"audience": "nobody"}).ask("Who mends copper kettles?")
-    assert (model.prompts, answer.sources) == (["Who mends copper kettles?"], ())
+    assert (model.prompts[1], none.sources) == ("Who mends copper kettles?", ())
 
 
 def test_the_time_of_searching_is_part_of_an_answers_time(model, index, monkeypatch):
@@ -153,12 +150,9 @@ def test_bad_questions_and_k_are_refused_before_the_model_is_asked(k, question, 
     assert model.prompts == []
 
 
-def test_rag_asked_nothing_answers_nothing(model, index):
-    assert RagPipeline(model, index).answer([]) == []
-
-
 def test_a_removed_document_is_read_to_the_model_no_more(model, index):
     rag = RagPipeline(model, index, k=4)
+    assert rag.answer([]) == []
     assert "corrin" in {p.source for p in rag.ask("How many geese?").sources}
     index.remove("corrin")
     assert "corrin" not in {p.source for p in rag.ask("How many geese?").sources}
@@ -201,19 +195,12 @@ def test_the_golden_passage_is_the_one_that_holds_the_sentence_however_it_is_wra
     assert answer.sources[0].source == "corrin"
 
 
-def test_the_same_sentence_in_another_document_is_not_golden(index):
+def test_only_the_questions_own_document_holds_its_page_and_what_has_none_is_named(index):
     index.add(Document("aaa", "aaa", "Corrin keeps eleven geese."))
     (page,) = golden_passages(exam_of(GEESE_ASKED), index)["How many geese?"]
     assert page.source == "corrin"
-
-
-def test_an_index_without_the_page_says_so(index):
     index.remove("corrin")
     with pytest.raises(CourseError, match=r"no passage holds the fact corrin\.0: build the index over the whole"):
         golden_passages(exam_of(GEESE_ASKED), index)
-
-
-def test_a_question_of_common_knowledge_has_no_page(index):
-    rome = Exam("towns", (Question("general.1", "Capital of Italy?", "Rome"),))
     with pytest.raises(CourseError, match=r"question general\.1 of the exam 'towns' is of no document"):
-        golden_passages(rome, index)
+        golden_passages(Exam("towns", (Question("general.1", "Capital of Italy?", "Rome"),)), index)
