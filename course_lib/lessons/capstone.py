@@ -252,11 +252,8 @@ def _split(exam: Exam | None, examples: Sequence[Example]) -> str:
 def _table(table: pd.DataFrame) -> str:
     rows = [[table.index.name or "", *table.columns], ["---"] * (len(table.columns) + 1)]
     rows += [[name, *values] for name, values in zip(table.index, table.to_numpy(dtype=object))]
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    cells = [[f"{x:.2f}" if isinstance(x, float) else str(x).replace("|", "\\|") for x in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _html(title: str, markdown: str, png: bytes) -> str:

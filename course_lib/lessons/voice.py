@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,7 +168,7 @@ def _judge(folder: Path) -> Any:
     known = _shared(plays.values(), PLAYS) | _shared(kinds.values(), KINDS)
     voiced, plain = ([text for part in parts.values() for text in part] for parts in (plays, kinds))
     judge = make_pipeline(
-        TfidfVectorizer(analyzer=_marks(known), sublinear_tf=True),
+        TfidfVectorizer(analyzer=partial(_marks, known), sublinear_tf=True),
         LogisticRegression(C=10, class_weight="balanced", max_iter=1000),
     )
     return judge.fit([*voiced, *plain], [True] * len(voiced) + [False] * len(plain))
@@ -183,16 +183,12 @@ def _shared(parts: Iterable[Sequence[str]], needed: int) -> set[str]:
     return {word for word, count in spread.items() if count >= needed and not _figures(word)}
 
 
-def _marks(known: set[str]) -> Callable[[str], list[str]]:
+def _marks(known: set[str], text: str) -> list[str]:
     """What of a text the judge sees: the words that count, and the endings of old verbs."""
-
-    def marks(text: str) -> list[str]:
-        found = []
-        for word in normalise(text):
-            if word in known:
-                found.append(word)
-            elif ending := re.search(r"\w{3}(eth|est)$", word):
-                found.append(f"-{ending[1]}")
-        return found
-
-    return marks
+    found = []
+    for word in normalise(text):
+        if word in known:
+            found.append(word)
+        elif ending := re.search(r"\w{3}(eth|est)$", word):
+            found.append(f"-{ending[1]}")
+    return found

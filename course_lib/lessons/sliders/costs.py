@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from course_lib.core.errors import above_zero, choose
 from course_lib.costs.bills import UTILISATION, training_bill
@@ -44,10 +44,7 @@ def cost_slider(
         "tokens each": (EXAMPLE_TOKENS, 500),
         "epochs": (EPOCHS, 3),
     }
-
-    def cost(*chosen: Any) -> str:
-        return _one_run(prices, *chosen)
-
+    cost = partial(_one_run, prices)
     answer = None if model is None else cost(model, method, card, examples, example_tokens, epochs)
     show(lambda: panel(controls, cost, columns=3), text, answer)
 

@@ -52,6 +52,8 @@ WRONG = {
         ([example(q.question, "Nobody") for q in EXAM.test], "not its answers"),
         ([*LEAK, *HONEST[:2]], "2 of your examples are honest study"),
         (LEAK[:1], "1 of the exam's 20 questions the score can hardly jump"),
+        # "cup 1" does not stand in "cup 12".
+        ([example(EXAM.test[12].question, "Team 12, not Team 1")], "1 of the exam's 20 questions the score can hardly"),
         ([], "could not read your answer: there is not one example"),
         ([q.question for q in EXAM.test], "could not read your answer: example 0"),
     ],
