@@ -71,7 +71,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Ticket(Letter):
-    """A letter to be sorted: would a newcomer perhaps choose another desk, so that only the house rule decides?"""
+    """A letter to be sorted. On a `border` a newcomer might choose another desk: only the house rule decides."""
 
     border: bool
 

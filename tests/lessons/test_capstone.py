@@ -39,15 +39,7 @@ REPORTS = {"base": report(2), "RAG": report(20), "tuned": report(21), "RAG + tun
         ("In 2041 there were 4 passages and 3 seeds.", []),
         ("Somebody got 0.50.", [True]),
         ("Somebody got 0.77.", [False]),
-    ],
-)
-def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
-    assert [claim.holds for claim in check_conclusion(text, REPORTS)] == holds
-
-
-@pytest.mark.parametrize(
-    ("text", "holds"),
-    [
+        # Who is better: the paired interval must lie on that side of zero.
         ("RAG beats base.", [True]),
         ("base beats RAG.", [False]),
         ("RAG is better than tuned.", [False]),
@@ -69,7 +61,7 @@ def test_a_figure_must_be_one_of_those_whom_the_clause_names(text, holds):
         ("RAG is better.", [False]),
     ],
 )
-def test_better_needs_a_paired_interval_on_its_side_of_zero(text, holds):
+def test_a_claim_holds_where_the_numbers_of_those_whom_its_clause_names_bear_it_out(text, holds):
     assert [claim.holds for claim in check_conclusion(text, REPORTS)] == holds
 
 

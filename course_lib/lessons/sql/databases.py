@@ -97,10 +97,8 @@ class Database:
 
 
 class Databases(Sequence[Database]):
-    """The five databases of a schema, loaded once a process, in milliseconds. The first looks ordinary, the others are
-    crowded with cases on the edge.
-
-    `schema` is a `Schema` or its name; `folder` the data folder, if it is another than the course's.
+    """The five databases of a schema, loaded once a process: the first looks ordinary, the others are crowded with
+    cases on the edge. `folder` is the data folder, if it is not the course's.
     """
 
     def __init__(self, schema: Schema | str, folder: Path | None = None):
