@@ -15,20 +15,12 @@ class Terminal(io.StringIO):
         return True
 
 
-def _stderr(monkeypatch, stream):
+@pytest.fixture
+def terminal(monkeypatch):
+    stream = Terminal()
     # In the module alone: pytest sets sys.stderr anew between a fixture and its test.
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream, modules=sys.modules))
     return stream
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    return _stderr(monkeypatch, Terminal())
-
-
-@pytest.fixture
-def pipe(monkeypatch):
-    return _stderr(monkeypatch, io.StringIO())
 
 
 @pytest.fixture
@@ -37,18 +29,6 @@ def clock(monkeypatch):
     made = SimpleNamespace(now=100.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: made.now))
     return made
-
-
-@pytest.fixture
-def notebook(monkeypatch):
-    """A kernel around the test; what is displayed is collected."""
-    import IPython
-    import IPython.display
-
-    shown = []
-    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
-    return shown
 
 
 def test_quick_work_shows_nothing(terminal, notebook, clock, monkeypatch):
@@ -87,11 +67,12 @@ def test_a_long_note_does_not_wrap_the_line(terminal, clock):
     assert max(map(len, terminal.getvalue().split("\r"))) == 78
 
 
-def test_a_pipe_gets_nothing(pipe, clock):
+def test_a_pipe_gets_nothing(terminal, clock, monkeypatch):
+    monkeypatch.setattr(Terminal, "isatty", lambda stream: False)
     with Progress("Answering", 2) as bar:
         clock.now += 10
         bar.advance(2)
-    assert pipe.getvalue() == ""
+    assert terminal.getvalue() == ""
 
 
 def test_the_text_says_how_far_how_long_yet_and_the_last_note(clock):
@@ -117,10 +98,9 @@ def test_a_notebook_gets_one_widget_that_is_closed_at_the_end(notebook, terminal
         clock.now += 3
         bar.advance(2, "loss 1.00")
         bar.advance(2, "loss 0.50")
-        (view,) = notebook
+        ((view, box),) = notebook
         assert list(view) == ["application/vnd.jupyter.widget-view+json"], "no text beside it, for nbval"
-        box = bar._widget
-        assert view["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+        assert box is bar._widget
         gauge, label = box.children
         assert (gauge.value, gauge.max) == (4, 8)
         assert label.value.endswith("loss 0.50")

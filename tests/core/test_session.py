@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,16 +80,11 @@ def keep_environment(monkeypatch):
         (H100, "laptop", ("laptop", "cpu", "bfloat16")),
     ],
 )
-def test_a_machine_gets_the_format_that_its_silicon_multiplies(machine, profile, chosen):
+def test_a_machine_gets_the_format_that_its_silicon_multiplies_and_hears_why(machine, profile, chosen):
     made = choose_compute(machine, profile)
     assert (made.profile, made.device, made.dtype) == chosen
-
-
-def test_the_reason_names_the_card_or_speaks_of_the_cpu():
-    assert "Tesla T4 has no bf16" in choose_compute(T4).why
-    assert "NVIDIA A100 has bf16" in choose_compute(A100).why
-    assert "CPU" in choose_compute(AVX2).why
-    assert "CPU" in choose_compute(A100, "laptop").why
+    card = {T4: "Tesla T4 has no bf16", A100: "NVIDIA A100 has bf16", H100: "NVIDIA H100 has bf16"}
+    assert (card[machine] if made.device == "cuda" else "CPU") in made.why
 
 
 @pytest.mark.parametrize("machine", [AVX2, AVX512_BF16])
@@ -139,8 +135,8 @@ def test_a_working_card_is_reported_and_one_that_fails_when_it_is_asked_counts_a
     def fail(*_, device):
         raise RuntimeError(f"{device} error: no kernel image is available for execution on the device")
 
-    for zeros, found in ((lambda *_, device: device, T4), (fail, AVX2)):
-        torch_says(cuda=True)
+    for zeros, found in ((lambda *_, device: device, replace(T4, cpu_bf16=True)), (fail, AVX512_BF16)):
+        torch_says(avx512_bf16=True, cuda=True)
         monkeypatch.setattr(torch, "zeros", zeros)
         assert detect_machine() == found
 
@@ -204,21 +200,15 @@ def test_a_cache_folder_that_cannot_be_made_names_the_variable(monkeypatch, tmp_
 # --- start --------------------------------------------------------------------------------------------------------
 
 
-def test_start_says_in_three_lines_what_it_chose_and_why(on, capsys, keep_environment):
-    on(AVX2)
+@pytest.mark.parametrize(("replay", "said"), [("", ""), ("1", " · replaying stored adapters")])
+def test_start_says_in_three_lines_what_it_chose_and_why(on, capsys, monkeypatch, keep_environment, replay, said):
+    monkeypatch.setenv("COURSE_REPLAY", replay)
     made = start(seed=7)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert lines[0] == "profile laptop · seed 7"
-    assert lines[1] == f"device cpu · float32: {made.why}"
-    assert f"torch {torch.__version__}" in lines[2]
-    assert ".".join(map(str, sys.version_info[:3])) in lines[2]
-
-
-def test_start_says_that_it_replays(on, capsys, monkeypatch, keep_environment):
-    monkeypatch.setenv("COURSE_REPLAY", "1")
-    start()
-    assert "replaying" in capsys.readouterr().out.splitlines()[0]
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == f"profile laptop · seed 7{said}"
+    assert second == f"device cpu · float32: {made.why}"
+    assert f"torch {torch.__version__}" in third
+    assert ".".join(map(str, sys.version_info[:3])) in third
 
 
 def test_current_is_what_start_chose_or_else_chosen_once_and_silently(on, capsys, keep_environment, monkeypatch):
@@ -288,21 +278,16 @@ print(json.dumps({{
 HEAVY = {"torch", "transformers", "chromadb", "sentence_transformers", "peft", "trl", "datasets", "bitsandbytes"}
 
 
-def _in_a_new_process(then=""):
+@pytest.mark.parametrize(
+    ("then", "unwanted"),
+    [("", HEAVY | {"numpy", "matplotlib", "ipywidgets"}), ("for name in cl.__all__: getattr(cl, name)", HEAVY)],
+    ids=["importing the package", "looking every name up"],
+)
+def test_an_import_starts_nothing_and_looking_names_up_loads_no_torch(then, unwanted):
     ran = subprocess.run([sys.executable, "-c", IMPORT.format(then=then)], capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)
-
-
-def test_importing_the_package_starts_nothing():
-    found = _in_a_new_process()
-    assert not (HEAVY | {"numpy", "matplotlib", "ipywidgets"}) & set(found["loaded"])
+    found = json.loads(ran.stdout)
+    assert not unwanted & set(found["loaded"])
     assert found["seconds"] < 0.5, "CPU seconds"
-    assert found["environment"] and found["logging"]
-
-
-def test_looking_every_name_up_loads_no_torch():
-    found = _in_a_new_process("for name in cl.__all__: getattr(cl, name)")
-    assert not HEAVY & set(found["loaded"])
     assert found["environment"] and found["logging"]
 
 

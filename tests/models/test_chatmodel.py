@@ -1,6 +1,7 @@
 """Chat models: how they are asked."""
 
 import pytest
+import torch
 
 from course_lib.core.chat import SYSTEM
 from course_lib.core.errors import CourseError
@@ -20,8 +21,6 @@ class ScriptedModel:
     """Says the same tokens after every prompt; keeps what it was given."""
 
     def __init__(self, *completions):
-        import torch
-
         self.completions, self.calls = completions, []
         self.device = torch.device("cpu")
 
@@ -29,8 +28,6 @@ class ScriptedModel:
         return self
 
     def generate(self, input_ids, attention_mask, **options):
-        import torch
-
         self.calls.append((input_ids, attention_mask, options))
         width = max(map(len, self.completions))
         rows = [[*row, *[2] * (width - len(row))] for row in self.completions[: len(input_ids)]]
@@ -123,8 +120,6 @@ def test_answers_are_greedy_unless_a_temperature_is_given(scripted):
 
 
 def test_sampling_follows_the_seed(talker):
-    import torch
-
     def draw(seed):
         torch.manual_seed(seed)
         return talker.generate(QUESTIONS, 12, temperature=1.5)

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from course_lib.core import session
 from course_lib.core.errors import CourseError, ModelError
@@ -344,8 +345,6 @@ def test_a_question_of_ten_thousand_characters_is_refused_by_the_real_tokenizer(
 
 @pytest.mark.model
 def test_four_bits_on_the_cpu_read_nearly_as_well_in_a_third_of_the_memory(real, real_nf4):
-    import torch
-
     text = "Water boils at 100 degrees Celsius at sea level. The largest planet in the solar system is Jupiter."
     ids = torch.tensor([real.tokenizer(text)["input_ids"]])  # (1, T)
     with torch.inference_mode():

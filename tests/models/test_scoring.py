@@ -1,13 +1,14 @@
 """Losses and log-probabilities: held against the model's own logits, token by token."""
 
 import copy
-import warnings
 
 import pytest
+import torch
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, DataError
 from course_lib.models.scoring import held_out_loss, log_probability, token_counts
+from course_lib.training.methods import Recipe, adapted, without_old_names
 
 PROMPTS = ["My kettle leaks", "Where is my parcel?", "Thank you"]
 REPLIES = ["Send it in.", "On its way.", "!"]
@@ -16,8 +17,6 @@ EXAMPLES = [example(prompt, reply) for prompt, reply in zip(PROMPTS, REPLIES)]
 
 def log_probability_by_hand(model, row):
     """Of a completion, with the end of its turn and the line break after it; and how many tokens these are."""
-    import torch
-
     template = model.tokenizer.apply_chat_template
     prompt = template(row["prompt"], add_generation_prompt=True, return_dict=True)["input_ids"]
     whole = template(row["prompt"] + row["completion"], return_dict=True)["input_ids"]
@@ -51,11 +50,8 @@ def test_reading_leaves_the_model_in_the_mode_it_was_in(tiny_model):
 
 
 def test_a_tuned_model_is_read_with_its_adapter(talker):
-    from course_lib.training.methods import Recipe, adapted
-
     tuned = copy.copy(talker)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+    with without_old_names():
         tuned.model = adapted(talker, Recipe("lora", 1, 1e-3, 1, 4, "all", 0))
     for name, parameter in tuned.model.named_parameters():
         if "lora_B" in name:

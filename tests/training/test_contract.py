@@ -1,17 +1,16 @@
 """What every trainer keeps to: the start stays, the seed decides, a kill costs little, a replay is exact."""
 
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
-from small_runs import Killed, losses, stop_at
+import torch
+from small_runs import PAIRS, PROMPTS, SIX_STEPS, THINGS, Killed, losses, small_letters, stop_at
 
 import course_lib as cl
-from course_lib.core.chat import example, pair
+from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, TrainingError
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.embedder import Triple, finetune_embedder
@@ -21,16 +20,8 @@ from course_lib.training.rl import reinforce
 from course_lib.training.sft import finetune
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-THINGS = ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan")
-EXAMPLES = [example(f"Who mends the {thing}?", f"Desk {number}") for number, thing in enumerate(THINGS)]
-PAIRS = [pair(f"My {thing} leaks", f"Send the {thing} in.", "We promise a new one!", "Reply.") for thing in THINGS]
-PROMPTS = [[{"role": "system", "content": "s"}, {"role": "user", "content": letter}] for letter in "abcd"]
-TRIPLES = [Triple(f"where is the {thing}", f"here {thing}", f"no {thing} there") for thing in THINGS]
-SIX_STEPS = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}
-
-
-def small_letters(prompts, replies):
-    return [sum(c.islower() for c in reply) / max(1, len(reply)) for reply in replies]
+EXAMPLES = [example(f"Who mends the {thing}?", f"Desk {number}") for number, thing in enumerate(THINGS[:8])]
+TRIPLES = [Triple(f"where is the {thing}", f"here {thing}", f"no {thing} there") for thing in THINGS[:8]]
 
 
 def large_letters(prompts, replies):
@@ -54,21 +45,20 @@ def on_examples(method, *others):
     return Trainer(finetune, {"examples": EXAMPLES, "method": method}, others=({"examples": EXAMPLES[::-1]}, *others))
 
 
-OTHER_RUNS = ({"learning_rate": 2e-2}, {"rank": 2}, {"seed": 4})
+OTHER_RUNS = ({"learning_rate": 2e-2}, {"rank": 2}, {"seed": 4}, {"layers": "upper"})
 OTHER_EXAMPLES = [*EXAMPLES[:-1], example("Who mends the pan?", "Desk  7")]
+OTHER_ROWS = ({"pairs": PAIRS[::-1]}, {"pairs": PAIRS[:-1]})
 OTHER_AIMS = ({"method": "ipo"}, {"beta": 0.2}, {"anchor": 0.5})
 OF_POLICIES = {"steps": 6, "samples": 16, "group": 4, "max_new_tokens": 5, "rank": 4, "learning_rate": 1e-2}
 TRAINERS = {
     "full": on_examples("full"),
     "lora": on_examples(
-        "lora", {"examples": EXAMPLES[:-1]}, {"examples": OTHER_EXAMPLES}, {"layers": "upper"}, {"targets": "mlp"},
-        {"order": "random"}, *OTHER_RUNS,
+        "lora", {"examples": EXAMPLES[:-1]}, {"examples": OTHER_EXAMPLES}, {"targets": "mlp"}, {"order": "random"},
+        *OTHER_RUNS,
     ),
     **{method: on_examples(method) for method in ("qlora", "adapter", "prompt", "prefix")},
-    "dpo": Trainer(
-        prefer, {"pairs": PAIRS}, others=({"pairs": PAIRS[::-1]}, {"pairs": PAIRS[:-1]}, *OTHER_AIMS, *OTHER_RUNS)
-    ),
-    "reward model": Trainer(train_reward_model, {"pairs": PAIRS}, others=({"pairs": PAIRS[:-1]}, *OTHER_RUNS)),
+    "dpo": Trainer(prefer, {"pairs": PAIRS}, others=(*OTHER_ROWS, *OTHER_AIMS, *OTHER_RUNS)),
+    "reward model": Trainer(train_reward_model, {"pairs": PAIRS}, others=(*OTHER_ROWS, *OTHER_RUNS)),
     **{
         method: Trainer(
             reinforce, {"prompts": PROMPTS, "reward": small_letters, "method": method}, OF_POLICIES,
@@ -105,8 +95,6 @@ def numbers(model):
 
 
 def near(model, other, **tolerance):
-    import torch
-
     mine, theirs = numbers(model), numbers(other)
     return list(mine) == list(theirs) and all(torch.allclose(mine[name], theirs[name], **tolerance) for name in mine)
 
@@ -125,8 +113,6 @@ def shown(call, capfd):
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_start_is_as_it_was_and_shares_its_weights(name, talker):
-    import torch
-
     before = {key: tensor.clone() for key, tensor in talker.model.state_dict().items()}
     said, side = talker.generate(["Hello"], 8), talker.tokenizer.padding_side
     model = TRAINERS[name](talker)
@@ -162,8 +148,6 @@ def test_of_the_trainer_nothing_is_left_on_what_it_made(name, made):
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_seed_decides_every_loss(name, made, talker):
-    import torch
-
     torch.manual_seed(99)  # the session's own dice do not matter
     again, other = (TRAINERS[name](talker, seed=seed) for seed in (0, 2))
     assert losses(again) == losses(made(name))
@@ -254,8 +238,6 @@ def test_a_learning_rate_that_explodes_is_stopped_with_advice(name, talker):
 
 @pytest.mark.parametrize("name", ["lora", "dpo", "rloo"])
 def test_what_was_tuned_before_is_where_the_next_run_starts(name, made):
-    import torch
-
     first = made(name)
     before = {key: tensor.clone() for key, tensor in numbers(first).items()}
     again = TRAINERS[name](first)
@@ -270,8 +252,6 @@ def test_what_was_tuned_before_is_where_the_next_run_starts(name, made):
 
 @pytest.mark.parametrize("name", ["dpo", "reward model", "rloo"])
 def test_a_model_in_four_bits_stays_in_four_bits(name, talker):
-    import torch
-
     from course_lib.models.quantization import is_quantized, quantize
 
     model = TRAINERS[name](quantize(talker))
@@ -279,19 +259,13 @@ def test_a_model_in_four_bits_stays_in_four_bits(name, talker):
     assert {tensor.dtype for tensor in numbers(model).values()} == {torch.float32}, "not what a CPU is slow in"
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "8", [8], True])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "8", [8], True, 2.5])
 @pytest.mark.parametrize("name", ["lora", "dpo", "reward model", "rloo"])
-def test_a_setting_that_is_no_number_above_zero_is_refused(name, value, talker):
-    for what in TRAINERS[name].quick:
-        with pytest.raises(CourseError, match=f"{what} is .*: it must be a .*number above 0"):
+def test_a_setting_that_is_no_number_above_zero_and_half_of_what_is_counted_are_refused(name, value, talker):
+    for what in set(TRAINERS[name].quick) - ({"epochs", "learning_rate"} if value == 2.5 else set()):
+        meant = "number" if what in ("epochs", "learning_rate") else "whole number"
+        with pytest.raises(CourseError, match=f"{what} is .*: it must be a {meant} above 0"):
             TRAINERS[name](talker, **{what: value})
-
-
-@pytest.mark.parametrize("name", ["lora", "dpo", "reward model", "rloo"])
-def test_half_of_what_is_counted_is_refused(name, talker):
-    for what in set(TRAINERS[name].quick) - {"epochs", "learning_rate"}:
-        with pytest.raises(CourseError, match=f"{what} is 2.5: it must be a whole number above 0"):
-            TRAINERS[name](talker, **{what: 2.5})
 
 
 @pytest.mark.parametrize("start", ["SmolLM2", None])
@@ -305,7 +279,6 @@ def test_what_is_no_chat_model_is_refused(name, start):
 
 
 def test_the_embedders_tuning_keeps_to_the_same_as_far_as_it_goes(capfd):
-    import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -323,9 +296,3 @@ def test_the_embedders_tuning_keeps_to_the_same_as_far_as_it_goes(capfd):
     assert first.losses == again.losses != other.losses
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: .* is too high"):
         finetune_embedder(TRIPLES, start, learning_rate=1e38, epochs=10, batch_size=4)
-
-
-def test_looking_up_the_names_of_the_face_loads_no_torch():
-    code = "import sys, course_lib as cl; [getattr(cl, name) for name in cl.__all__]; print('torch' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout == "False\n"

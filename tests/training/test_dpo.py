@@ -1,33 +1,27 @@
 """DPO learns what is preferred, stays near where it started, and is TRL's; on a model of two layers."""
 
 import math
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from lesson_07.divergence import kl_from
-from small_runs import curve, losses
+from small_runs import PAIRS, SIX_STEPS, curve, losses, trainer_options
 
-from course_lib.core.chat import pair
 from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.models.scoring import log_probability, token_counts
 from course_lib.training.dpo import PreferenceRecipe, dpo_loss, prefer
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-PAIRS = [
-    pair(f"My {thing} leaks", f"Send the {thing} in.", "We promise you a new one!", "Reply.")
-    for thing in ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan")
-]
-QUICK = {"epochs": 3, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # six steps
 
 
 @pytest.fixture
 def tuned(once, talker):
-    """What `prefer` makes with the settings above; made once for all tests that only look at it."""
+    """What `prefer` makes in six steps; made once for all tests that only look at it."""
     if "tuned" not in once:
-        once["tuned"], once["start"] = prefer(talker, PAIRS, **QUICK), talker
+        once["tuned"], once["start"] = prefer(talker, PAIRS, **SIX_STEPS), talker
     return once["tuned"]
 
 
@@ -81,22 +75,16 @@ def test_an_anchor_that_is_no_number_from_0_on_is_refused(talker, anchor):
 
 @pytest.mark.parametrize("beta", [0.1, 1.0])
 def test_the_loss_of_one_pair_is_trls_own(beta, talker, tmp_path):
-    import torch
     from trl import DPOTrainer
 
     from course_lib.models.chatmodel import ChatModel
     from course_lib.training import methods, run, trainers
 
     recipe = PreferenceRecipe("lora", 1, 1e-3, 1, 4, "all", 0, objective="dpo", beta=beta)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+    with methods.without_old_names():
         model = methods.adapted(talker, recipe)
-        trainer = DPOTrainer(
-            model=model,
-            args=trainers.PairTrainer.arguments(recipe, tmp_path),
-            train_dataset=run.dataset_of(PAIRS[:1]),
-            processing_class=run.for_training(talker.tokenizer),
-        )
+        options = trainer_options(trainers.PairTrainer, model, recipe, PAIRS[:1], talker.tokenizer, tmp_path)
+        trainer = DPOTrainer(**options)
         torch.manual_seed(1)
         for name, parameter in model.named_parameters():
             if "lora_B.default" in name:
@@ -136,27 +124,26 @@ def test_prompts_cost_no_logits_and_change_no_loss(tuned, talker, monkeypatch):
             return scores.apply(hidden, *rest)
 
     monkeypatch.setattr(utils, "_ChunkedLogProbFunction", Counting)
-    again = prefer(talker, PAIRS, **QUICK)
+    again = prefer(talker, PAIRS, **SIX_STEPS)
     rows = [{"prompt": row["prompt"], "completion": row[part]} for row in PAIRS for part in ("chosen", "rejected")]
     replies = sum(n for _, n in token_counts(talker, rows))
-    assert sum(scored) == 2 * QUICK["epochs"] * replies  # of the model, and of its start
+    assert sum(scored) == 2 * SIX_STEPS["epochs"] * replies  # of the model, and of its start
     assert utils._use_triton is decides
 
     monkeypatch.setattr(trainers, "replies_scored_alone", nullcontext)
-    of_trl = prefer(talker, PAIRS, **QUICK)
-    assert sum(scored) > 3 * 2 * QUICK["epochs"] * replies
+    of_trl = prefer(talker, PAIRS, **SIX_STEPS)
+    assert sum(scored) > 3 * 2 * SIX_STEPS["epochs"] * replies
     assert losses(again) == losses(tuned) == pytest.approx(losses(of_trl), abs=1e-5)
 
 
 def test_the_curves_are_of_the_loss_itself(tuned):
     margins = np.subtract(curve(tuned, "chosen"), curve(tuned, "rejected"))
     assert margins == pytest.approx(curve(tuned, "margin"), abs=1e-4)
-    assert [step for step, _ in tuned.training.curves["margin"]] == list(range(1, 7))
     assert losses(tuned)[-1] == pytest.approx(dpo_loss(margins[-1], 0, 0, 0, beta=1), abs=0.1)
 
 
 def test_ipo_learns_the_preference_too(talker):
-    tuned = prefer(talker, PAIRS, "ipo", **QUICK)
+    tuned = prefer(talker, PAIRS, "ipo", **SIX_STEPS)
     assert losses(tuned)[-1] < losses(tuned)[0] - 1
     assert losses(tuned)[0] == pytest.approx((1 / (2 * 0.1)) ** 2), "1 / 2β is what it aims at"
     chosen, rejected, start_chosen, start_rejected = four(tuned, talker)
@@ -164,36 +151,21 @@ def test_ipo_learns_the_preference_too(talker):
 
 
 def test_an_anchor_keeps_the_chosen_reply_likely_and_the_preference(talker):
-    free, anchored = (prefer(talker, PAIRS, anchor=anchor, **QUICK) for anchor in (0.0, 1.0))
+    free, anchored = (prefer(talker, PAIRS, anchor=anchor, **SIX_STEPS) for anchor in (0.0, 1.0))
     assert (four(anchored, talker)[0] > four(free, talker)[0]).all(), "the chosen replies"
     assert curve(anchored, "accuracy")[-1] == 1
     assert losses(anchored)[0] > losses(free)[0] + 1, "two losses are summed"
 
 
 def test_without_an_anchor_a_call_has_the_key_that_it_had():
-    recipe = PreferenceRecipe(
-        method="lora",
-        epochs=1,
-        learning_rate=1e-3,
-        batch_size=1,
-        rank=4,
-        layers="all",
-        seed=0,
-        objective="dpo",
-        beta=0.1,
-    )
+    recipe = PreferenceRecipe("lora", 1, 1e-3, 1, 4, "all", 0, objective="dpo", beta=0.1)
     assert "anchor" not in recipe.hashed() and replace(recipe, anchor=0.5).hashed()["anchor"] == 0.5
 
 
 def test_a_larger_beta_stays_nearer_to_the_start(talker):
     prompts = [row["prompt"] for row in PAIRS]
-    free, held = (prefer(talker, PAIRS, beta=beta, **{**QUICK, "epochs": 8}) for beta in (0.1, 20.0))
+    free, held = (prefer(talker, PAIRS, beta=beta, **{**SIX_STEPS, "epochs": 8}) for beta in (0.1, 20.0))
     assert kl_from(held, talker, prompts, 2, 8).kl < kl_from(free, talker, prompts, 2, 8).kl / 2
-
-
-def test_upper_layers_alone_can_be_trained(talker):
-    upper = prefer(talker, PAIRS[:4], layers="upper", **{**QUICK, "epochs": 1})
-    assert all(".layers.1." in name for name, _ in upper.model.named_parameters() if "lora_" in name)
 
 
 def test_the_training_counts_what_it_did(tuned, start, capsys):
@@ -202,9 +174,7 @@ def test_the_training_counts_what_it_did(tuned, start, capsys):
     rows = [{"prompt": row["prompt"], "completion": row[part]} for row in PAIRS for part in ("chosen", "rejected")]
     once = sum(len(encode_example(start, "row", row)[0]) for row in rows)
     assert tuned.training.tokens == 3 * once
-    assert tuned.training.trainable == sum(p.numel() for n, p in tuned.model.named_parameters() if "lora_" in n)
     assert tuned.training.parameters == sum(p.numel() for p in tuned.model.parameters())
-    assert tuned.training.seconds > 0
     assert str(tuned.training).startswith("dpo, lora: 0.0041 of 0.0 million parameters")
     assert ", margin 0.00 → " in str(tuned.training)
 
@@ -218,13 +188,9 @@ def test_an_unknown_method_is_refused_with_the_choices(method, hint, talker):
         prefer(talker, PAIRS, method)
 
 
-def test_pairs_that_are_none_are_refused_before_anything_is_trained(talker, at_step):
-    steps = []
-    at_step(steps.append)
-    for wrong, complaint in (
-        ([], "not one pair"),
-        ([{**PAIRS[0], "rejected": PAIRS[0]["chosen"]}], "pair 0: chosen and"),
-    ):
+def test_pairs_that_are_none_are_refused_before_anything_is_trained(talker, steps):
+    twice = {**PAIRS[0], "rejected": PAIRS[0]["chosen"]}
+    for wrong, complaint in (([], "not one pair"), ([twice], "pair 0: chosen and")):
         with pytest.raises(DataError, match=complaint):
             prefer(talker, wrong)
     assert steps == []

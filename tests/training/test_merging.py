@@ -4,6 +4,7 @@ import copy
 import time
 
 import pytest
+import torch
 from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, logits, losses
 
 import course_lib as cl
@@ -17,7 +18,6 @@ pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])
 def test_a_merged_model_is_a_plain_one_that_answers_the_same(method, tuned, tmp_path):
-    import torch
     from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
     model = tuned(method)
@@ -62,8 +62,6 @@ def test_without_an_adapter_there_is_nothing_to_merge(tiny_model):
 
 
 def test_a_model_of_qlora_can_be_tuned_again_by_either(tuned):
-    import torch
-
     first = tuned("qlora")
     before = logits(first)
     whole = finetune(first, EXAMPLES, "lora", **QUICK)
@@ -76,8 +74,6 @@ def test_a_model_of_qlora_can_be_tuned_again_by_either(tuned):
 
 @pytest.mark.parametrize("method", ADAPTED)
 def test_several_adapters_on_one_base_answer_as_each_alone(method, tuned, start):
-    import torch
-
     members = {"sql": tuned(method), "a.b": tuned(method, OTHERS, rank=2)}
     base = quantize(start) if method == "qlora" else start
     both = with_adapters(base, members)
@@ -107,8 +103,6 @@ def test_switching_takes_milliseconds_and_an_unknown_adapter_is_refused(tuned, s
 
 
 def test_of_several_adapters_the_one_in_use_is_merged_and_saved(tuned, start, tmp_path):
-    import torch
-
     both = with_adapters(start, {"sql": tuned("lora"), "support": tuned("lora", OTHERS, rank=2)}).use("support")
     support = tuned("lora", OTHERS, rank=2)
     assert torch.allclose(logits(merged(both)), logits(support), atol=1e-5)

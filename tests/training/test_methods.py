@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, logits, losses
+import torch
+from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, WINNERS, logits, losses, trainer_options
 
 import course_lib as cl
 from course_lib.core import session as session_module
@@ -16,7 +17,7 @@ from course_lib.models.quantization import dequantized, is_quantized, quantize
 from course_lib.models.scoring import completion_loss, held_out_loss
 from course_lib.training import run
 from course_lib.training.dpo import PreferenceRecipe
-from course_lib.training.methods import METHODS, Recipe, adapted
+from course_lib.training.methods import METHODS, Recipe, adapted, without_old_names
 from course_lib.training.rl import PolicyRecipe
 from course_lib.training.run import Training, adapter_key
 from course_lib.training.sft import finetune
@@ -25,16 +26,10 @@ pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained_names(model):
-    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
 # What is trained
 
 
 def test_the_adapter_is_its_formula_and_starts_as_the_identity(tiny_model):
-    import torch
-
     model = adapted(tiny_model, Recipe("adapter", 1, 1e-3, 4, 3, "all", 0))
     assert torch.equal(model(torch.tensor([[5, 6, 7]])).logits, tiny_model.model(torch.tensor([[5, 6, 7]])).logits)
     layer = model.get_base_model().model.layers[0].mlp.down_proj
@@ -50,12 +45,6 @@ def test_the_adapter_is_its_formula_and_starts_as_the_identity(tiny_model):
         assert torch.equal(layer(x), h)
 
 
-def test_adapters_stand_behind_attention_and_behind_the_mlp(tiny_model):
-    names = trained_names(adapted(tiny_model, Recipe("adapter", 1, 1e-3, 4, 3, "all", 0)))
-    assert len(names) == 2 * 2 * 2, "down and up, behind two sublayers of two blocks"
-    assert all("self_attn.o_proj.bottleneck_" in name or "mlp.down_proj.bottleneck_" in name for name in names)
-
-
 @pytest.mark.parametrize(
     ("method", "layers", "targets", "expected"),
     [
@@ -65,17 +54,21 @@ def test_adapters_stand_behind_attention_and_behind_the_mlp(tiny_model):
         ("lora", "upper", "all", 2 * 7),
         ("qlora", "upper", "all", 2 * 7),
         ("qlora", "all", "mlp", 2 * 2 * 3),
+        ("adapter", "all", "all", 2 * 2 * 2),  # down and up, behind two sublayers of two blocks
         ("adapter", "upper", "all", 2 * 2),
         ("adapter", "all", "mlp", 2 * 2),
     ],
 )
 def test_layers_and_targets_choose_where_it_goes(method, layers, targets, expected, tiny_model):
     model = quantize(tiny_model) if method == "qlora" else tiny_model
-    names = trained_names(adapted(model, Recipe(method, 1, 1e-3, 4, 3, layers, 0, targets)))
+    tuned = adapted(model, Recipe(method, 1, 1e-3, 4, 3, layers, 0, targets))
+    names = {name for name, parameter in tuned.named_parameters() if parameter.requires_grad}
     assert len(names) == expected
     assert all((".layers.1." in name) or layers == "all" for name in names)
     part = {"all": ".", "attention": ".self_attn.", "mlp": ".mlp."}[targets]
     assert all(part in name for name in names)
+    behind = ("self_attn.o_proj.bottleneck_", "mlp.down_proj.bottleneck_")
+    assert method != "adapter" or all(any(end in name for end in behind) for name in names)
 
 
 @pytest.mark.parametrize(("method", "numbers"), [("prompt", 4 * 32), ("prefix", 4 * 2 * 2 * 2 * 8)])
@@ -86,8 +79,6 @@ def test_rank_is_the_number_of_virtual_tokens(method, numbers, tuned):
 
 def test_virtual_tokens_begin_as_the_words_of_the_system_message(tiny_model):
     """Read before a question, they are what that text is: of the embeddings, and of every layer's keys and values."""
-    import torch
-
     words = tiny_model.tokenizer(tiny_model.system)["input_ids"][:6]
     question = tiny_model.encode("Who won?")
     expected = tiny_model.model(torch.tensor([words + question])).logits[:, 6:]
@@ -108,7 +99,6 @@ def test_more_virtual_tokens_than_words_repeat_them(tiny_model):
 
 def test_qlora_trains_over_bitsandbytes_weights_in_the_sessions_dtype(tuned, start):
     import bitsandbytes as bnb
-    import torch
 
     model = tuned("qlora")
     base = model.model.get_base_model().model.layers[0].mlp.down_proj.base_layer
@@ -139,8 +129,6 @@ def test_the_other_methods_work_over_four_bits_too(method, tiny_model):
 
 @pytest.mark.parametrize("method", ADAPTED)
 def test_where_the_session_computes_in_bf16_the_adapter_is_trained_in_fp32(method, tiny_model, monkeypatch):
-    import torch
-
     monkeypatch.setattr(session_module, "detect_machine", lambda: session_module.Machine(cpu_bf16=True))
     tiny_model.model.bfloat16()
     tuned = finetune(tiny_model, EXAMPLES, method, held_out=OTHERS, **QUICK)
@@ -159,11 +147,8 @@ def test_a_handful_of_numbers_is_not_called_none():
 # The loss
 
 
-@pytest.mark.parametrize("method", ADAPTED[1:])
-def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
-    import torch
-    from trl import SFTTrainer
-
+@pytest.mark.parametrize("method", ADAPTED)
+def test_the_loss_and_its_gradient_are_those_of_the_cross_entropy_of_completion_tokens(method, tiny_model, tmp_path):
     from course_lib.training.trainers import CompletionTrainer
 
     recipe = Recipe(method, 1, 1e-3, len(EXAMPLES), 4, "all", 0)
@@ -171,13 +156,9 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
     for parameter in model.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.3)
-    options = {
-        "model": model,
-        "args": CompletionTrainer.arguments(recipe, tmp_path / "run"),
-        "train_dataset": run.dataset_of(EXAMPLES),
-        "processing_class": run.for_training(tiny_model.tokenizer),
-    }
-    trainer = CompletionTrainer(**options)
+    trainer = CompletionTrainer(
+        **trainer_options(CompletionTrainer, model, recipe, EXAMPLES, tiny_model.tokenizer, tmp_path / "run")
+    )
     batch = next(iter(trainer.get_train_dataloader()))
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
 
@@ -190,12 +171,13 @@ def test_the_loss_and_its_gradient_are_trls_own(method, tiny_model, tmp_path):
     # TRL's shortcut for the loss is a patch of the model's forward, which it removes: as the model itself reckons it
     run.restore_forward(model)
     labels = batch["labels"]
+    learned = sorted(tiny_model.tokenizer.decode(row[row != -100]).strip() for row in labels)
+    assert learned == [f"{winner}<|im_end|>" for winner in WINNERS]
     scores = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, -labels.shape[1] :]
     theirs = of(torch.nn.functional.cross_entropy(scores[:, :-1].flatten(0, 1), labels[:, 1:].flatten()))
     assert mine[0] == pytest.approx(theirs[0], abs=1e-5)
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(mine[1], theirs[1]))
     assert max(grad.abs().max() for grad in mine[1]) > 1e-4
-    assert isinstance(trainer, SFTTrainer)
 
 
 @pytest.mark.parametrize("method", ADAPTED)
@@ -206,8 +188,6 @@ def test_the_held_out_loss_is_the_loss_that_training_reports(method, start):
 
 
 def test_logits_of_virtual_tokens_and_of_the_prompt_are_not_computed(tiny_model):
-    import torch
-
     for method in ("prompt", "prefix"):
         model = adapted(tiny_model, Recipe(method, 1, 1e-3, 4, 4, "all", 0))
         seen: list[int] = []
@@ -235,8 +215,6 @@ def test_answers_do_not_depend_on_how_a_batch_is_padded(method, tuned):
 @pytest.mark.parametrize("method", ["prompt", "prefix"])
 def test_scores_of_a_padded_batch_are_those_of_each_alone(method, tuned):
     """Closer than the answers can show: the probabilities of the first words that are generated."""
-    import torch
-
     model, encoded = tuned(method), [tuned(method).encode(question) for question in QUESTIONS]
     width, pad = max(map(len, encoded)), model.tokenizer.pad_token_id
 
@@ -268,8 +246,6 @@ def test_a_library_that_renamed_its_cache_warns_nobody(method, tuned):
 @pytest.mark.parametrize("method", ADAPTED)
 def test_generating_continues_what_the_model_itself_says_comes_next(method, tuned):
     """Step by step with the cache, as in one reading without."""
-    import torch
-
     model = tuned(method)
     ids = torch.tensor([model.encode("Who won?")])
     out = model.model.generate(
@@ -283,7 +259,6 @@ def test_generating_continues_what_the_model_itself_says_comes_next(method, tune
 
 @pytest.mark.parametrize("method", ADAPTED)
 def test_a_saved_adapter_loads_with_plain_peft(method, tuned, start, tmp_path):
-    import torch
     from peft import PeftModel
 
     model = tuned(method)
@@ -291,8 +266,7 @@ def test_a_saved_adapter_loads_with_plain_peft(method, tuned, start, tmp_path):
     assert {"adapter_config.json", "adapter_model.safetensors"} <= {path.name for path in folder.iterdir()}
     base = quantize(start) if method == "qlora" else start
     loaded = copy.copy(start)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+    with without_old_names():
         loaded.model = PeftModel.from_pretrained(copy.deepcopy(base.model), folder).eval()
     assert torch.allclose(logits(loaded), logits(model), atol=1e-6)
     assert loaded.generate(["Who won?"], 8) == model.generate(["Who won?"], 8)
@@ -309,8 +283,6 @@ def test_answers_of_an_adapter_off_the_shelf_do_not_depend_on_padding_either(met
 
 
 def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
-    import torch
-
     first = finetune(tiny_model, EXAMPLES, **QUICK)
     session(COURSE_RECORD="1")
     recorded = finetune(first, OTHERS, name="second", **QUICK)
@@ -334,9 +306,9 @@ def test_a_setting_that_came_later_is_part_of_the_key_only_where_it_is_changed()
 
 def test_the_key_is_what_it_was_before_targets_could_be_chosen(tiny_model):
     """Pinned: made by the course when it had neither targets nor any method but LoRA and full."""
-    session_module = {"method": "lora", "epochs": 3, "learning_rate": 2e-2, "batch_size": 4, "rank": 4, "layers": "all"}
+    of_then = {"method": "lora", "epochs": 3, "learning_rate": 2e-2, "batch_size": 4, "rank": 4, "layers": "all"}
     tuned = finetune(tiny_model, EXAMPLES, **QUICK)
-    assert tuned.base == f"tiny@0+{adapter_key('tiny@0', EXAMPLES, {**session_module, 'seed': 0})}"
+    assert tuned.base == f"tiny@0+{adapter_key('tiny@0', EXAMPLES, {**of_then, 'seed': 0})}"
     assert finetune(tiny_model, EXAMPLES, targets="mlp", **QUICK).base != tuned.base
 
 

@@ -1,27 +1,28 @@
 """A reward model learns what is preferred, says how sure it is, and is a plain adapter; on a model of two layers."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_runs import losses
+import torch
+from small_runs import MORE_PAIRS as HELD_OUT
+from small_runs import PAIRS as STUDY
+from small_runs import SIX_STEPS, curve, losses
 
-from course_lib.core.chat import pair
 from course_lib.core.errors import CourseError, DataError
+from course_lib.models.quantization import quantize
 from course_lib.training.reward import PairReport, train_reward_model
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-THINGS = ("kettle", "pot", "jug", "can", "tap", "urn", "cup", "pan", "vat", "tub", "keg", "pail")
-PAIRS = [pair(f"My {thing} leaks", f"Send the {thing} in.", "We promise a new one!", "Reply.") for thing in THINGS]
-STUDY, HELD_OUT = PAIRS[:8], PAIRS[8:]
-QUICK = {"epochs": 6, "batch_size": 4, "rank": 4, "learning_rate": 1e-2}  # twelve steps
+TWELVE_STEPS = SIX_STEPS | {"epochs": 6}
 
 
 @pytest.fixture
 def judge(once, talker):
     """A reward model that is only looked at; made once."""
     if "judge" not in once:
-        once["judge"] = train_reward_model(talker, STUDY, name="judge", **QUICK)
+        once["judge"] = train_reward_model(talker, STUDY, name="judge", **TWELVE_STEPS)
     return once["judge"]
 
 
@@ -35,13 +36,12 @@ def test_replies_of_the_preferred_kind_score_higher_on_letters_it_has_not_seen(j
     assert (report.accuracy, report.n) == (1, 4)
     assert report.margins == pytest.approx(scores(judge) - scores(judge, "rejected"), abs=1e-5)
     assert losses(judge)[-1] < losses(judge)[0] - 0.2
-    assert judge.training.curves["margin"][-1][1] > judge.training.curves["margin"][0][1] + 0.5
+    assert curve(judge, "margin")[-1] > curve(judge, "margin")[0] + 0.5
     assert str(judge.training).startswith("reward model, lora: ")
 
 
-def test_its_loss_is_the_surprise_of_bradley_and_terry(judge, talker):
-    margins = [margin for _, margin in judge.training.curves["margin"]]
-    assert losses(judge)[-1] == pytest.approx(np.logaddexp(0, -margins[-1]), abs=0.05)
+def test_its_loss_is_the_surprise_of_bradley_and_terry(judge):
+    assert losses(judge)[-1] == pytest.approx(np.logaddexp(0, -curve(judge, "margin")[-1]), abs=0.05)
 
 
 def test_a_score_does_not_depend_on_the_batch(judge):
@@ -68,11 +68,10 @@ def test_it_is_saved_as_a_plain_peft_folder_with_its_output_layer(judge, talker,
     assert found == pytest.approx(scores(judge)[0], abs=1e-4)
 
 
-def test_over_a_body_in_sixteen_bits_what_is_trained_has_thirty_two(talker):
-    import torch
-
-    talker.model = talker.model.bfloat16()
-    judge = train_reward_model(talker, STUDY, **QUICK)
+@pytest.mark.parametrize("bits", [16, 4])
+def test_over_a_body_in_sixteen_bits_or_four_what_is_trained_has_thirty_two_and_learns(bits, talker):
+    body = quantize(talker) if bits == 4 else replace(talker, model=talker.model.bfloat16())
+    judge = train_reward_model(body, STUDY, **TWELVE_STEPS)
     trained = [p for n, p in judge.model.named_parameters() if "lora_" in n or "modules_to_save" in n]
     assert {p.dtype for p in trained} == {torch.float32}
     assert judge.grade(HELD_OUT).accuracy == 1
@@ -126,22 +125,20 @@ def test_pairs_of_one_prompt_are_one_draw_of_the_interval():
 
 
 def test_scores_need_a_reply_for_each_prompt_and_not_too_long_ones(judge):
-    with pytest.raises(CourseError, match="there are 1 replies to 2 prompts"):
-        judge.score(["Hello", "Hello"], ["Hi"])
-    with pytest.raises(CourseError, match="reply 0 is not a text but 3"):
-        judge.score(["Hello"], [3])
-    with pytest.raises(DataError, match=r"reply 0 has 1,\d\d\d tokens, more than 1,024"):
-        judge.score(["Hello"], ["x" * 1024])
-    with pytest.raises(CourseError, match="batch_size is 0"):
-        judge.score(["Hello"], ["Hi"], batch_size=0)
+    for call, complaint in (
+        ((["Hello", "Hello"], ["Hi"]), "there are 1 replies to 2 prompts"),
+        ((["Hello"], [3]), "reply 0 is not a text but 3"),
+        ((["Hello"], ["x" * 1024]), r"reply 0 has 1,\d\d\d tokens, more than 1,024"),
+        ((["Hello"], ["Hi"], 0), "batch_size is 0"),
+    ):
+        with pytest.raises(CourseError, match=complaint):
+            judge.score(*call)
 
 
 def test_what_is_no_pair_or_no_model_is_refused(judge, talker):
     with pytest.raises(DataError, match="not one pair"):
         train_reward_model(talker, [])
     with pytest.raises(DataError, match="pair 1 lacks rejected"):
-        judge.grade([PAIRS[0], {"prompt": PAIRS[0]["prompt"], "chosen": PAIRS[0]["chosen"]}])
+        judge.grade([STUDY[0], {"prompt": STUDY[0]["prompt"], "chosen": STUDY[0]["chosen"]}])
     with pytest.raises(CourseError, match="train_reward_model takes a ChatModel"):
         train_reward_model(judge, STUDY)
-    with pytest.raises(CourseError, match="learning_rate is 0"):
-        train_reward_model(talker, STUDY, learning_rate=0)

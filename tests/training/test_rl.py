@@ -1,21 +1,16 @@
 """A policy learns what is rewarded, is held by KL or let loose, and a reward that makes no sense is refused."""
 
 import pytest
+import torch
 from lesson_07.divergence import kl_from
-from small_runs import curve
+from small_runs import PROMPTS, curve, small_letters
 
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.training.rl import reinforce
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-PROMPTS = [[{"role": "system", "content": "s"}, {"role": "user", "content": letter}] for letter in "abcd"]
 QUICK = {"steps": 10, "samples": 32, "group": 8, "max_new_tokens": 6, "learning_rate": 1e-2}
 SHORT = {"steps": 2, "samples": 4, "group": 2, "max_new_tokens": 4}
-
-
-def small_letters(prompts, replies):
-    """What the policies here are rewarded for: the share of small letters."""
-    return [sum(c.islower() for c in reply) / max(1, len(reply)) for reply in replies]
 
 
 @pytest.fixture
@@ -130,7 +125,6 @@ def test_replies_are_sampled_from_the_whole_distribution(talker, monkeypatch):
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_a_reward_may_give_an_array_or_a_tensor(kind, talker):
     import numpy as np
-    import torch
 
     make = {"numpy": np.float32, "torch": torch.tensor}[kind]
     made = reinforce(talker, PROMPTS, lambda prompts, replies: make([0.5] * len(replies)), **SHORT)
@@ -172,9 +166,6 @@ def test_a_reward_that_makes_no_sense_stops_the_run(reward, complaint, talker):
         ({"prompts": "Hello"}, "reinforce takes a list of prompts"),
         ({"prompts": ["Hello", ""]}, "the prompt is empty"),
         ({"prompts": ["Hello", "x" * 2048]}, r"the prompt has 2,\d\d\d tokens, more than 2,048"),
-        ({"steps": 0}, "steps is 0: it must be a whole number above 0"),
-        ({"max_new_tokens": 1.5}, "max_new_tokens is 1.5"),
-        ({"learning_rate": 0}, "learning_rate is 0"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(changed, complaint, talker):
@@ -192,5 +183,3 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(changed, comp
 def test_an_unknown_method_is_refused_with_the_nearest(talker):
     with pytest.raises(ChoiceError, match=r"method 'grop' is not one of rloo, grpo\. Did you mean 'grpo'"):
         reinforce(talker, PROMPTS, small_letters, "grop")
-    with pytest.raises(CourseError, match="reinforce takes a ChatModel"):
-        reinforce("SmolLM2", PROMPTS, small_letters)

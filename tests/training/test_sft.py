@@ -1,9 +1,10 @@
 """Fine-tuning learns, goes on after a fault, and refuses what it cannot read; on a model of two layers."""
 
-import warnings
+from contextlib import ExitStack
 
 import pytest
-from small_runs import EXAMPLES, OTHERS, QUICK, WINNERS, Killed, logits, losses, stop_at
+import torch
+from small_runs import EXAMPLES, OTHERS, QUICK, WINNERS, Killed, logits, losses, stop_at, trainer_options
 
 import course_lib as cl
 from course_lib.core.chat import example
@@ -11,7 +12,6 @@ from course_lib.core.errors import ChoiceError, CourseError, DataError, Training
 from course_lib.core.session import cache_dir
 from course_lib.models.scoring import held_out_loss
 from course_lib.training import methods
-from course_lib.training import run as run_module
 from course_lib.training.methods import METHODS
 from course_lib.training.sft import finetune
 
@@ -35,8 +35,6 @@ def test_the_loss_falls_by_every_method(method, tiny_model):
 
 
 def test_two_adapters_of_one_model_do_not_meet(tuned, start):
-    import torch
-
     before = logits(tuned())
     other = finetune(start, EXAMPLES[:4], **QUICK)
     assert torch.equal(logits(tuned()), before)
@@ -61,69 +59,31 @@ def test_the_sessions_seed_is_taken_unless_another_is_given(tiny_model):
 # The loss
 
 
-@pytest.fixture
-def trainers(tiny_model, tmp_path):
-    """The course's trainer and TRL's own, over one model with an adapter that is not zero, and one batch of rows."""
-    import torch
+@pytest.mark.parametrize("items", [None, 40])
+def test_the_loss_and_its_gradient_are_trls_own(items, tiny_model, tmp_path):
     from trl import SFTTrainer
 
     from course_lib.training.trainers import CompletionTrainer
 
     recipe = methods.Recipe("lora", 1, 1e-3, len(EXAMPLES), 4, "all", 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+    with methods.without_old_names():
         model = methods.adapted(tiny_model, recipe)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.3)
-        options = {
-            "model": model,
-            "args": CompletionTrainer.arguments(recipe, tmp_path / "run"),
-            "train_dataset": run_module.dataset_of(EXAMPLES),
-            "processing_class": run_module.for_training(tiny_model.tokenizer),
-        }
+        options = trainer_options(CompletionTrainer, model, recipe, EXAMPLES, tiny_model.tokenizer, tmp_path / "run")
         ours, theirs = CompletionTrainer(**options), SFTTrainer(**options)
-    return ours, theirs, next(iter(ours.get_train_dataloader()))
-
-
-@pytest.mark.parametrize("items", [None, 40])
-def test_the_loss_is_trls_own(items, trainers):
-    ours, theirs, batch = trainers
-    mine, trl = (t.compute_loss(t.model, dict(batch), num_items_in_batch=items) for t in (ours, theirs))
-    assert mine.item() == pytest.approx(trl.item(), abs=1e-5)
-    assert mine.item() > 0.1
-
-
-def test_the_gradient_is_trls_own(trainers):
-    import torch
-
-    ours, theirs, batch = trainers
-    found = []
+    batch = next(iter(ours.get_train_dataloader()))
+    found, gradients = [], []
     for trainer in (ours, theirs):
         trainer.model.zero_grad()
-        trainer.compute_loss(trainer.model, dict(batch)).backward()
-        found.append([p.grad.clone() for p in trainer.model.parameters() if p.requires_grad])
-    assert all(torch.allclose(mine, trl, atol=1e-6) for mine, trl in zip(*found))
-    assert any(grad.abs().max() > 1e-4 for grad in found[0])
-
-
-def test_the_loss_is_the_cross_entropy_of_completion_tokens_and_no_others(trainers, tiny_tokenizer):
-    import torch
-
-    ours, _, batch = trainers
-    labels = batch["labels"]
-    learned = sorted(tiny_tokenizer.decode(row[row != -100]).strip() for row in labels)
-    assert learned == [f"{winner}<|im_end|>" for winner in WINNERS]
-    run_module.restore_forward(ours.model)
-    with torch.no_grad():
-        scores = ours.model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
-    by_hand = [
-        -scores[b, t - 1, labels[b, t]].item()
-        for b in range(labels.shape[0])
-        for t in range(1, labels.shape[1])
-        if labels[b, t] != -100
-    ]
-    assert ours.compute_loss(ours.model, batch).item() == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-5)
+        loss = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=items)
+        loss.backward()
+        found.append(loss.item())
+        gradients.append([p.grad.clone() for p in trainer.model.parameters() if p.requires_grad])
+    assert found[0] == pytest.approx(found[1], abs=1e-5) and found[0] > 0.1
+    assert all(torch.allclose(mine, trl, atol=1e-6) for mine, trl in zip(*gradients))
+    assert any(grad.abs().max() > 1e-4 for grad in gradients[0])
 
 
 # Interrupted and killed
@@ -180,22 +140,13 @@ def test_four_checkpoints_a_run_are_kept_of_lora_and_of_full_none_unless_asked(
     assert raised.value.args == (every,)
 
 
-def test_a_full_disk_at_a_checkpoint_says_so_and_loses_no_earlier_one(tiny_model, tuned, at_step):
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+def test_a_full_disk_at_a_checkpoint_says_so_and_loses_no_earlier_one(tiny_model, tuned, at_step, small_disk):
     call = {"checkpoint_every": 2, **QUICK}
     whole = tuned("lora")
-
-    def fill_the_disk(step):
-        if step == 3:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-
-    at_step(fill_the_disk)
-    try:
+    with ExitStack() as from_step_three:
+        at_step(lambda step: step == 3 and from_step_three.enter_context(small_disk(2000)))
         with pytest.raises(TrainingError, match=r"checkpoint of step 4 cannot be written .*free some disk"):
             finetune(tiny_model, EXAMPLES, **call)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in runs().glob("*/checkpoint-*")] == ["checkpoint-2"]
     at_step(lambda step: None)
     assert losses(finetune(tiny_model, EXAMPLES, **call)) == pytest.approx(losses(whole), abs=1e-6)
@@ -208,8 +159,6 @@ def test_a_cache_that_cannot_be_written_is_said(tiny_model):
 
 
 def test_a_saved_full_model_is_a_plain_transformers_folder(tuned, tmp_path):
-    import torch
-
     loaded = cl.load_model(tuned("full").save(tmp_path / "model"))
     assert torch.allclose(logits(loaded), logits(tuned("full")), atol=1e-6)
 
@@ -239,8 +188,6 @@ def test_grouped_by_length_batches_are_read_with_less_padding_than_at_random(tin
 
 @pytest.mark.parametrize("method", METHODS)
 def test_watching_the_held_out_loss_changes_nothing_of_the_training(method, start, tuned):
-    import torch
-
     watched = finetune(start, EXAMPLES, method, held_out=OTHERS, every=4, **QUICK)
     plain = tuned(method)
     assert losses(watched) == losses(plain)
@@ -288,7 +235,6 @@ def test_a_replay_brings_what_was_read_when_it_was_recorded(tiny_model, session)
     [
         ({"method": "lorra"}, "method 'lorra' is not one of .* Did you mean 'lora'"),
         ({"method": "LoRA"}, "method 'LoRA' is not one of .* Did you mean 'lora'"),
-        ({"method": "ful"}, "method 'ful' is not one of .* Did you mean 'full'"),
         ({"layers": "uper"}, "layers 'uper' is not one of all, upper"),
         ({"targets": "attentoin"}, "targets 'attentoin' is not one of all, attention, mlp. Did you mean 'attent"),
         ({"order": "chance"}, "order 'chance' is not one of length, random"),

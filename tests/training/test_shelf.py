@@ -3,14 +3,15 @@
 import copy
 import json
 import shutil
-import warnings
 
 import pytest
+import torch
 from small_runs import EXAMPLES, QUICK, losses, stop_at
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, DataError, TrainingError
 from course_lib.training import shelf as shelf_module
+from course_lib.training.methods import without_old_names
 from course_lib.training.run import adapter_key
 from course_lib.training.sft import finetune
 from course_lib.training.shelf import find_adapter, store_adapter, stored_adapters
@@ -39,8 +40,7 @@ def shelf(tmp_path, monkeypatch):
 def lora(tiny_model):
     from peft import LoraConfig, get_peft_model
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PEFT's, of a name in transformers
+    with without_old_names():
         return get_peft_model(tiny_model.model, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
 
 
@@ -73,25 +73,24 @@ def test_a_key_does_not_depend_on_the_order_in_which_settings_are_written():
     assert adapter_key("tiny@0", rows, turned) == adapter_key("tiny@0", ROWS, SETTINGS)
 
 
+OTHER_SETTINGS = [*({name: "other"} for name in SETTINGS), {"batch_size": 16}, {"seed": 1}]
+
+
 @pytest.mark.parametrize(
-    ("base", "rows"),
+    ("base", "rows", "changed"),
     [
-        ("tiny@1", ROWS),
-        ("tiny@0+nf4", ROWS),
-        ("tiny@0", ROWS[:1]),
-        ("tiny@0", ROWS[::-1]),
-        ("tiny@0", [*ROWS, ROWS[0]]),
-        ("tiny@0", [ROWS[0], example("Who lost?", "Bo  Lind")]),
-        ("tiny@0", [ROWS[0], example("Who lost?", "Bo Lind", system="Be brief.")]),
+        ("tiny@1", ROWS, {}),
+        ("tiny@0+nf4", ROWS, {}),
+        ("tiny@0", ROWS[:1], {}),
+        ("tiny@0", ROWS[::-1], {}),
+        ("tiny@0", [*ROWS, ROWS[0]], {}),
+        ("tiny@0", [ROWS[0], example("Who lost?", "Bo  Lind")], {}),
+        ("tiny@0", [ROWS[0], example("Who lost?", "Bo Lind", system="Be brief.")], {}),
+        *(("tiny@0", ROWS, changed) for changed in OTHER_SETTINGS),
     ],
 )
-def test_another_base_or_other_data_have_another_key(base, rows):
-    assert adapter_key(base, rows, SETTINGS) != adapter_key("tiny@0", ROWS, SETTINGS)
-
-
-@pytest.mark.parametrize("changed", [{name: "other"} for name in SETTINGS] + [{"batch_size": 16}, {"seed": 1}])
-def test_every_setting_is_part_of_the_key(changed):
-    assert adapter_key("tiny@0", ROWS, SETTINGS | changed) != adapter_key("tiny@0", ROWS, SETTINGS)
+def test_another_base_other_data_and_every_other_setting_have_another_key(base, rows, changed):
+    assert adapter_key(base, rows, SETTINGS | changed) != adapter_key("tiny@0", ROWS, SETTINGS)
 
 
 def test_letters_that_look_alike_have_other_keys():
@@ -102,7 +101,6 @@ def test_letters_that_look_alike_have_other_keys():
 
 
 def test_a_stored_adapter_is_a_plain_peft_folder_in_bf16_with_its_card(lora, shelf, tiny_model):
-    import torch
     from peft import PeftConfig
     from safetensors.torch import load_file
 
@@ -135,16 +133,13 @@ def test_one_of_the_same_name_is_replaced_whole(lora, shelf):
 
 
 def test_one_that_is_too_large_is_refused_and_the_one_before_stays(lora, shelf, monkeypatch):
+    assert shelf_module.MAX_BYTES == 5_000_000
     store_adapter(lora, "cup", CARD)
     monkeypatch.setattr(shelf_module, "MAX_BYTES", 1000)
     with pytest.raises(CourseError, match=r"'cup' takes \d,\d\d\d bytes, more than 1,000: use a smaller rank"):
         store_adapter(lora, "cup", CARD | {"minutes": 9})
     assert [adapter.card for adapter in stored_adapters()] == [CARD]
     assert [path.name for path in shelf.iterdir()] == ["cup"]
-
-
-def test_five_million_bytes_are_the_most_that_an_adapter_may_take():
-    assert shelf_module.MAX_BYTES == 5_000_000
 
 
 def test_a_full_disk_is_said_and_the_one_before_stays(lora, shelf, small_disk):
@@ -158,11 +153,12 @@ def test_a_full_disk_is_said_and_the_one_before_stays(lora, shelf, small_disk):
 # Finding
 
 
-def test_an_empty_shelf_and_none_hold_no_adapter(shelf):
+def test_no_shelf_an_empty_one_and_a_draft_that_was_never_finished_hold_no_adapter(shelf):
     assert stored_adapters() == []
     shelf.mkdir(parents=True)
     assert stored_adapters() == []
-    assert find_adapter("0123456789abcdef") is None
+    put(shelf, ".cup.part", CARD)
+    assert stored_adapters() == [] and find_adapter(CARD["key"]) is None
 
 
 def test_adapters_are_found_by_their_key_and_listed_by_name(shelf):
@@ -172,11 +168,6 @@ def test_adapters_are_found_by_their_key_and_listed_by_name(shelf):
     assert [adapter.folder.name for adapter in stored_adapters()] == ["ant", "zebra"]
     assert find_adapter("z").folder == shelf / "zebra"
     assert find_adapter("") is None
-
-
-def test_a_draft_that_was_never_finished_is_not_on_the_shelf(shelf):
-    put(shelf, ".cup.part", CARD)
-    assert stored_adapters() == []
 
 
 @pytest.mark.parametrize(
@@ -234,16 +225,9 @@ def test_a_recorded_adapter_stands_on_the_shelf_with_its_card(recorded, tmp_path
 
 def test_a_replay_whose_steps_go_wrong_is_no_replay(recorded, tiny_model, session, at_step):
     session(COURSE_REPLAY="1")
-
     at_step(stop_at(1, TrainingError("the loss is nan")))
     with pytest.raises(TrainingError, match="nan"):
         again(tiny_model)
-
-
-def test_a_replay_trains_where_no_adapter_is_stored(recorded, tiny_model, session, steps):
-    session(COURSE_REPLAY="1")
-    assert not again(tiny_model, seed=4).training.replayed
-    assert len(steps) == 6
 
 
 def test_another_base_finds_no_adapter_and_another_name_does(recorded, tiny_model, session):
@@ -262,20 +246,22 @@ def test_full_fine_tuning_is_always_run(tiny_model, session):
     assert stored_adapters() == []
 
 
-def test_where_all_is_trained_the_shelf_is_not_asked(recorded, tiny_model, session, steps):
-    session(COURSE_REPLAY="never")
-    assert not again(tiny_model, from_shelf=True).training.replayed
-    assert len(steps) == 6
-
-
-def test_what_takes_longer_than_a_lesson_comes_from_the_shelf_even_where_all_is_trained(
-    recorded, tiny_model, session, steps, monkeypatch
+@pytest.mark.parametrize(
+    ("replay", "changed", "minutes", "trained"),
+    [
+        ("1", {"seed": 4}, 10, 6),  # of this call none is stored
+        ("never", {"from_shelf": True}, 10, 6),
+        ("never", {"from_shelf": True}, -1, 3),  # longer than a lesson may take; three real steps all the same
+        ("never", {}, -1, 6),  # what a lesson trains is trained
+    ],
+)
+def test_the_session_decides_what_is_trained_and_what_comes_from_the_shelf(
+    replay, changed, minutes, trained, recorded, tiny_model, session, steps, monkeypatch
 ):
-    session(COURSE_REPLAY="never")
-    monkeypatch.setattr(shelf_module, "FULL_SIZE_MINUTES", -1)
-    assert again(tiny_model, from_shelf=True).training.replayed
-    assert len(steps) == 3, "three real steps all the same"
-    assert not again(tiny_model).training.replayed, "what a lesson trains is trained"
+    session(COURSE_REPLAY=replay)
+    monkeypatch.setattr(shelf_module, "FULL_SIZE_MINUTES", minutes)
+    assert again(tiny_model, **changed).training.replayed == (trained == 3)
+    assert len(steps) == trained
 
 
 def test_from_an_empty_shelf_the_model_is_trained_and_nothing_is_recorded_unless_asked(tiny_model, session, steps):
