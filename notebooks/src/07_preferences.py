@@ -423,16 +423,20 @@ cl.check("07-loss", loss, chosen=chosen, rejected=rejected, start_chosen=start_c
 
 # %% [markdown]
 # Is that what the trainer does? Take one real pair. Train one step on it, and compute the loss afterwards *by hand*: `scoring.log_probability` reads the four numbers off the
-# two models. Then train two steps, and look up what TRL's trainer says of its second.
+# two models, in fp32: half precision would round much of so small a step away. Then train two steps, and look up what TRL's trainer says of its second.
 
 # %% tags=["nbval-ignore-output"]
+import copy
+from dataclasses import replace
+
 from course_lib.models import scoring
 from course_lib.training import dpo
 
 pair = pairs["train"][4]
 once = cl.prefer(start, [pair.as_pair()], name="07-one-step", epochs=1, batch_size=1, learning_rate=1e-3, rank=1)
 twice = cl.prefer(start, [pair.as_pair()], name="07-two-steps", epochs=2, batch_size=1, learning_rate=1e-3, rank=1)
-four = [scoring.log_probability(model, [pair.letter()], [reply])[0] for model in (once, start) for reply in (pair.chosen, pair.rejected)]
+exact = [replace(model, model=copy.deepcopy(model.model).float()) for model in (once, start)]
+four = [scoring.log_probability(model, [pair.letter()], [reply])[0] for model in exact for reply in (pair.chosen, pair.rejected)]
 by_hand = float(dpo.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
 by_trl = twice.training.losses[1][1]
 
