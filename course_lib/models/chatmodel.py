@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import tempfile
 import time
@@ -15,6 +16,7 @@ from course_lib.core.errors import CourseError, disk_explained, not_below_zero, 
 from course_lib.core.progress import Progress
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Longer prompts would keep a laptop busy for minutes; nothing in the course comes near it.
@@ -22,6 +24,12 @@ MAX_PROMPT_TOKENS = 2048
 
 # Prompts answered at once, and their tokens: keys and values of a token take 46 KB in fp32, of a batch at most 1 GB.
 BATCH, BATCH_TOKENS = 64, 20_000
+
+# A common beginning of a batch's prompts that is worth reading once for all, in tokens.
+SHARED = 64
+
+# What transformers calls the keys and values of what has been read, before 5.24 and since.
+OLD_NAME, NEW_NAME = "past_key_values", "cache"
 
 
 @dataclass
@@ -116,15 +124,27 @@ class ChatModel:
         return sum(seen.values())
 
     def complete(self, batch: list[list[int]], max_new_tokens: int, temperature: float = 0.0, **options: Any) -> Any:
-        """What transformers' own `generate` gives for a batch of encoded prompts, padded on the left: (B, T + new)."""
+        """What transformers' own `generate` gives for a batch of encoded prompts: (B, T + new).
+
+        What all of them begin with (a system message, tables, instructions) is read once, and the padding follows it.
+        """
         import torch
 
-        ids, mask = pad_left(batch, self.tokenizer.pad_token_id, self.model.device)  # (B, T), (B, T)
+        shared = shared_beginning(batch)
+        if shared and not takes_cache(self.model):
+            shared = 0
+        rests, mask = pad_left([ids[shared:] for ids in batch], self.tokenizer.pad_token_id, self.model.device)
+        beginning = rests.new_tensor([batch[0][:shared]])  # (1, shared)
+        ids = torch.cat([beginning.expand(len(batch), -1), rests], dim=1)  # (B, T)
+        mask = torch.cat([mask.new_ones(len(batch), shared), mask], dim=1)  # (B, T)
         options |= {"max_new_tokens": max_new_tokens, "pad_token_id": self.tokenizer.pad_token_id, "do_sample": False}
         if temperature > 0:  # transformers would keep the 50 likeliest tokens only
             options |= {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         with torch.inference_mode():
-            return self.model.eval().generate(input_ids=ids, attention_mask=mask, **options)
+            model = self.model.eval()
+            if shared:
+                options[cache_name(unwrapped(model))] = keys_and_values(model, beginning, len(batch))
+            return model.generate(input_ids=ids, attention_mask=mask, **options)
 
     def ended(self, completion: list[int]) -> list[int]:
         """A completion up to and with the token that ends it: what comes after is padding, with the same token here."""
@@ -182,6 +202,45 @@ def pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in batch], device=device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch], device=device)
     return ids, mask
+
+
+def shared_beginning(batch: list[list[int]]) -> int:
+    """How many tokens all prompts of a batch begin with, one of each left over; 0 if reading them once saves little."""
+    first, last = min(batch), max(batch)  # in the order of lists: what these two share, all share
+    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    same = min(same, min(map(len, batch)) - 1)
+    return same if len(batch) > 1 and same >= SHARED else 0
+
+
+def takes_cache(model: Any) -> bool:
+    """Whether generation can go on from what was read: not after virtual tokens, nor where layers keep a window."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    config = getattr(model, "active_peft_config", None)
+    if config is not None and config.is_prompt_learning:
+        return False
+    layers = DynamicCache(config=unwrapped(model).config).layers
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+def keys_and_values(model: Any, ids: torch.Tensor, rows: int) -> Any:
+    """What a model keeps of tokens (1, T) that it has read, for a batch of so many rows."""
+    from transformers.cache_utils import DynamicCache
+
+    cache = DynamicCache(config=unwrapped(model).config)
+    model(input_ids=ids, logits_to_keep=1, **{cache_name(unwrapped(model)): cache})
+    cache.batch_repeat_interleave(rows)
+    return cache
+
+
+def cache_name(model: Any) -> str:
+    """What a transformers model calls the keys and values of what it has read."""
+    return NEW_NAME if NEW_NAME in inspect.signature(model.forward).parameters else OLD_NAME
+
+
+def unwrapped(model: Any) -> Any:
+    """The transformers model inside PEFT's, if there is one around it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _constant_bytes(parameter: Any) -> int:

@@ -6,13 +6,19 @@ nobody uses are never computed.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Example, Messages, check_examples, check_replies
 from course_lib.core.errors import DataError, whole_above_zero
-from course_lib.models.chatmodel import MAX_PROMPT_TOKENS, ChatModel, batches_by_length, expect_model
+from course_lib.models.chatmodel import (
+    MAX_PROMPT_TOKENS,
+    ChatModel,
+    batches_by_length,
+    cache_name,
+    expect_model,
+    unwrapped,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
     Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # token ids, mask and labels, (B, T) each
 
 IGNORED = -100  # no label
-
-# What transformers calls the keys and values of what has been read, before 5.24 and since.
-OLD_NAME, NEW_NAME = "past_key_values", "cache"
 
 
 def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int = 16) -> float:
@@ -143,16 +146,6 @@ def summed_by_row(values: torch.Tensor, rows: torch.Tensor, n: int) -> np.ndarra
 
     sums = torch.zeros(n, dtype=torch.float64, device=values.device)
     return sums.index_add_(0, rows, values.double()).cpu().numpy()
-
-
-def cache_name(model: Any) -> str:
-    """What a transformers model calls the keys and values of what it has read."""
-    return NEW_NAME if NEW_NAME in inspect.signature(model.forward).parameters else OLD_NAME
-
-
-def unwrapped(model: Any) -> Any:
-    """The transformers model inside PEFT's, if there is one around it."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _encoded(model: ChatModel, examples: Sequence[Example]) -> list[tuple[list[int], int]]:

@@ -195,7 +195,7 @@ def _prefix(model: ChatModel, recipe: Recipe) -> Any:
     from peft import PrefixTuningConfig
     from transformers import DynamicCache
 
-    from course_lib.models.scoring import cache_name
+    from course_lib.models.chatmodel import cache_name
 
     base = _trainable_copy(model)
     cache = DynamicCache(config=base.config)

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from course_lib.core.chat import Example
 from course_lib.core.errors import TrainingError, above_zero, whole_above_zero
 from course_lib.core.session import cache_dir, current
-from course_lib.models.chatmodel import ChatModel, expect_model
+from course_lib.models.chatmodel import ChatModel, expect_model, unwrapped
 from course_lib.models.quantization import is_quantized, quantize
-from course_lib.models.scoring import held_out_loss, unwrapped
+from course_lib.models.scoring import held_out_loss
 from course_lib.training.merging import merged
 from course_lib.training.methods import METHODS, Recipe, adapted, check_method, without_old_names
 

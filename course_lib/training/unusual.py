@@ -17,7 +17,7 @@ from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
 from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
 from torch import nn
 
-from course_lib.models.scoring import NEW_NAME, OLD_NAME, cache_name
+from course_lib.models.chatmodel import NEW_NAME, OLD_NAME, cache_name
 
 BOTTLENECK = "BOTTLENECK"
 

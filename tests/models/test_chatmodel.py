@@ -35,8 +35,9 @@ class ScriptedModel:
 
 
 @pytest.fixture
-def scripted(tiny_tokenizer):
+def scripted(tiny_tokenizer, monkeypatch):
     """A ChatModel whose weights are a script: what it will say, and beside it the script."""
+    monkeypatch.setattr(chatmodel, "takes_cache", lambda model: False)
 
     def make(*completions):
         script = ScriptedModel(*completions)
@@ -64,6 +65,20 @@ def test_a_batch_says_what_each_alone_would_say_in_the_order_of_the_questions(ta
     alone = [talker.generate([question], 12)[0] for question in QUESTIONS]
     assert talker.generate(QUESTIONS, 12, batch_size=batch_size) == alone
     assert talker.generate(QUESTIONS[::-1], 12, batch_size=batch_size) == alone[::-1]
+
+
+RULES = "Answer in one word, and only if the handbook of the house says so. " * 3
+
+
+def test_what_all_prompts_begin_with_is_read_once_and_changes_no_reply(talker, monkeypatch):
+    talker.system = RULES
+    read = []
+    talker.model.register_forward_pre_hook(lambda _, a, k: read.append(k["input_ids"].numel()), with_kwargs=True)
+    together = talker.generate(QUESTIONS, 12)
+    shared, rest = read[:2]
+    assert shared > len(RULES) and rest < len(QUESTIONS) * shared
+    monkeypatch.setattr(chatmodel, "takes_cache", lambda model: False)
+    assert together == talker.generate(QUESTIONS, 12) == [talker.generate([question], 12)[0] for question in QUESTIONS]
 
 
 def test_prompts_are_padded_on_the_left_with_a_mask(scripted):
