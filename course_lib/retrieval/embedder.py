@@ -80,7 +80,7 @@ def finetune_embedder(
 
     datasets.disable_progress_bars()
     set_seed(seed)
-    tuned = copy.deepcopy(embedder if embedder is not None else load_embedder())
+    tuned = copy.deepcopy(embedder if embedder is not None else load_embedder()).float()  # see `trainers.KeptSimple`
     rows = datasets.Dataset.from_list(
         [{"anchor": t.question, "positive": t.positive, "negative": t.negative} for t in triples]
     )
@@ -104,8 +104,10 @@ def finetune_embedder(
 def _arguments(folder: str, epochs: int, learning_rate: float, batch_size: int, seed: int) -> object:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
+    from course_lib.training.trainers import on_one_gpu
+
     settings = current()
-    return SentenceTransformerTrainingArguments(
+    arguments = SentenceTransformerTrainingArguments(
         output_dir=folder,
         num_train_epochs=epochs,
         per_device_train_batch_size=batch_size,
@@ -124,3 +126,4 @@ def _arguments(folder: str, epochs: int, learning_rate: float, batch_size: int, 
         disable_tqdm=True,
         seed=seed,
     )
+    return on_one_gpu(arguments)

@@ -28,6 +28,17 @@ KL_OF_A_REPLY = "kl of a reply"
 FREE_KL = 1e-30
 
 
+def on_one_gpu(arguments: Any) -> Any:
+    """A trainer's settings, with one GPU for each process.
+
+    Where there are several and no launcher such as accelerate's has begun a process for each, transformers would put
+    the model into `nn.DataParallel`, which TRL refuses.
+    """
+    if arguments.n_gpu > 1:  # in a process that a launcher began it is 1
+        arguments._n_gpu = 1  # as transformers itself says of a model that lies on several cards
+    return arguments
+
+
 class KeptSimple:
     """What the course changes in every trainer of TRL's: precision, the model card, and what a full disk says.
 
@@ -43,10 +54,11 @@ class KeptSimple:
     def __init__(self, model: Any, **options: Any) -> None:
         trained = [(parameter, parameter.data) for parameter in model.parameters() if parameter.requires_grad]
         super().__init__(model=model, **options)
-        # TRL rounds the adapter of a model in 4 bits to bf16, in which many CPUs are 400 times slower: take that back.
+        # What is trained is fp32 whatever the session computes in: AdamW's ε of 1e-8 is 0 in fp16, its steps vanish in
+        # bf16, and a loss is scaled back in fp32 alone. TRL rounds the adapter of a model in 4 bits to bf16 besides.
         for parameter, data in trained:
-            if parameter.dtype != data.dtype:
-                parameter.data = data.to(parameter.device)
+            if parameter.dtype != torch.float32:
+                parameter.data = data.to(parameter.device, torch.float32)
 
     @classmethod
     def arguments(cls, recipe: Recipe, folder: Path, saves: int = 0, max_steps: int = -1) -> Any:
@@ -73,7 +85,7 @@ class KeptSimple:
             "report_to": "none",
             "disable_tqdm": True,
         }
-        return cls.CONFIG(**common, **cls.settings(recipe))
+        return on_one_gpu(cls.CONFIG(**common, **cls.settings(recipe)))
 
     @classmethod
     def settings(cls, recipe: Recipe) -> dict[str, Any]:

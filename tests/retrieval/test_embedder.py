@@ -2,6 +2,7 @@
 
 import pytest
 
+from course_lib.core import session
 from course_lib.core.errors import CourseError, DataError, TrainingError
 from course_lib.evaluation.exams import Question
 from course_lib.retrieval.documents import Document
@@ -54,6 +55,21 @@ def test_after_training_questions_lie_nearer_to_their_own_passages_and_the_loss_
 def test_the_same_seed_gives_the_same_model(tiny_embedder):
     first, second = (finetune_embedder(TRIPLES, tiny_embedder, epochs=2, batch_size=2, seed=3) for _ in range(2))
     assert first.losses == second.losses
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_in_sixteen_bits_it_is_trained_in_fp32_and_of_two_gpus_one_is_used(dtype, tiny_embedder, monkeypatch):
+    import torch
+
+    for device in ("cpu", "cuda"):  # bf16 is checked against the card that is there: none
+        named = dtype if device == "cpu" else "float32"
+        monkeypatch.setattr(session, "_current", session.Settings("laptop", device, named, 0, "off", ""))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        given = tiny_embedder.to(getattr(torch, dtype))
+        tuned = finetune_embedder(TRIPLES, given, epochs=30, learning_rate=0.05, batch_size=4)
+        assert {weight.dtype for weight in tuned.parameters()} == {torch.float32}
+        assert {weight.dtype for weight in given.parameters()} == {getattr(torch, dtype)}
+        assert tuned.losses[-1][1] < tuned.losses[0][1] / 2
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 0}])

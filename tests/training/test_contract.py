@@ -1,72 +1,19 @@
 """What every trainer keeps to: the start stays, the seed decides, a kill costs little, a replay is exact."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
 import pytest
 import torch
-from small_runs import PAIRS, PROMPTS, SIX_STEPS, THINGS, Killed, losses, small_letters, stop_at
+from small_runs import THINGS, TRAINERS, Killed, losses, numbers, stop_at
 
 import course_lib as cl
-from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, TrainingError
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.embedder import Triple, finetune_embedder
-from course_lib.training.dpo import prefer
-from course_lib.training.reward import train_reward_model
-from course_lib.training.rl import reinforce
-from course_lib.training.sft import finetune
 
 pytestmark = pytest.mark.usefixtures("quick_collector", "plain_small_machine")
-EXAMPLES = [example(f"Who mends the {thing}?", f"Desk {number}") for number, thing in enumerate(THINGS[:8])]
 TRIPLES = [Triple(f"where is the {thing}", f"here {thing}", f"no {thing} there") for thing in THINGS[:8]]
-
-
-def large_letters(prompts, replies):
-    return [sum(c.isupper() for c in reply) / max(1, len(reply)) for reply in replies]
-
-
-@dataclass(frozen=True)
-class Trainer:
-    """A function that trains, what it learns from, settings for six steps, and changes that make it another call."""
-
-    learn: Callable[..., Any]
-    given: dict[str, Any]
-    quick: dict[str, Any] = field(default_factory=lambda: SIX_STEPS)
-    others: tuple[dict[str, Any], ...] = ()
-
-    def __call__(self, start, **changed):
-        return self.learn(start, **self.given | self.quick | changed)
-
-
-def on_examples(method, *others):
-    return Trainer(finetune, {"examples": EXAMPLES, "method": method}, others=({"examples": EXAMPLES[::-1]}, *others))
-
-
-OTHER_RUNS = ({"learning_rate": 2e-2}, {"rank": 2}, {"seed": 4}, {"layers": "upper"})
-OTHER_EXAMPLES = [*EXAMPLES[:-1], example("Who mends the pan?", "Desk  7")]
-OTHER_ROWS = ({"pairs": PAIRS[::-1]}, {"pairs": PAIRS[:-1]})
-OTHER_AIMS = ({"method": "ipo"}, {"beta": 0.2}, {"anchor": 0.5})
-OF_POLICIES = {"steps": 6, "samples": 16, "group": 4, "max_new_tokens": 5, "rank": 4, "learning_rate": 1e-2}
-TRAINERS = {
-    "full": on_examples("full"),
-    "lora": on_examples(
-        "lora", {"examples": EXAMPLES[:-1]}, {"examples": OTHER_EXAMPLES}, {"targets": "mlp"}, {"order": "random"},
-        *OTHER_RUNS,
-    ),
-    **{method: on_examples(method) for method in ("qlora", "adapter", "prompt", "prefix")},
-    "dpo": Trainer(prefer, {"pairs": PAIRS}, others=(*OTHER_ROWS, *OTHER_AIMS, *OTHER_RUNS)),
-    "reward model": Trainer(train_reward_model, {"pairs": PAIRS}, others=(*OTHER_ROWS, *OTHER_RUNS)),
-    **{
-        method: Trainer(
-            reinforce, {"prompts": PROMPTS, "reward": small_letters, "method": method}, OF_POLICIES,
-            ({"reward": large_letters}, {"prompts": PROMPTS[:-1] + PROMPTS[:1]}, {"kl": 0}, {"group": 8}, {"seed": 4}),
-        )
-        for method in ("rloo", "grpo")
-    },
-}  # fmt: skip
 ADAPTERS = [name for name in TRAINERS if name != "full"]
 SAVED = [name for name in TRAINERS if name not in ("rloo", "grpo")]  # these write checkpoints
 
@@ -85,13 +32,6 @@ def made(once, talker):
 
 def curves(model):
     return {curve: [value for _, value in rows] for curve, rows in model.training.curves.items()}
-
-
-def numbers(model):
-    """All that was trained: the adapter's tensors, or after "full" the model's."""
-    marks = ("lora_", "bottleneck_", "prompt_encoder", "modules_to_save")
-    tensors = model.model.state_dict()
-    return {name: t for name, t in tensors.items() if any(mark in name for mark in marks)} or tensors
 
 
 def near(model, other, **tolerance):

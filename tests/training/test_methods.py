@@ -11,7 +11,6 @@ import torch
 from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, WINNERS, logits, losses, trainer_options
 
 import course_lib as cl
-from course_lib.core import session as session_module
 from course_lib.core.errors import CourseError
 from course_lib.models.quantization import dequantized, is_quantized, quantize
 from course_lib.models.scoring import completion_loss, held_out_loss
@@ -125,18 +124,6 @@ def test_the_other_methods_work_over_four_bits_too(method, tiny_model):
     tuned = finetune(quantize(tiny_model), EXAMPLES, method, **QUICK)
     assert is_quantized(tuned.model)
     assert losses(tuned)[-1] < losses(tuned)[0]
-
-
-@pytest.mark.parametrize("method", ADAPTED)
-def test_where_the_session_computes_in_bf16_the_adapter_is_trained_in_fp32(method, tiny_model, monkeypatch):
-    monkeypatch.setattr(session_module, "detect_machine", lambda: session_module.Machine(cpu_bf16=True))
-    tiny_model.model.bfloat16()
-    tuned = finetune(tiny_model, EXAMPLES, method, held_out=OTHERS, **QUICK)
-    assert losses(tuned)[-1] < losses(tuned)[0]
-    marks = ("lora_", "bottleneck_", "prompt_encoder")
-    assert {p.dtype for name, p in tuned.model.named_parameters() if any(m in name for m in marks)} == {torch.float32}
-    assert tuned.model.get_input_embeddings().weight.dtype == torch.bfloat16
-    assert len(tuned.generate(QUESTIONS, 4)) == 3
 
 
 def test_a_handful_of_numbers_is_not_called_none():
