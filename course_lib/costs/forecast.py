@@ -94,7 +94,8 @@ def forecast(
     each = sum(price * need for price, need in zip(prices, needs))
     memory = training_memory(
         shape, method, rank, targets, layers, tokens=work.widest + _virtual(method, rank, work.examples),
-        precision="fp32" if str(model.model.dtype) == "torch.float32" else "16-bit", checkpointing=False,
+        # What is trained is fp32 in a 16-bit session too, and takes 16 bytes a number.
+        precision="fp32" if str(model.model.dtype) == "torch.float32" else "mixed", checkpointing=False,
     )  # fmt: skip
     logits = work.completion_tokens * shape.vocabulary * LOGITS_BYTES
     memory = replace(memory, activations=memory.activations + logits)

@@ -1,11 +1,12 @@
 """Forecasts: what a run reads is counted, and with a machine's prices makes seconds and bytes."""
 
 import pytest
+import torch
 
 from course_lib.core.chat import example
 from course_lib.core.errors import ChoiceError, CourseError, DataError
 from course_lib.costs.forecast import LOGITS_BYTES, Calibration, forecast, work_of
-from course_lib.costs.memory import model_shape, training_memory
+from course_lib.costs.memory import model_shape, trained_parameters, training_memory
 from course_lib.models.scoring import token_counts
 
 EXAMPLES = [example(f"Who won in {year}{'?' * (year % 5)}", "Anna") for year in range(2000, 2012)]
@@ -52,6 +53,20 @@ def test_memory_is_the_formulas_for_the_widest_step_with_the_logits(tiny_model):
     )
     logits = seen.work.completion_tokens * model_shape(tiny_model).vocabulary * LOGITS_BYTES
     assert seen.memory.total == pytest.approx(formula.total + logits)
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "adapter"])
+def test_in_a_session_of_sixteen_bits_what_is_trained_still_takes_sixteen_bytes_a_number(tiny_model, method):
+    shape = model_shape(tiny_model)
+    trained = trained_parameters(shape, method)
+    frozen = 0 if method == "full" else shape.parameters
+    held = {}
+    for dtype, bytes_of_a_weight in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
+        tiny_model.model.to(getattr(torch, dtype))
+        held[dtype] = forecast(tiny_model, EXAMPLES, TRUE, method, epochs=1, batch_size=4).memory
+        kept = held[dtype].weights + held[dtype].gradients + held[dtype].optimizer
+        assert kept == trained * 16 + frozen * bytes_of_a_weight, dtype
+    assert held["float16"].activations < held["float32"].activations
 
 
 def test_virtual_tokens_are_read_too(tiny_model):

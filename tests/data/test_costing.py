@@ -130,6 +130,23 @@ def test_of_the_calibration_runs_qlora_alone_stands_on_four_bits(tiny_model, mon
 
 
 @calibrating
+def test_the_first_run_of_each_kind_which_is_cold_is_not_counted(tiny_model, monkeypatch):
+    found = []
+    for cold in (0.0, 100.0):
+        kinds = set()
+
+        def quick(job, max_steps, cold=cold, kinds=kinds):
+            kind = (job.recipe.method, job.recipe.batch_size)
+            first = kind not in kinds
+            kinds.add(kind)
+            return SimpleNamespace(training=SimpleNamespace(seconds=1.0 + max_steps + cold * first))
+
+        monkeypatch.setattr(costing.running, "fit", quick)
+        found.append(costing.calibrate(tiny_model, ROWS))
+    assert found[0] == found[1] and found[0].start == pytest.approx(1.0)
+
+
+@calibrating
 def test_a_calibration_trains_even_where_the_session_replays(tiny_model, monkeypatch, session):
     session(COURSE_REPLAY="strict")
     monkeypatch.setattr(costing, "MANY", 3)
