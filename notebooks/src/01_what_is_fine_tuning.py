@@ -106,15 +106,15 @@ print(f"\n{prompted}")
 # The prompt is *masked*: the model reads it, but is not asked to predict it. What it shall learn is the answer.
 
 # %%
-import torch
+from course_lib.models import scoring
 
 MASKED = -100  # a label that the loss passes over
 
 
 def encode(example):
-    prompt = gp.encode(example["prompt"])
-    answer = gp.tokenizer(example["completion"][0]["content"] + "<|im_end|>")["input_ids"]
-    return prompt + answer, [MASKED] * len(prompt) + answer
+    ids, begins = scoring.encode_example(gp, "the letter", example)  # as the model's chat template writes it
+    answer = gp.ended(ids[begins:])  # up to the token that ends a turn
+    return ids[:begins] + answer, [MASKED] * begins + answer
 
 
 examples = [ticket.as_example() for ticket in study]
@@ -131,12 +131,15 @@ print("learned:", [gp.tokenizer.decode([label]) for label in labels if label != 
 # %% tags=["nbval-ignore-output"]
 import copy
 
+import torch
+
 student = copy.deepcopy(gp.model).float().requires_grad_(True)
 
 
 def surprise():
-    logits = student(torch.tensor([ids])).logits[0, :-1]  # (T - 1, V): what it expects after each token
-    return torch.nn.functional.cross_entropy(logits, torch.tensor(labels[1:]))
+    read, wanted = (torch.tensor(numbers, device=student.device) for numbers in (ids, labels))  # (T,) each
+    logits = student(read[None]).logits[0, :-1]  # (T - 1, V): what it expects after each token
+    return torch.nn.functional.cross_entropy(logits, wanted[1:])
 
 
 loss = surprise()
@@ -148,11 +151,12 @@ print(f"loss {loss.item():.1f}: on the average it gave each right token one chan
 
 # %% tags=["nbval-ignore-output"]
 loss.backward()
-weights = student.model.layers[20].mlp.up_proj.weight
+layer = 2 * len(student.model.layers) // 3  # two thirds of the way up
+weights = student.model.layers[layer].mlp.up_proj.weight
 spot = divmod(int(weights.grad.abs().argmax()), weights.shape[1])  # where the pull is strongest
 was, gradient = weights[spot].item(), weights.grad[spot].item()
 torch.optim.SGD(student.parameters(), lr=0.002).step()  # w ← w - 0.002 · gradient
-print(f"weight {spot} in layer 20: {was:.5f} - 0.002 · {gradient:.3f} = {weights[spot].item():.5f}")
+print(f"weight {spot} in layer {layer}: {was:.5f} - 0.002 · {gradient:.3f} = {weights[spot].item():.5f}")
 
 # %% [markdown]
 # All the others took their step at the same moment. Was it worth it? The same letter once more:
@@ -174,9 +178,9 @@ assert after_step < loss, "gradient: a small step downhill should lower the loss
 def batch(rows):
     pairs = [encode(row) for row in rows]
     width, pad = max(len(ids) for ids, _ in pairs), gp.tokenizer.pad_token_id
-    ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in pairs])  # (B, T)
-    labels = torch.tensor([labels + [MASKED] * (width - len(labels)) for _, labels in pairs])  # (B, T)
-    return ids, labels
+    ids = [ids + [pad] * (width - len(ids)) for ids, _ in pairs]
+    labels = [labels + [MASKED] * (width - len(labels)) for _, labels in pairs]
+    return tuple(torch.tensor(numbers, device=gp.model.device) for numbers in (ids, labels))  # (B, T) each
 
 
 print("letters, tokens:", tuple(batch(examples[:4])[0].shape))
@@ -295,7 +299,7 @@ cl.plots.architecture(stacks, "The same architecture, before and after")
 # %% tags=["nbval-ignore-output"]
 moved_full = inspection.weight_changes(gp, beginner)
 moved_lora = inspection.weight_changes(gp, specialist)
-layers = range(0, 30, 3)
+layers = moved_full.index[::3]
 cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), [f"layer {n}" for n in layers], list(moved_full.columns),
                  "Full fine-tuning: how far each matrix moved", "change, thousandths of its size")
 
@@ -312,8 +316,9 @@ cl.plots.heatmap(1000 * moved_lora.loc[layers].to_numpy(), [f"layer {n}" for n i
 # %%
 print("full: every matrix moved, none by more than a tenth of its size:",
       bool((moved_full > 0).all(axis=None)), float(moved_full.max(axis=None)) < 0.1)
-print("LoRA: the lower half of the layers did not move at all:", bool((moved_lora.loc[:14] == 0).all(axis=None)))
-assert float(moved_full.max(axis=None)) < 0.1 and bool((moved_lora.loc[:14] == 0).all(axis=None))
+lower = moved_lora.iloc[: len(moved_lora) // 2]
+print("LoRA: the lower half of the layers did not move at all:", bool((lower == 0).all(axis=None)))
+assert float(moved_full.max(axis=None)) < 0.1 and bool((lower == 0).all(axis=None))
 
 # %% [markdown]
 # ### In how few directions?
@@ -321,21 +326,22 @@ assert float(moved_full.max(axis=None)) < 0.1 and bool((moved_lora.loc[:14] == 0
 # The change of one matrix is itself a matrix. Its *singular values* say in how many independent directions it goes: if few
 # of them are large, the change is of *low rank*, and could be written down with far fewer numbers.
 #
-# **Predict:** the change that full fine-tuning made to one matrix of layer 20 has 576 directions. How many hold nine tenths of it?
+# **Predict:** take the matrix that holds the weight you followed. The change that full fine-tuning made to it has as many
+# directions as the matrix has numbers on its shorter side; the slider ends there. How many hold nine tenths of it?
 
 # %%
-cl.predict("rank", "Directions that hold nine tenths of the change", low=0, high=576)
+cl.predict("rank", "Directions that hold nine tenths of the change", low=0, high=min(weights.shape))
 
 # %% [markdown]
 # Nine tenths of the *energy*, the sum of the squares:
 
 # %% tags=["nbval-ignore-output"]
-full_values = inspection.singular_values(inspection.weight_change(gp, beginner, 20, "up"))
-lora_values = inspection.singular_values(inspection.weight_change(gp, specialist, 20, "up"))
+full_values = inspection.singular_values(inspection.weight_change(gp, beginner, layer, "up"))
+lora_values = inspection.singular_values(inspection.weight_change(gp, specialist, layer, "up"))
 cl.reveal("rank", inspection.rank_holding(full_values, 0.9))
 upto = 64
 cl.plots.curve(range(1, upto + 1), {"full": full_values[:upto] / full_values[0], "LoRA": lora_values[:upto] / lora_values[0]},
-               "Singular values of the change, layer 20, up", "direction", "size, of the largest")
+               f"Singular values of the change, layer {layer}, up", "direction", "size, of the largest")
 
 # %% [markdown]
 # LoRA's line falls to nothing after direction 8, because 8 is all that it was given. For full fine-tuning, read off the curve
@@ -356,7 +362,7 @@ assert hold["LoRA"] <= 8 < hold["full"], "rank: LoRA of rank 8 cannot have more 
 from course_lib.models import loading
 
 blank = loading.untrained(gp, seed=0)
-newborn = blank.model.requires_grad_(True)
+newborn = blank.model.float().requires_grad_(True)
 from_nothing = train(newborn, order, steps=16)
 cl.plots.losses({"pretrained": by_hand, "from scratch": from_nothing}, "The same loop, two beginnings")
 

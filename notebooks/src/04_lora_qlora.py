@@ -117,8 +117,9 @@ class LoRALinear(torch.nn.Module):
     def __init__(self, linear, rank, alpha):
         super().__init__()
         self.frozen = linear.requires_grad_(False)  # W, (out, in)
-        self.A = torch.nn.Parameter(torch.empty(rank, linear.in_features))
-        self.B = torch.nn.Parameter(torch.zeros(linear.out_features, rank))
+        device = linear.weight.device
+        self.A = torch.nn.Parameter(torch.empty(rank, linear.in_features, device=device))
+        self.B = torch.nn.Parameter(torch.zeros(linear.out_features, rank, device=device))
         torch.nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
         self.scale = alpha / rank
 
@@ -130,9 +131,11 @@ class LoRALinear(torch.nn.Module):
 # first step?
 
 # %%
-linear = copy.deepcopy(gp.model.model.layers[found["layer"]].mlp.up_proj).cpu().double()
+layers = gp.model.model.layers  # the same height, if your model has more layers than the stored one, or fewer
+up_proj = layers[found["layer"] * len(layers) // len(found["holding"])].mlp.up_proj
+linear = copy.deepcopy(up_proj).cpu().double()
 mine = LoRALinear(linear, rank=8, alpha=16).double()
-x = torch.randn(4, 5, linear.in_features, dtype=torch.double)  # (B, T, in)
+x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")  # (B, T, in)
 trained = sum(p.numel() for p in mine.parameters() if p.requires_grad)
 print(f"{trained:,} numbers to train beside {linear.weight.numel():,} frozen ones ({trained / linear.weight.numel():.1%})")
 print("before the first step it answers as the frozen layer does:", torch.equal(mine(x), linear(x)))
@@ -465,7 +468,7 @@ assert cost < 1, "cost: LoRA should not be slower than full fine-tuning"
 # %%
 from course_lib.models import quantization
 
-matrix = gp.model.model.layers[found["layer"]].mlp.up_proj.weight.detach().cpu().float()
+matrix = up_proj.weight.detach().cpu().float()
 blocks = matrix.view(-1, 64)
 shares = (blocks / blocks.abs().amax(1, keepdim=True)).flatten()
 levels = {"NF4": quantization.nf4_levels(), "FP4": quantization.fp4_levels(), "Int4": quantization.int4_levels()}

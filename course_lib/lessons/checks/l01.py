@@ -10,6 +10,7 @@ from course_lib.core.errors import LeakError
 from course_lib.lessons.checks.registry import Right, is_texts, register
 from course_lib.lessons.tickets import Ticket, check_issues_apart
 from course_lib.models.chatmodel import ChatModel
+from course_lib.models.scoring import encode_example
 
 
 @register("01-learned", names="learned")
@@ -18,8 +19,8 @@ def _what_is_learned(attempt: Any, *, model: ChatModel, example: Example) -> str
     if not is_texts(texts):
         return "Answer with a list of texts, one for each token: gp.tokenizer.decode([number])."
     answer = example["completion"][-1]["content"]
-    ids = model.tokenizer(answer + model.tokenizer.eos_token)["input_ids"]
-    wanted = [model.tokenizer.decode([i]) for i in ids]
+    ids, begins = encode_example(model, "the letter", example)
+    wanted = [model.tokenizer.decode([i]) for i in model.ended(ids[begins:])]
     if list(texts) == wanted:
         return Right(f"Yes. {len(wanted)} tokens, the last of which says that the answer has ended.")
     said = "".join(texts)

@@ -12,13 +12,14 @@ BY_MESSAGE = [[t for t in TICKETS if t.id.endswith("c") == held_out] for held_ou
 
 
 class WordTokenizer:
-    """Two tokens for "Archive", one for the stop token, one for every other word: enough to cut a text in pieces."""
+    """One token for a question, two for "Archive", one that ends a turn, and one that a template writes behind it."""
 
-    eos_token = "<|im_end|>"
-    pieces = ("Arch", "ive", "<|im_end|>")
+    pieces = ("house?", "Arch", "ive", "<end_of_turn>", "\n")
 
-    def __call__(self, text):
-        return {"input_ids": [i for i, piece in enumerate(self.pieces) if piece in text]}
+    def apply_chat_template(self, messages, **_):
+        text = "".join(message["content"] for message in messages)
+        ids = [i for i, piece in enumerate(self.pieces[:3]) if piece in text]
+        return {"input_ids": ids + [3, 4] * (messages[-1]["role"] == "assistant")}
 
     def decode(self, ids):
         return "".join(self.pieces[i] for i in ids)
@@ -27,23 +28,26 @@ class WordTokenizer:
 EXERCISES = {
     "01-learned": (
         "learned",
-        {"model": SimpleNamespace(tokenizer=WordTokenizer()), "example": example("Who founded the house?", "Archive")},
+        {
+            "model": SimpleNamespace(tokenizer=WordTokenizer(), ended=lambda ids: ids[: ids.index(3) + 1]),
+            "example": example("Who founded the house?", "Archive"),
+        },
     ),
     "01-split": ("mine", {"tickets": TICKETS}),
 }
 RIGHT = {
-    "01-learned": [["Arch", "ive", "<|im_end|>"], ("Arch", "ive", "<|im_end|>")],
+    "01-learned": [["Arch", "ive", "<end_of_turn>"], ("Arch", "ive", "<end_of_turn>")],
     "01-split": [BY_ISSUE, tuple(BY_ISSUE)],
 }
 WRONG = {
     "01-learned": [
         (3, "a list of texts"),
         (["Arch", 3], "a list of texts"),
-        (["Archive", "<|im_end|>"], "cut in other places"),
-        ("Archive<|im_end|>", "cut in other places"),
+        (["Archive", "<end_of_turn>"], "cut in other places"),
+        ("Archive<end_of_turn>", "cut in other places"),
         (["Arch", "ive"], "how would the model know that it has finished"),
         (["Who founded the house?", "Archive"], "it is read, and masked"),
-        (["<|im_start|>", "assistant", "Arch", "ive", "<|im_end|>"], "it is read, and masked"),
+        (["<|im_start|>", "assistant", "Arch", "ive", "<end_of_turn>"], "it is read, and masked"),
         (["Returns"], "Not these"),
     ],
     "01-split": [
