@@ -98,11 +98,13 @@ def test_parts_are_measured_in_their_order_and_the_others_stay_as_they_were(monk
         return {**parts, "headline": " ".join(parts)}
 
     measure_parts("05", parts(a=1, b=2), ["b", "a"], summary)
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"minutes_t4": 0.9}), encoding="utf-8")
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"minutes_laptop": 0.9}), encoding="utf-8"
+    )
     measure_parts("05", parts(a=3, b=4), ["b"], summary)
     assert made == ["a", "b", "b"]
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert found == {"lesson": "05", "minutes_t4": 0.9, "a": {"value": 1}, "b": {"value": 4}, "headline": "a b"}
+    assert found == {"lesson": "05", "minutes_laptop": 0.9, "a": {"value": 1}, "b": {"value": 4}, "headline": "a b"}
     measure_parts("05", parts(a=5, b=6), None, summary)
     assert made[3:] == ["a", "b"], "all, unless some are named"
 

@@ -5,7 +5,7 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. The table of lessons is made from
 `data/results/NN.json`, one file a lesson, which the lesson's measurements write:
 
-    {"lesson": "02", "title": "...", "learn": "...", "minutes_laptop": 4.6, "minutes_t4": 0.9,
+    {"lesson": "02", "title": "...", "learn": "...", "minutes_laptop": 4.6,
      "headline": "one sentence with figures, n and interval", "limits": ["what the small model could not do", ...]}
 
 A lesson may keep more in it. `title`, `learn` and `limits` may be left out; a `null` is a thing not measured. A lesson
@@ -57,15 +57,14 @@ def results(folder: Path) -> dict[str, dict[str, Any]]:
 def lessons(root: Path) -> str:
     """The table of lessons."""
     measured = results(root / "data" / "results")
-    rows = ["| | lesson | you will | minutes: laptop / T4 | measured |", "|---|---|---|---|---|"]
+    rows = ["| | lesson | you will | minutes | measured |", "|---|---|---|---|---|"]
     for number, (title, learn) in LESSONS.items():
         result = measured.get(number, {})
         name = result.get("title", title)
         for notebook in sorted((root / "notebooks").glob(f"{number}_*.ipynb")):
             name = f"[{name}](notebooks/{notebook.name})"
         headline = result.get("headline") or MAKING
-        minutes = " / ".join(_minutes(result, key) for key in ("minutes_laptop", "minutes_t4"))
-        cells = (number, name, result.get("learn", learn), minutes.replace("– / –", ""), headline)
+        cells = (number, name, result.get("learn", learn), _minutes(result), headline)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 
@@ -115,9 +114,9 @@ def files(root: Path) -> str:
     return "\n".join(rows)
 
 
-def _minutes(result: dict[str, Any], key: str) -> str:
-    minutes = result.get(key)
-    return "–" if minutes is None else f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.1f}"
+def _minutes(result: dict[str, Any]) -> str:
+    minutes = result.get("minutes_laptop")
+    return "" if minutes is None else f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.1f}"
 
 
 def _documents(root: Path) -> Counter[str]:

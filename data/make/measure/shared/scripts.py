@@ -65,6 +65,6 @@ def write_summary(lesson: str, summary: dict[str, Any]) -> None:
     minutes = {}
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        minutes = {key: before[key] for key in ("minutes_laptop", "minutes_t4") if key in before}
+        minutes = {key: before[key] for key in before if key == "minutes_laptop"}
     text = json.dumps({"lesson": lesson, **minutes, **summary}, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
