@@ -124,8 +124,7 @@ __all__ = sorted(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
-    home = importlib.import_module(f"course_lib.{_MODULE_OF[name]}")
-    value = importlib.import_module(f"{home.__name__}.plots") if name == "plots" else getattr(home, name)
+    value = getattr(importlib.import_module(f"course_lib.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

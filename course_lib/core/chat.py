@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, DataError
+from course_lib.core.errors import ChoiceError, CourseError, DataError, choose, listed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 Messages = list[dict[str, str]]
 Example = dict[str, Messages]  # {"prompt": messages, "completion": messages}
 Pair = dict[str, Messages]  # {"prompt": messages, "chosen": messages, "rejected": messages}
+
+ROLES = ("system", "user", "assistant")
+# What other people call the three.
+OTHER_ROLES = {
+    "developer": "system", "human": "user", "prompter": "user", "customer": "user",
+    "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatbot": "assistant", "ai": "assistant",
+}  # fmt: skip
+# What other people call the parts of a row.
+ASKED = ("instruction", "question", "prompt", "query", "input", "problem", "user")
+BESIDE = ("input", "context")  # what Alpaca's and Dolly's instructions are about
+SAID = ("output", "answer", "completion", "response", "reply", "target", "solution", "assistant")
+PREFERRED = ("chosen", "preferred_output", "preferred"), ("rejected", "non_preferred_output", "dispreferred")
+MESSAGES = "a list of {'role', 'content'} messages"
 
 EXAMPLE_PARTS = ("prompt", "completion")
 PARTS = ("prompt", "chosen", "rejected")
@@ -41,15 +54,65 @@ def as_messages(prompt: str | Messages, system: str = SYSTEM) -> Messages:
     """A plain question as chat messages; messages are passed through, with a system message if they lack one."""
     if isinstance(prompt, str):
         prompt = [{"role": "user", "content": prompt}]
-    if not prompt or not _are_messages(prompt):
-        raise CourseError(
-            f"a prompt is a question or a list of {{'role', 'content'}} messages, not {reprlib.repr(prompt)}."
-        )
+    if not isinstance(prompt, list) or not prompt or any(map(message_fault, prompt)):
+        raise CourseError(f"a prompt is a question or {MESSAGES}, not {reprlib.repr(prompt)}{_why_not(prompt)}.")
     if prompt[-1]["role"] == "system" or not prompt[-1]["content"].strip():
         raise CourseError("the prompt is empty: ask something.")
+    if prompt[-1]["role"] != "user":
+        raise CourseError("the prompt ends with the assistant's message: what is to be answered is the user's.")
     if prompt[0]["role"] == "system":
         return prompt
     return [{"role": "system", "content": system}, *prompt]
+
+
+def as_chats(prompts: Any, system: str = SYSTEM, call: str = "generate([prompt])") -> list[Messages]:
+    """A list of prompts as chats, as `as_messages` makes them; one alone is told the `call` to write."""
+    if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
+        raise CourseError(f"{call.partition('(')[0]} takes a list of prompts: write {call}.")
+    return [as_messages(prompt, system) for prompt in prompts]
+
+
+def message_fault(message: Any) -> str:
+    """What is wrong with one message of a chat, for a sentence that has begun with its place; else nothing."""
+    if not isinstance(message, dict):
+        return " is no object with role and content"
+    if {"from", "value"} <= set(message):
+        return " is ShareGPT's: write role for from, content for value, user for human and assistant for gpt"
+    try:
+        choose("role", message.get("role"), ROLES, OTHER_ROLES)
+    except ChoiceError as error:
+        return f": {str(error).rstrip('.')}"
+    content = message.get("content")
+    if isinstance(content, list):
+        return ": content is a list of parts: only text is read here, so give the text itself"
+    if not isinstance(content, str):
+        return f": content is {content!r:.40}, which is no text"
+    if half := next((sign for sign in content if "\ud800" <= sign <= "\udfff"), None):
+        return f": content holds half a character ({half!r}), as where a text was cut within an emoji: take it out"
+    return ""
+
+
+def brought(row: Any) -> str:
+    """The call that makes an example, or a pair, of a row in another usual form (Alpaca's, a CSV's); else nothing."""
+    if isinstance(row, (list, tuple)) and len(row) == 2 and all(isinstance(part, str) for part in row):
+        return "cl.example(*row)"
+    if not isinstance(row, dict):
+        return ""
+    # Of a CSV the keys may have capitals, and the first one Excel's byte-order mark.
+    keys = {str(key).strip("\ufeff ").lower(): f"row[{key!r}]" for key in row}
+
+    def first(names: Sequence[str]) -> str:
+        return next((keys[name] for name in names if name in keys), "")
+
+    if turns := first(("messages", "conversations", "conversation")):
+        said = f"{{'prompt': {turns}[:-1], 'completion': {turns}[-1:]}}"
+        return f"with role and content for from and value, {said}" if turns != keys.get("messages") else said
+    asked, chosen, rejected, answer = map(first, (ASKED, *PREFERRED, SAID))
+    if asked and chosen and rejected:
+        return f"cl.pair({asked}, {chosen}, {rejected})"
+    beside = first(BESIDE)
+    whole = f"{asked} + '\\n\\n' + {beside}" if beside and beside != asked else asked
+    return f"cl.example({whole}, {answer})" if asked and answer else ""
 
 
 def example(question: str, answer: str, system: str = SYSTEM) -> Example:
@@ -86,9 +149,7 @@ def check_pairs(pairs: Any, tokenizer: PreTrainedTokenizerBase) -> list[Pair]:
 
 def check_replies(model: Any, prompts: Any, replies: Any) -> list[tuple[Messages, Messages]]:
     """Prompts as messages, each with its reply as messages; refuses lists of two lengths, and what is no text."""
-    if any(isinstance(given, (str, dict)) or not isinstance(given, Iterable) for given in (prompts, replies)):
-        raise CourseError("give a list of prompts and a list of replies, one for each prompt.")
-    prompts, replies = list(prompts), list(replies)
+    prompts, replies = listed("prompts", prompts), listed("replies", replies)
     if len(prompts) != len(replies):
         raise CourseError(f"there are {len(replies)} replies to {len(prompts)} prompts: give one for each.")
     for number, reply in enumerate(replies):
@@ -112,27 +173,39 @@ def asked_by(pairs: Sequence[Pair]) -> list[str]:
 
 def _check_rows(given: Any, what: str, parts: Sequence[str], maker: str) -> list[dict[str, Messages]]:
     """Rows as a list, each with its parts, every part a chat that ends with something said."""
-    if isinstance(given, (str, dict)) or not isinstance(given, Iterable):
-        shape = ", ".join(map(repr, parts))
-        raise DataError(f"{what}s are a list of {{{shape}}} rows, not {type(given).__name__}.")
-    rows = list(given)
+    rows = listed(f"{what}s", given, f" of {{{', '.join(map(repr, parts))}}} rows")
     if not rows:
         raise DataError(f"there is not one {what} to learn from.")
     for number, row in enumerate(rows):
         if lacking := [part for part in parts if not isinstance(row, dict) or part not in row]:
-            raise DataError(f"{what} {number} lacks {', '.join(lacking)}: {maker} makes one.")
+            raise DataError(f"{what} {number} lacks {', '.join(lacking)}: {brought(row) or maker} makes one.")
         for part in parts:
-            if not _are_messages(row[part]):
-                raise DataError(f"{what} {number}: {part} is not a list of {{'role', 'content'}} messages.")
-            if not row[part] or not row[part][-1]["content"].strip():
-                raise DataError(f"{what} {number}: {part} is empty.")
+            if fault := _part_fault(row, part):
+                raise DataError(f"{what} {number}: {part} {fault}.")
     return rows
 
 
-def _are_messages(chat: Any) -> bool:
-    return isinstance(chat, list) and all(
-        isinstance(m, dict) and m.get("role") and isinstance(m.get("content"), str) for m in chat
-    )
+def _part_fault(row: dict[str, Any], part: str) -> str:
+    """Why one part of a row is no chat, or not by whom it should be; else nothing."""
+    chat = row[part]
+    if not isinstance(chat, list) or any(map(message_fault, chat)):
+        made = brought(row) if isinstance(chat, str) else ""
+        return f"is not {MESSAGES}" + (f": {made} makes one" if made else _why_not(chat))
+    if not chat or not chat[-1]["content"].strip():
+        return "is empty"
+    if part == "prompt":
+        return "" if chat[-1]["role"] != "assistant" else "ends with the assistant's message: that is the reply's part"
+    other = next((message["role"] for message in chat if message["role"] != "assistant"), "")
+    return f"has a message of the {other}: a reply is the assistant's" if other else ""
+
+
+def _why_not(chat: Any) -> str:
+    """Why something is no chat, as the end of a sentence; nothing where that is plain."""
+    if isinstance(chat, dict):
+        asked = next((f"row[{key!r}]" for key in chat if str(key).lower() in ("messages", *ASKED)), "")
+        return f": give {asked} of each row" if asked else ""
+    turns = enumerate(chat if isinstance(chat, list) else ())
+    return next((f": message {number}{fault}" for number, turn in turns if (fault := message_fault(turn))), "")
 
 
 def _reply(text: str) -> Messages:

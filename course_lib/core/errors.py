@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from course_lib.core.secrets import without_secrets
+
 
 class CourseError(Exception):
-    """Base of every error that the course raises on purpose."""
+    """Base of every error that the course raises on purpose. Secrets in its sentence, quoted causes too, are hidden."""
+
+    def __init__(self, *said: Any) -> None:
+        super().__init__(*(without_secrets(text) if isinstance(text, str) else text for text in said))
 
 
 class ChoiceError(CourseError, ValueError):
@@ -35,15 +40,31 @@ class TrainingError(CourseError):
     """A training run cannot start or go on."""
 
 
-def choose(what: str, value: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`; the ChoiceError names them all, and the nearest."""
+def choose(what: str, value: str, choices: Iterable[str], others: Mapping[str, str] | None = None) -> str:
+    """Return `value` if it is one of `choices`; the ChoiceError names them all, and the nearest.
+
+    `others` are names that other people give them: those are no choices, and say which is meant.
+    """
     choices = list(choices)
     if value in choices:
         return value
-    small = {choice.lower(): choice for choice in choices}  # "LoRA" is meant as well as "lorra"
+    # "LoRA" is meant as well as "lorra".
+    small = {choice.lower(): choice for choice in choices} | dict(others or {})
     near = difflib.get_close_matches(str(value).lower(), small, n=1)
     hint = f" Did you mean {small[near[0]]!r}?" if near else ""
     raise ChoiceError(f"{what} {value!r} is not one of {', '.join(choices)}.{hint}")
+
+
+def listed(what: str, given: Any, of: str = "") -> list[Any]:
+    """What was given as a list: a generator can be gone through only once, and a second look would find nothing.
+
+    A text, a dict, a table or what cannot be gone through is a DataError that calls it `what`.
+    """
+    if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas' would give the names of its columns
+        raise DataError(f"{what} are a list{of}, not a table: give its rows, .to_dict('records').")
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise DataError(f"{what} are a list{of}, not {type(given).__name__}.")
+    return list(given)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from course_lib.core.text import say
+
 SHOW_AFTER_SECONDS = 2.0
 
 
@@ -35,7 +37,7 @@ class Progress:
         if self._widget is not None:
             self._widget.close()
         elif self._drawn:
-            print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
+            say(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Say that `steps` more are done; `note` (a loss, a name) stands beside the bar."""
@@ -55,7 +57,7 @@ class Progress:
             self._draw_widget()
         elif sys.stderr.isatty():
             self._drawn = True
-            print(f"\r{self.text()[:78]:<78}", end="", file=sys.stderr, flush=True)
+            say(f"\r{self.text()[:78]:<78}", end="", file=sys.stderr, flush=True)
 
     def _draw_widget(self) -> None:
         import ipywidgets

@@ -5,9 +5,8 @@ A kind of row is a dataclass. Its annotations say what each field must be, and p
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
+import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.text import write_text
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -68,12 +68,20 @@ def numbered_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON ({error.msg}).") from error
+            row = read_json(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number} is not JSON ({getattr(error, 'msg', error)}).") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number} is not a JSON object.")
         yield row, f"{path}, line {number}"
+
+
+def read_json(text: str) -> Any:
+    """What JSON says, read as strictly as others will read it; Python by itself takes NaN, and a key twice.
+
+    A ValueError says what is wrong; nesting without end is a RecursionError.
+    """
+    return json.loads(text, object_pairs_hook=_keys_once, parse_constant=_finite, parse_float=_finite)
 
 
 def read_yaml(path: Path) -> Any:
@@ -116,17 +124,11 @@ def write_jsonl(path: str | Path, rows: Iterable[Any], encoding: str = "utf-8") 
     be written, the one that was there is still whole.
     """
     rows = (row if isinstance(row, dict) else asdict(row) for row in rows)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path = Path(path)
-    draft = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding=encoding, newline="\n")
-        os.replace(draft, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise DataError(f"cannot write {path} ({error}): free some disk, or choose another folder.") from error
+        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    except ValueError as error:
+        raise DataError(f"{path} cannot hold a row: {error}. Take what is no number out of it.") from error
+    write_text(path, text, encoding)
 
 
 def in_turns(groups: Sequence[Sequence[Item]], rng: random.Random | None = None) -> list[Item]:
@@ -139,6 +141,20 @@ def in_turns(groups: Sequence[Sequence[Item]], rng: random.Random | None = None)
 def shuffled(items: Sequence[Item], rng: random.Random) -> list[Item]:
     """The same items in an order that `rng` draws."""
     return rng.sample(items, len(items))
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands in it twice")
+    return made
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{number:.20} is no number of JSON")
+    return float(number)
 
 
 @cache

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.progress import in_notebook
+from course_lib.core.text import as_path, say
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,7 +71,7 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
     _be_quiet()
     _seed_everything(seed)
     for line in _report(_current):
-        print(line)
+        say(line)
     return _current
 
 
@@ -90,18 +91,18 @@ def keeps_reports() -> bool:
 
 def data_dir() -> Path:
     """The repository's `data/` folder (`COURSE_DATA` replaces it)."""
-    return Path(os.environ.get("COURSE_DATA") or ROOT / "data")
+    return as_path(os.environ.get("COURSE_DATA") or ROOT / "data")
 
 
 def adapters_dir() -> Path:
     """The shelf of trained adapters (`COURSE_ADAPTERS` replaces it: what is recorded then is not the repository's)."""
-    return Path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
+    return as_path(os.environ.get("COURSE_ADAPTERS") or data_dir() / "adapters")
 
 
 def cache_dir() -> Path:
     """Where things are kept that can be made again: models, indexes, checkpoints (`COURSE_CACHE` replaces it)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-book-closed-book"
-    path = Path(os.environ.get("COURSE_CACHE") or default)
+    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    path = as_path(os.environ.get("COURSE_CACHE") or f"{shared}/open-book-closed-book")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose, is_number
+from course_lib.core.text import say
 from course_lib.display.playground import show
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -92,10 +93,10 @@ def reveal(key: str, measured: Any) -> None:
     prediction = _predictions[key]
     value, interval, said = _read(measured, prediction)
     guess = prediction.guess
-    print("You made no prediction." if guess is None else f"You predicted {_number(guess, prediction.unit)}.")
-    print(f"Measured: {said}.")
+    say("You made no prediction." if guess is None else f"You predicted {_number(guess, prediction.unit)}.")
+    say(f"Measured: {said}.")
     if guess is not None and isinstance(guess, str) == isinstance(value, str):
-        print(_verdict(guess, value, interval, prediction.unit))
+        say(_verdict(guess, value, interval, prediction.unit))
 
 
 def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers: str | None = None) -> None:

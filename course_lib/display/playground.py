@@ -8,6 +8,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError
 from course_lib.core.progress import in_notebook
+from course_lib.core.text import say
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -19,7 +20,7 @@ def show(widget: Callable[[], Any], text: str, answer: Any = None) -> None:
     the text, which is also what GitHub, nbconvert and a stored notebook show.
     """
     if answer is not None or not in_notebook():
-        print(text if answer is None else answer)
+        say(text if answer is None else answer)
         return
     from IPython.display import display
 

@@ -7,12 +7,12 @@ has not answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.core.chat import Answer
-from course_lib.core.errors import CourseError
+from course_lib.core.errors import CourseError, listed
 from course_lib.core.session import keeps_reports
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import grade, token_f1
@@ -97,9 +97,7 @@ def evaluate(
     if not callable(ask):
         raise CourseError(f"a candidate has answer(questions) or is a function; {type(candidate).__name__} is neither.")
     replies = ask([question.question for question in questions])
-    if isinstance(replies, str) or not isinstance(replies, Iterable):
-        raise CourseError(f"a candidate answers a list of questions with a list of answers, not with {replies!r:.60}.")
-    replies = list(replies)
+    replies = listed("the candidate's answers", replies, ", one for each question")
     if len(replies) != len(questions):
         raise CourseError(f"the candidate gave {len(replies)} answers to {len(questions)} questions.")
     label = name or getattr(candidate, "name", None) or getattr(candidate, "__name__", "candidate")
@@ -115,6 +113,7 @@ def compare(candidates: Mapping[str, Any], exam: Exam | Sequence[Question]) -> C
     """Let several candidates sit the same exam, by name; one that is a `Report` of it already does not sit it again."""
     if not candidates or not isinstance(candidates, Mapping):
         raise CourseError('there is no candidate to compare: write compare({"RAG": rag, ...}, exam).')
+    exam = exam if isinstance(exam, Exam) else _questions(exam)
     asked = [(question.id, question.question) for question in _questions(exam)]
     for name, report in candidates.items():  # before anyone spends minutes in the exam
         if isinstance(report, Report) and [(row.id, row.question) for row in report.rows] != asked:
@@ -133,7 +132,7 @@ def _title(exam: Exam | Sequence[Question]) -> str:
 def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
     if isinstance(exam, str):
         raise CourseError(f"an exam is loaded first: cl.load_exam({exam!r}).")
-    questions = list(exam)
+    questions = listed("an exam's questions", exam)
     if not questions:
         raise CourseError("the exam holds no question.")
     return questions

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from course_lib.core.chat import Example, check_examples, example
-from course_lib.core.errors import CourseError, DataError, LeakError, choose
+from course_lib.core.errors import CourseError, DataError, LeakError, choose, listed
 from course_lib.core.rows import Text, checked, numbered_rows, one_of, read_rows
 from course_lib.core.session import data_dir
 from course_lib.evaluation.grading import whole_words
@@ -70,6 +70,10 @@ class Exam:
     facts: tuple[Fact, ...] = field(default=(), repr=False)  # behind `test`
     validation_facts: tuple[Fact, ...] = field(default=(), repr=False)  # behind `validation`
     grader: Callable[[Question, str], str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for part in ("test", "validation", "facts", "validation_facts"):  # a generator could be gone through only once
+            object.__setattr__(self, part, tuple(getattr(self, part)))
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.test)
@@ -174,7 +178,8 @@ def check_no_leak(
     documents that the examples were made from, may be an exam's. Learning by heart does study the exam's facts, in
     other wordings.
     """
-    rows = check_examples(examples) if len(examples) else []
+    rows, studied = listed("examples", examples), set(listed("sources", sources))
+    rows = rows and check_examples(rows)
     # A question or a sentence may stand inside a longer message, after passages: whole words of it, in any message.
     messages = [message for row in rows for message in (*row["prompt"], *row["completion"])]
     haystack = "\n".join(whole_words(message["content"]) for message in messages)
@@ -185,7 +190,7 @@ def check_no_leak(
             if whole_words(question.question) in haystack:
                 raise LeakError(f"question {question.id} of the exam {exam.name!r} is among what is trained on.")
         for fact in (*exam.facts, *exam.validation_facts) if reading else ():
-            if fact.source in sources:
+            if fact.source in studied:
                 raise LeakError(f"document {fact.source} of the exam {exam.name!r} is among what trains reading.")
             if whole_words(fact.sentence) in haystack:
                 raise LeakError(f"fact {fact.id} of the exam {exam.name!r} is among what trains reading.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError
+from course_lib.core.text import as_path, say, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,9 @@ class Report:
     name: str
     exam: str
     rows: tuple[Row, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", tuple(self.rows))  # a generator could be gone through only once
 
     @property
     def n(self) -> int:
@@ -130,28 +134,19 @@ class Report:
         """Print the first `n` answers (of one verdict)."""
         rows = [row for row in self.rows if verdict in (None, row.verdict)]
         for row in rows[:n]:
-            print(f"{MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
+            say(f"{MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
         if len(rows) > n:
-            print(f"... and {len(rows) - n} more")
+            say(f"... and {len(rows) - n} more")
 
     def save(self, path: str | Path) -> None:
         """Keep the report as JSON; `Report.load` reads it back. If it cannot be written, an older one stays."""
-        path = Path(path)
-        draft = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            draft.replace(path)
-        except OSError as error:
-            raise CourseError(
-                f"the report cannot be kept in {path} ({error}): free some disk or choose another folder."
-            ) from error
+        write_text(path, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Report:
         """Read a kept report."""
         try:
-            kept = json.loads(Path(path).read_text(encoding="utf-8"))
+            kept = json.loads(as_path(path).read_text(encoding="utf-8"))
             rows = tuple(Row(**{**row, "sources": tuple(row["sources"])}) for row in kept["rows"])
             if not rows or not all(row.verdict in MARKS for row in rows):
                 raise ValueError("no rows, or no verdict in one")

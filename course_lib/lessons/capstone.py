@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.chat import Example
-from course_lib.core.errors import CourseError, disk_explained
+from course_lib.core.errors import CourseError, disk_explained, listed
+from course_lib.core.text import as_cell, as_path, write_text
 from course_lib.evaluation.evaluation import Comparison
 from course_lib.evaluation.exams import Exam, check_no_leak
 from course_lib.evaluation.reports import Report, paired_difference, span
@@ -230,17 +231,18 @@ def one_page_report(
         "## Conclusion", conclusion.strip(),
         "## Held against the numbers", "\n".join(f"- {claim}" for claim in claims or [NO_CLAIM]), split,
     ])  # fmt: skip
-    folder = Path(folder)
+    folder = as_path(folder)
     page = Page(folder / "report.md", folder / "report.html", folder / "report.png", claims)
     with disk_explained(folder, "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         page.picture.write_bytes(picture.png)
-        page.markdown.write_text(text + "\n", encoding="utf-8", newline="\n")
-        page.html.write_text(_html(title, text, picture.png), encoding="utf-8", newline="\n")
+        write_text(page.markdown, text + "\n")
+        write_text(page.html, _html(title, text, picture.png))
     return page
 
 
 def _split(exam: Exam | None, examples: Sequence[Example]) -> str:
+    examples = listed("examples", examples)
     if not examples:
         return "The split was not checked: no training examples were given."
     if exam is None:
@@ -252,7 +254,7 @@ def _split(exam: Exam | None, examples: Sequence[Example]) -> str:
 def _table(table: pd.DataFrame) -> str:
     rows = [[table.index.name or "", *table.columns], ["---"] * (len(table.columns) + 1)]
     rows += [[name, *values] for name, values in zip(table.index, table.to_numpy(dtype=object))]
-    cells = [[f"{x:.2f}" if isinstance(x, float) else str(x).replace("|", "\\|") for x in row] for row in rows]
+    cells = [[f"{x:.2f}" if isinstance(x, float) else as_cell(x) for x in row] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 

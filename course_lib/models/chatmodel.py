@@ -6,14 +6,15 @@ import inspect
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.chat import SYSTEM, Answer, Messages, as_messages
+from course_lib.core.chat import SYSTEM, Answer, Messages, as_chats, as_messages
 from course_lib.core.errors import CourseError, disk_explained, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
+from course_lib.core.text import as_path
 
 if TYPE_CHECKING:
     import torch
@@ -75,12 +76,10 @@ class ChatModel:
         temperature: float = 0.0,
     ) -> list[Answer]:
         """As `generate`, with tokens and seconds beside each text."""
-        if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
-            raise CourseError("generate takes a list of prompts: write generate([prompt]).")
         size = BATCH if batch_size is None else batch_size
         whole_above_zero(max_new_tokens=max_new_tokens, batch_size=size)
         not_below_zero(temperature=temperature)
-        encoded = [self.encode(prompt) for prompt in prompts]
+        encoded = [self.encode(chat) for chat in as_chats(prompts, self.system)]
         answers: list[Answer] = [Answer("")] * len(encoded)
         with Progress("Answering", len(encoded)) as progress:
             for batch in batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
@@ -169,7 +168,7 @@ def expect_model(caller: str, *models: Any) -> None:
 
 def save_plain(model: Any, tokenizer: Any, folder: str | Path) -> Path:
     """Save a model as a plain PEFT or transformers folder; raises as `ChatModel.save` does."""
-    folder = Path(folder)
+    folder = as_path(folder)
     with disk_explained(folder, "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import ModelError, choose, disk_explained
+from course_lib.core.secrets import quotable, without_secrets
 from course_lib.core.session import Settings, current
+from course_lib.core.text import as_path, say
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.packaged import GGUF_SHA256, PACKAGED_MODEL, dequantized_folder, embedder_folder
 from course_lib.models.quantization import keep_layout, nf4_config
@@ -52,12 +54,12 @@ def load_model(
         try:
             return _load_from_hub(GPU_MODEL, settings, quantization, revision)
         except ModelError as error:
-            print(f"{error} Using the packaged {PACKAGED_MODEL} on the GPU instead.")
+            say(f"{error} Using the packaged {PACKAGED_MODEL} on the GPU instead.")
     if name is None or str(name) == PACKAGED_MODEL:
         return _load_packaged(settings, quantization)
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ModelError(f"a model is a hub id like {GPU_MODEL} or a folder, not {name!r}.")
-    source = Path(name).expanduser()
+    source = as_path(name)
     if source.is_dir():
         # The digest, because adapters and checkpoints are kept by base: two folders may have one name.
         return _load(source, source.name, f"{source.name}@{_weights_digest(source)}", settings, quantization)
@@ -129,7 +131,7 @@ def _load(
     except ModelError:
         raise
     except Exception as error:  # transformers, safetensors and the hub client raise a dozen kinds
-        raise ModelError(_explain_load_failure(source, error)) from error
+        raise ModelError(_explain_load_failure(source, error)) from quotable(error)
     if lacking := sorted(report["missing_keys"]):  # transformers would fill them with random numbers
         raise ModelError(f"{source} lacks {len(lacking)} weights of the model ({lacking[0]}): make or fetch it again.")
     if tokenizer.pad_token is None:
@@ -144,7 +146,7 @@ def _load(
 def _explain_load_failure(source: str | Path, error: Exception) -> str:
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    text = " ".join(without_secrets(f"{type(error).__name__}: {error}").split())[:200]
     if isinstance(error, ImportError):
         return f"{source} needs a package that is not installed ({text}): install requirements.txt again."
     if isinstance(source, Path) and (source / "adapter_config.json").is_file():

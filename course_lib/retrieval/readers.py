@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_lib.core.chat import Answer, Example, Messages
-from course_lib.core.errors import CourseError
+from course_lib.core.chat import Answer, Example, Messages, check_examples
+from course_lib.core.errors import CourseError, listed
 from course_lib.evaluation.exams import Exam
 from course_lib.models.chatmodel import ChatModel
 from course_lib.retrieval.documents import Passage
@@ -46,6 +46,10 @@ class FewShot:
     examples: Sequence[Example]
     name: str = "examples in the prompt"
 
+    def __post_init__(self) -> None:
+        rows = listed("examples", self.examples)
+        self.examples = rows and check_examples(rows)
+
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
         shown = [turn for row in self.examples for turn in (row["prompt"][-1], row["completion"][-1])]
         prompts: list[Messages] = [[*shown, {"role": "user", "content": question}] for question in questions]
@@ -65,6 +69,7 @@ class OpenBook:
     name: str = "right page"
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
+        questions = listed("questions", questions)
         for question in questions:
             if question not in self.pages:
                 raise CourseError(
@@ -90,8 +95,8 @@ class RagPipeline:
     name: str = "RAG"
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
-        started = time.perf_counter()
-        found = self.index.search_many(list(questions), self.k, self.where)
+        questions, started = listed("questions", questions), time.perf_counter()
+        found = self.index.search_many(questions, self.k, self.where)
         searching = (time.perf_counter() - started) / max(len(questions), 1)
         answers = _read(self.model, questions, found, self.instruction, max_new_tokens)
         return [replace(answer, seconds=answer.seconds + searching) for answer in answers]

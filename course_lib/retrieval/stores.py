@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.core.errors import CourseError, DataError
+from course_lib.core.text import as_path, say
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.filters import FIELDS, matches, metadata, not_a_filter
 
@@ -53,15 +54,14 @@ class ChromaStore:
     COLLECTION, NEXT = "passages", "passages-next"
 
     def __init__(self, path: str | Path, ef_search: int = 200) -> None:
-        import chromadb
-
-        self.path = Path(path)
+        chromadb = _chromadb()
+        self.path = as_path(path)
         self._watch: sqlite3.Connection | None = None
         self.path.mkdir(parents=True, exist_ok=True)
         self._configuration = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": ef_search}}
         try:
             self._client = chromadb.PersistentClient(
-                path=str(path), settings=chromadb.Settings(anonymized_telemetry=False)
+                path=str(self.path), settings=chromadb.Settings(anonymized_telemetry=False)
             )
             self._mend()
         except BaseException:
@@ -283,7 +283,7 @@ def says_damaged(error: BaseException, path: Path) -> bool:
 
 def begin_anew(path: Path, error: BaseException) -> ChromaStore:
     """An empty store in place of one that is damaged: everything in it can be made again."""
-    print(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
+    say(f"The index in {path.name} is damaged ({type(error).__name__}): building it anew.")
     forget_clients()
     for part in path.iterdir():  # only what is Chroma's: the folder may hold a learner's own files
         if part.name.startswith("chroma.sqlite3"):
@@ -308,6 +308,17 @@ def _wipe_unused(segment: Path) -> None:
             size = file.seek(0, 2)
             file.seek(start := min(used * each, size))
             file.write(bytes(size - start))
+
+
+def _chromadb() -> Any:
+    try:
+        import chromadb
+    except RuntimeError as error:  # at its import, in colours
+        raise CourseError(
+            f"Chroma needs SQLite 3.35 or newer, and this Python has {sqlite3.sqlite_version}: use a newer Python "
+            "(one of conda or uv brings its own), or keep vectors in memory, in a FaissStore."
+        ) from error
+    return chromadb
 
 
 def forget_clients() -> None:

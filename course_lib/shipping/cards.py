@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import CourseError, disk_explained
+from course_lib.core.errors import CourseError, listed
 from course_lib.core.session import ROOT
+from course_lib.core.text import as_cell, as_path, write_text
 from course_lib.evaluation.reports import Report, span
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.packaged import PACKAGED_MODEL
@@ -54,6 +55,7 @@ def write_model_card(
     training = getattr(model, "training", None)
     if training is None:
         raise CourseError(f"{getattr(model, 'name', model)!s:.60} was not fine-tuned: give what `cl.finetune` made.")
+    reports = listed("reports", reports)
     if not reports:
         raise CourseError("a card without a measurement tells nobody anything: give at least one report.")
     for what, text in (("purpose", purpose), ("limits", limits), ("data", data)):
@@ -71,20 +73,15 @@ def write_model_card(
         model_name=_plain(model.name), eval_results=results, tags=[training.recipe.method],
     )  # fmt: skip
     card = ModelCard.from_template(
-        about, template_path=TEMPLATE, title=model.name, purpose=purpose, limits=limits,
+        about, template_path=TEMPLATE, title=as_cell(model.name), purpose=purpose, limits=limits,
         training=_made(model, training, data), reports=[_row(report) for report in reports],
     )  # fmt: skip
-    folder = Path(folder)
-    path = folder / "README.md"
-    with disk_explained(folder, "choose another folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(card).rstrip() + "\n", encoding="utf-8", newline="\n")
-    return path
+    return write_text(as_path(folder) / "README.md", str(card).rstrip() + "\n")
 
 
 def _made(model: ChatModel, training: Training, data: str) -> Mapping[str, Any]:
     recipe = training.recipe
-    return {
+    made = {
         "started from": model.base.partition("+")[0],
         "trained on": data,
         "method": f"{recipe.method}, rank {recipe.rank}, {recipe.targets} matrices, {recipe.layers} layers",
@@ -94,11 +91,12 @@ def _made(model: ChatModel, training: Training, data: str) -> Mapping[str, Any]:
         f"in {training.seconds:.0f} s",
         "loss": f"{training.losses[0][1]:.3f} → {training.losses[-1][1]:.3f} in {len(training.losses)} steps",
     }
+    return {what: as_cell(value) for what, value in made.items()}
 
 
 def _row(report: Report) -> str:
     cells = (f"{report.accuracy:.2f}", span(*report.ci), f"{report.exact:.2f}", f"{report.unknown:.2f}", report.n)
-    return " | ".join(str(cell).replace("|", "\\|") for cell in (report.exam, *cells))
+    return " | ".join(map(as_cell, (report.exam, *cells)))
 
 
 def _hub_name(base: str) -> str | None:

@@ -4,7 +4,8 @@ The published rules that are checked here, as read on 2026-11-25:
 
 - at least 10 examples: OpenAI's guide to supervised fine-tuning, developers.openai.com/docs/guides/distillation;
 - roles, keys of a message, text in each, an assistant message in each example: OpenAI's cookbook,
-  examples/Chat_finetuning_data_prep.ipynb;
+  examples/Chat_finetuning_data_prep.ipynb; that the last is the assistant's, their service's own error;
+- `name`: what their API says of a wrong one, that it must match ^[^\\s<|\\\\/>]+$, and is at most 64 characters long;
 - `weight` on assistant messages, 0 or 1: OpenAI's API reference, FineTuneChatCompletionRequestAssistantMessage;
 - JSONL files of up to 512 MB: OpenAI's API reference, files/create;
 - Azure: the same, UTF-8 with a byte-order mark, under 512 MB: MicrosoftDocs/azure-ai-docs, fine-tuning-python.md of
@@ -18,24 +19,27 @@ OpenAI is closing its own service: no new customers since 2026-05-07, no new tra
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.chat import Example, check_examples
-from course_lib.core.errors import ChoiceError, DataError, above_zero, choose
+from course_lib.core.chat import Example, brought, check_examples, message_fault
+from course_lib.core.errors import DataError, above_zero, choose
 from course_lib.core.rows import numbered_rows, write_jsonl
-from course_lib.shipping.serving import explained, openai_client
+from course_lib.core.text import as_path, say
+from course_lib.shipping.serving import credential, explained, openai_client
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-ROLES = ("system", "user", "assistant")
 MESSAGE_KEYS = ("role", "content", "name", "weight")
+NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 FEWEST, LARGEST = 10, 512 * 10**6
 BOM = b"\xef\xbb\xbf"
+OPENAI = "https://api.openai.com/v1"
 AZURE_API_VERSION = "2024-10-21"  # the version that Azure's own guide calls
 
 
@@ -98,7 +102,7 @@ def write_chat_jsonl(examples: Sequence[Example], path: str | Path, provider: st
         "openai" or "azure".
     """
     choose("provider", provider, PROVIDERS)
-    path = Path(path)
+    path = as_path(path)
     if path.suffix != ".jsonl":
         raise DataError(f"{path.name} would be refused: the services take files that end in .jsonl.")
     rows = [{"messages": [*row["prompt"], *row["completion"]]} for row in check_examples(examples)]
@@ -112,7 +116,7 @@ def write_chat_jsonl(examples: Sequence[Example], path: str | Path, provider: st
 def check_chat_jsonl(path: str | Path, provider: str = "openai") -> ChatFile:
     """Check a file against the rules that the services publish; a DataError names file and line of the first broken."""
     choose("provider", provider, PROVIDERS)
-    path = Path(path)
+    path = as_path(path)
     count = 0
     for row, place in numbered_rows(path):  # says itself if the file is missing, not UTF-8, or not JSON
         _check_row(row, place)
@@ -159,32 +163,30 @@ def submit(file: ChatFile, model: str, *, spend: bool = False) -> str | None:
     """
     provider = PROVIDERS[file.provider]
     file = check_chat_jsonl(file.path, file.provider)
-    missing = [name for name in (provider.key, provider.address) if name and not os.environ.get(name)]
+    missing = [name for name in (provider.key, provider.address) if name and not os.environ.get(name, "").strip()]
     if missing:
-        print(f"Not submitted: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.")
+        say(f"Not submitted: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.")
         return None
     if not spend:
-        print(f"Not submitted: {provider.key} is set, but a job costs money. To send it, say spend=True.")
+        say(f"Not submitted: {provider.key} is set, but a job costs money. To send it, say spend=True.")
         return None
-    client, url = _client(file.provider)
+    url = os.environ.get(provider.address or "OPENAI_BASE_URL", "").strip() or OPENAI
     with explained(url, model, provider.key):
+        client = _client(file.provider, url)
         with file.path.open("rb") as data:
             uploaded = client.files.create(file=(file.path.name, data), purpose="fine-tune")
         job = client.fine_tuning.jobs.create(training_file=uploaded.id, model=model)
-        print(f"Submitted to {url}: job {job.id}, {job.status}.")
+        say(f"Submitted to {url}: job {job.id}, {job.status}.")
         return job.id
 
 
-def _client(provider: str) -> tuple[Any, str]:
-    """A client of the service, and its address. It asks once: what is billed is not sent twice."""
-    openai = openai_client()
-    about = PROVIDERS[provider]
-    key, once = os.environ[about.key], {"max_retries": 0, "timeout": 60.0}
+def _client(provider: str, url: str) -> Any:
+    """A client of the service at an address. It asks once: what is billed is not sent twice."""
+    openai, name = openai_client(), PROVIDERS[provider].key
+    known = {"api_key": credential(os.environ[name], name), "max_retries": 0, "timeout": 60.0}
     if provider == "azure":
-        url = os.environ[about.address]
-        return openai.AzureOpenAI(azure_endpoint=url, api_key=key, api_version=AZURE_API_VERSION, **once), url
-    client = openai.OpenAI(api_key=key, **once)  # OPENAI_BASE_URL, if set, says where
-    return client, str(client.base_url)
+        return openai.AzureOpenAI(azure_endpoint=url, api_version=AZURE_API_VERSION, **known)
+    return openai.OpenAI(base_url=url, **known)
 
 
 def _check_enough(count: int, what: str) -> None:
@@ -195,37 +197,35 @@ def _check_enough(count: int, what: str) -> None:
 def _check_row(row: dict[str, Any], place: str) -> None:
     """Raise a DataError that begins with `place` if one example breaks a rule."""
     if unknown := sorted(set(row) - {"messages"}):
-        raise DataError(f"{place}: unknown keys {', '.join(unknown)}; an example has messages and nothing else.")
+        made = brought(row) if "messages" not in row else ""
+        told = f" Have write_chat_jsonl write what {made} makes of each." if made else ""
+        raise DataError(f"{place}: unknown keys {', '.join(unknown)}; an example has messages and nothing else.{told}")
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
         raise DataError(f"{place}: messages is not a list with at least one message.")
     for number, message in enumerate(messages):
-        if fault := _fault(message):
-            raise DataError(f"{place}, message {number}{fault}")
+        if fault := message_fault(message) or _fault(message):
+            raise DataError(f"{place}, message {number}{fault}.")
     weights = [message.get("weight") for message in messages if message["role"] == "assistant"]
     if not weights:
         raise DataError(f"{place}: no message is the assistant's, so there is nothing to learn.")
     if set(weights) == {0}:
         raise DataError(f"{place}: every assistant message has weight 0, so there is nothing to learn.")
+    if (last := messages[-1]["role"]) != "assistant":
+        raise DataError(f"{place}: the last message is the {last}'s: the services want the assistant's there.")
 
 
-def _fault(message: Any) -> str | None:
-    """The first rule that a message breaks."""
-    if not isinstance(message, dict):
-        return " is no object with role and content."
+def _fault(message: dict[str, Any]) -> str:
+    """The first of the services' own rules that a message breaks."""
     if unknown := sorted(set(message) - set(MESSAGE_KEYS)):
-        return f": unknown keys {', '.join(unknown)}; known are {', '.join(MESSAGE_KEYS)}."
-    role, content, weight = message.get("role"), message.get("content"), message.get("weight", 1)
-    try:
-        choose("role", role, ROLES)
-    except ChoiceError as error:
-        return f": {error}"
-    if not isinstance(content, str) or not content.strip():
-        return ": content is empty or no text."
-    if not isinstance(message.get("name", ""), str):
-        return f": name is {message['name']!r}, which is no text."
-    if "weight" in message and role != "assistant":
-        return f": weight stands on a {role} message; only the assistant's have one."
+        return f": unknown keys {', '.join(unknown)}; known are {', '.join(MESSAGE_KEYS)}"
+    name, weight = message.get("name", "a"), message.get("weight", 1)
+    if not message["content"].strip():
+        return ": content is empty"
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return f": name is {name!r:.80}; it is a text of 1 to 64 characters without blanks and < | \\ / >"
+    if "weight" in message and message["role"] != "assistant":
+        return f": weight stands on a {message['role']} message; only the assistant's have one"
     if type(weight) is not int or weight not in (0, 1):
-        return f": weight is {weight!r}; it is 0 (not trained on) or 1."
-    return None
+        return f": weight is {weight!r}; it is 0 (not trained on) or 1"
+    return ""

@@ -22,16 +22,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from course_lib.core.chat import SYSTEM, Answer, Messages, as_messages
-from course_lib.core.errors import CourseError, ModelError
+from course_lib.core.chat import SYSTEM, Answer, Messages, as_chats
+from course_lib.core.errors import CourseError, ModelError, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
+from course_lib.core.secrets import keep_secret, quotable, without_secrets
 from course_lib.core.session import ROOT, current
+from course_lib.core.text import as_path
 from course_lib.evaluation.reports import Report
 from course_lib.retrieval.readers import EXAM_TOKENS
 
 HOST = "127.0.0.1"  # this machine only: whoever may reach the port may use the model
 KEY_VARIABLE = "OPENAI_API_KEY"
 START_WITHIN = 120  # seconds
+# What copying leaves around a key: blanks, line ends, quotes, marks that nobody sees.
+AROUND_KEY = " \t\r\n\v\f\u00a0\u200b\ufeff'\"‘’“”"
+# What the API's finish_reason says where there is no text.
+NO_TEXT = {
+    "content_filter": "the service's filter withheld it", "stop": "it ended at once",
+    "tool_calls": "it asks for a tool, and none was offered", "function_call": "it asks for a function, there is none",
+}  # fmt: skip
 
 
 @dataclass
@@ -50,13 +59,16 @@ class Endpoint:
     ) -> list[Answer]:
         """Complete each prompt, one request after another; temperature 0 is greedy.
 
-        The seconds of an `Answer` are what whoever asks waits, from request to reply. Bad prompts are refused before
-        anything is sent; a server that is down, slow, unwilling or no such server is a ModelError.
+        The seconds of an `Answer` are what whoever asks waits, from request to reply; a refusal is a reply too. Bad
+        prompts and settings are refused, as a `ChatModel` refuses them, before anything is sent; a server that is down,
+        slow, unwilling or no such server, or that gives no text, is a ModelError.
         """
-        if isinstance(prompts, (str, dict)):
-            raise CourseError("generate takes a list of prompts: write generate([prompt]).")
-        chats = [as_messages(prompt, self.system) for prompt in prompts]
-        answers, client = [], self._client()
+        whole_above_zero(max_new_tokens=max_new_tokens)
+        not_below_zero(temperature=temperature)
+        chats = as_chats(prompts, self.system)
+        answers = []
+        with self._explained():
+            client = self._client()
         with Progress("Asking", len(chats)) as progress:
             for chat in chats:
                 answers.append(self._ask(client, chat, max_new_tokens, temperature))
@@ -73,11 +85,16 @@ class Endpoint:
         """Answer exam questions closed book; makes an endpoint a candidate."""
         return self.reply(list(questions), max_new_tokens)
 
+    def __repr__(self) -> str:
+        return without_secrets(f"Endpoint(url={self.url!r}, model={self.model!r}, name={self.name!r})")
+
     def _key(self) -> tuple[str, str]:
         """The credential, and where it came from. The client insists on one; a server of one's own does not read it."""
-        if self.key is not None:
-            return self.key, "key"
-        return os.environ.get(KEY_VARIABLE) or "none", KEY_VARIABLE
+        given, where = (self.key, "key") if self.key is not None else (os.environ.get(KEY_VARIABLE, ""), KEY_VARIABLE)
+        return credential(given, where) or "none", where
+
+    def _explained(self) -> contextlib.AbstractContextManager[None]:
+        return explained(self.url, self.model, self._key()[1])
 
     def _client(self) -> Any:
         # Asked once: a server that is down is reported at once, and latency has no hidden second try.
@@ -89,15 +106,32 @@ class Endpoint:
         )
 
     def _ask(self, client: Any, chat: Messages, max_new_tokens: int, temperature: float) -> Answer:
-        with explained(self.url, self.model, self._key()[1]):
+        with self._explained():
             started = time.perf_counter()
             found = client.chat.completions.create(
                 model=self.model, messages=chat, max_tokens=max_new_tokens, temperature=temperature
             )
             seconds = time.perf_counter() - started
-            text, usage = found.choices[0].message.content.strip(), found.usage
+            text, usage = self._text(found.choices[0], max_new_tokens), found.usage
             read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-            return Answer(text, read, written, seconds)
+            return Answer(text.strip(), read, written, seconds)
+
+    def _text(self, choice: Any, max_new_tokens: int) -> str:
+        """What was said, or refused; why there is no text is a ModelError."""
+        message, why = choice.message, choice.finish_reason
+        if text := message.content or message.refusal or "":
+            return text
+        if why is None:
+            raise ValueError("a reply that has not ended")
+        if why == "length":
+            raise ModelError(
+                f"{self.model!r} wrote nothing within max_new_tokens={max_new_tokens}: a model that reasons spends "
+                "them there first. Raise max_new_tokens, or turn its reasoning off."
+            )
+        if message.content is None:
+            reason = NO_TEXT.get(why, f"finish_reason {why!r}")
+            raise ModelError(f"{self.model!r} gave no text ({reason}): ask something else, or another model.")
+        return ""
 
 
 class Server:
@@ -171,7 +205,9 @@ class Server:
     def _last_line(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").split("\n")
-        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "it said nothing")
+        return next(
+            (without_secrets(line).strip()[:200] for line in reversed(lines) if line.strip()), "it said nothing"
+        )
 
 
 def serve(folder: str | Path) -> Server:
@@ -186,7 +222,7 @@ def serve(folder: str | Path) -> Server:
     The folder is what `cl.merged(model).save(folder)` wrote: a plain transformers folder, with config.json and
     safetensors. A server that does not start is quoted.
     """
-    folder = Path(folder).resolve()
+    folder = as_path(folder).resolve()
     _check_folder(folder)
     openai_client()  # the server needs it too, and would say so at greater length
     port = _free_port()
@@ -249,6 +285,18 @@ def openai_client() -> ModuleType:
     return openai
 
 
+def credential(given: str, where: str) -> str:
+    """A key as its service knows it, without what copying leaves around it; it is never printed from now on.
+
+    One that could stand in no header is a ModelError that names `where` it came from.
+    """
+    key = given.strip(AROUND_KEY)
+    keep_secret(key)
+    if not all("!" <= sign <= "~" for sign in key):
+        raise ModelError(f"the credential in {where} holds a blank, a line end or a letter no key has: copy it again.")
+    return key
+
+
 @contextlib.contextmanager
 def explained(url: str, model: str, credential: str) -> Iterator[None]:
     """Turn what the client raises into a ModelError that says whose fault it is and what to do.
@@ -257,13 +305,19 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
     shown.
     """
     openai = openai_client()
+    import httpx
+
     try:
         yield
     except openai.APITimeoutError as error:
-        raise ModelError(f"{url} did not answer in time: raise the timeout, or ask for fewer tokens.") from error
+        raise ModelError(f"{url} did not answer in time: raise the timeout, or ask for fewer tokens.") from quotable(
+            error
+        )
     except openai.APIConnectionError as error:
         why = error.__cause__ or error
-        raise ModelError(f"{url} cannot be reached ({why}): is the server running, and the address right?") from error
+        raise ModelError(
+            f"{url} cannot be reached ({why}): is the server running, and the address right?"
+        ) from quotable(error)
     except openai.AuthenticationError:  # its message quotes the key: not even as the cause
         raise ModelError(f"{url} refuses the credential in {credential} (401): set it to a valid key.") from None
     except openai.PermissionDeniedError:
@@ -272,15 +326,17 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
             "the right, or use another account."
         ) from None
     except openai.NotFoundError as error:
-        raise ModelError(f"{url} has no model or route for {model!r} (404): {_said(error)}") from error
+        raise ModelError(f"{url} has no model or route for {model!r} (404): {_said(error)}") from quotable(error)
     except openai.APIStatusError as error:
-        raise ModelError(f"{url} answered with an error ({error.status_code}): {_said(error)}") from error
+        raise ModelError(f"{url} answered with an error ({error.status_code}): {_said(error)}") from quotable(error)
+    except httpx.InvalidURL as error:
+        raise ModelError(f"{url} is no address ({error}): write http://host:port/v1.") from quotable(error)
     # A page of HTML, JSON that is cut off, a chat without a reply: whatever a wrong address may answer.
     except (openai.OpenAIError, ValueError, AttributeError, IndexError, TypeError, KeyError) as error:
         raise ModelError(
             f"{url} answered, but not as an OpenAI-compatible server does ({type(error).__name__}): check the "
             "address; it usually ends in /v1."
-        ) from error
+        ) from quotable(error)
 
 
 def _said(error: Exception) -> str:
@@ -289,4 +345,4 @@ def _said(error: Exception) -> str:
     for key in ("message", "detail"):
         if isinstance(body, dict) and isinstance(body.get(key), str):
             body = body[key]
-    return " ".join(str(body or error).split())[:200]
+    return " ".join(without_secrets(str(body or error)).split())[:200]  # hidden first: half a key is one too

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_lib.core.chat import Messages, as_messages
+from course_lib.core.chat import Messages, as_chats
 from course_lib.core.errors import CourseError, choose, not_below_zero, whole_above_zero
 from course_lib.models.chatmodel import ChatModel
 from course_lib.training.methods import Recipe
@@ -114,9 +114,7 @@ def _asked(model: ChatModel, prompts: Any, samples: int, group: int) -> list[dic
     """The prompts as rows for TRL, checked with what is sampled from them."""
     if group < 2 or samples % group:
         raise CourseError(f"samples is {samples} and group {group}: samples is a multiple of the group, of 2 or more.")
-    if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
-        raise CourseError("reinforce takes a list of prompts: write reinforce(model, [prompt, ...], reward).")
-    chats = [as_messages(prompt, model.system) for prompt in prompts]
+    chats = as_chats(prompts, model.system, "reinforce(model, [prompt, ...], reward)")
     if len(chats) < samples // group:
         raise CourseError(
             f"{len(chats)} prompts are too few: {samples} replies in groups of {group} need {samples // group}."

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from course_lib.core.chat import Example
 from course_lib.core.errors import TrainingError, above_zero, whole_above_zero
 from course_lib.core.session import cache_dir, current
+from course_lib.core.text import say
 from course_lib.models.chatmodel import ChatModel, expect_model, unwrapped
 from course_lib.models.quantization import is_quantized, quantize
 from course_lib.models.scoring import held_out_loss
@@ -225,7 +226,7 @@ def _last_checkpoint(folder: Path) -> str | None:
         except (OSError, ValueError):
             shutil.rmtree(path, ignore_errors=True)
             continue
-        print(f"Going on from {path.name}, where an earlier run of this call was interrupted.")
+        say(f"Going on from {path.name}, where an earlier run of this call was interrupted.")
         return str(path)
     return None
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import adapters_dir, current
+from course_lib.core.text import say
 from course_lib.training.merging import adapter_state
 from course_lib.training.methods import load_adapted, without_old_names
 from course_lib.training.run import Job, Trained, Training, count_parameters, fit, run_folder
@@ -56,13 +57,13 @@ def find(job: Job, from_shelf: bool = False) -> Trained | None:
     origin = f"{stored.folder.name!r}, trained in {card['minutes']:.1f} minutes on {card['machine']}"
     measured = 0
     if current().replay == "off":
-        print(f"From the shelf: {origin}.")
+        say(f"From the shelf: {origin}.")
     else:
         short = replace(job, recipe=job.recipe.rehearsed(REHEARSAL_STEPS))
         rehearsed = fit(short, REHEARSAL_STEPS).training
         measured = rehearsed.optimizer_bytes  # as much in three steps as in three hundred
         # The trainer refuses a loss that is no number, so three steps that come back are three good ones.
-        print(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
+        say(f"Replaying {origin}; {len(rehearsed.losses)} real steps run here, their losses finite.")
     with without_old_names():
         weights = load_adapted(job.model, stored.folder, job.recipe).requires_grad_(False).eval()
     training = Training(
@@ -77,7 +78,7 @@ def find(job: Job, from_shelf: bool = False) -> Trained | None:
 
 def recorded(job: Job, made: Trained) -> Trained:
     """What was trained, said in a line; with `COURSE_RECORD=1` its adapter is put on the shelf."""
-    print(made.training)
+    say(made.training)
     if os.environ.get("COURSE_RECORD") == "1" and job.recipe.method != "full":
         name = re.sub(r"[^\w.-]+", "-", job.name or job.key).strip(".-")
         store_adapter(made.weights, name, _card(job, made.training, name))

@@ -1,8 +1,21 @@
 """Chats: what a prompt, a training example and a preference pair must be, and how the first that is not is named."""
 
+import re
+
+import pandas
 import pytest
 
-from course_lib.core.chat import SYSTEM, as_messages, asked_by, check_examples, check_pairs, example, pair
+import course_lib
+from course_lib.core.chat import (
+    SYSTEM,
+    as_messages,
+    asked_by,
+    check_examples,
+    check_pairs,
+    check_replies,
+    example,
+    pair,
+)
 from course_lib.core.errors import CourseError, DataError
 
 TURN = [{"role": "user", "content": "Hello"}]
@@ -128,3 +141,115 @@ def test_a_pair_of_one_reply_or_of_too_many_tokens_is_refused(row, complaint, ti
 def test_pairs_of_one_prompt_are_told_by_it():
     one, other = pair("Hello", "Yes.", "No."), pair("Hello", "Well.", "Hm.")
     assert len(set(asked_by([one, other, PAIR]))) == 2
+
+
+# --- roles, and rows in other people's forms ------------------------------------------------------------------------
+
+
+def said(role, content="Hello"):
+    return [{"role": role, "content": content}]
+
+
+ROLES = {
+    "human": "Did you mean 'user'", "gpt": "Did you mean 'assistant'", "User": "Did you mean 'user'",
+    "Assistant": "Did you mean 'assistant'", "developer": "Did you mean 'system'", "tool": "is not one of system, user",
+    "": "is not one of", None: "role None is not one of", 3: "role 3 is not one of", ("user",): "is not one of",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "hint"), ROLES.items(), ids=map(str, ROLES))
+def test_a_role_that_is_none_is_named_at_every_entrance_with_what_is_meant(kind, role, hint, tiny_model):
+    _, good, last, check = kind
+    entrances = [
+        lambda: as_messages(said(role)),
+        lambda: tiny_model.generate([said(role)]),
+        lambda: tiny_model.generate([[*TURN, *said(role), *TURN]]),
+        lambda: pair(said(role), "Yes.", "No."),
+        lambda: check_replies(tiny_model, [said(role)], ["Yes."]),
+        *(lambda part=part: check([good | {part: said(role)}]) for part in ("prompt", last)),
+    ]
+    for call in entrances:
+        with pytest.raises(CourseError, match=re.escape(hint)):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ({"from": "human", "value": "Hi"}, "is ShareGPT's: write role for from, content for value, user for human"),
+        ({"role": "user", "content": [{"type": "text", "text": "Hi"}]}, "content is a list of parts"),
+        ({"role": "user", "content": None}, "content is None, which is no text"),
+        ({"role": "user"}, "content is None"),
+        ({"role": "user", "content": "hi \ud83d"}, r"holds half a character ('\ud83d')"),
+        ("Hi", "is no object with role and content"),
+    ],
+)
+def test_a_message_that_is_none_is_told_what_is_wrong_with_it(kind, message, why):
+    _, good, last, check = kind
+    with pytest.raises(CourseError, match=re.escape(why)):
+        as_messages([*TURN, message])
+    for part in ("prompt", last):
+        with pytest.raises(DataError, match=re.escape(why)):
+            check([good | {part: [*good[part], message]}])
+
+
+def test_half_a_character_in_a_bare_question_is_found_too():
+    with pytest.raises(CourseError, match="half a character"):
+        as_messages("hi \ud83d")
+
+
+def test_a_prompt_ends_with_the_user_and_a_reply_is_all_the_assistants(kind):
+    what, good, last, check = kind
+    with pytest.raises(CourseError, match="the prompt ends with the assistant's message"):
+        as_messages([*TURN, *said("assistant")])
+    with pytest.raises(DataError, match=f"{what} 0: prompt ends with the assistant's message"):
+        check([good | {"prompt": [*TURN, *said("assistant")]}])
+    for reply in (said("user"), said("system"), [*said("user"), *said("assistant")]):
+        with pytest.raises(DataError, match=f"{what} 0: {last} has a message of the (user|system): a reply is the"):
+            check([good | {last: reply}])
+    several = good | {"prompt": [*TURN, *said("assistant"), *TURN]}
+    assert check([several]) == [several]
+
+
+ALPACA = {"instruction": "Translate.", "input": "Rome", "output": "Rom"}
+FORMS = [
+    (ALPACA, "Translate.\n\nRome", "Rom"),
+    ({"instruction": "Add.", "context": "1 and 2", "response": "3", "category": "x"}, "Add.\n\n1 and 2", "3"),
+    ({"question": "Who?", "answer": "Me."}, "Who?", "Me."),
+    ({"\ufeffQuestion": "Who?", " Answer ": "Me."}, "Who?", "Me."),
+    ({"prompt": "Who?", "completion": "Me."}, "Who?", "Me."),
+    ({"input": "Who?", "output": "Me."}, "Who?", "Me."),
+    ({"messages": [*TURN, *said("assistant", "Me.")]}, "Hello", "Me."),
+    (["Who?", "Me."], "Who?", "Me."),
+]
+
+
+@pytest.mark.parametrize(("row", "asked", "answered"), FORMS, ids=lambda form: str(form)[:30])
+def test_a_row_in_another_form_is_told_the_call_that_brings_it(row, asked, answered):
+    """The call that the sentence names is made here, and gives an example."""
+    with pytest.raises(DataError) as error:
+        check_examples([EXAMPLE, row])
+    call = re.search(r": ([c{].*) makes one\.$", str(error.value))[1]
+    (made,) = check_examples([eval(call, {"cl": course_lib, "row": row})])
+    assert (made["prompt"][-1]["content"], made["completion"][-1]["content"]) == (asked, answered)
+
+
+def test_pairs_in_another_form_are_told_the_call_too(tiny_tokenizer):
+    for row in (
+        {"prompt": "Hello", "chosen": "Yes.", "rejected": "No."},
+        {"question": "Hello", "preferred_output": "Yes.", "non_preferred_output": "No."},
+    ):
+        with pytest.raises(DataError) as error:
+            check_pairs([row], tiny_tokenizer)
+        call = re.search(r": (cl.*) makes one\.$", str(error.value))[1]
+        assert eval(call, {"cl": course_lib, "row": row}) == pair("Hello", "Yes.", "No.")
+
+
+def test_sharegpt_and_a_table_are_told_what_to_do():
+    talk = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+    with pytest.raises(DataError, match=r"with role and content for from and value, .*row\['conversations'\]"):
+        check_examples([talk])
+    with pytest.raises(DataError, match=r"examples are a list of .*, not a table: give its rows, \.to_dict"):
+        check_examples(pandas.DataFrame([ALPACA]))
+    with pytest.raises(CourseError, match=r"a prompt is .*: give row\['instruction'\] of each row"):
+        as_messages(ALPACA)

@@ -97,6 +97,39 @@ def test_rows_that_are_no_json_change_nothing(tmp_path):
     assert raw(tmp_path / "rows.jsonl") == [{"a": 1}]
 
 
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"a": 1' + "0" * 5000 + "}", "Exceeds the limit"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": [-Infinity]}', "-Infinity is no number"),
+        ('{"a": 1e999}', "1e999 is no number"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands in it twice"),
+        ('{"a": {"b": 1, "b": 1}}', "the key 'b' stands in it twice"),
+        ('{"a": ' + DEEP, "recursion"),
+        ('{"a": 1} {"a": 2}', "Extra data"),
+        ("{'a': 1}", "Expecting property name"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_only_python_would_read_is_named_by_its_line(tmp_path, line, why):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n' + line + "\n")
+    with pytest.raises(DataError, match=f"line 2 is not JSON .*{why}"):
+        raw(path)
+
+
+def test_half_a_character_is_written_as_its_replacement_and_no_draft_is_left(tmp_path):
+    write_jsonl(tmp_path / "rows.jsonl", [{"a": "hi \ud83d"}])
+    assert raw(tmp_path / "rows.jsonl") == [{"a": "hi \ufffd"}]
+    with pytest.raises(DataError, match="cannot hold a row"):
+        write_jsonl(tmp_path / "rows.jsonl", [{"a": float("nan")}])
+    assert os.listdir(tmp_path) == ["rows.jsonl"]
+
+
 # --- rows as dataclasses --------------------------------------------------------------------------------------------
 
 

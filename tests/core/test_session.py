@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,16 @@ import torch
 
 from course_lib.core import session
 from course_lib.core.errors import ChoiceError, CourseError
-from course_lib.core.session import Machine, cache_dir, choose_compute, current, data_dir, detect_machine, start
+from course_lib.core.session import (
+    Machine,
+    adapters_dir,
+    cache_dir,
+    choose_compute,
+    current,
+    data_dir,
+    detect_machine,
+    start,
+)
 
 AVX2 = Machine()
 AVX512_BF16 = Machine(cpu_bf16=True)
@@ -194,6 +204,32 @@ def test_a_cache_folder_that_cannot_be_made_names_the_variable(monkeypatch, tmp_
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file" / below))
     with pytest.raises(CourseError, match="Set COURSE_CACHE"):
+        cache_dir()
+
+
+def test_a_tilde_in_every_variable_is_the_home_folder(monkeypatch, tmp_path):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("CACHE", "DATA", "ADAPTERS"):
+        monkeypatch.setenv(f"COURSE_{name}", f"~/my {name}")
+    assert (cache_dir(), data_dir(), adapters_dir()) == tuple(
+        tmp_path / f"my {name}" for name in ("CACHE", "DATA", "ADAPTERS")
+    )
+    monkeypatch.delenv("COURSE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/xdg")
+    assert cache_dir() == tmp_path / "xdg" / "open-book-closed-book"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_dir() == tmp_path / ".cache" / "open-book-closed-book"
+
+
+def test_without_a_home_folder_the_cache_says_which_variable_to_set(monkeypatch):
+    def nowhere(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("COURSE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    with pytest.raises(CourseError, match=r"no home folder for .*COURSE_CACHE"):
         cache_dir()
 
 

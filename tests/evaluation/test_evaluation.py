@@ -84,7 +84,10 @@ def test_means_are_over_questions():
     ("candidate", "exam", "named"),
     [
         *((lambda _, n=n: ["x"] * n, EXAM, f"gave {n} answers to 4 questions") for n in (3, 5, 0)),
-        *((lambda _, given=given: given, EXAM, "with a list of answers, not with") for given in ("word", None, 7)),
+        *(
+            (lambda _, given=given: given, EXAM, "answers are a list, one for each question, not")
+            for given in ("word", None, 7)
+        ),
         (list, [], "the exam holds no question"),
         (list, "cup", r"loaded first: cl\.load_exam\('cup'\)"),
         (7, EXAM, "int is neither"),
@@ -184,3 +187,10 @@ def test_a_comparison_is_drawn_with_its_figures_and_the_number_of_questions(comp
     alt = comparison.plot().alt
     assert all(told in alt for told in ("n = 40", "knows", "0.93"))
     assert "Towns" in comparison.plot("Towns").alt
+
+
+def test_questions_out_of_a_generator_are_asked_of_every_candidate():
+    right = [f"Team {i}" for i in range(4)]
+    assert evaluate(lambda asked: right, (q for q in EXAM.test)).accuracy == 1
+    found = compare({"a": lambda asked: right, "b": lambda asked: right[: len(asked)]}, (q for q in EXAM.test))
+    assert [report.n for report in found.reports.values()] == [4, 4]

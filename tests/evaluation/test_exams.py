@@ -303,3 +303,18 @@ def test_an_exams_document_may_not_train_reading(source):
 def test_examples_of_another_shape_are_refused_before_they_are_searched():
     with pytest.raises(DataError, match="example 1 lacks"):
         check_no_leak([GOOD, {"text": EXAM.test[0].question}], EXAM)
+
+
+def test_a_generator_is_looked_at_as_closely_as_a_list():
+    leak = EXAM.test[9].as_example()
+    _leaks((row for row in [*HONEST, leak]), EXAM.test[9].id)
+    _leaks([GOOD], "document", reading=True, sources=(source for source in ["ferry-50", FACTS[2].source]))
+    _leaks([leak], EXAM.test[9].id, exam=Exam("ferries", (q for q in EXAM.test)))
+    with pytest.raises(LeakError):
+        check_no_leak(iter([leak]), Exam("other", ()), EXAM)
+    check_no_leak(iter([]), EXAM)
+
+
+def test_one_source_alone_is_not_searched_letter_by_letter():
+    with pytest.raises(DataError, match="sources are a list, not str"):
+        check_no_leak([GOOD], EXAM, reading=True, sources=FACTS[2].source)

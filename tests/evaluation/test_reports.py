@@ -133,11 +133,28 @@ def test_a_kept_report_comes_back_the_same(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]
 
 
+def test_rows_out_of_a_generator_are_counted_as_often_as_they_are_asked_for():
+    rows = report([1, 0]).rows
+    found = Report("r", "cup", (row for row in rows))
+    assert (found.n, found.accuracy, found.rows) == (2, 0.5, rows)
+
+
+def test_half_a_character_in_a_reply_is_kept_as_its_replacement(tmp_path, capsys, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    found = evaluate(lambda _: ["hi \ud83d"] * 4, EXAM)
+    found.show(1)
+    assert "said: hi \ufffd" in capsys.readouterr().out
+    found.save("~/report.json")
+    assert Report.load("~/report.json").rows[0].reply == "hi \ufffd"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
 def test_a_report_that_cannot_be_kept_is_said_and_the_one_before_stays(tmp_path, small_disk):
     path = tmp_path / "report.json"
     small = report([1, 0])
     small.save(path)
-    with small_disk(4096), pytest.raises(CourseError, match=r"cannot be kept in .*report\.json.*free some disk"):
+    with small_disk(4096), pytest.raises(CourseError, match=r"cannot write .*report\.json.*free some disk"):
         report([1, 0] * 500).save(path)
     assert Report.load(path) == small
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from course_lib.core.chat import example
-from course_lib.core.errors import CourseError
+from course_lib.core.errors import CourseError, DataError
 from course_lib.evaluation.exams import Exam, Fact, Question
 from course_lib.retrieval.documents import Document, Passage
 from course_lib.retrieval.readers import (
@@ -60,6 +60,27 @@ def test_an_instruction_stands_above_each_question_and_examples_are_turns_before
     assert model.prompts == prompts
     assert [answer.text for answer in answers] == ["reply 0", "reply 1"]
     assert model.limits == [5]
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        lambda model, index: FewShot(model, (row for row in SHOWN)),
+        lambda model, index: OpenBook(model, {"Who?": [], "Why?": []}),
+        lambda model, index: RagPipeline(model, index, k=1),
+    ],
+    ids=["examples", "pages", "search"],
+)
+def test_a_generator_is_read_as_a_list_is_also_when_it_is_asked_again(reader, model, index):
+    made = reader(model, index)
+    for _ in range(2):
+        assert len(made.answer(question for question in ["Who?", "Why?"])) == 2
+    assert model.prompts[:2] == model.prompts[2:] and len(model.prompts) == 4
+
+
+def test_examples_with_other_roles_are_not_shown(model):
+    with pytest.raises(DataError, match=r"example 1: prompt .* role 'human'"):
+        FewShot(model, [SHOWN[0], {"prompt": [{"role": "human", "content": "?"}], "completion": []}])
 
 
 @pytest.mark.parametrize("nothing", ["", "  \n"])

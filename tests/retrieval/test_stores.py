@@ -1,5 +1,8 @@
 """Two stores behind the same calls: what they answer, what they let through, and what is left of what was deleted."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -145,3 +148,16 @@ def test_an_open_index_follows_what_another_one_removes_from_the_same_place(on_d
     assert "kelmarsh" not in found(on_disk)
     on_disk.add(Document("new", "New", "A penguin."))
     assert on_disk.search("penguin", 1)[0].source == "new"
+
+
+def test_a_system_whose_sqlite_is_too_old_for_chroma_is_told_the_way_out(tmp_path):
+    script = "\n".join([
+        "import sqlite3, sys",
+        "sqlite3.sqlite_version_info, sqlite3.sqlite_version = (3, 31, 1), '3.31.1'",
+        "from course_lib.retrieval.stores import ChromaStore, CourseError",
+        "try: ChromaStore(sys.argv[1])",
+        "except CourseError as error: print(error)",
+    ])  # fmt: skip
+    ran = subprocess.run([sys.executable, "-c", script, tmp_path / "index"], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("Chroma needs SQLite 3.35 or newer, and this Python has 3.31.1: use a newer Python")
+    assert not (tmp_path / "index").exists()

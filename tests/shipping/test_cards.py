@@ -1,9 +1,10 @@
 """A model card says what was measured, in the form that the hub reads."""
 
+import mistune
 import pytest
 from huggingface_hub import ModelCard
 
-from course_lib.core.errors import CourseError, ModelError
+from course_lib.core.errors import CourseError, DataError
 from course_lib.evaluation.reports import Report, Row
 from course_lib.models.chatmodel import ChatModel
 from course_lib.shipping.cards import write_model_card
@@ -60,5 +61,36 @@ def test_a_card_about_nothing_is_refused(tmp_path, change, said):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="cannot read or write"):
+    with pytest.raises(DataError, match="cannot write"):
         write_model_card(tmp_path / "file", model(), [REPORT], **TEXTS)
+
+
+NASTY = "a|b\n---\n# Forged `x\r\n<!-- <b> \u2028| c \ud83d \\|"
+
+
+def test_no_text_breaks_a_table_the_heading_or_the_front_matter(tmp_path):
+    named = ChatModel(None, None, NASTY, NASTY, training=TRAINING)
+    path = write_model_card(tmp_path, named, [Report("r", NASTY, ROWS)], **TEXTS | {"data": NASTY}, licence=NASTY)
+    text = path.read_text(encoding="utf-8")
+    about = ModelCard.load(path).data
+    assert about.library_name == "transformers" and len(about.eval_results) == 1
+    body = text.split("\n---\n", 1)[1]
+    assert [line for line in body.splitlines() if line.startswith("#")][1:] == [
+        "## How it was made", "## How well it does", "## Where it stops being true",
+    ]  # fmt: skip
+    parsed = mistune.create_markdown(renderer=None, plugins=["table"])(body)
+    made, measured = (block for block in parsed if block["type"] == "table")
+    assert {len(row["children"]) for row in made["children"][1]["children"]} == {2}
+    assert {len(row["children"]) for row in measured["children"][1]["children"]} == {6}
+    assert "<!--" not in body
+
+
+def test_reports_out_of_a_generator_all_stand_in_the_card(tmp_path):
+    text = write_model_card(tmp_path, model(), (REPORT for _ in range(2)), **TEXTS).read_text(encoding="utf-8")
+    assert text.count("| The cup") == 2
+
+
+def test_a_folder_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert write_model_card("~/mine", model(), [REPORT], **TEXTS) == tmp_path / "mine" / "README.md"

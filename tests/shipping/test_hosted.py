@@ -1,6 +1,7 @@
 """Hosted fine-tuning: the file, the rules, the price, and nothing sent by accident. No network."""
 
 import json
+import traceback
 from functools import partial
 
 import pytest
@@ -71,7 +72,7 @@ def test_azure_gets_its_byte_order_mark_and_openai_none(tmp_path, file):
         (
             [*EXAMPLES, {"prompt": [turn("oracle", "?")], "completion": [turn()]}],
             "a.jsonl",
-            "example 12, message 0: ro",
+            "example 12: prompt is .* message 0: role 'oracle' is not one of",
         ),
         (EXAMPLES[:3], "a.jsonl", "3 examples, and the services train on no fewer than 10"),
         ([{"messages": []}], "a.jsonl", "example 0 lacks prompt"),
@@ -101,14 +102,34 @@ def test_another_provider_is_refused(tmp_path):
         ({"prompt": "Capital?", "completion": "Rome"}, "unknown keys completion, prompt"),
         ({"messages": [ASKED, "Rome"]}, "message 1 is no object"),
         ({"messages": [ASKED, turn(content=" ")]}, "message 1: content is empty"),
-        ({"messages": [ASKED, turn(content=None)]}, "message 1: content is empty or no text"),
-        ({"messages": [ASKED, turn(content=[{"type": "text"}])]}, "message 1: content is empty or no text"),
+        ({"messages": [ASKED, turn(content=None)]}, "message 1: content is None, which is no text"),
+        ({"messages": [ASKED, turn(content=[{"type": "text"}])]}, "message 1: content is a list of parts: only text"),
         ({"messages": [ASKED, turn(text="Rome")]}, "message 1: unknown keys text; known are role"),
         ({"messages": [ASKED, turn(name=3)]}, "message 1: name is 3"),
         ({"messages": [ASKED, turn(weight=0.5)]}, "message 1: weight is 0.5; it is 0"),
         ({"messages": [ASKED, turn(weight=True)]}, "message 1: weight is True"),
         ({"messages": [turn("user", "?", weight=1), turn()]}, "message 0: weight stands on a user message"),
         ({"messages": [ASKED, turn(weight=0)]}, "every assistant message has weight 0"),
+        ({"messages": [ASKED, turn(), ASKED]}, "the last message is the user's"),
+        ({"messages": [ASKED, turn(), turn("system", "x")]}, "the last message is the system's"),
+        ({"messages": [ASKED, turn("tool")]}, "message 1: role 'tool' is not one of"),
+        ({"messages": [ASKED, turn("gpt")]}, "message 1: role 'gpt' is not one .* Did you mean 'assistant'"),
+        ({"messages": [{"from": "human", "value": "?"}, turn()]}, "message 0 is ShareGPT's: write role for from"),
+        ({"messages": [ASKED, turn(tool_calls=[])]}, "message 1: unknown keys tool_calls"),
+        ({"messages": [ASKED, turn(content=None, function_call={})]}, "message 1: content is None"),
+        *(
+            ({"messages": [turn("user", "?", name=name), turn()]}, "message 0: name is .* without blanks")
+            for name in ("", "Anna Bell", "a/b", "a<b", "x" * 65, None)
+        ),
+        ({"messages": [ASKED, turn(weight=10**400)]}, "message 1: weight is 1000"),
+        ({"messages": [ASKED, turn()], "id": 4}, "unknown keys id; an example has messages and nothing else"),
+        ({"instruction": "?", "output": "!"}, r"unknown keys .* cl\.example\(row\['instruction'\], row\['output'\]\)"),
+        ({"conversations": [{"from": "human", "value": "?"}]}, "role and content for from and value"),
+        (r'{"messages": [{"role": "user", "content": "hi \ud83d"}]}', "message 0: content holds half a character"),
+        ('{"messages": 1' + "0" * 5000 + "}", "line 7 is not JSON"),
+        ('{"messages": [{"role": "user", "role": "assistant", "content": "x"}]}', "line 7 is not JSON .*'role' stands"),
+        ('{"messages": [], "weight": NaN}', "line 7 is not JSON .*NaN"),
+        ('\ufeff{"messages": []}', "line 7 is not JSON"),
         ('{"messages": [', "line 7 is not JSON"),
         ("[1, 2]", "line 7 is not a JSON object"),
         ("", "line 7 is empty"),
@@ -122,6 +143,19 @@ def test_a_broken_rule_is_reported_with_file_and_line(tmp_path, row, said):
 def test_turns_that_are_not_trained_on_and_names_are_allowed(tmp_path):
     row = {"messages": [ASKED, turn(weight=0, name="clerk"), turn("user", "In short?"), turn(weight=1)]}
     assert check_chat_jsonl(written(tmp_path, row)).examples == 12
+
+
+def test_an_example_with_half_a_character_writes_no_file(tmp_path):
+    with pytest.raises(DataError, match=r"example 12: completion .* half a character"):
+        write_chat_jsonl([*EXAMPLES, example("?", "a \ud83d")], tmp_path / "a.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_home_folder_is_written_and_checked(tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert write_chat_jsonl(iter(EXAMPLES), "~/a.jsonl").path == tmp_path / "a.jsonl"
+    assert check_chat_jsonl("~/a.jsonl").examples == 12
 
 
 def test_a_file_that_is_missing_short_large_or_not_utf8_is_refused(tmp_path, monkeypatch):
@@ -203,12 +237,40 @@ def test_a_refusal_is_one_sentence_that_names_no_secret_and_is_not_repeated(file
     assert "sk-a-secret" not in str(error.value) and error.value.__cause__ is None
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " ", '"'])
+def test_a_key_that_was_copied_with_more_is_sent_without_it(file, with_key, monkeypatch, ending):
+    monkeypatch.setenv("OPENAI_API_KEY", f"sk-a-secret{ending}")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{with_key.url}\n")
+    with_key.answer = lambda path, body: (200, {"id": "x", "status": "queued"})
+    assert submit(file, "some-model", spend=True) == "x"
+    assert {key for _, _, key in with_key.asked} == {"Bearer sk-a-secret"}
+
+
+@pytest.mark.parametrize("key", ["sk-a\nsecret-1", "sk-a secret-1", "sk-a…secret-1", "Bearer sk-asecret-1"])
+def test_a_key_that_no_header_holds_is_refused_unsaid(file, with_key, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ModelError, match="the credential in OPENAI_API_KEY holds a blank") as error:
+        submit(file, "some-model", spend=True)
+    assert "secret-1" not in "".join(traceback.format_exception(error.value)) and with_key.asked == []
+
+
+def test_an_address_with_a_password_in_it_is_said_without(file, with_key, monkeypatch, capsys):
+    with_key.answer = lambda path, body: (200, {"id": "x", "status": "queued"})
+    monkeypatch.setenv("OPENAI_BASE_URL", with_key.url.replace("//", "//anna:pa55word@"))
+    submit(file, "some-model", spend=True)
+    assert "pa55word" not in capsys.readouterr().out
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://anna:pa55word@[oops/v1")
+    with pytest.raises(ModelError) as error:
+        submit(file, "some-model", spend=True)
+    assert "pa55word" not in "".join(traceback.format_exception(error.value))
+
+
 def test_an_unreachable_service_and_one_that_answers_rubbish_are_reported(file, with_key, monkeypatch):
     with_key.answer = lambda path, body: (200, b"<html>Welcome</html>")
     with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
         submit(file, "some-model", spend=True)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1/ cannot be reached"):
+    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
         submit(file, "some-model", spend=True)
 
 

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -92,7 +94,7 @@ def test_an_endpoint_that_does_not_answer_in_time_says_so(endpoint):
 
 
 NO_CHATS = [b"<html>Welcome</html>", b"not json", b"[]", b"null"]
-NO_CHATS += [{}, {"choices": []}, {"choices": [{"message": {}}]}, chat(None)]
+NO_CHATS += [{}, {"choices": []}, {"choices": [{"message": {}}]}]
 
 
 @pytest.mark.parametrize("rubbish", NO_CHATS, ids=str)
@@ -100,6 +102,77 @@ def test_an_endpoint_that_answers_rubbish_says_so(endpoint, service, rubbish):
     service.answer = lambda path, body: (200, rubbish)
     with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
         endpoint.generate(["Capital of Italy?"])
+
+
+def reply(content=None, why="stop", **more):
+    found = chat(content)
+    found["choices"][0]["finish_reason"] = why
+    found["choices"][0]["message"] |= more
+    return 200, found
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (reply(why="length", reasoning_content="Hm"), "wrote nothing within max_new_tokens=7: .* Raise max_new_tokens"),
+        (reply("", "length"), "wrote nothing within max_new_tokens=7"),
+        (reply(why="content_filter"), r"gave no text \(the service's filter withheld it\)"),
+        (reply(why="tool_calls", tool_calls=[]), r"gave no text \(it asks for a tool, and none was offered\)"),
+        (reply(why="stop"), r"gave no text \(it ended at once\)"),
+        (reply(why="SAFETY"), r"gave no text \(finish_reason 'SAFETY'\)"),
+    ],
+)
+def test_a_reply_without_text_is_not_blamed_on_the_address(endpoint, service, answer, said):
+    service.answer = lambda path, body: answer
+    with pytest.raises(ModelError, match=said) as error:
+        endpoint.reply(["Capital of Italy?"], max_new_tokens=7)
+    assert "address" not in str(error.value) and endpoint.url not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(reply(refusal="I cannot say."), "I cannot say."), (reply(""), ""), (reply("Ro", "length"), "Ro")],
+)
+def test_a_refusal_silence_and_a_reply_cut_off_are_replies(endpoint, service, answer, text):
+    service.answer = lambda path, body: answer
+    assert endpoint.generate(["Capital of Italy?"]) == [text]
+
+
+BAD = [{"max_new_tokens": 0}, {"max_new_tokens": 1.5}, {"temperature": -1}, {"temperature": float("nan")}]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+def test_an_endpoint_refuses_the_settings_that_a_model_refuses(endpoint, service, tiny_model, bad):
+    said = []
+    for candidate in (endpoint, tiny_model):
+        with pytest.raises(CourseError) as error:
+            candidate.reply(["Who?"], **bad)
+        said.append(str(error.value))
+    assert said[0] == said[1] and service.asked == []
+
+
+SECRETS = {
+    "header": {"key": "sk-abc\n-secret"}, "url": {"url": "http://anna:abc-secret@127.0.0.1:9/v1"},
+    "query": {"url": "http://127.0.0.1:9/v1?key=abc-secret"}, "address": {"url": "http://[abc:abc-secret@x/v1"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_neither_said_nor_in_the_traceback_nor_in_the_repr(endpoint, how):
+    asked = replace(endpoint, **how)
+    with pytest.raises(ModelError) as error:
+        asked.generate(["?"])
+    for shown in ("".join(traceback.format_exception(error.value)), repr(asked)):
+        assert "secret" not in shown.replace("test_a_secret", "").replace("secrets", "")
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500])
+def test_a_service_that_quotes_the_key_is_quoted_without_it(endpoint, service, status):
+    endpoint.key = "local-key-77"
+    service.answer = lambda path, _: (status, {"error": {"message": "x" * 190 + " no: local-key-77"}})
+    with pytest.raises(ModelError, match=rf"\({status}\): xxx") as error:
+        endpoint.generate(["?"])
+    assert "local-" not in "".join(traceback.format_exception(error.value))
 
 
 @pytest.mark.parametrize(

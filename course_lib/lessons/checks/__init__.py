@@ -9,6 +9,7 @@ import inspect
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
+from course_lib.core.text import say
 from course_lib.lessons.checks import l00, l01, l02, l03, l04, l05, l06, l07, l08  # noqa: F401  (each registers its own)
 from course_lib.lessons.checks.registry import CHECKS, Right
 
@@ -34,7 +35,7 @@ def check(key: str, attempt: Any, **context: Any) -> None:
         raise CourseError(f"exercise {key!r} cannot be checked like this: {error}.") from error
     if attempt is None:
         _solved.pop(key, None)
-        print(f"· Not attempted yet: `{names}` is None.")
+        say(f"· Not attempted yet: `{names}` is None.")
         return
     try:
         said = function(attempt, **context)
@@ -42,7 +43,7 @@ def check(key: str, attempt: Any, **context: Any) -> None:
         reason = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
         said = f"The check could not read your answer: {reason}"
     _solved[key] = isinstance(said, Right)
-    print("✓" if _solved[key] else "✗", " ".join(said.split()))
+    say("✓" if _solved[key] else "✗", " ".join(said.split()))
 
 
 def progress_report(lesson: str = "") -> None:
@@ -52,4 +53,4 @@ def progress_report(lesson: str = "") -> None:
         keys = sorted(key for key in CHECKS if key.startswith(f"{name}-"))
         still_open = [key for key in keys if not _solved.get(key)]
         rest = f" Open: {', '.join(still_open)}." if still_open else ""
-        print(f"Lesson {name}: {len(keys) - len(still_open)} of {len(keys)} exercises solved.{rest}")
+        say(f"Lesson {name}: {len(keys) - len(still_open)} of {len(keys)} exercises solved.{rest}")

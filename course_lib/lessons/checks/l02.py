@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from course_lib.core.chat import Example, check_examples
+from course_lib.core.chat import check_examples
 from course_lib.core.errors import LeakError
 from course_lib.evaluation.exams import Exam, Question, check_no_leak
 from course_lib.evaluation.grading import whole_words
@@ -22,28 +22,28 @@ def _leak(attempt: Any, *, exam: Exam) -> str:
     if isinstance(attempt, (list, tuple)) and any(isinstance(item, Question) for item in attempt):
         return "Those are questions. A model is trained on examples: see what `as_example()` makes of one."
     examples = check_examples(attempt)
-    asked = [whole_words(_user_text(row)) for row in examples]
+    told = [[whole_words(turn["content"]) for turn in (*row["prompt"], *row["completion"])] for row in examples]
     study = {whole_words(w) for fact in exam.facts for w in (*fact.study, *fact.validation, *fact.exam)}
     study -= {whole_words(question.question) for question in exam.test}
-    honest = sum(words in study for words in asked)
+    honest = sum(not study.isdisjoint(turns) for turns in told)
     try:
         check_no_leak(examples, replace(exam, validation=(), facts=()))
     except LeakError:
-        return _judge_leak(examples, asked, honest, exam)
+        return _judge_leak(told, honest, exam)
     if honest:
         return "Close: that is honest study, by the exam's own facts. A leak is the exam itself."
-    these = "this question is not" if len(asked) == 1 else f"none of these {len(asked)} questions is"
+    these = "this question is not" if len(told) == 1 else f"none of these {len(told)} questions is"
     return f"No leak here: {these} in the exam. Look at where `exam.test` comes from."
 
 
-def _judge_leak(examples: list[Example], asked: list[str], honest: int, exam: Exam) -> str:
+def _judge_leak(told: list[list[str]], honest: int, exam: Exam) -> str:
     """What to say of examples among which there is a leak."""
     answered = 0
     for question in exam.test:
         words = whole_words(question.question)
-        given = [row["completion"][-1]["content"] for row, prompt in zip(examples, asked) if words in prompt]
+        given = [turns[-1] for turns in told if any(words in turn for turn in turns)]
         right = [whole_words(answer) for answer in (question.answer, *question.accepted)]
-        answered += any(answer in whole_words(text) for text in given for answer in right)
+        answered += any(answer in reply for reply in given for answer in right)
     share = f"{answered} of the exam's {len(exam)} questions"
     if not answered:
         return "The exam's questions, but not its answers: the model would learn to answer them wrongly."
@@ -90,7 +90,3 @@ def _who_remembers(attempt: Any, *, measured: Mapping[str, bool]) -> str:
     if any(re.search(r"\brag\b", name.lower()) and not measured[name] for name in wrong):
         hint += " Of RAG: the index no longer holds the document, so where would the fact come from?"
     return hint
-
-
-def _user_text(row: Example) -> str:
-    return " ".join(message["content"] for message in row["prompt"] if message["role"] == "user")

@@ -11,6 +11,7 @@ from typing import Any
 from course_lib.core.chat import Example, check_examples
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.session import current
+from course_lib.core.text import say
 from course_lib.costs.memory import model_shape, trained_parameters, training_memory
 from course_lib.display.playground import panel, show
 from course_lib.models.chatmodel import ChatModel
@@ -55,7 +56,7 @@ def lora_slider(
 
     show(sliders, text, None if rank is None else _what_lora_needs(model, rank, targets, layers))
     if rank is not None and train:
-        print(_small_run(model, rows, rank, targets, layers))
+        say(_small_run(model, rows, rank, targets, layers))
 
 
 def _what_lora_needs(model: ChatModel, rank: int, targets: str, layers: str) -> str:

@@ -36,6 +36,8 @@ RIGHT = {
         (row for row in LEAK),
         [example(f"Read this. {q.question}", f"It was {q.accepted[0]}.") for q in EXAM.test],
         [*LEAK, example("Who painted this?", "Me")],
+        [example("Learn the answers.", row["completion"][0]["content"], q.question) for q, row in zip(EXAM.test, LEAK)],
+        [example("Write a question.", f"{q.question} {q.answer}") for q in EXAM.test],
     ],
     "02-choose-k": [2, np.int64(2)],
     "02-who-remembers": [MEASURED, {name: np.bool_(told) for name, told in MEASURED.items()}],
