@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,10 @@ CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+
+
+CACHE = os.environ.get("COURSE_CACHE", "")  # the learner's, before any test has one of its own
+A_T4 = session_module.Settings("gpu", "cuda", "float16", 0, "off", "a test")
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +136,38 @@ def talker(tiny_model):
             if weights.dim() > 1:
                 weights.normal_(0, 0.4)
     return tiny_model
+
+
+@pytest.fixture(scope="session")
+def packaged_in_fp16() -> Any:
+    """The packaged model as a T4 has it; loaded once."""
+    import torch
+
+    from course_lib.models.loading import load_model
+    from course_lib.models.packaged import PACKAGED_MODEL
+
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_CACHE", CACHE)
+        patch.setattr(session_module, "_current", A_T4)
+        return load_model(PACKAGED_MODEL)
+
+
+@pytest.fixture
+def on_a_gpu(packaged_in_fp16: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same, in a session as on a T4."""
+    monkeypatch.setattr(session_module, "_current", A_T4)
+    return packaged_in_fp16
+
+
+@pytest.fixture(params=["tiny", pytest.param("gpu", marks=[pytest.mark.gpu, pytest.mark.model])])
+def anywhere(request: pytest.FixtureRequest) -> Any:
+    """A tiny model in this machine's session; and, where there is a GPU, the real one on it."""
+    if request.param == "gpu":
+        return request.getfixturevalue("on_a_gpu")
+    request.getfixturevalue("plain_small_machine")
+    return request.getfixturevalue("tiny_model")
 
 
 @pytest.fixture

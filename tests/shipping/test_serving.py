@@ -293,14 +293,14 @@ def _alive(pid):
         return False
 
 
-def test_transformers_serves_a_saved_model_without_a_network(plain_small_machine, tiny_model, tmp_path):
-    """The one test that starts the real server; of a model that takes no time."""
-    folder = tiny_model.save(tmp_path / "model")
+def test_transformers_serves_a_saved_model_without_a_network(anywhere, tmp_path):
+    """The one test that starts the real server; on a CPU of a model that takes no time."""
+    folder = anywhere.save(tmp_path / "model")
     with serve(folder) as server:
         (answer,) = server.endpoint.reply(["Who?"], max_new_tokens=3)
-        assert answer.prompt_tokens == len(tiny_model.encode("Who?"))
+        assert answer.prompt_tokens == len(anywhere.encode("Who?"))
         assert 0 < answer.completion_tokens <= 3
-        assert answer.text == tiny_model.generate(["Who?"], max_new_tokens=3)[0]
+        assert answer.text == anywhere.generate(["Who?"], max_new_tokens=3)[0]
         server.endpoint.model = "another"
         with pytest.raises(ModelError, match="pinned"):
             server.endpoint.generate(["Who?"])
