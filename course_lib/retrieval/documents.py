@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import ROOT
+from course_lib.core.text import as_path, say, whole
+from course_lib.retrieval.files import (
+    SAME_ID,
+    Remark,
+    Unreadable,
+    clean_prose,
+    find_files,
+    in_lines,
+    name_below,
+    one_line,
+    read_text,
+)
+from course_lib.retrieval.front_matter import read_front
 
-SUFFIXES = (".md", ".txt", ".pdf")
-FRONT_MATTER = re.compile(r"---\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-# A paragraph on one line may be long; a megabyte without a line break is a table, a log or a program's, not prose.
-MAX_LINE = 50_000
 # A longer sentence is cut between words: the embedding model reads 256 tokens and would not see the rest.
 LONGEST_SENTENCE = 240
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“*(])")
+# More characters than a token of prose has. A word of more than 100 (base64, an address) the embedding model reads as a
+# single token, "unknown", so that characters count too.
+CHARACTERS_A_TOKEN = 8
+# Where a sentence may end: between a stop and a blank, or at a stop of the scripts that leave no blanks.
+SENTENCE_END = re.compile(
+    r"(?<=[.!?…])\s+(?=[\"“*(«„‘¿¡「『]|[^\W\d_])"
+    r"|(?<=[؟۔।॥։።፧།။។])\s+(?=\S)"
+    r"|(?<=[。！？｡])[」』”’）)]*(?=[^\s」』”’）)。！？｡])"
+    r"|(?<=[\u3040-\u30ff\u3400-\u9fff][!?])(?=[\u3040-\u30ff\u3400-\u9fff])"  # NFKC makes ！ to !
+)
+FENCE = re.compile(r"[ \t]*(`{3,}(?=[^`]*$)|~{3,})(.*)")
+LINE = "\x00"  # stands for a line's end inside of a fenced block, while a text is cut
 
 
 @dataclass(frozen=True)
@@ -30,6 +53,10 @@ class Document:
     date: str = ""
     kind: str = ""
     audience: str = "public"
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():  # half a character can neither be stored nor searched
+            object.__setattr__(self, name, whole(value))
 
     @property
     def digest(self) -> str:
@@ -62,101 +89,94 @@ class Passage:
 
 
 def read_documents(folder: str | Path) -> list[Document]:
-    """Every document below a folder, in order of path; see `build_index` for what is raised."""
-    root = find_folder(folder)
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.name != "README.md" and p.is_file())
-    if not paths:
-        raise DataError(
-            f"there is no document in {root}: put {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} files there."
-        )
-    documents = [read_document(path) for path in paths]
-    seen: dict[str, Path] = {}
-    for document, path in zip(documents, paths):
-        if document.id in seen:
-            raise DataError(f"{path} and {seen[document.id]} have one id, {document.id!r}: rename one.")
-        seen[document.id] = path
+    """Every document below a folder, in order of path.
+
+    Read are Markdown, text and PDF files, in folders at any depth, but nothing hidden (a part of its path begins with
+    "."), temporary ("~$") or in node_modules. What is left out, and what was read but not understood, is printed with
+    the reason, in a line for each reason; `survey` gives all of it. A page whose front matter cannot be understood is
+    kept out of "public". Of documents that have one id, each has its path for one instead.
+
+    A DataError says that there is no such folder, or no document in it that can be read, and why.
+    """
+    documents, left_out, noted = survey(folder)
+    if not documents:
+        why = f"\nLeft out:\n{in_lines(left_out)}" if left_out else ""
+        raise DataError(f"there is no document in {one_line(str(folder))}: put .md, .txt or .pdf files there.{why}")
+    if left_out or noted:
+        say(f"Documents read from {one_line(str(folder))}: {len(documents):,}.")
+    for what, remarks in (("Left out:", left_out), ("Read, but to be looked at:", noted)):
+        if remarks:
+            say(f"{what}\n{in_lines(remarks)}")
     return documents
 
 
+def survey(folder: str | Path) -> tuple[list[Document], list[Remark], list[Remark]]:
+    """As `read_documents`, silently: the documents, all that is left out, and what is to be remarked of the rest."""
+    root = find_folder(folder)
+    paths, left_out = find_files(root)
+    read: list[tuple[Path, Document]] = []
+    noted: list[Remark] = []
+    for path in paths:
+        name = name_below(root, path)
+        try:
+            document, remarks = _read(path)
+        except Unreadable as fault:
+            left_out.append(Remark(name, *fault.args))
+        else:
+            read.append((path, document))
+            noted += [Remark(name, *remark) for remark in remarks]
+    ids = _told_apart([(d.id, *(name_below(root, p) for p in (path.with_suffix(""), path))) for path, d in read])
+    for (path, document), id in zip(read, ids):
+        if document.id not in (id, one_line(path.stem)):
+            noted.append(Remark(name_below(root, path), SAME_ID, document.id))
+    return [replace(document, id=id) for (_, document), id in zip(read, ids)], left_out, noted
+
+
 def find_folder(folder: str | Path) -> Path:
-    """A folder, looked for here and then in the repository."""
-    for root in (Path(folder), ROOT / folder):
-        if root.is_dir():
+    """A folder, looked for here and then in the repository; "~" is the home."""
+    folder = as_path(folder)
+    for root in (folder, ROOT / folder):
+        if os.path.isdir(root):  # pathlib's raises where one may not look, or the name is too long
             return root.resolve()
-    raise DataError(f"there is no folder {folder}: give the path of a folder of documents.")
+    if os.path.isfile(folder):
+        raise DataError(f"{one_line(str(folder))} is a file: give the path of the folder that it lies in.")
+    raise DataError(f"there is no folder {one_line(str(folder))}: give the path of a folder of documents.")
 
 
 def read_document(path: str | Path) -> Document:
     """One Markdown, text or PDF file; in the first two front matter (id, title, date, kind, audience) is optional.
 
-    Raises a DataError that names the file and what is wrong with it.
+    Prints what is to be remarked of it; raises a DataError that names the file and what is wrong with it.
     """
-    path = Path(path)
-    pdf = path.suffix.lower() == ".pdf"
+    path = as_path(path)
+    name = one_line(str(path))
     try:
-        text = _pdf_text(path) if pdf else _plain_text(path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}): give the path of a Markdown, text or PDF file."
-        ) from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if len(line) > MAX_LINE:
-            raise DataError(
-                f"{path}, line {number} has {len(line):,} characters, more than {MAX_LINE:,}: prose has line breaks; "
-                "put some in, or take the file away."
-            )
-    known, text = ({}, text) if pdf else _front_matter(text, path)
-    if not text.strip():
-        raise DataError(f"{path} is empty: write something in it or take it away.")
-    return Document(**{"id": path.stem, "title": path.stem, "text": text.strip(), **known})
+        document, remarks = _read(path)
+    except Unreadable as fault:
+        raise DataError(f"{Remark(name, *fault.args)}.") from fault
+    for remark in remarks:
+        say(f"{Remark(name, *remark)}.")
+    return document
 
 
-def _plain_text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text: keep only Markdown, text and PDF files in the library.") from error
-    if "\x00" in text:
-        raise DataError(f"{path} is binary: keep only Markdown, text and PDF files in the library.")
-    return text
+def _read(path: Path) -> tuple[Document, list[tuple[str, str]]]:
+    """A document, and the reasons and details of what is to be remarked of it; raises Unreadable."""
+    text, remarks = read_text(path)
+    said, text, more = read_front(text)
+    name = one_line(path.stem)
+    return Document(**{"id": name, "title": name, "text": clean_prose(text), **said}), remarks + more
 
 
-def _front_matter(text: str, path: Path) -> tuple[dict[str, str], str]:
-    """What a document says of itself between two fences at its top, and the text below them."""
-    import yaml
-
-    fenced = FRONT_MATTER.match(text)
-    if not fenced:
-        return {}, text
-    try:
-        front = yaml.safe_load(fenced[1]) or {}
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError for the 31st of June
-        raise DataError(f"{path}: the front matter is not YAML ({str(error).splitlines()[0]}).") from error
-    if not isinstance(front, dict):
-        raise DataError(f"{path}: the front matter is not YAML of `name: value` lines.")
-    names = ("id", "title", "date", "kind", "audience")
-    return {name: str(front[name]) for name in names if front.get(name)}, text[fenced.end() :]
-
-
-def _pdf_text(path: Path) -> str:
-    """The text of a PDF, pages one after another, words that were divided at a line's end put together."""
-    import logging
-
-    from pypdf import PdfReader
-
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity that it reads past
-    try:
-        pages = [page.extract_text() for page in PdfReader(path).pages]
-    except OSError:
-        raise
-    except Exception as error:  # pypdf raises a dozen kinds at a file that is broken or locked
-        raise DataError(
-            f"{path} cannot be read as a PDF ({type(error).__name__}): save it again, without a password."
-        ) from error
-    text = re.sub(r"(?<=[a-z])-\n(?=[a-z])", "", "\n\n".join(page.strip() for page in pages)).strip()
-    if not text:
-        raise DataError(f"{path} holds no text, only pictures of pages: run a text recognition (OCR) over it first.")
-    return text
+def _told_apart(names: list[tuple[str, ...]]) -> list[str]:
+    """An id for each document, of several names from short to long: the first that no other document has."""
+    names = [(*several, f"{several[-1]} ({i})") for i, several in enumerate(names, 1)]
+    level = [0] * len(names)
+    while True:
+        ids = [several[min(at, len(several) - 1)] for several, at in zip(names, level)]
+        times = Counter(ids)
+        if len(times) == len(ids):
+            return ids
+        level = [at + (times[id] > 1) for at, id in zip(level, ids)]
 
 
 def check_sizes(size: int, overlap: int = 0) -> None:
@@ -173,69 +193,101 @@ def split_into_passages(
     """Cut a document into passages of at most `size` tokens, at headings, paragraphs and sentences.
 
     A heading opens a passage and stays with what follows it; paragraphs are joined while they fit; a paragraph that
-    does not fit alone is cut between sentences. Only a single sentence longer than `size`, or one that its heading
-    makes longer, is a longer passage, so that no fact is cut in two (unless a sentence is too long to be embedded).
+    does not fit alone is cut between sentences, a fenced block (of code) between lines. Only a single sentence longer
+    than `size`, or one that its heading makes longer, is a longer passage, so that no fact is cut in two (unless a
+    sentence is too long to be embedded: then it is cut between words, or inside a word of a thousand letters).
     With `overlap`, a passage begins with as many of the last sentences of the one before as have at most so many
     tokens; they count towards `size`.
     """
     check_sizes(size, overlap)
+
+    def share(text: str, most: int) -> float:
+        """How much of a text has `most` tokens: 1 and more if all of it."""
+        by_characters = CHARACTERS_A_TOKEN * most / (len(text) or 1)
+        return by_characters if by_characters < 1 else most / (count_tokens(text.replace(LINE, "\n")) or 1)
+
+    room, longest = size - overlap, max(size - overlap, LONGEST_SENTENCE)
     texts: list[str] = []
     headings = ""
-    room = size - overlap
-    for section in re.split(r"\n(?=#{1,6} )", document.text):
+    for section in re.split(r"\n(?=#{1,6} )", _fences_closed_up(document.text)):
         section = headings + section.strip()
-        headings = f"{section}\n" if _only_headings(section) else ""  # a chapter's stays with its first section's
-        if not headings:
-            texts += _pack(_pieces(section, room, count_tokens), room, count_tokens)
+        alone = _only_headings(section) and share(section, longest) >= 1
+        headings = f"{section}\n" if alone else ""  # a chapter's stays with its first section's
+        if not alone:
+            texts += _pack(_pieces(section, room, longest, share), room, longest, share)
     if headings:
         texts.append(headings.strip())
+    texts = [text.replace(LINE, "\n") for text in texts]
     if overlap:
-        texts = [_tail(before, overlap, count_tokens) + text for before, text in zip(["", *texts], texts)]
+        texts = [_tail(before, overlap, share) + text for before, text in zip(["", *texts], texts)]
     base = Passage("", "", document.id, 0.0, document.title, document.date, document.kind, document.audience)
     return [replace(base, id=f"{document.id}/{i}", text=text) for i, text in enumerate(texts)]
 
 
-def _tail(text: str, room: int, count_tokens: Callable[[str], int]) -> str:
+def _fences_closed_up(text: str) -> str:
+    """A text in which each fenced block is one line (`LINE` between its lines), apart from the prose around it."""
+    lines: list[str] = []
+    start = fence = None
+    for line in text.split("\n"):
+        lines.append(line)
+        mark = FENCE.match(line)
+        if mark and fence is None:
+            start, fence = len(lines) - 1, mark[1]
+        elif mark and mark[1].startswith(fence) and not mark[2].strip():
+            lines[start:] = ["", LINE.join(lines[start:]), ""]
+            fence = None
+    return "\n".join(lines)
+
+
+def _sentences(text: str) -> list[str]:
+    """A text's sentences. None begins with a small letter: "approx. three" is one."""
+    ends = [0, *(gap.end() for gap in SENTENCE_END.finditer(text) if not text[gap.end()].islower()), len(text)]
+    return [text[start:end].rstrip() if end < len(text) else text[start:] for start, end in pairwise(ends)]
+
+
+def _tail(text: str, room: int, share: Callable[[str, int], float]) -> str:
     """The last sentences of a text that fit, with a space behind; nothing, if the last one does not."""
     tail = ""
-    for sentence in reversed(SENTENCE_END.split(text)):
-        if count_tokens(longer := f"{sentence} {tail}".strip()) > room:
+    for sentence in reversed(_sentences(text)):
+        if share(longer := f"{sentence} {tail}".strip(), room) < 1:
             break
         tail = longer
     return f"{tail} " if tail else ""
 
 
-def _pieces(section: str, size: int, count_tokens: Callable[[str], int]) -> Iterable[tuple[str, str]]:
-    """Paragraphs, or the sentences of those too long, each with what joins it to the piece before."""
-    for paragraph in re.split(r"\n\s*\n|\n(?=(?:[-*+]|\d+[.)])\s)", section.strip()):
+def _pieces(section: str, size: int, longest: int, share: Callable[[str, int], float]) -> Iterable[tuple[str, str]]:
+    """Paragraphs, or the sentences (in code lines) of those too long, each with what joins it to the piece before."""
+    for paragraph in re.split(r"\n\s*\n|\n(?=(?:[-*+]|#{1,6}|\d+[.)])\s)", section.strip()):
         paragraph = paragraph.strip()
         if not paragraph:
             continue
-        if count_tokens(paragraph) <= size:
+        if share(paragraph, size) >= 1:
             yield "\n", paragraph
             continue
         joint = "\n"
-        for sentence in SENTENCE_END.split(paragraph):
-            for part in _embeddable(sentence, max(size, LONGEST_SENTENCE), count_tokens):
+        between = LINE if LINE in paragraph else " "
+        for sentence in paragraph.split(LINE) if LINE in paragraph else _sentences(paragraph):
+            for part in _embeddable(sentence, longest, share):
                 yield joint, part
-                joint = " "
+                joint = between
 
 
-def _embeddable(sentence: str, most: int, count_tokens: Callable[[str], int]) -> Iterable[str]:
-    """A sentence whole, or cut between words where the embedding model would not see the rest of it."""
-    if (tokens := count_tokens(sentence)) <= most:
+def _embeddable(sentence: str, most: int, share: Callable[[str, int], float]) -> Iterable[str]:
+    """A sentence whole, or cut where the embedding model would not see the rest: between words, at last inside one."""
+    if (part := share(sentence, most)) >= 1 or len(sentence) < 2:
         return [sentence]
-    words = sentence.split()
-    each = max(1, len(words) * most // tokens)
-    return [" ".join(words[i : i + each]) for i in range(0, len(words), each)]
+    units, joint = (words, " ") if len(words := sentence.split()) > 1 else (sentence, "")
+    each = max(1, int(len(units) * part))
+    cut = (joint.join(units[i : i + each]) for i in range(0, len(units), each))
+    return [piece for text in cut for piece in _embeddable(text, most, share)]
 
 
-def _pack(pieces: Iterable[tuple[str, str]], size: int, count_tokens: Callable[[str], int]) -> list[str]:
+def _pack(pieces: Iterable[tuple[str, str]], size: int, longest: int, share: Callable[[str, int], float]) -> list[str]:
     """Pieces joined while they fit; a heading takes what follows it, fit or not."""
     packed: list[str] = []
     for joint, piece in pieces:
         joined = packed[-1] + joint + piece if packed else piece
-        if packed and (count_tokens(joined) <= size or _only_headings(packed[-1])):
+        if packed and (share(joined, size) >= 1 or (_only_headings(packed[-1]) and share(packed[-1], longest) >= 1)):
             packed[-1] = joined
         else:
             packed.append(piece)

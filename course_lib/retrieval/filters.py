@@ -9,6 +9,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError
 from course_lib.retrieval.documents import Passage
+from course_lib.retrieval.front_matter import read_date
 
 # What a store keeps of a passage beside its text; a filter may ask about each, and about the "day".
 FIELDS = ("source", "title", "date", "kind", "audience")
@@ -34,9 +35,11 @@ def only(
     "2042-01-31", and a document without a date is outside both; `without` are ids of documents to leave out.
     """
     parts: list[dict[str, Any]] = []
-    for name, value in (("audience", audience), ("kind", kind)):
-        if value is not None:
-            parts.append({name: {"$in": _listed(value)}})
+    if audience is not None:
+        asked = _listed(audience)  # "Staff" is kept as "staff" where it was read from front matter
+        parts.append({"audience": {"$in": list(dict.fromkeys([*asked, *map(str.casefold, asked)]))}})
+    if kind is not None:
+        parts.append({"kind": {"$in": _listed(kind)}})
     if since is not None:
         parts.append({"day": {"$gte": _day(since)}})
     if until is not None:
@@ -58,9 +61,8 @@ def named_years(question: str) -> dict[str, Any] | None:
 
 
 def day_number(date: str) -> int:
-    """ "2042-01-31" as 20420131, which stores can compare; 0 for no date or another form."""
-    found = re.match(r"(\d{4})-(\d\d)-(\d\d)", date)
-    return int("".join(found.groups())) if found else 0
+    """ "2042-01-31" as 20420131, which stores can compare; 0 for what is no day (`read_date` says in which forms)."""
+    return int(read_date(date).replace("-", "") or 0)
 
 
 def metadata(passage: Passage) -> dict[str, Any]:

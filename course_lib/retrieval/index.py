@@ -16,6 +16,7 @@ from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir
 from course_lib.models.loading import load_embedder
 from course_lib.retrieval.documents import Document, Passage, find_folder, read_documents, split_into_passages
+from course_lib.retrieval.files import clean
 from course_lib.retrieval.stores import ChromaStore, begin_anew, says_damaged
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Retriever:
         """As `search`, for many questions at once, which is many times faster."""
         if k < 1:
             raise CourseError(f"k is {k}: search for at least 1 passage.")
-        queries = listed("queries", queries)
+        # Cleaned as documents are: "proﬁt" finds "profit".
+        queries = [clean(query) for query in listed("queries", queries)]
         for query in queries:
             if not query.strip():
                 raise CourseError("the question is empty: ask something.")
@@ -103,8 +105,10 @@ class Index(Retriever):
     def add(self, *documents: Document) -> int:
         """Add documents, or replace those of the same id. Returns the number of passages added.
 
-        A document is in the index whole or not at all, so that a run which is interrupted can be made again.
+        A document is in the index whole or not at all, so that a run which is interrupted can be made again. Of several
+        with one id the last is kept.
         """
+        documents = tuple({document.id: document for document in documents}.values())
         replaces = hasattr(self.store, "erase") and not self.store.digests().keys().isdisjoint(d.id for d in documents)
         added = self._write(documents)
         if replaces:
@@ -162,11 +166,11 @@ def build_index(folder: str | Path = "data/library", embedder: SentenceTransform
     and the second finds what the first made. One that is damaged is built anew.
 
     `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
-    here, or else to the repository. `embedder` is a sentence-transformers model, by default the course's.
+    here, or else to the repository. What `read_documents` leaves out it prints, and that is not in the index.
+    `embedder` is a sentence-transformers model, by default the course's.
 
-    A DataError names the folder if it is missing or holds no document, or a document that is empty, binary or
-    malformed, and the index stays as it was. A CourseError says that the index cannot be written, or was made with
-    another version of the embedding model.
+    A DataError names the folder if it is missing or holds no document that can be read, and the index stays as it was.
+    A CourseError says that the index cannot be written, or was made with another version of the embedding model.
     """
     from filelock import FileLock
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Chroma takes at most some thousands at once.
 AT_ONCE = 2000
+NOTHING = "the index is empty, and has no vectors: add documents first."
 # How Chroma names the folders that it keeps vectors in.
 SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -116,10 +117,12 @@ class ChromaStore:
         return sorted((_passage(*row) for row in rows), key=lambda p: p.id)
 
     def vectors(self) -> np.ndarray:
-        """The vectors of `passages()`, in the same order: (N, D)."""
+        """The vectors of `passages()`, in the same order: (N, D); a CourseError if there are none."""
         import numpy as np
 
         found = self._passages.get(include=["embeddings"])
+        if not found["ids"]:
+            raise CourseError(NOTHING)
         order = sorted(range(len(found["ids"])), key=found["ids"].__getitem__)
         return np.asarray(found["embeddings"])[order]
 
@@ -262,6 +265,8 @@ class FaissStore:
     def vectors(self) -> np.ndarray:
         import numpy as np
 
+        if not self._rows:
+            raise CourseError(NOTHING)
         return np.stack([self._rows[passage.id][1] for passage in self.passages()])
 
     def digests(self) -> dict[str, str]:

@@ -114,6 +114,15 @@ def test_a_filter_that_is_none_is_refused_by_both_with_an_example(where, chroma)
 
 def test_a_date_is_a_number_that_can_be_compared():
     assert (day_number("2042-01-31"), day_number("31 January"), day_number("")) == (20420131, 0, 0)
+    assert only(since="31.01.2042") == only(since="Jan 31, 2042") == only(since="2042-01-31")
+    page = Passage("a/0", "", "a", date="31 January 2042")
+    assert matches(page, only(since="2042-01-31", until="2042-01-31"))
+
+
+def test_an_audience_is_found_in_small_letters_too_as_front_matter_is_read():
+    assert matches(Passage("a/0", "", "a", audience="staff"), only(audience="Staff"))
+    assert matches(Passage("a/0", "", "a", audience="Staff"), only(audience="Staff"))
+    assert only(audience="staff") == {"audience": {"$in": ["staff"]}}
 
 
 @pytest.mark.parametrize(

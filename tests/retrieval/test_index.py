@@ -16,6 +16,7 @@ from course_lib.core.session import cache_dir
 from course_lib.retrieval.documents import Document, read_documents, split_into_passages
 from course_lib.retrieval.index import PROBE, build_index
 from course_lib.retrieval.stores import forget_clients
+from course_lib.retrieval.words import KeywordIndex
 
 PROSE = Path(__file__).parents[1] / "prose"
 LONG = " ".join(f"Town {i} has {i} wells and a mayor." for i in range(30))
@@ -100,6 +101,13 @@ def test_passages_of_another_size_are_cut_again(library, index):
         assert len(index) == 3 + of_wells
 
 
+def test_a_folder_at_home_has_one_index_however_it_is_named(library, index, places, monkeypatch):
+    monkeypatch.setenv("HOME", str(library.parent))
+    monkeypatch.setenv("USERPROFILE", str(library.parent))
+    assert texts(build_index("~/library")) == texts(index)
+    assert len(places()) == 1
+
+
 def test_two_folders_have_indexes_of_their_own(index, tmp_path, places):
     other = tmp_path / "other"
     other.mkdir()
@@ -108,17 +116,29 @@ def test_two_folders_have_indexes_of_their_own(index, tmp_path, places):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff\xfe\x00", b"---\nid: [\n---\nText.", b"---\nid: larkspit\n---\nText.", b"x" * 60_000],
-    ids=["empty", "binary", "front matter", "same id", "no prose"],
+    "content", [b"", b"caf\xe9", b"\x00", b"x" * 2_000_000], ids=["empty", "encoding", "binary", "no prose"]
 )
-def test_a_failing_document_leaves_the_index_as_it_was(content, library, index):
-    before = texts(index)
+def test_a_document_that_cannot_be_read_is_named_and_not_found_and_the_others_are(content, library, index, capsys):
     (library / "corrin.md").write_text("Corrin is changed.")
-    (library / "zz.md").write_bytes(content)
-    with pytest.raises(DataError, match=r"zz\.md"):
+    (library / "larkspit.txt").write_bytes(content)
+    assert texts(build_index(library)) == ["Corrin is changed.", "Quillhaven bakes rye bread on Mondays."]
+    assert "larkspit.txt" in capsys.readouterr().out
+
+
+def test_a_folder_of_which_nothing_can_be_read_any_more_leaves_the_index_as_it_was(library, index):
+    before = texts(index)
+    for path in library.iterdir():
+        path.write_text("")
+    with pytest.raises(DataError, match=r"there is no document in"):
         build_index(library)
     assert texts(index) == before
+
+
+def test_a_page_whose_front_matter_breaks_is_public_no_more(library, index):
+    assert "corrin" in sources(index, where={"audience": "public"})
+    (library / "corrin.md").write_text("---\nid: corrin\ntitle: Geese: eleven\n---\nCorrin keeps eleven geese.")
+    assert "corrin" in sources(index := build_index(library))
+    assert "corrin" not in sources(index, where={"audience": "public"})
 
 
 def test_an_interrupted_build_is_finished_by_the_next_with_every_document_whole(
@@ -317,6 +337,15 @@ def test_the_nearest_passage_comes_first_with_its_document_and_score_and_titles_
     assert (best.text, best.score > 0.5) == ("It is blue.", True)
 
 
+@pytest.mark.parametrize(
+    "question", ["proﬁt", "profit", "Ｐｒｏｆｉｔ", "pro\u00adfit", "pro\u200bfit", "profit \ud83d"]
+)
+def test_a_question_is_cleaned_as_the_documents_are(question, library, small_embedder):
+    (library / "profit.md").write_text("Pro\ufb01t rose.")
+    index = build_index(library)
+    assert sources(index, question, 1) == sources(KeywordIndex(index), question, 1) == {"profit"}
+
+
 def test_one_bad_question_among_many_stops_before_any_is_embedded(index, embedded):
     with pytest.raises(CourseError, match="empty"):
         index.search_many(["geese", ""])
@@ -332,12 +361,19 @@ def test_a_document_can_be_added_replaced_and_removed_and_an_unknown_one_is_name
     assert index.add(Document("kelmarsh", "Kelmarsh", "A lighthouse.")) == 1
     assert [p.text for p in index.passages() if p.source == "kelmarsh"] == ["A lighthouse."]
     assert index.add() == 0
+    assert index.add(Document("twice", "a", "One."), Document("twice", "a", "Two.")) == 1
+    index.remove("twice")
     index.remove("kelmarsh", "larkspit")
     for question in ("Town 7 wells mayor", "A lighthouse", "copper kettles"):
         assert sources(index, question, 50) == {"quillhaven", "corrin"}
     with pytest.raises(CourseError, match="the index holds no document 'atlantis'"):
         index.remove("corrin", "atlantis")
     assert len(index) == 2, "nothing is removed"
+
+
+def test_half_a_letter_in_a_document_made_by_hand_is_stored_and_found(index, tmp_path):
+    index.add(Document("\ud83d", "\ud83d", "A pelican \ud83d", "\ud83d", "\ud83d", "\ud83d"))
+    assert sources(index, "pelican", 1) == {"\ufffd"}
 
 
 def test_any_store_of_three_calls_will_do(index_of):

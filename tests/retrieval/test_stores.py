@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from course_lib.core.errors import CourseError
 from course_lib.retrieval.documents import Document
 from course_lib.retrieval.filters import only
 from course_lib.retrieval.index import build_index
@@ -67,6 +68,12 @@ def test_vectors_come_in_the_order_of_their_passages(index):
     vectors, passages = index.store.vectors(), index.passages()
     assert [p.id for p in passages] == sorted(p.id for p in passages)
     assert np.allclose(vectors, index.embed([f"{p.title}\n{p.text}" for p in passages]), atol=1e-6)
+
+
+def test_an_empty_store_says_that_it_has_no_vectors(index):
+    index.remove("quillhaven", "corrin", "kelmarsh", "larkspit")
+    with pytest.raises(CourseError, match="the index is empty, and has no vectors: add documents first"):
+        index.store.vectors()
 
 
 # Privacy

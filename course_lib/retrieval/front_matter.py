@@ -1,0 +1,198 @@
+"""What a page says of itself at its top: front matter in YAML, TOML or JSON, and the dates and audiences in it.
+
+One rule stands above all others: a page is never taken for more public than it says. What cannot be understood keeps
+its page out of "public".
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import yaml
+
+from course_lib.retrieval.files import clean
+
+# The audience of a page that names one which cannot be understood: no filter for an audience lets it through.
+WITHHELD = "withheld"
+
+NOT_PARSED = 'front matter that cannot be parsed, kept out of "public"'
+ODD_AUDIENCE = 'an audience that is not one word, kept out of "public"'
+LOOSE_AUDIENCE = 'an audience named outside of front matter, kept out of "public"'
+UNPUBLISHED = 'a draft, or not to be published, kept out of "public"'
+NO_DAY = "a date that is not one certain day, which no filter by date finds (write it as 2042-01-31)"
+
+FIELDS = ("id", "title", "date", "kind")
+MOST = 20_000  # characters of front matter; a YAML parser takes seconds for more
+HEAD = 20  # lines at the top of a page in which an audience is looked for that stands outside of front matter
+
+_OPENED = re.compile(r'\s*(?:(?P<fence>-{3,}|\+{3,})(?P<form>yaml|toml|json)?[ \t]*(?:\n|\Z)|(?=\{\s*"))')
+_LINE = re.compile(r"""^["']?([^\W\d][\w .-]*?)["']?[ \t]*[:=](?:[ \t]+(.*))?$""", re.MULTILINE)
+_LOOSE = re.compile(r"^[^\w\n]{0,6}audiences?[^\w\n]*[:=][^\w\n]*(.*)", re.IGNORECASE | re.MULTILINE)
+_NO = ("false", "no", "off", "0")
+_YES = ("true", "yes", "on", "1")
+_UNPUBLISHED = {"draft": _YES, "private": _YES, "published": _NO, "publish": _NO}  # Hugo's, Jekyll's, Obsidian's
+
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_MONTH = rf"(?P<name>{'|'.join(_MONTHS)}|{'|'.join(month[:3] for month in _MONTHS)}|sept)\b\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_DATES = [  # a weekday may stand before, a time behind
+    re.compile(rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?{form}(?!\d)", re.IGNORECASE)
+    for form in (
+        r"(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})",
+        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
+        r"(?P<day>\d{1,2})\.\s*(?P<month>\d{1,2})\.\s*(?P<year>\d{4})",
+        r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})",
+        rf"{_MONTH}\s+{_DAY},?\s+(?P<year>\d{{4}})",
+        rf"{_DAY}[\s.-]+(?:of\s+)?{_MONTH}[\s,-]+(?P<year>\d{{4}})",
+    )
+]
+
+
+class Front(NamedTuple):
+    """What a page says of itself (of id, title, date, kind and audience), the text below, and (reason, detail)s."""
+
+    said: dict[str, str]
+    text: str
+    remarks: list[tuple[str, str]]
+
+
+class _Entries(list[tuple[Any, Any]]):
+    """A mapping as it was written: a name that stands there twice is there twice."""
+
+
+class _Loader(yaml.BaseLoader):
+    """YAML in which every value stays the text that it is: no date of the 31st of June, no number of 5,000 digits."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> _Entries:
+        return _Entries(tuple(self.construct_object(part, deep=True) for part in pair) for pair in node.value)
+
+
+def read_front(text: str) -> Front:
+    """Take the front matter off a page (line ends "\\n"); see `Front`.
+
+    Front matter stands at the top, below blank lines at most: between two lines of `---` (the second may be `...`),
+    between two of `+++`, or as one JSON object. Names are read in any case. Where it cannot be parsed all of it stays
+    in the text, and what plain `name: value` lines say is taken.
+    """
+    remarks: list[tuple[str, str]] = []
+    try:
+        front, text = _parse(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        why = "nested too deeply" if deep else getattr(error, "problem", None) or str(error)
+        remarks.append((NOT_PARSED, _short(why)))
+        head = re.split(r"\n(?:---|\+\+\+|\.\.\.)?[ \t]*\n", text.lstrip()[:MOST], maxsplit=1)[0]
+        front = _Entries((name, value.strip(" \t'\",")) for name, value in _LINE.findall(head))
+    parsed, named = not remarks, _named(front)
+    said = {name: word for name, value, top in named if top and name in FIELDS and (word := _word(value))}
+    if "date" in said and not (day := read_date(said["date"])):
+        remarks.append((NO_DAY, _short(said["date"])))
+    elif "date" in said:
+        said["date"] = day
+    audience, *remark = _audience(named, text, parsed)
+    if remark:
+        remarks.append((remark[0], _short(remark[1])))
+    return Front(said | ({"audience": audience} if audience else {}), text, remarks)
+
+
+def read_date(text: str) -> str:
+    """A day in one of the usual forms as "2042-01-31"; "" for what is none, or could be two, as 03/04/2042."""
+    text = text.strip(" \t'\"[]")
+    for form in _DATES:
+        if not (found := form.match(text)):
+            continue
+        parts = found.groupdict()
+        if name := parts.get("name"):
+            parts["month"] = 1 + next(i for i, month in enumerate(_MONTHS) if month[:3] == name[:3].lower())
+        if "one" in parts:
+            one, other = int(parts["one"]), int(parts["other"])
+            if one <= 12 and other <= 12 and one != other:
+                return ""
+            parts["day"], parts["month"] = max(one, other), min(one, other)
+        try:
+            return datetime.date(*(int(parts[part]) for part in ("year", "month", "day"))).isoformat()
+        except ValueError:  # the 31st of June
+            return ""
+    return ""
+
+
+def _parse(text: str) -> tuple[Any, str]:
+    """The front matter as it was written, and the text below; raises what the three parsers raise."""
+    opened = _OPENED.match(text)
+    if not opened:
+        return _Entries(), text
+    start, fence = opened.end(), opened["fence"]
+    if not fence:
+        front, end = json.JSONDecoder(object_pairs_hook=_Entries, parse_int=str).raw_decode(text, start)
+        return front, text[end:]
+    closing = r"\+{3,}" if fence[0] == "+" else r"-{3,}|\.{3}"
+    closed = re.compile(rf"^(?:{closing})[ \t]*$\n?", re.MULTILINE).search(text, start)
+    if not closed:
+        if _LINE.match(text, start):
+            raise ValueError("no line closes it")
+        return _Entries(), text  # a rule
+    block = text[start : closed.start()]
+    if len(block) > MOST:
+        raise ValueError(f"{len(block):,} characters, more than {MOST:,}")
+    toml = fence[0] == "+" or opened["form"] == "toml"
+    front = tomllib.loads(block) if toml else yaml.load(block.expandtabs(2), _Loader)
+    if front and not isinstance(front, (dict, _Entries)):
+        raise ValueError("no lines of `name: value`")
+    return front or _Entries(), text[closed.end() :]
+
+
+def _named(front: Any) -> list[tuple[str, Any, bool]]:
+    """Every name with its value, at any depth, and whether it stands at the top. What aliases share is seen once."""
+    found, waiting, seen = [], [(front, True)], set()
+    while waiting:
+        value, top = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (dict, _Entries)):
+            entries = list(value.items()) if isinstance(value, dict) else value
+            found += [(_word(name).casefold(), inner, top) for name, inner in entries]
+            waiting += [(inner, False) for _, inner in entries]
+        elif isinstance(value, list):
+            waiting += [(inner, False) for inner in value]
+    return found
+
+
+def _word(value: Any) -> str:
+    """A value on one line; "" for nothing, a list or a mapping."""
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    word = " ".join(clean(str(value)).split())
+    return "" if word in ("~", "null", "Null", "NULL") else word
+
+
+def _audience(named: Iterable[tuple[str, Any, bool]], text: str, parsed: bool) -> tuple[str, ...]:
+    """For whom a page is ("": it does not say); if it is withheld for a reason of its own, that and a detail."""
+    said = [value for name, value, _ in named if name.removesuffix("s") == "audience"]
+    words = {_word(word).casefold() for value in said for word in (value if type(value) is list else [value])}
+    audience = "".join(words) if len(words) == 1 else ""
+    if audience not in ("", "public"):
+        return (audience,)
+    if not parsed:
+        return (WITHHELD,)
+    if said and not audience:
+        return WITHHELD, ODD_AUDIENCE, ", ".join(sorted(words))
+    if any(_word(value).casefold() in _UNPUBLISHED.get(name, ()) for name, value, top in named if top):
+        return WITHHELD, UNPUBLISHED, ""
+    for loose in _LOOSE.findall("\n".join(text.split("\n", HEAD)[:HEAD])) if not said else ():
+        if loose.strip(" \t*_\"'`->}.").casefold() != "public":
+            return WITHHELD, LOOSE_AUDIENCE, loose
+    return (audience,)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."

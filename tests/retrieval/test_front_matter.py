@@ -1,0 +1,209 @@
+"""Front matter in the forms people have; a page is never taken for more public than it says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.retrieval.front_matter import (
+    LOOSE_AUDIENCE,
+    NO_DAY,
+    NOT_PARSED,
+    ODD_AUDIENCE,
+    UNPUBLISHED,
+    WITHHELD,
+    read_date,
+    read_front,
+)
+
+PAY = "The clerk earns 50.\n"
+
+
+def reasons(front):
+    return [reason for reason, _ in front.remarks]
+
+
+STAFF = {
+    "YAML": "---\ntitle: Pay\naudience: staff\n---\n",
+    "with its language": "---yaml\ntitle: Pay\naudience: staff\n---\n",
+    "blank lines above": "\n \n---\ntitle: Pay\naudience: staff\n---\n",
+    "blanks behind the fences": "--- \ntitle: Pay\naudience: staff\n---\t\n",
+    "longer fences": "-----\ntitle: Pay\naudience: staff\n-----\n",
+    "closed by dots (Pandoc)": "---\ntitle: Pay\naudience: staff\n...\n",
+    "a capital": "---\nTitle: Pay\nAudience: Staff\n---\n",
+    "capitals and a blank": "---\nTITLE : Pay\nAUDIENCE : STAFF \n---\n",
+    "quoted": "---\n\"title\": 'Pay'\n'audience': \"staff\"\n---\n",
+    "full width": "---\ntitle: Ｐａｙ\nａｕｄｉｅｎｃｅ: ｓｔａｆｆ\n---\n",
+    "in the plural, a list of one": "---\ntitle: Pay\naudiences:\n  - staff\n---\n",
+    "beside Obsidian's own": "---\naliases: [wage, salary]\ntags:\n\t- money\ntitle: Pay\naudience: staff\n---\n",
+    "below another name (Hugo's params)": "---\ntitle: Pay\nparams:\n  audience: staff\n---\n",
+    "by an alias": "---\ntitle: Pay\nteam: &team staff\naudience: *team\n---\n",
+    "merged": "---\ntitle: Pay\nbase: &base {audience: staff}\n<<: *base\n---\n",
+    "a date that no month has": "---\ntitle: Pay\ndue: 2041-06-31\naudience: staff\n---\n",
+    "a number without end": f"---\ntitle: Pay\nn: {'9' * 5000}\naudience: staff\n---\n",
+    "TOML (Hugo)": '+++\ntitle = "Pay"\naudience = "staff"\n+++\n',
+    "TOML below a table": '+++\ntitle = "Pay"\n[params]\nAudience = "staff"\n+++\n',
+    "JSON": '{\n  "title": "Pay",\n  "audience": "staff"\n}\n',
+    "JSON, nested": '{"title": "Pay", "params": {"audience": ["staff"]}}\n',
+}
+
+
+@pytest.mark.parametrize("front", STAFF.values(), ids=STAFF)
+def test_a_page_for_staff_is_for_staff_in_whatever_form_it_says_so_and_its_front_matter_is_no_text(front):
+    read = read_front(front + PAY)
+    assert (read.said, read.text.strip(), read.remarks) == ({"title": "Pay", "audience": "staff"}, PAY.strip(), [])
+
+
+CLOSED = {
+    "a value that YAML cannot read": ("---\nauthor: @jo\n---\n", NOT_PARSED),
+    "a template": ("---\naudience: {{ audience }}\n---\n", ODD_AUDIENCE),
+    "no colon": ("---\naudience staff\n---\n", NOT_PARSED),
+    "a text": ("---\nstaff only\n---\n", NOT_PARSED),
+    "a list": ("---\n- audience: staff\n- Pay\n---\n", NOT_PARSED),
+    "unknown, unclosed": ("---\ntitle: [Pay\n---\n", NOT_PARSED),
+    "a colon too many": ("---\ntitle: Pay: the list\n---\n", NOT_PARSED),
+    "public, it seems, but not to be parsed": ("---\ntitle: Pay: the list\naudience: public\n---\n", NOT_PARSED),
+    "nothing closes it": ("---\ntitle: Pay\n", NOT_PARSED),
+    "nothing closes TOML": ('+++\ntitle = "Pay"\n', NOT_PARSED),
+    "broken TOML": ("+++\ntitle = Pay\n+++\n", NOT_PARSED),
+    "broken JSON": ('{"title": "Pay",\n', NOT_PARSED),
+    "YAML between TOML's fences": ("+++\naudience: public\n+++\n", NOT_PARSED),
+    "nested too deeply": (f"---\na: {'[' * 1000}{']' * 1000}\n---\n", NOT_PARSED),
+    "JSON nested too deeply": ('{"a": ' + "[" * 90_000 + "\n", NOT_PARSED),
+    "a mapping of itself": ("---\na: &a\n  b: *a\n---\n", NOT_PARSED),
+    "endless": ("---\n" + "key: value\n" * 9000 + "---\n", NOT_PARSED),
+    "several": ("---\naudience: [staff, managers]\n---\n", ODD_AUDIENCE),
+    "public and another": ("---\naudience: [public, staff]\n---\n", ODD_AUDIENCE),
+    "said twice": ("---\naudience: staff\naudience: public\n---\n", ODD_AUDIENCE),
+    "said twice in two cases": ("---\naudience: public\nAudience: staff\n---\n", ODD_AUDIENCE),
+    "said twice in JSON": ('{"audience": "staff", "audience": "public"}\n', ODD_AUDIENCE),
+    "nothing": ("---\naudience:\n---\n", ODD_AUDIENCE),
+    "null": ("---\naudience: null\n---\n", ODD_AUDIENCE),
+    "a tilde": ("---\naudience: ~\n---\n", ODD_AUDIENCE),
+    "JSON's null": ('{"audience": null}\n', ODD_AUDIENCE),
+    "an empty list": ("---\naudience: []\n---\n", ODD_AUDIENCE),
+    "nested": ("---\naudience: {public: false}\n---\n", ODD_AUDIENCE),
+    "a list in a list": ("---\naudience: [[public]]\n---\n", ODD_AUDIENCE),
+    "a draft (Hugo)": ("---\ndraft: true\n---\n", UNPUBLISHED),
+    "a public draft": ("+++\naudience = 'public'\ndraft = true\n+++\n", UNPUBLISHED),
+    "unpublished (Jekyll)": ("---\npublished: false\n---\n", UNPUBLISHED),
+    "not to be published (Obsidian)": ("---\nPublish: No\n---\n", UNPUBLISHED),
+    "a comment above": ("<!-- © 2042 -->\n---\naudience: staff\n---\n", LOOSE_AUDIENCE),
+    "a heading above": ("# Pay\n---\naudience: staff\n---\n", LOOSE_AUDIENCE),
+    "no fences": ("Title: Pay\nAudience: staff\n\n", LOOSE_AUDIENCE),
+    "fences of another sign": ("———\naudience: staff\n———\n", LOOSE_AUDIENCE),
+    "a language with a blank": ("--- yaml\naudience: staff\n---\n", LOOSE_AUDIENCE),
+    "Org's": ("#+TITLE: Pay\n#+AUDIENCE: staff\n", LOOSE_AUDIENCE),
+    "an inline field (Obsidian)": ("# Pay\n\naudience:: staff\n", LOOSE_AUDIENCE),
+    "bold": ("# Pay\n\n**Audience:** staff\n", LOOSE_AUDIENCE),
+    "a mapping in YAML's short form": ("{audience: staff}\n", LOOSE_AUDIENCE),
+}
+
+
+@pytest.mark.parametrize(("front", "reason"), CLOSED.values(), ids=CLOSED)
+def test_what_cannot_be_understood_keeps_its_page_out_of_public_and_is_said(front, reason):
+    read = read_front(front + PAY)
+    assert (read.said["audience"], reasons(read)) == (WITHHELD, [reason])
+    assert read.text.endswith(PAY)
+    if reason == NOT_PARSED:
+        assert read.text == front + PAY, "nothing of it is lost"
+
+
+def test_aliases_that_multiply_are_not_multiplied():
+    names = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
+    assert read_front(f"---\na0: &a0 [x]\n{names}title: Pay\n---\n{PAY}").said == {"title": "Pay"}
+    assert read_front(f"---\na0: &a0 [x]\n{names}audience: *a29\n---\n{PAY}").said["audience"] == WITHHELD
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [
+        ("---\ntitle: Pay: the list\naudience: staff\n---\n", {"title": "Pay: the list", "audience": "staff"}),
+        ("---\nauthor: @jo\nTitle: 'Pay'\n---\n", {"title": "Pay", "audience": WITHHELD}),
+        ("---\nid: pay\ndate: 15.01.2042\nx: %\n---\n", {"id": "pay", "date": "2042-01-15", "audience": WITHHELD}),
+    ],
+)
+def test_plain_lines_of_front_matter_that_cannot_be_parsed_are_still_read(front, said):
+    assert read_front(front + PAY).said == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "\n", "Text.", "A line.\n\n---\n\nAnother.", "---\n\nA rule above, and none below.", "-- \nJo",
+        "{% include x %}", "{{< figure >}}", "{ not front matter }", "# Audience\n\nText.",
+        "The audience: eleven geese.", "+++", "---", "Text.\n" * 30 + "audience: staff",
+    ],
+)  # fmt: skip
+def test_what_is_no_front_matter_is_text_and_says_nothing(text):
+    assert read_front(text) == ({}, text, [])
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [
+        ("---\n---\n", {}),
+        ("---\n# audience: staff\n---\n", {}),
+        ("---\naudience: Public\n---\n", {"audience": "public"}),
+        ("---\naudience: [public]\ndraft: false\npublished: 2042-01-01\n---\n", {"audience": "public"}),
+        ("---\ntitle: null\nid: [a]\nkind: {a: b}\n---\n", {}),
+        ("---\ntitle: 2042\nid: 007\nkind: yes\n---\n", {"title": "2042", "id": "007", "kind": "yes"}),
+        ('{"title": "\\u00adPay \\n list", "id": 7}\n', {"title": "Pay list", "id": "7"}),
+        ("---\ntitle: see --- here\n---\n", {"title": "see --- here"}),
+        ("---\nyear: {{date:YYYY}}\n---\n", {}),
+    ],
+)
+def test_what_can_be_understood_is_taken_as_it_is_written(front, said):
+    read = read_front(front + PAY)
+    assert (read.said, read.text.strip(), read.remarks) == (said, PAY.strip(), [])
+
+
+line = st.text("ab: [{]}\"'-&*!|>%@`#\t+=~,.", max_size=60) | st.sampled_from(["title: x", "audience", "---", "- a"])
+
+
+@given(st.lists(line, max_size=5).map("\n".join), st.sampled_from(["---", "+++", ""]))
+def test_nothing_beside_it_makes_a_page_for_staff_public_or_ends_in_a_traceback(noise, fence):
+    read = read_front(f"{fence}\n{noise}\naudience: staff\n{fence}\n{PAY}")
+    assert PAY.strip() in read.text
+    assert read.said.get("audience", "public") != "public"
+
+
+# Dates
+
+DAYS = [
+    "2042-01-15", "2042-1-15", "20420115", "2042/01/15", "2042.1.15", "15.01.2042", "15.1.2042", "15/01/2042",
+    "01/15/2042", "15-01-2042", "Jan 15, 2042", "January 15th, 2042", "15 January 2042", "15 jan. 2042",
+    "15th of January, 2042", "15-Jan-2042", "Wed, 15 Jan 2042 10:00:00 GMT", "Wednesday 15 January 2042",
+    "2042-01-15T23:30:00-05:00", "2042-01-15 10:00:00 +0200", "[[2042-01-15]]", "2042年1月15日", "2042. 1. 15.",
+    "'2042-01-15'", "٢٠٤٢-٠١-١٥",
+]  # fmt: skip
+NO_DAYS = [
+    "", "2042", "2042-01", "January 2042", "soon", "last week", "03/04/2042", "3-4-2042", "31.06.2042", "2042-13-01",
+    "2042-02-30", "15.01.42", "1705276800", "15 marraskuu 2042", "Version 2042-01-15", "0000-01-01", "2042-W03-1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", DAYS)
+def test_a_day_is_read_in_the_usual_forms(written):
+    assert read_date(written) == "2042-01-15"
+    read = read_front(f'---\ndate: "{written}"\n---\n{PAY}')
+    assert (read.said["date"], read.remarks) == ("2042-01-15", [])
+
+
+@pytest.mark.parametrize("written", NO_DAYS)
+def test_what_is_no_certain_day_is_kept_as_it_is_written_and_named(written):
+    assert read_date(written) == ""
+    if written:
+        read = read_front(f"---\ndate: {written}\n---\n{PAY}")
+        assert (read.said, read.remarks) == ({"date": written}, [(NO_DAY, written)])
+
+
+def test_a_date_of_toml_is_a_date_and_one_of_two_months_that_are_one_is_certain():
+    for written in ("2042-01-15", "2042-01-15T10:00:00Z", '"15 Jan 2042"'):
+        assert read_front(f"+++\ndate = {written}\n+++\n{PAY}").said == {"date": "2042-01-15"}
+    assert read_date("04/04/2042") == "2042-04-04"
+
+
+@given(st.dates())
+def test_every_day_is_read_as_it_is_written_by_a_program(day):
+    for form in ("%d %B %Y", "%b %d, %Y", "%d.%m.%Y", "%Y/%m/%d"):
+        assert read_date(day.strftime(form.replace("%Y", f"{day.year:04}"))) == day.isoformat()
