@@ -1,0 +1,119 @@
+"""Lessons 01 and 04 on another machine, or with another model, than they were written on.
+
+First lesson 01's loop where the model lies on another device than the CPU, and computes in fp16, as on a T4. No card is
+needed: tensors of the device "meta" have a shape and no numbers, and a mode stands above torch that refuses,
+as CUDA does, what lies on two devices. (torch's own fake CUDA tensors go backwards only where torch is built for CUDA.)
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from course_lib.evaluation.stored import load_results
+from course_lib.lessons import tickets
+from course_lib.models import inspection
+from course_lib.training.sft import finetune
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "notebooks"))
+import build  # noqa: E402
+
+# What the cells of the loop are known by: from one letter's tokens to training from scratch.
+LOOP = ("def encode(", "def surprise(", "loss.backward()\nlayer", "def batch(", "def train(", "by_hand =", "newborn =")
+COPIES = ("aten::copy_", "aten::_to_copy")
+
+
+class TwoDevicesRefused(TorchDispatchMode):
+    """Operations on tensors of two devices are errors, but for copies and single numbers; "meta" reads as 0."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.dim()]
+        if len({t.device for t in tensors}) > 1 and func.name().split(".")[0] not in COPIES:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        read = func.name() == "aten::_local_scalar_dense" and args[0].is_meta
+        return 0 if read else func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def gp(tiny_model):
+    return replace(tiny_model, model=tiny_model.model.half().to("meta"))
+
+
+def code(lesson: str) -> list[str]:
+    (path,) = build.sources([lesson])
+    return [cell.source for cell in build.read_source(path).cells if cell.cell_type == "code"]
+
+
+def cells(*marks: str, lesson: str = "01") -> list[str]:
+    """Code cells of a lesson, the one that each mark is found in."""
+    return [next(source for source in code(lesson) if mark in source) for mark in marks]
+
+
+def run(sources: list[str], gp: Any, **given: Any) -> dict[str, Any]:
+    """What cells leave behind. They draw nothing; `asked` is what they ask learners to predict."""
+    asked: list[dict[str, Any]] = []
+    plots = SimpleNamespace(**dict.fromkeys(("losses", "heatmap", "curve", "histogram"), lambda *_: None))
+    cl = SimpleNamespace(plots=plots, predict=lambda *_, **limits: asked.append(limits), reveal=lambda *_: None)
+    names = {"gp": gp, "tickets": tickets, "study": tickets.load_tickets("train"), "cl": cl, "asked": asked, **given}
+    for source in sources:
+        exec(source, names)
+    return names
+
+
+def test_the_loop_keeps_every_tensor_on_the_models_device_and_trains_in_fp32(gp):
+    with TwoDevicesRefused():
+        left = run(cells(*LOOP), gp)
+    assert [len(left[losses]) for losses in ("by_hand", "from_nothing")] == [16, 16]
+    for trained in ("student", "newborn"):
+        weights = list(left[trained].parameters())
+        assert {(w.device.type, w.dtype) for w in weights} == {("meta", torch.float32)}, trained
+    assert next(gp.model.parameters()).dtype == torch.float16
+
+
+@pytest.mark.parametrize(("mark", "device"), [("def surprise(", "student.device"), ("def batch(", "gp.model.device")])
+def test_a_cell_that_left_its_tensors_on_the_cpu_would_be_found(mark, device, gp):
+    left_behind = [source.replace(f", device={device}", "") if mark in source else source for source in cells(*LOOP)]
+    with pytest.raises(RuntimeError, match="same device"), TwoDevicesRefused():
+        run(left_behind, gp)
+
+
+# Other models: fewer layers, another template
+
+
+def test_lesson_01_looks_into_a_model_of_any_depth(tiny_model, plain_small_machine):
+    recipe = {"epochs": 1, "batch_size": 4, "layers": "upper"}
+    specialist = finetune(tiny_model, [t.as_example() for t in tickets.load_tickets("train")[:8]], **recipe)
+    looks = ("moved_full =", "1000 * moved_lora", "lower =", 'cl.predict("rank"', "full_values =")
+    loop = [*cells(*LOOP[:-1]), "from dataclasses import replace\nbeginner = replace(gp, model=student.eval())"]
+    left = run(loop + cells(*looks), tiny_model, inspection=inspection, specialist=specialist)
+    assert (left["layer"], list(left["layers"]), len(left["lower"])) == (1, [0], 1)
+    assert left["asked"] == [{"low": 0, "high": 32}]
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(30, 20), (24, 16), (2, 1), (1, 0)])
+def test_lesson_04_takes_the_matrix_at_the_same_height_in_a_model_of_any_depth(depth, expected, tiny_model):
+    blocks = [SimpleNamespace(mlp=SimpleNamespace(up_proj=torch.nn.Linear(64, 128, False))) for _ in range(depth)]
+    gp = replace(tiny_model, model=SimpleNamespace(model=SimpleNamespace(layers=blocks)))
+    given = {"found": load_results("04")["directions"], "torch": torch, "copy": copy, "math": math}
+    marks = ("class LoRALinear", "up_proj =", "inject_adapter", "matrix =")
+    left = run(cells(*marks, lesson="04"), gp, **given)
+    assert left["up_proj"] is blocks[expected].mlp.up_proj
+
+
+@pytest.mark.parametrize("path", build.sources(), ids=lambda path: path.stem)
+def test_no_lesson_takes_one_models_template_or_layers_for_granted(path):
+    found = [line for source in code(path.stem[:2]) for line in source.splitlines()
+             if re.search(r"<\|\w+\|>|\blayers\[\d+\]|\bloc\[:\d+\]", line)]  # fmt: skip
+    assert found == []
