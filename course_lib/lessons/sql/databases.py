@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = {"shop": "schema.sql", "library": "second_schema.sql"}
 COUNT = 5  # databases of each
+MAX_MEMORY = 256 << 20  # bytes
 # What a day that is over leaves out of a database.
 AS_OF = {
     "shop": ("DELETE FROM orders WHERE order_date > :today", "DELETE FROM users WHERE joined > :today"),
@@ -78,7 +79,7 @@ class Database:
 
     def copy(self) -> sqlite3.Connection:
         """A connection to a copy of its own."""
-        connection = _empty()
+        connection = empty()
         self._kept.backup(connection)
         return connection
 
@@ -123,7 +124,7 @@ def load_schema(name: str) -> Schema:
     path = data_dir() / "sql" / SCHEMAS[name]
     try:
         ddl = path.read_text(encoding="utf-8")
-        with contextlib.closing(_empty()) as made:
+        with contextlib.closing(empty()) as made:
             made.executescript(ddl)
             names = [row[0] for row in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             tables = {name: tuple(row[1] for row in made.execute(f"PRAGMA table_info({name})")) for name in names}
@@ -138,7 +139,7 @@ def load_schema(name: str) -> Schema:
 def _loaded(schema: Schema, folder: Path) -> tuple[Database, ...]:
     found = []
     for number in range(1, COUNT + 1):
-        path, connection = folder / "sql" / f"{schema.name}_{number}.sql", _empty()
+        path, connection = folder / "sql" / f"{schema.name}_{number}.sql", empty()
         try:
             connection.executescript(schema.ddl + path.read_text(encoding="utf-8"))
         except (OSError, ValueError, sqlite3.Error) as error:
@@ -160,5 +161,13 @@ def _stood(database: Database, today: str) -> Database:
     return Database(database.name, database.schema, connection, today)
 
 
-def _empty() -> sqlite3.Connection:
-    return sqlite3.connect(":memory:", check_same_thread=False)  # a widget answers in a thread of its own
+def empty() -> sqlite3.Connection:
+    """A connection to an empty database in memory, which never sorts on the disk.
+
+    A query of a hundred words can fill the memory while SQLite only reads it, if its WITH or its subqueries double one
+    another; only a limit for the SQLite of the whole process stops that (https://www.sqlite.org/pragma.html).
+    """
+    connection = sqlite3.connect(":memory:", check_same_thread=False)  # a widget answers in a thread of its own
+    connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection

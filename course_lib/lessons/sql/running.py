@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import re
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from course_lib.core.errors import CourseError
-from course_lib.lessons.sql.databases import Database, SqlResult
-from course_lib.lessons.sql.text import order_terms
+from course_lib.lessons.sql.databases import Database, SqlResult, empty
+from course_lib.lessons.sql.text import limits, ranked
 
+Row = tuple[Any, ...]
 MAX_SECONDS, MAX_ROWS = 1.0, 1000
 MAX_SQL, MAX_CELL, MAX_RESULT = 2_000, 20_000, 1_000_000  # characters, bytes, characters
+STEPS = 100  # of the SQLite machine, between two looks at the clock: one step may search all of a cell
 SELECT = re.compile(r"(?>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))*+(?:SELECT|WITH)\b", re.I | re.S)  # after comments
 # What a query may do; the authorizer refuses all else. Functions: none that makes data out of nothing (randomblob,
 # zeroblob, printf), none that reaches outside (load_extension, readfile).
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-CLOCK = ("current_date", "date", "datetime", "julianday", "strftime")
+NOW = {"current_date": "date", "current_time": "time", "current_timestamp": "datetime"}
+CLOCK = (*NOW, *NOW.values(), "julianday", "strftime", "unixepoch")
 FUNCTIONS = {
-    *CLOCK, "abs", "avg", "coalesce", "count", "dense_rank", "glob", "group_concat", "ifnull", "iif", "instr",
-    "length", "like", "lower", "ltrim", "max", "min", "nullif", "rank", "replace", "round", "row_number", "rtrim",
-    "substr", "substring", "sum", "total", "trim", "typeof", "upper",
+    *CLOCK, "abs", "avg", "ceil", "ceiling", "coalesce", "count", "cume_dist", "dense_rank", "first_value", "floor",
+    "glob", "group_concat", "ifnull", "iif", "instr", "lag", "last_value", "lead", "length", "like", "lower", "ltrim",
+    "max", "min", "mod", "nth_value", "ntile", "nullif", "percent_rank", "rank", "replace", "round", "row_number",
+    "rtrim", "sign", "string_agg", "substr", "substring", "sum", "total", "trim", "trunc", "typeof", "upper",
 }  # fmt: skip
 ACTIONS = {
     value: name.removeprefix("SQLITE_").replace("_", " ")
@@ -67,7 +72,7 @@ def run_sql(sql: str, database: Database, max_seconds: float = MAX_SECONDS) -> S
     try:
         _guard(connection, database, refused)
         deadline = time.thread_time() + max_seconds
-        connection.set_progress_handler(lambda: time.thread_time() > deadline, 1000)
+        connection.set_progress_handler(lambda: time.thread_time() > deadline, STEPS)
         cursor = connection.execute(sql)
         columns = tuple(column[0] for column in cursor.description or ())
         return SqlResult(columns, tuple(_fetched(cursor)))
@@ -83,10 +88,11 @@ def same_results(sql: str, gold: str, databases: Sequence[Database]) -> bool:
     """Whether a query gives what the right one gives, on every database.
 
     The same columns in the same order, and the same rows, repeated ones counted. The order of rows counts where the
-    right query has an ORDER BY of its own; rows which that leaves tied may come in any order. Names of columns do not
-    count, 1 is 1.0, and fractions are compared to six places. A query that does not run raises a SqlError.
+    right query has an ORDER BY of its own; rows which that leaves tied may come in any order, and if its LIMIT cuts
+    through them, any of them will do. Names of columns do not count, 1 is 1.0, and fractions are compared to six
+    places. A query that does not run raises a SqlError.
     """
-    return all(_same(run_sql(sql, database), right_result(gold, database), gold) for database in databases)
+    return all(_same(run_sql(sql, database), gold, database) for database in databases)
 
 
 @functools.lru_cache(maxsize=5_000)
@@ -95,22 +101,49 @@ def right_result(gold: str, database: Database) -> SqlResult:
     return run_sql(gold, database)
 
 
-def _same(found: SqlResult, expected: SqlResult, gold: str) -> bool:
+def _same(found: SqlResult, gold: str, database: Database) -> bool:
+    expected = right_result(gold, database)
     if len(found.columns) != len(expected.columns):
         return False
-    said, right = ([tuple(map(_cell, row)) for row in result.rows] for result in (found, expected))
-    if said == right:
-        return True
-    if Counter(said) != Counter(right):
-        return False
-    terms = order_terms(gold)
-    if terms is None:
-        return True
-    names = [term.rpartition(".")[2].lower() for term in terms]  # price, or products.price
-    if not set(names) <= set(expected.columns):
-        return False
-    keys = [expected.columns.index(name) for name in names]
-    return [[row[key] for key in keys] for row in said] == [[row[key] for key in keys] for row in right]
+    said, right = _cells(found), _cells(expected)
+    return said == right or (len(said) == len(right) and _fits(said, _choices(gold, database)))
+
+
+def _fits(rows: list[Row], choices: list[Counter[Row]]) -> bool:
+    taken: dict[int, Counter[Row]] = defaultdict(Counter)
+    for row, choice in zip(rows, choices):
+        taken[id(choice)][row] += 1
+    return all(taken[place] <= choice for place, choice in {id(choice): choice for choice in choices}.items())
+
+
+@functools.lru_cache(maxsize=5_000)
+def _choices(gold: str, database: Database) -> list[Counter[Row]]:
+    """For each place in a right result the rows that may stand there: tied rows share their places.
+
+    Where nobody can tell what is tied, every row has its own place.
+    """
+    expected = right_result(gold, database)
+    right, found = _cells(expected), limits(gold)
+    if found and not found[0]:
+        return [Counter(right)] * len(right)
+    for query in ranked(gold, expected.columns) if found else ():
+        choices, last = [], None
+        with contextlib.suppress(SqlError):
+            for row in _cells(run_sql(query, database)):
+                row, *keys, rank = row[: len(expected.columns)], *row[len(expected.columns) :]
+                if last is None or (last[0] != keys and last[1] != rank):
+                    tied: Counter[Row] = Counter()
+                last = keys, rank
+                tied[row] += 1
+                choices.append(tied)
+            choices = choices[found[1] : found[1] + len(right)]
+            if len(choices) == len(right) and _fits(right, choices):
+                return choices
+    return [Counter([row]) for row in right]
+
+
+def _cells(result: SqlResult) -> list[Row]:
+    return [tuple(map(_cell, row)) for row in result.rows]
 
 
 def _cell(value: Any) -> Any:
@@ -145,19 +178,19 @@ def _guard(connection: sqlite3.Connection, database: Database, refused: list[str
 
 
 def _on_that_day(function: str, today: str, *arguments: Any) -> Any:
-    """SQLite's date functions with "now" as the day that the database stands at, so that verdicts do not age."""
-    if function == "current_date":
-        function, arguments = "date", (today,)
-    given = [today if isinstance(value, str) and value.lower() == "now" else value for value in arguments]
+    """SQLite's date functions with "now" as the day that the database stands at, its first moment, whatever the zone
+    of the machine: verdicts do not age, and are the same everywhere."""
+    function = NOW.get(function, function)
+    words = [value.lower() if isinstance(value, str) else None for value in arguments]
+    given = [today if word == "now" else value for word, value in zip(words, arguments)
+             if word not in ("localtime", "utc")]  # fmt: skip
     if len(given) == (function == "strftime"):  # no time given means now
         given.append(today)
     marks = ", ".join("?" * len(given))
     return _clock().execute(f"SELECT {function}({marks})", given).fetchone()[0]
 
 
-@functools.cache
-def _clock() -> sqlite3.Connection:
-    return sqlite3.connect(":memory:", check_same_thread=False)
+_clock = functools.cache(empty)
 
 
 def _fetched(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
@@ -178,4 +211,6 @@ def _explained(error: BaseException, refused: list[str], max_seconds: float) -> 
         return f"the query was stopped after {max_seconds:g} s: make it simpler."
     if "one statement" in str(error):
         return "the query is refused: it holds a second statement; give one."
+    if isinstance(error, MemoryError):
+        return "the query takes more memory than it may: make it simpler."
     return f"the query does not run ({str(error) or type(error).__name__}): correct it."

@@ -8,6 +8,7 @@ databases: it may be right without being the expected text, and look right witho
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -228,8 +229,11 @@ class ExecutionGrader:
         if normal_form(reply) == normal_form(question.answer):
             return "exact"
         databases = self.databases.as_of(question.source or None)
+        # Further queries below an empty line don't make a wrong one invalid, but a right one is then not the answer.
+        sql, *more = re.split(r";[ \t\r]*\n\s*\n", extract_sql(reply), maxsplit=1)
         try:
-            return "right" if same_results(extract_sql(reply), question.answer, databases) else "wrong"
+            same = same_results(sql, question.answer, databases)
+            return "wrong" if not same else "invalid" if more else "right"
         except SqlError:
             return "invalid"
 

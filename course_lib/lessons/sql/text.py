@@ -1,32 +1,18 @@
-"""SQL as text: where it stands in a chatty reply, its style, its normal form. Nothing is run here; sqlglot reads it."""
+"""SQL as text: its style, its normal form, its order. Nothing is run here; sqlglot reads it."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
-import sqlite3
 from collections import Counter
-from typing import ClassVar
 
-from sqlglot import exp, parse
-from sqlglot.dialects.sqlite import SQLite
-from sqlglot.errors import SqlglotError, TokenError
+from sqlglot import exp
+from sqlglot.errors import TokenError
 
-STATEMENTS = (
-    "alter|attach|begin|commit|create|delete|detach|drop|explain|insert|pragma|replace|select|update|vacuum|values|with"
-)
+from course_lib.lessons.sql.grammar import Course, query_tree
+from course_lib.lessons.sql.replies import extract_sql as extract_sql
+
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.In, exp.Between)
-
-
-def extract_sql(reply: str) -> str:
-    """The query in a chatty reply: out of a fenced block, without prose before and after. A second statement stays."""
-    fenced = re.search(r"```[ \t]*\w*[ \t]*\n?(.*?)(?:```|\Z)", reply, re.DOTALL)
-    text = fenced[1] if fenced else reply
-    start = re.search(r"^[ \t]*(?:select\b|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\b)", text, re.I | re.M)
-    text = text[start.start() :] if start else text
-    end = re.search(rf";\s*\n\s*(?!(?:{STATEMENTS})\b)", text, re.IGNORECASE)
-    return (text[: end.start() + 1] if end else text).strip()
 
 
 def standard_style(sql: str) -> str:
@@ -36,7 +22,7 @@ def standard_style(sql: str) -> str:
     between words, no needless alias, INNER or ASC, one semicolon at the end. Comments are dropped. What SQLite cannot
     read, and what reads no table, is left as it is.
     """
-    tree = _tree(sql)
+    tree = query_tree(sql)
     if tree is None or not tree.find(exp.Table):
         return f"{sql.strip().rstrip('; ')};"
     for column in list(tree.find_all(exp.Column)):
@@ -74,42 +60,77 @@ def normal_form(sql: str) -> list[tuple[str, str]]:
 @functools.lru_cache(maxsize=10_000)
 def order_terms(sql: str) -> list[str] | None:
     """Terms of the ORDER BY that orders the whole result, without ASC and DESC; None if there is none."""
-    tree = _tree(sql)
+    tree = query_tree(sql)
     order = tree and tree.args.get("order")
     return [term.this.sql(dialect=Course) for term in order.expressions] if order else None
 
 
-class Course(SQLite):
-    """SQLite as sqlglot reads it and the training data writes it: `!=`, `NOT IN`, `IS NOT NULL`, functions as named."""
+def ranked(sql: str, columns: tuple[str, ...]) -> list[str]:
+    """A query that gives all rows which an ordered or limited one chooses from, in its order: its own `columns`, the
+    values it sorts by, and last the rank, which tied rows share. No query if sqlglot cannot read it; two if names
+    in its ORDER BY may stand for a column or for an alias.
+    """
+    tree = query_tree(sql)
+    if tree is None:
+        return []
+    shown = {f"c{number}": name.lower() for number, name in enumerate(columns)}
+    written = [] if isinstance(tree, exp.SetOperation) or tree.is_star else tree.selects
+    found = []
+    for aliased in (False, True):
+        whole, keys, terms, names = tree.copy(), {}, [], []
+        order = whole.args.get("order")
+        for part in ("order", "limit", "offset"):
+            whole.set(part, None)
+        for term in order.expressions if order else ():
+            key = term.this.this if isinstance(term.this, exp.Collate) else term.this
+            text = key.sql(dialect=Course).lower()
+            if key.is_int:
+                name = f"c{int(key.this) - 1}"
+            elif isinstance(key, exp.Column) and not key.table and key.name.lower() in shown.values():
+                name = next(name for name, column in shown.items() if column == key.name.lower())
+            elif text in shown.values():  # in a UNION nothing else can be sorted by
+                name = next(name for name, column in shown.items() if column == text)
+            else:
+                name = f"k{len(keys)}"
+                keys[name] = _without_aliases(key, written) if aliased else key.copy()
+            key.replace(exp.column(name))
+            terms.append(term.sql(dialect=Course))
+            names.append(name)
+        if keys and isinstance(whole, exp.SetOperation):
+            return []
+        whole = whole.select(*keys.values(), copy=False) if keys else whole
+        by = f"ORDER BY {', '.join(terms)}" if terms else ""
+        found.append(
+            f"WITH gives({', '.join([*shown, *keys])}) AS ({whole.sql(dialect=Course, comments=False)}) "
+            f"SELECT {', '.join([*shown, *names, f'DENSE_RANK() OVER ({by}) AS place'])} FROM gives ORDER BY place"
+        )
+        if not keys:
+            break
+    return found
 
-    class Parser(SQLite.Parser):
-        FUNCTIONS: ClassVar[dict] = {}  # else IFNULL comes out as COALESCE, and SUBSTR as SUBSTRING
-        JOINS_HAVE_EQUAL_PRECEDENCE = False  # else a comma comes out as CROSS JOIN
 
-    class Generator(SQLite.Generator):
-        TRANSFORMS = SQLite.Generator.TRANSFORMS | {exp.NEQ: lambda self, test: self.binary(test, "!=")}
+def limits(sql: str) -> tuple[bool, int] | None:
+    """Whether a query has an ORDER BY or a LIMIT for its whole result, and how many rows its OFFSET leaves out.
 
-        def not_sql(self, expression: exp.Not) -> str:
-            test = expression.this
-            if not isinstance(test, (exp.In, exp.Between, exp.Is)):
-                return super().not_sql(expression)
-            before = self.sql(test, "this") + (" IS" if isinstance(test, exp.Is) else "")
-            return f"{before} NOT{self.sql(test).removeprefix(before)}"
+    None if that can't be told.
+    """
+    tree = query_tree(sql)
+    if tree is None:
+        return None if re.search(r"\border\b", sql, re.I) else (False, 0)
+    offset = tree.args.get("offset")
+    skipped = offset.expression if offset else exp.Literal.number(0)
+    return (any(map(tree.args.get, ("order", "limit"))), int(skipped.this)) if skipped.is_int else None
 
 
-def _tree(sql: str) -> exp.Query | None:
-    """The query as sqlglot reads it; None unless it is one that SQLite can read too: sqlglot mends some faults."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
-        try:
-            empty.execute(f"EXPLAIN {sql}")
-        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-            if not str(error).startswith("no such"):  # there is no table here, nor any column
-                return None
-    try:
-        found = parse(sql, dialect=Course)
-    except (SqlglotError, RecursionError):
-        return None
-    return found[0] if len(found) == 1 and isinstance(found[0], exp.Query) else None
+def _without_aliases(key: exp.Expression, written: list[exp.Expression]) -> exp.Expression:
+    """A sort key with the aliases in it written out, as a SELECT needs it."""
+    meant = {one.alias.lower(): one.this for one in written if isinstance(one, exp.Alias)}
+
+    def put(node: exp.Expression) -> exp.Expression:
+        named = isinstance(node, exp.Column) and not node.table and meant.get(node.name.lower())
+        return exp.paren(named) if named else node
+
+    return key.copy().transform(put)
 
 
 def _is_value(column: exp.Column, sql: str) -> bool:

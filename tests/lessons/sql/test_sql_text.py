@@ -1,4 +1,4 @@
-"""SQL as text: found in a chatty reply, brought into one style that means the same, told whether it is ordered."""
+"""SQL as text: brought into one style that means the same, told whether it is ordered."""
 
 import contextlib
 
@@ -7,23 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.lessons.sql.running import SqlError, run_sql
-from course_lib.lessons.sql.text import extract_sql, normal_form, order_terms, standard_style
-
-
-@pytest.mark.parametrize(
-    ("reply", "query"),
-    [
-        ("SELECT 1;", "SELECT 1;"),
-        ("```\nSELECT 1\n```\nDone.", "SELECT 1"),
-        ("```sql SELECT 1", "SELECT 1"),
-        ("With pleasure.\n  WITH a AS (SELECT 1) SELECT * FROM a", "WITH a AS (SELECT 1) SELECT * FROM a"),
-        ("SELECT 1;\nThis selects one.", "SELECT 1;"),
-        ("SELECT 1;\nSELECT 2;", "SELECT 1;\nSELECT 2;"),
-        ("No query.", "No query."),
-    ],
-)
-def test_the_query_is_taken_out_of_a_chatty_reply(reply, query):
-    assert extract_sql(reply) == query
+from course_lib.lessons.sql.text import normal_form, order_terms, standard_style
 
 
 @pytest.mark.parametrize(

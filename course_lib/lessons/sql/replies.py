@@ -1,0 +1,176 @@
+"""Where the query stands in what a model wrote: SQLite's own grammar tells a query from prose."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from course_lib.lessons.sql.grammar import fault, parsed, reads
+
+# Words that begin a statement of SQLite's (but VALUES, which is also prose), and words that go on with one.
+STATEMENTS = (
+    "alter|analyze|attach|begin|commit|create|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace"
+    "|rollback|savepoint|select|update|vacuum|with"
+)
+CLAUSES = (
+    "and|as|asc|between|by|case|collate|cross|desc|distinct|else|except|exists|from|full|group|having|in|inner"
+    "|intersect|is|join|left|like|limit|natural|not|nulls?|offset|on|or|order|outer|over|partition|returning|right"
+    "|set|then|union|using|values|when|where|window"
+)
+MAX_QUERY = 2_000  # characters: what is longer is not run either
+COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+GAP = re.compile(rf"(?:[\s;]|{COMMENT})*", re.S)
+START = re.compile(rf"{COMMENT}|\b(?:{STATEMENTS})\b", re.I | re.S)
+KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
+ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
+FENCE = re.compile(r"`{3,}|~{3,}")
+THOUGHT = re.compile(r"\A(?:(?!<think).)*</think(?:ing)?>|<(think|thinking)>.*?</\1>", re.I | re.S)
+# Where a query may end that no semicolon ends: a line, a sentence, a word.
+BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s", r"[\s<`*.!?:;}$\\]|[^\x00-\x7f]")))
+# What no SQL goes on with: closing marks, the end of a sentence, a tag, a list, a heading, a label, another alphabet.
+MARKS = re.compile(
+    r"""["'`*_}\]]+(?=[\s.,:;!?]|\Z)|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/|\|\s|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
+    r"|\w+:|[^\x00-\x7f]"
+)
+WORD = re.compile(r"""["'`*_(]*[A-Za-z][A-Za-z'’-]*["'`*_),.;:!?]*""")
+
+
+class Statement(NamedTuple):
+    """A statement that SQLite can read, found in a reply: its text, and what follows it in its block."""
+
+    sql: str
+    rest: str
+    fenced: bool
+
+    @property
+    def query(self) -> bool:
+        """Whether it only reads. A WITH may also lead a DELETE: sqlglot tells."""
+        word = self.sql[:6].upper()
+        return word == "SELECT" or (word[:4] == "WITH" and isinstance(parsed(self.sql), exp.Query))
+
+    @property
+    def table(self) -> bool:
+        """Whether it reads a table: the database that reads it here has none."""
+        return "no such table" in (fault(self.sql) or "")
+
+
+def extract_sql(reply: str) -> str:
+    """The query in a chatty reply, as SQLite itself reads it: without thoughts, fences, labels, prose and stop tokens.
+
+    Of several the first that is fenced, or else the first; one that reads a table before one that reads none. A second
+    statement stays: one that follows directly, also behind blank lines and comments, and one that writes wherever it
+    stands, but for a CREATE TABLE before the query. If nothing can be read, what looks like a query is returned.
+    """
+    said = THOUGHT.sub("", reply)
+    blocks = FENCE.split(said)
+    found = [one for number, block in enumerate(blocks) for one in _statements(block, fenced=number % 2 == 1)]
+    in_fence = any(map(ANSWER.search, blocks[1::2]))  # then what prose quotes is not the answer
+    queries = [one for one in found if one.query and (one.fenced or not in_fence)]
+    if not queries:
+        return _looks_like(blocks)
+    if "<think" in said.lower():  # never closed: the last thought counts
+        queries.reverse()
+    query = min(queries, key=lambda one: (not one.table, one.sql.startswith("Select"), not one.fenced))
+    after = found.index(query)
+    for number, one in enumerate(found):
+        if not one.query and (number > after or not re.match(r"create\s+table\b", one.sql, re.I)):
+            return f"{query.sql.rstrip(';')};\n{one.sql}"
+    return (query.sql + query.rest if _second(query) else query.sql).strip()
+
+
+def _statements(block: str, fenced: bool) -> Iterator[Statement]:
+    """The statements in a block of a reply, in their order; a query within another statement is none."""
+    at = 0
+    while found := START.search(block, at):
+        start, at = found.start(), found.end()
+        before = block[max(0, start - 20) : start]
+        if found[0][:1] in "-/" or re.search(r"(?:[(,]|\b(?:union|union\s+all|except|intersect))\s*\Z", before, re.I):
+            continue
+        end = _end(block, start)
+        if end is None:
+            continue
+        sql = block[start:end].rstrip()
+        line = start == 0 or block[start - 1] in "\n;"
+        if len(sql.split()) < 3 and found[0].lower() not in ("select", "with") and not (line and sql.endswith(";")):
+            continue  # "commit", "analyze it": words of prose
+        at = end
+        yield Statement(sql, block[end:], fenced)
+
+
+def _end(block: str, start: int) -> int | None:
+    """Where the statement that begins at `start` ends; None if none begins there that SQLite can read."""
+    text, mark = block[start : start + MAX_QUERY], block[max(0, start - 1) : start]
+    reach = _reach(text)
+    if mark and mark in "`\"'":
+        for close in _all(mark, text[: reach + 1]):
+            if reads(text[:close]):
+                return start + close
+    for close in _all(";", text[: reach + 1]):
+        if reads(text[:close]) and sqlite3.complete_statement(text[: close + 1]):  # not within a comment
+            return start + close + 1
+    query = text[:6].lower() == "select" or text[:4].lower() == "with"
+    if query and mark == "`":  # cut off
+        return None
+    for borders in BORDERS if query else BORDERS[:1]:
+        ends = (found.start() for found in reversed(list(borders.finditer(text))) if found.start() <= reach)
+        readable = (end for end in ends if reads(text[:end]))
+        longest, shorter = next(readable, None), next(readable, None)
+        if longest is not None and _prose(block[start + longest : start + longest + 300]):
+            word = text[shorter:longest].split()
+            alias = (
+                len(word) == 1 and f"{word[0]}." not in text and _prose(block[start + shorter : start + longest + 300])
+            )
+            return start + (shorter if alias else longest)  # prose may begin with what could be a table's alias
+    return None
+
+
+def _reach(text: str) -> int:
+    """About how far SQLite's grammar goes along with a text: behind a fault in it nothing need be tried."""
+    for size in () if text[:7].lower() == "explain" else (60, 240, 960):
+        words = text[:size].rsplit(None, 1)[0] if len(text) > size else text
+        if "syntax error" in (fault(words) or ""):
+            return len(words)
+    return len(text)
+
+
+def _all(letter: str, text: str) -> list[int]:
+    return [place for place, found in enumerate(text) if found == letter]
+
+
+def _second(query: Statement) -> bool:
+    """Whether another statement follows a query directly, right or wrong."""
+    gap = GAP.match(query.rest)
+    rest = query.rest[gap.end() :]
+    if not rest or not query.sql.endswith(";"):
+        return False
+    begins = re.match(rf"(?:{STATEMENTS}|values)\b", rest, re.I)
+    if "\n" in gap[0] and not begins:
+        return False
+    return not _prose(rest) or (begins is not None and _end(rest, 0) is not None)
+
+
+def _prose(text: str) -> bool:
+    """Whether what follows a query is prose, or nothing: no clause, operator or garbled word that belongs to it."""
+    line = text.strip().partition("\n")[0].strip()
+    if not line or MARKS.match(line):
+        return True
+    words = line.split()[:3]
+    bare = [word.strip("(),.;:!?") for word in words]
+    keywords = [word for word in bare if KEYWORD.fullmatch(word)]
+    if any(map(str.isupper, keywords)) or (bare[0] in keywords and bare[0].islower()):
+        return False
+    if not all(map(WORD.fullmatch, words[:2])) or re.match(r"[=<>!(,+*/%|']", words[-1]):
+        return False
+    return len(words) == 3 or line[-1] in ".:!?" or bool(re.match(r"\s*\n\s*\n", text))
+
+
+def _looks_like(blocks: list[str]) -> str:
+    """What of a reply without a query comes nearest to one: so the fault can be named."""
+    for block in [*blocks[1::2], *blocks]:
+        if found := ANSWER.search(block):
+            return block[found.end() :].strip()
+    return "".join(blocks).strip()
