@@ -64,7 +64,7 @@ def install() -> None:
     importlib.invalidate_caches()
     if changed := sorted(name for name, version in _loaded.items() if _version(name) != version):
         raise SetupError(
-            f"This session had loaded {', '.join(changed)} before the course was installed, which changed it: choose "
+            f"Installing the course changed what this session had loaded already ({', '.join(changed)}): choose "
             "Runtime > Restart session, then run this cell again."
         )
     sys.path.insert(0, str(ROOT))

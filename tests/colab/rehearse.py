@@ -75,7 +75,7 @@ def make_environment(image: str, python: str) -> Path:
     environment = install.uv_environment()
     pins = chosen(image)
     (VENV / "image.txt").write_text("".join(f"{name}=={pins[name]}\n" for name in pins), encoding="utf-8")
-    torch = [f"{name}=={pins.pop(name).partition('+')[0]}" for name in ("torch", "torchvision")]
+    torch = [f"{name}=={pins.pop(name).partition('+')[0]}" for name in ("torch", "torchvision") if name in pins]
     plain = [f"{name}=={version}" for name, version in pins.items()]
     subprocess.run([*command, "--no-deps", *plain], check=True, env=environment)
     small = [f"{one}+cpu" for one in torch]
@@ -143,9 +143,9 @@ def must(true: bool, what: str) -> None:
 
 
 def unchanged(package: str) -> bool:
-    """Whether a package is still there as the image had it."""
-    version = versions((VENV / "image.txt").read_text(encoding="utf-8"))[package]
-    return any(VENV.glob(f"lib/*/site-packages/{package}-{version}.dist-info"))
+    """Whether a package is as the image had it, or had it not."""
+    version = versions((VENV / "image.txt").read_text(encoding="utf-8")).get(package)
+    return version is None or any(VENV.glob(f"lib/*/site-packages/{package}-{version}.dist-info"))
 
 
 def fresh(python: Path, content: Path) -> None:

@@ -142,6 +142,9 @@ def test_a_lesson_opens_with_what_it_is_about(notebook):
     opening = "\n".join(cell.source for cell in notebook.cells[:4] if cell.cell_type == "markdown")
     assert re.match(rf"# {notebook.path.stem[:2]} · \S", notebook.cells[0].source), "the title: # 02 · Name"
     assert re.search(r"\*\*Time\*\*.*\bminutes?\b", opening), "**Time** 25 minutes; ..."
+    assert not re.search(r"\*\*Time\*\*.*(T4|GPU)", opening), (
+        "minutes on a GPU are stated once somebody has measured them"
+    )
     assert re.search(r"By the end\b.*\byou will", opening)
     assert re.search(r"\*\*Claims? on trial\*\*", opening)
 

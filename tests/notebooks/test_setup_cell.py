@@ -140,7 +140,7 @@ def test_what_was_loaded_and_had_to_change_asks_for_a_restart(colab, loaded, nam
         return
     for _ in range(2):  # running the cell again without the restart changes nothing
         with pytest.raises(
-            in_colab.SetupError, match=rf"had loaded {named} before .* Runtime > Restart session"
+            in_colab.SetupError, match=rf"loaded already .{named}.: .* Runtime > Restart session"
         ) as error:
             in_colab.install()
         assert sys.path[0] == "before" and not colab.folder
