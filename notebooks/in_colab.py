@@ -67,6 +67,12 @@ def install() -> None:
             f"Installing the course changed what this session had loaded already ({', '.join(changed)}): choose "
             "Runtime > Restart session, then run this cell again."
         )
+    torch = next(one for one in own if one.name == "torch")
+    if kept["torch"] and not torch.specifier.contains(kept["torch"], prereleases=True):
+        print(
+            f"Colab's torch {kept['torch']} is none that the course was tried with ({torch}): should a cell fail, "
+            "choose another version under Runtime > Change runtime type."
+        )
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT / "notebooks")
 

@@ -55,6 +55,7 @@ def colab(monkeypatch) -> Colab:
     monkeypatch.setattr(in_colab, "_loaded", {})
     monkeypatch.setattr(in_colab, "_version", machine.installed.get)
     monkeypatch.setattr(in_colab, "_imported", lambda: machine.loaded)
+    monkeypatch.setattr(metadata, "packages_distributions", dict)  # it takes half a second
     monkeypatch.setattr(in_colab.subprocess, "run", machine.run)
     monkeypatch.setattr(os, "chdir", lambda folder: setattr(machine, "folder", str(folder)))
     return machine
@@ -168,6 +169,16 @@ def test_what_a_library_refuses_is_removed_and_said(colab, capsys, refused, remo
     assert len(said) == len(removed)
     versions = {"torchao": "0.10.0", "gptqmodel": "1.0"}
     assert all(f"Removed {name} {versions[name]}: peft refuses" in line for name, line in zip(removed, said))
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("2.8.0+cu126", True), ("2.11.0+cu128", False), ("9.0", True), (None, False)]
+)
+def test_a_torch_that_the_course_was_not_tried_with_is_said_and_kept(colab, capsys, version, said):
+    colab.installed["torch"] = version
+    in_colab.install()
+    assert (f"Colab's torch {version} is none" in capsys.readouterr().out) == said
+    assert colab.folder and (f"torch=={version}" in colab.held[0]) == (version is not None)
 
 
 def test_pip_failing_is_a_sentence_with_its_last_words(colab):
