@@ -12,6 +12,7 @@ import random
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.progress import in_notebook
@@ -118,10 +119,11 @@ def detect_machine() -> Machine:
     limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ISA_WITHOUT_BF16
     # Intel's AVX512-BF16 gains nothing by itself: where a virtual machine hides a Xeon's AMX, a training step took 1.8
     # times as long in bf16 as in fp32.
-    amx = torch.cpu._is_amx_tile_supported()
-    cpu_name = str(torch.cpu.get_capabilities().get("cpu_name", ""))
-    by_avx512 = torch.cpu._is_avx512_bf16_supported() and "intel" not in cpu_name.lower()
-    faster = (amx or by_avx512) and not limited
+    # These questions are newer than the oldest torch that will do: what cannot be asked is taken to be slower.
+    amx = _torch_says("_is_amx_tile_supported")
+    about = _torch_says("get_capabilities")
+    not_intel = about is not None and "intel" not in str(about.get("cpu_name", "")).lower()
+    faster = bool(amx or (not_intel and _torch_says("_is_avx512_bf16_supported"))) and not limited
     if not torch.cuda.is_available():
         return Machine(faster)
     try:
@@ -129,6 +131,14 @@ def detect_machine() -> Machine:
         return Machine(faster, torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
     except (RuntimeError, AssertionError):
         return Machine(faster)
+
+
+def _torch_says(question: str) -> Any:
+    """What torch answers to a question about the CPU; None where this torch does not know it."""
+    import torch
+
+    ask = getattr(torch.cpu, question, None)
+    return None if ask is None else ask()
 
 
 def choose_compute(machine: Machine, profile: str = "auto") -> Settings:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import SYSTEM, Answer, Messages, as_chats, as_messages
-from course_lib.core.errors import CourseError, disk_explained, not_below_zero, whole_above_zero
+from course_lib.core.errors import CourseError, DataError, disk_explained, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
 from course_lib.core.text import as_path
+from course_lib.models.templates import chat_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +81,7 @@ class ChatModel:
         whole_above_zero(max_new_tokens=max_new_tokens, batch_size=size)
         not_below_zero(temperature=temperature)
         encoded = [self.encode(chat) for chat in as_chats(prompts, self.system)]
+        self.check_room(max(map(len, encoded), default=0), max_new_tokens)
         answers: list[Answer] = [Answer("")] * len(encoded)
         with Progress("Answering", len(encoded)) as progress:
             for batch in batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
@@ -94,11 +96,24 @@ class ChatModel:
 
     def encode(self, prompt: str | Messages) -> list[int]:
         """Token ids of one prompt in the chat template, up to where the assistant's turn begins."""
-        messages = as_messages(prompt, self.system)
-        ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
+        ids = chat_tokens(self.tokenizer, as_messages(prompt, self.system), add_generation_prompt=True)
         if len(ids) > MAX_PROMPT_TOKENS:
             raise CourseError(f"the prompt has {len(ids):,} tokens, more than {MAX_PROMPT_TOKENS:,}: shorten it.")
+        self.check_room(len(ids))
         return ids
+
+    def check_room(self, prompt: int, reply: int = 0, what: str = "the prompt") -> None:
+        """Refuse more tokens than the model has places for, virtual tokens counted; most have thousands."""
+        most = positions(self.model)
+        tuned = getattr(self.model, "active_peft_config", None)
+        virtual = tuned.num_virtual_tokens if tuned is not None and tuned.is_prompt_learning else 0
+        if most is not None and prompt + reply + virtual > most:
+            and_reply = f", with {reply:,} for the reply" if reply else ""
+            and_virtual = f", besides {virtual} virtual ones" if virtual else ""
+            raise DataError(
+                f"{what} has {prompt:,} tokens{and_reply}{and_virtual}, and {self.name} has places for {most:,}: "
+                f"{'shorten it, or ask for fewer' if reply else 'shorten it'}."
+            )
 
     def next_tokens(self, prompt: str | Messages, k: int = 5) -> list[tuple[str, float]]:
         """The `k` likeliest first tokens of a reply, with their probabilities (0 to 1), likeliest first."""
@@ -146,9 +161,14 @@ class ChatModel:
             return model.generate(input_ids=ids, attention_mask=mask, **options)
 
     def ended(self, completion: list[int]) -> list[int]:
-        """A completion up to and with the token that ends it: what comes after is padding, with the same token here."""
-        end = self.tokenizer.eos_token_id
-        return completion[: completion.index(end) + 1] if end in completion else completion
+        """A completion up to and with the first token that ends a reply: what comes after is padding."""
+        ends = self.stops()
+        return completion[: next((i for i, token in enumerate(completion, 1) if token in ends), len(completion))]
+
+    def stops(self) -> set[int]:
+        """The tokens that end a reply: the tokenizer's own, and those of the model's generation settings."""
+        settings = getattr(self.model, "generation_config", None)
+        return stop_tokens(self.tokenizer.eos_token_id, getattr(settings, "eos_token_id", None))
 
     def _answers(self, batch: list[list[int]], max_new_tokens: int, temperature: float) -> Iterator[Answer]:
         started = time.perf_counter()
@@ -191,6 +211,17 @@ def batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | No
         room = size if most_tokens is None else max(1, min(size, most_tokens // len(encoded[order[0]])))
         yield order[:room]
         order = order[room:]
+
+
+def positions(model: Any) -> int | None:
+    """Tokens that a transformers or PEFT model can read at once; None where nothing bounds them."""
+    config = getattr(model, "config", None)
+    return getattr(config.get_text_config(), "max_position_embeddings", None) if config is not None else None
+
+
+def stop_tokens(*found: int | list[int] | None) -> set[int]:
+    """The ids in what configurations give: one, several or none."""
+    return {i for ids in found if ids is not None for i in (ids if isinstance(ids, (list, tuple)) else [ids])}
 
 
 def pad_left(batch: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:

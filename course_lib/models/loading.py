@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +15,29 @@ from course_lib.core.errors import ModelError, choose, disk_explained
 from course_lib.core.secrets import quotable, without_secrets
 from course_lib.core.session import Settings, current
 from course_lib.core.text import as_path, say
-from course_lib.models.chatmodel import ChatModel
-from course_lib.models.packaged import GGUF_SHA256, PACKAGED_MODEL, dequantized_folder, embedder_folder
+from course_lib.models.chatmodel import ChatModel, stop_tokens
+from course_lib.models.packaged import GGUF_SHA256, PACKAGED_MODEL, STUDENTS, dequantized_folder, embedder_folder
 from course_lib.models.quantization import keep_layout, nf4_config
+from course_lib.models.templates import CHAT, chat_tokens, settle_template
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-GPU_MODEL = "HuggingFaceTB/SmolLM2-360M-Instruct"
+A_HUB_ID = "HuggingFaceTB/SmolLM2-360M-Instruct"
 
 # The siblings as they were when the course was written: a commit each, so that two learners get the same weights.
 REVISIONS = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": "12fd25f77366fa6b3b4b768ec3050bf629380bac",
-    GPU_MODEL: "a10cc1512eabd3dde888204e902eca88bddb4951",
+    A_HUB_ID: "a10cc1512eabd3dde888204e902eca88bddb4951",
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": "31b70e2e869a7173562077fd711b654946d38674",
 }
 
 QUANTIZATIONS = ("nf4",)
+
+NO_GGUF = "the course reads only its own; take the folder with safetensors that it was made from."
+
+# Adapters that transformers puts into no model.
+VIRTUAL = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "BOTTLENECK")
 
 
 def load_model(
@@ -39,8 +48,8 @@ def load_model(
     Parameters
     ----------
     name
-        None for the course's model (SmolLM2-135M-Instruct out of its package; on the gpu profile with a network its
-        360M sibling from the hub), a hub id, or the path of a folder with a causal LM and a chat template.
+        None for the course's model, SmolLM2-135M-Instruct out of its package on every device, or what COURSE_MODEL
+        names; "smollm2-135m", a hub id, or the path of a folder with a causal LM and a chat template.
     quantization
         None, or "nf4" for bitsandbytes 4-bit NormalFloat weights (Dettmers et al. 2023, arXiv 2305.14314).
     revision
@@ -50,22 +59,21 @@ def load_model(
     settings = current()
     if quantization is not None:
         choose("quantization", quantization, QUANTIZATIONS)
-    if name is None and settings.profile == "gpu":
-        try:
-            return _load_from_hub(GPU_MODEL, settings, quantization, revision)
-        except ModelError as error:
-            say(f"{error} Using the packaged {PACKAGED_MODEL} on the GPU instead.")
-    if name is None or str(name) == PACKAGED_MODEL:
+    if name is None:
+        name = os.environ.get("COURSE_MODEL") or PACKAGED_MODEL
+    if str(name) in (*STUDENTS, *STUDENTS.values()):
         return _load_packaged(settings, quantization)
     if not isinstance(name, (str, Path)) or not str(name).strip():
-        raise ModelError(f"a model is a hub id like {GPU_MODEL} or a folder, not {name!r}.")
+        raise ModelError(f"a model is a hub id like {A_HUB_ID} or a folder, not {name!r}.")
     source = as_path(name)
     if source.is_dir():
         # The digest, because adapters and checkpoints are kept by base: two folders may have one name.
         return _load(source, source.name, f"{source.name}@{_weights_digest(source)}", settings, quantization)
+    if source.is_file() and source.suffix == ".gguf":
+        raise ModelError(f"{name} is a GGUF file: {NO_GGUF}")
     if source.is_absolute() or str(name).startswith("."):
         raise ModelError(
-            f"no folder {name}: give a folder with config.json and safetensors, or a hub id like {GPU_MODEL}."
+            f"no folder {name}: give a folder with config.json and safetensors, or a hub id like {A_HUB_ID}."
         )
     return _load_from_hub(str(name), settings, quantization, revision)
 
@@ -80,6 +88,7 @@ def untrained(model: ChatModel, seed: int = 0) -> ChatModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = type(model.model)(copy.deepcopy(model.model.config))
+    fresh.generation_config = copy.deepcopy(model.model.generation_config)
     fresh.to(device=model.model.device, dtype=model.model.dtype).requires_grad_(False)
     return ChatModel(fresh.eval(), model.tokenizer, f"untrained {model.name}", f"untrained-{seed}", model.system)
 
@@ -114,18 +123,17 @@ def _load(
     source: str | Path, name: str, base: str, settings: Settings, quantization: str | None, revision: str | None = None
 ) -> ChatModel:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     dtype = getattr(torch, settings.dtype)
     plain: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
     options = {"quantization_config": nf4_config(dtype), "device_map": settings.device} if quantization else {}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **plain)
-        if tokenizer.chat_template is None:  # asked before gigabytes are fetched
-            raise ModelError(
-                f"{name} has no chat template: choose an instruction-tuned model, its id often ends in -Instruct."
-            )
-        model, report = AutoModelForCausalLM.from_pretrained(
+    try:  # what the small files say is looked at before gigabytes are fetched
+        weights_of, words_of = _checked_folder(source) if isinstance(source, Path) else (source, source)
+        kind = _causal_class(name, weights_of, plain)
+        tokenizer = AutoTokenizer.from_pretrained(words_of, padding_side="left", **plain)
+        ends_a_turn = settle_template(tokenizer, name)
+        model, report = kind.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, **plain, **options
         )
     except ModelError:
@@ -134,13 +142,97 @@ def _load(
         raise ModelError(_explain_load_failure(source, error)) from quotable(error)
     if lacking := sorted(report["missing_keys"]):  # transformers would fill them with random numbers
         raise ModelError(f"{source} lacks {len(lacking)} weights of the model ({lacking[0]}): make or fetch it again.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    _fit_together(name, model, tokenizer, ends_a_turn)
     if not quantization:
         model.to(settings.device)
     model.requires_grad_(False)
     keep_layout(model)
-    return ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
+    loaded = ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
+    if settings.dtype == "float16" and not _finite(loaded):
+        say(f"{name} computes numbers that fp16 cannot hold: it is loaded in fp32, twice as large.")
+        return _load(source, name, base, replace(settings, dtype="float32"), quantization, revision)
+    return loaded
+
+
+def _checked_folder(folder: Path) -> tuple[str | Path, str | Path]:
+    """Where a folder's model configuration and tokenizer are to be read from; says what is no model's folder."""
+    files = {path.name for path in folder.iterdir()}
+    if "adapter_config.json" in files:
+        about = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        base, task, kind = (about.get(key) for key in ("base_model_name_or_path", "task_type", "peft_type"))
+        if task not in (None, "CAUSAL_LM"):
+            raise ModelError(
+                f"{folder} holds an adapter for {task}, not one that writes: make it again where it is used."
+            )
+        if kind in VIRTUAL or not base:
+            why = f"of the kind {kind}" if base else "that does not name the model it was made for"
+            raise ModelError(f"{folder} holds an adapter {why}: make the call that trained it with from_shelf=True.")
+        return base, folder if files & {"tokenizer.json", "tokenizer_config.json"} else base
+    if "config.json" not in files:
+        gguf = any(file.endswith(".gguf") for file in files)
+        why = f"it has a GGUF file: {NO_GGUF}" if gguf else "it has no config.json." if files else "it is empty."
+        raise ModelError(f"{folder} does not hold a causal LM with safetensors weights and a tokenizer: {why}")
+    return folder, folder
+
+
+def _causal_class(name: str, source: str | Path, plain: dict[str, Any]) -> Any:
+    """Which of transformers' classes loads the model; refuses what is no causal LM, or is quantized already."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers.models.auto import modeling_auto
+
+    try:
+        config = AutoConfig.from_pretrained(source, **plain)
+    except Exception:  # what it lacks is said when the weights are asked for
+        return AutoModelForCausalLM
+    quantized = getattr(config, "quantization_config", None) or {}
+    if quantized and not dict(quantized).get("load_in_4bit"):
+        how = str(dict(quantized).get("quant_method") or "bitsandbytes, in 8 bits").upper()
+        raise ModelError(
+            f"{name} is quantized already ({how}), and cannot be trained here: take the model that it was made from, "
+            "with quantization='nf4' for four bits."
+        )
+    causal, seeing = (
+        getattr(modeling_auto, f"MODEL_FOR_{kind}_MAPPING_NAMES") for kind in ("CAUSAL_LM", "IMAGE_TEXT_TO_TEXT")
+    )
+    names = set(getattr(config, "architectures", None) or [])
+    for known, kind in ((causal, AutoModelForCausalLM), (seeing, AutoModelForImageTextToText)):
+        if config.model_type in known and not config.is_encoder_decoder and (not names or names & set(known.values())):
+            return kind
+    raise ModelError(
+        f"{name} is no causal LM but {', '.join(names) or config.model_type}: choose a model that writes on from a "
+        "prompt, its class often ends in ForCausalLM."
+    )
+
+
+def _fit_together(name: str, model: Any, tokenizer: Any, ends_a_turn: int | None) -> None:
+    """See to it that weights and tokenizer belong together, and know how a reply ends and what to pad with."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    used = set(chat_tokens(tokenizer, CHAT))
+    if len(tokenizer) > rows:
+        used |= set(tokenizer.get_vocab().values()) - set(tokenizer.get_added_vocab().values())
+    if max(used) >= rows:
+        raise ModelError(
+            f"{name}'s tokenizer knows {len(tokenizer):,} tokens and its weights {rows:,}: they do not belong together."
+        )
+    known = model.generation_config.eos_token_id
+    ends = stop_tokens(ends_a_turn, tokenizer.eos_token_id, known)
+    if not ends:
+        raise ModelError(f"{name} names no token that ends a reply: give its tokenizer_config.json an eos_token.")
+    if ends != stop_tokens(known):
+        model.generation_config.eos_token_id = sorted(ends)
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(min(ends) if ends_a_turn is None else ends_a_turn)
+    if tokenizer.pad_token is None or tokenizer.pad_token_id >= rows:
+        tokenizer.pad_token = tokenizer.eos_token
+
+
+def _finite(model: ChatModel) -> bool:
+    """Whether a chat's logits are numbers."""
+    import torch
+
+    ids = torch.tensor([chat_tokens(model.tokenizer, CHAT)], device=model.model.device)
+    with torch.inference_mode():
+        return bool(model.model(input_ids=ids).logits.isfinite().all())
 
 
 def _explain_load_failure(source: str | Path, error: Exception) -> str:

@@ -24,7 +24,9 @@ from course_lib.core.text import say
 if TYPE_CHECKING:
     import pandas as pd
 
-PACKAGED_MODEL = "SmolLM2-135M-Instruct"
+# The students by the names that `load_model` and COURSE_MODEL take; the first is the default, on every device.
+STUDENTS = {"smollm2-135m": "SmolLM2-135M-Instruct"}
+PACKAGED_MODEL = STUDENTS["smollm2-135m"]
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -19,6 +19,7 @@ from course_lib.models.chatmodel import (
     expect_model,
     unwrapped,
 )
+from course_lib.models.templates import chat_tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,21 +101,29 @@ def completion_logits(
     that each of the N tokens stands in (N,).
     """
     wanted = labels[:, 1:] != IGNORED  # (B, T - 1): position t predicts token t + 1
-    hidden = _last_hidden_state(model, input_ids, attention_mask)[:, :-1]  # (B, T - 1, D)
-    logits = unwrapped(model).get_output_embeddings()(hidden[wanted])  # (N, V)
+
+    def wanted_alone(_: Any, __: Any, read: Any) -> Any:
+        """Of what the layers give, (B, T, D) after any virtual tokens, only what is asked for goes on: (N, 1, D)."""
+        states = read.last_hidden_state[:, -labels.shape[1] :]
+        read.last_hidden_state = states[:, :-1][wanted][:, None]
+        return read
+
+    # The model itself makes logits of them: with the scale and the caps that its kind has.
+    hook = unwrapped(model).base_model.register_forward_hook(wanted_alone)
+    try:
+        logits = _read(model, input_ids, attention_mask).logits[:, 0]  # (N, V)
+    finally:
+        hook.remove()
     return logits.float(), labels[:, 1:][wanted], wanted.nonzero()[:, 0]
 
 
 def encode_example(model: ChatModel, what: str, row: Example) -> tuple[list[int], int]:
     """Token ids of one example, and where its completion begins; an error calls it `what`."""
-
-    def tokens(messages: Messages, **options: Any) -> list[int]:
-        return model.tokenizer.apply_chat_template(messages, return_dict=True, **options)["input_ids"]
-
-    prompt = tokens(row["prompt"], add_generation_prompt=True)
-    whole = tokens(row["prompt"] + row["completion"])
+    prompt = chat_tokens(model.tokenizer, row["prompt"], add_generation_prompt=True)
+    whole = chat_tokens(model.tokenizer, row["prompt"] + row["completion"])
     if len(whole) > MAX_PROMPT_TOKENS:
         raise DataError(f"{what} has {len(whole):,} tokens, more than {MAX_PROMPT_TOKENS:,}: shorten it.")
+    model.check_room(len(whole), what=what)
     begins = next((i for i, (a, b) in enumerate(zip(prompt, whole)) if a != b), min(len(prompt), len(whole)))
     return whole, begins
 
@@ -152,20 +161,20 @@ def _encoded(model: ChatModel, examples: Sequence[Example]) -> list[tuple[list[i
     return [encode_example(model, f"example {number}", row) for number, row in enumerate(check_examples(examples))]
 
 
-def _last_hidden_state(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """(B, T, D): of the tokens alone, where virtual tokens stand before them."""
+def _read(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+    """What the transformers model gives, with virtual tokens before the tokens if it was tuned so."""
     import torch
 
-    decoder = unwrapped(model).base_model
+    causal = unwrapped(model)
     config = getattr(model, "active_peft_config", None)
     if config is None or not config.is_prompt_learning:
         # LoRA and bottlenecks live inside the base model's layers, so its own parts are the adapted ones.
-        return decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+        return causal(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
     rows, virtual = len(input_ids), config.num_virtual_tokens
     mask = torch.cat([attention_mask.new_ones(rows, virtual), attention_mask], dim=1)  # (B, virtual + T)
     prompt = model.get_prompt(rows)
     if config.peft_type == "PREFIX_TUNING":  # keys and values of each layer, as if they had been read before
-        return decoder(input_ids=input_ids, attention_mask=mask, **{cache_name(decoder): prompt}).last_hidden_state
-    words = unwrapped(model).get_input_embeddings()(input_ids)  # (B, T, D)
+        return causal(input_ids=input_ids, attention_mask=mask, **{cache_name(causal): prompt})
+    words = causal.get_input_embeddings()(input_ids)  # (B, T, D)
     embedded = torch.cat([prompt.to(words.dtype), words], dim=1)  # (B, virtual + T, D)
-    return decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state[:, virtual:]
+    return causal(inputs_embeds=embedded, attention_mask=mask, use_cache=False)

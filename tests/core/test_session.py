@@ -128,6 +128,13 @@ def test_bf16_on_a_cpu_needs_amx_or_the_avx512_bf16_of_amd(torch_says, cpu, bf16
     assert detect_machine() == Machine(cpu_bf16=bf16)
 
 
+@pytest.mark.parametrize("asked", ["get_capabilities", "_is_avx512_bf16_supported", "_is_amx_tile_supported"])
+def test_what_an_older_torch_cannot_say_of_a_cpu_is_taken_to_be_slower(torch_says, monkeypatch, asked):
+    torch_says(avx512_bf16=True)
+    monkeypatch.delattr(torch.cpu, asked)
+    assert detect_machine() == Machine(cpu_bf16=asked == "_is_amx_tile_supported")
+
+
 @pytest.mark.parametrize(
     ("isa", "bf16"),
     [

@@ -268,19 +268,21 @@ def test_the_siblings_are_pinned_unless_another_revision_is_given(asked_of_the_h
     assert [options["revision"] for _, options in asked_of_the_hub] == [loading.REVISIONS[hub_id]] * 2 + ["0123abc"] * 2
 
 
-def test_the_gpu_profile_takes_a_larger_sibling_pinned_too(asked_of_the_hub, monkeypatch):
-    monkeypatch.setattr(session, "_current", session.Settings("gpu", "cpu", "float32", 0, "off", "a test"))
-    assert load_model().base == f"{loading.GPU_MODEL}@{loading.REVISIONS[loading.GPU_MODEL]}"
-
-
-def test_without_a_network_it_takes_the_packaged_model_and_says_so_unless_another_was_asked_for(monkeypatch, capsys):
-    monkeypatch.setattr(session, "_current", session.Settings("gpu", "cuda", "float16", 0, "off", "a test"))
+@pytest.mark.parametrize(("profile", "device", "dtype"), [("laptop", "cpu", "float32"), ("gpu", "cuda", "float16")])
+def test_the_default_student_is_the_same_on_every_device_unless_the_environment_names_another(
+    profile, device, dtype, saved, monkeypatch
+):
+    monkeypatch.setattr(session, "_current", session.Settings(profile, device, dtype, 0, "off", "a test"))
     monkeypatch.setattr(loading, "_load_packaged", lambda *_: "packaged")
-    assert load_model() == "packaged"
-    said = capsys.readouterr().out
-    assert "is there a network" in said and "Using the packaged SmolLM2-135M-Instruct" in said
-    with pytest.raises(ModelError):
-        load_model(loading.GPU_MODEL)
+    for name in (None, "smollm2-135m", "SmolLM2-135M-Instruct"):
+        assert load_model(name) == "packaged"
+    monkeypatch.setattr(session, "_current", session.Settings("laptop", "cpu", "float32", 0, "off", "a test"))
+    monkeypatch.setenv("COURSE_MODEL", str(saved))
+    assert load_model().name == "saved"
+    assert load_model("smollm2-135m") == "packaged", "what is asked for by name comes first"
+    monkeypatch.setenv("COURSE_MODEL", "/nowhere/at/all")
+    with pytest.raises(ModelError, match="no folder /nowhere/at/all"):
+        load_model()
 
 
 # --- no model at all ----------------------------------------------------------------------------------------------
