@@ -117,7 +117,7 @@ class Memory:
 def model_shape(model: ChatModel) -> Shape:
     """The shape of a loaded model built like Llama."""
     expect_model("model_shape", model)
-    config = model.model.config
+    config = model.config
     try:
         return Shape(
             model.name, config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.vocab_size,

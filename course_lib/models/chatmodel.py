@@ -48,6 +48,11 @@ class ChatModel:
     system: str = SYSTEM  # what a prompt without a system message gets
     training: Any = field(default=None, repr=False)  # how `finetune` made it; None for a model as it was loaded
 
+    @property
+    def config(self) -> Any:
+        """The configuration of the language model: of one that sees pictures too, the part that reads and writes."""
+        return self.model.config.get_text_config()
+
     def retrained(self, weights: Any, name: str, key: str) -> ChatModel:
         """The same model after a training run: its new weights, and a base that tells of the run by its key."""
         if not hasattr(weights, "peft_config"):  # trained in full: no longer what lies in the folder it came from

@@ -57,7 +57,7 @@ def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:
     def moved(layer: int, matrix: str) -> float:
         return float(_change(before, after, layer, matrix).norm() / _weight(before, layer, matrix).norm())
 
-    layers = range(before.model.config.num_hidden_layers)
+    layers = range(before.config.num_hidden_layers)
     table = {matrix: [moved(layer, matrix) for layer in layers] for matrix in MATRICES}
     return pd.DataFrame(table).rename_axis("layer")
 
@@ -65,7 +65,7 @@ def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:
 def weight_change(before: ChatModel, after: ChatModel, layer: int, matrix: str) -> np.ndarray:
     """W' - W of one of the `MATRICES`, (out, in); layers count from 0, or from the end with negative numbers."""
     choose("matrix", matrix, MATRICES)
-    layers = before.model.config.num_hidden_layers
+    layers = before.config.num_hidden_layers
     if not -layers <= layer < layers:
         raise CourseError(f"layer {layer} is not in this model: its layers are 0 to {layers - 1}.")
     return _change(before, after, layer % layers, matrix).cpu().numpy()

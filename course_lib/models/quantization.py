@@ -116,7 +116,12 @@ def quantize(model: ChatModel) -> ChatModel:
         return model
     dtype = _compute_dtype()
     quantized = sharing_copy(model.model)
-    for name, layer in _linear_layers(quantized):
+    layers = _linear_layers(quantized)
+    if not layers:
+        raise CourseError(
+            f"{model.name} has no layers that are quantized in memory: use load_model(..., quantization='nf4')."
+        )
+    for name, layer in layers:
         packed = bnb.nn.Linear4bit(
             layer.in_features, layer.out_features, layer.bias is not None, dtype, compress_statistics=True,
             quant_type="nf4", device="meta",

@@ -174,7 +174,7 @@ def _read(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> 
     mask = torch.cat([attention_mask.new_ones(rows, virtual), attention_mask], dim=1)  # (B, virtual + T)
     prompt = model.get_prompt(rows)
     if config.peft_type == "PREFIX_TUNING":  # keys and values of each layer, as if they had been read before
-        return causal(input_ids=input_ids, attention_mask=mask, **{cache_name(causal): prompt})
+        return causal(input_ids=input_ids, attention_mask=mask, **{cache_name(causal.base_model): prompt})
     words = causal.get_input_embeddings()(input_ids)  # (B, T, D)
     embedded = torch.cat([prompt.to(words.dtype), words], dim=1)  # (B, virtual + T, D)
     return causal(inputs_embeds=embedded, attention_mask=mask, use_cache=False)

@@ -25,7 +25,7 @@ ORDERS = {"length": "group_by_length", "random": "random"}
 # Where a linear layer stands in a block, by the names that transformers' models give.
 PLACES = {"attention": r"\.(self_attn|attn|attention)\.", "mlp": r"\.(mlp|feed_forward|ffn)\."}
 # The last linear layer of attention and of the MLP: what the bottleneck adapters of Houlsby et al. stand behind.
-SUBLAYER_ENDS = ("o_proj", "down_proj")
+SUBLAYER_ENDS = ("o_proj", "down_proj", "c_proj")
 VIRTUAL_TOKENS, MAX_VIRTUAL_TOKENS = "the number of virtual tokens", 256
 REWARD_MODEL = "reward model"
 REHEARSAL_BATCH = 4
@@ -90,9 +90,11 @@ def check_method(model: ChatModel, recipe: Recipe) -> None:
             full = recipe.method == "full"
             why = "full fine-tuning trains all layers" if full else f"{recipe.method!r} has no layers"
             raise CourseError(f"{why}: leave out {what}={value!r}, or use method='lora'.")
-    most = MAX_VIRTUAL_TOKENS if method.rank == VIRTUAL_TOKENS else model.model.config.hidden_size
+    most = MAX_VIRTUAL_TOKENS if method.rank == VIRTUAL_TOKENS else model.config.hidden_size
     if method.rank and recipe.rank > most:
         raise CourseError(f"rank is {recipe.rank}: for {recipe.method!r} it is {method.rank}, at most {most} here.")
+    if method.rank == VIRTUAL_TOKENS and "mrope_section" in (getattr(model.config, "rope_parameters", None) or {}):
+        raise CourseError(f"{model.name} counts places of pictures too: {recipe.method!r} cannot, use method='lora'.")
     if method.four_bit is False and is_quantized(model.model):
         way_out = "load it without quantization" if recipe.method == "full" else "LoRA on it is method='qlora'"
         raise CourseError(f"{model.name} is in 4 bits: {way_out}.")
@@ -133,19 +135,34 @@ def wrap(base: PreTrainedModel, config: PeftConfig, name: str = "default") -> Pe
 def classifier(model: ChatModel) -> PreTrainedModel:
     """The model's body over the same weights, under a new output layer of one number, begun at random and small."""
     import torch
-    from transformers import AutoModelForSequenceClassification
 
-    body = _trainable_copy(model)
-    config = copy.deepcopy(body.config)
+    body = _decoder(_trainable_copy(model))
+    config = copy.deepcopy(model.config)
     config.num_labels, config.pad_token_id = 1, model.tokenizer.pad_token_id
     with torch.device("meta"):  # weights that would be thrown away at once
-        head = AutoModelForSequenceClassification.from_config(config)
-    setattr(head, head.base_model_prefix, body.base_model)
+        head = _classifier_class(body, config)(config)
+    setattr(head, head.base_model_prefix, body)
     # fp32 whatever the body computes in: it is trained itself, and fp16's gradients cannot be scaled back
     head.score = torch.nn.Linear(config.hidden_size, 1, bias=False, device=body.device)
     head.score.register_forward_pre_hook(lambda module, hidden: tuple(states.float() for states in hidden))
     torch.nn.init.normal_(head.score.weight, std=config.initializer_range)
     return head.requires_grad_(False)
+
+
+def _classifier_class(body: Any, config: Any) -> Any:
+    """The architecture's own classifier, or where transformers has none, what most of its own are."""
+    from transformers.modeling_layers import GenericForSequenceClassification
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    if type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        return MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
+    family = next(kind for kind in type(body).__mro__ if kind.__name__.endswith("PreTrainedModel"))
+    return type(f"{family.__name__}Judge", (GenericForSequenceClassification, family), {"config_class": type(config)})
+
+
+def _decoder(base: PreTrainedModel) -> Any:
+    """What reads text: of a model that sees pictures too, its language model alone."""
+    return base.base_model if base.config is base.config.get_text_config() else base.get_decoder()
 
 
 def _trainable_copy(model: ChatModel) -> PreTrainedModel:
@@ -163,22 +180,25 @@ def _full(model: ChatModel, recipe: Recipe) -> Any:
 def _lora(model: ChatModel, recipe: Recipe) -> Any:
     from peft import LoraConfig
 
-    everywhere = (recipe.layers, recipe.targets) == ("all", "all")
-    names = "all-linear" if everywhere else _linear_names(model, recipe)
     judge = recipe.objective == REWARD_MODEL  # for a classifier PEFT trains and keeps the output layer besides
+    base = classifier(model) if judge else _trainable_copy(model)
+    language_alone = base.config is base.config.get_text_config()  # else what sees would be tuned too
+    everywhere = (recipe.layers, recipe.targets) == ("all", "all") and language_alone
+    names = "all-linear" if everywhere else _linear_names(base, model, recipe)
     task = "SEQ_CLS" if judge else "CAUSAL_LM"
     config = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=names, task_type=task)
-    return wrap(classifier(model) if judge else _trainable_copy(model), config)
+    return wrap(base, config)
 
 
 def _adapter(model: ChatModel, recipe: Recipe) -> Any:
     from course_lib.training.unusual import BottleneckConfig
 
-    names = [name for name in _linear_names(model, recipe) if name.endswith(SUBLAYER_ENDS)]
+    base = _trainable_copy(model)
+    names = [name for name in _linear_names(base, model, recipe) if name.endswith(SUBLAYER_ENDS)]
     if not names:
         raise CourseError(f"{model.name} has no layers named {' or '.join(SUBLAYER_ENDS)}: use method='lora'.")
     config = BottleneckConfig(r=recipe.rank, target_modules=names, task_type="CAUSAL_LM")
-    return wrap(_trainable_copy(model), config)
+    return wrap(base, config)
 
 
 def _prompt(model: ChatModel, recipe: Recipe) -> Any:
@@ -227,12 +247,15 @@ METHODS = {
 }
 
 
-def _linear_names(model: ChatModel, recipe: Recipe) -> list[str]:
+def _linear_names(base: PreTrainedModel, model: ChatModel, recipe: Recipe) -> list[str]:
     """Names of the linear layers in the transformer's blocks that the recipe's layers and targets choose."""
     import torch
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layers
 
-    half = model.model.config.num_hidden_layers // 2 if recipe.layers == "upper" else 0
-    linear = (name for name, module in model.model.named_modules() if isinstance(module, torch.nn.Linear))
+    half = model.config.num_hidden_layers // 2 if recipe.layers == "upper" else 0
+    read_by = set(_decoder(base).modules())
+    modules = ((name, module) for name, module in base.named_modules() if module in read_by)
+    linear = (name for name, module in modules if isinstance(module, (torch.nn.Linear, Conv1D)))
     names = [name for name in linear if (found := re.search(r"\.(\d+)\.", name)) and int(found[1]) >= half]
     chosen = [name for name in names if recipe.targets == "all" or re.search(PLACES[recipe.targets], name)]
     if not chosen:

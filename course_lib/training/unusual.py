@@ -57,7 +57,8 @@ class BottleneckLayer(nn.Module, BaseTunerLayer):
 
     def update_layer(self, adapter_name: str, config: BottleneckConfig) -> None:
         """Add one more adapter behind the same layer."""
-        width = self.get_base_layer().out_features
+        base = self.get_base_layer()
+        width = base.nf if hasattr(base, "nf") else base.out_features  # nf: GPT-2's linear layers
         self.bottleneck_down[adapter_name] = nn.Linear(width, config.r, bias=False)
         self.bottleneck_up[adapter_name] = nn.Linear(config.r, width, bias=False)
         nn.init.kaiming_uniform_(self.bottleneck_down[adapter_name].weight, a=math.sqrt(5))

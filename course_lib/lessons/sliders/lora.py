@@ -46,7 +46,7 @@ def lora_slider(
     )
 
     def sliders() -> Any:
-        fitting = [rank for rank in RANKS if rank <= model.model.config.hidden_size]
+        fitting = [rank for rank in RANKS if rank <= model.config.hidden_size]
         return panel(
             {"rank": (fitting, min(8, fitting[-1])), "targets": (TARGETS, targets), "layers": (LAYERS, layers)},
             lambda *chosen: _what_lora_needs(model, *chosen),
