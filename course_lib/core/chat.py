@@ -28,6 +28,7 @@ ASKED = ("instruction", "question", "prompt", "query", "input", "problem", "user
 BESIDE = ("input", "context")  # what Alpaca's and Dolly's instructions are about
 SAID = ("output", "answer", "completion", "response", "reply", "target", "solution", "assistant")
 PREFERRED = ("chosen", "preferred_output", "preferred"), ("rejected", "non_preferred_output", "dispreferred")
+SHAREGPT = "role for from, content for value, user for human and assistant for gpt"
 MESSAGES = "a list of {'role', 'content'} messages"
 
 EXAMPLE_PARTS = ("prompt", "completion")
@@ -69,7 +70,7 @@ def as_chats(prompts: Any, system: str = SYSTEM, call: str = "generate([prompt])
     """A list of prompts as chats, as `as_messages` makes them; one alone is told the `call` to write."""
     if isinstance(prompts, (str, dict)) or not isinstance(prompts, Iterable):
         raise CourseError(f"{call.partition('(')[0]} takes a list of prompts: write {call}.")
-    return [as_messages(prompt, system) for prompt in prompts]
+    return [as_messages(prompt, system) for prompt in listed("prompts", prompts)]
 
 
 def message_fault(message: Any) -> str:
@@ -77,11 +78,11 @@ def message_fault(message: Any) -> str:
     if not isinstance(message, dict):
         return " is no object with role and content"
     if {"from", "value"} <= set(message):
-        return " is ShareGPT's: write role for from, content for value, user for human and assistant for gpt"
+        return f" is ShareGPT's: write {SHAREGPT}"
     try:
         choose("role", message.get("role"), ROLES, OTHER_ROLES)
     except ChoiceError as error:
-        return f": {str(error).rstrip('.')}"
+        return f": {str(error).rstrip('.?')}"
     content = message.get("content")
     if isinstance(content, list):
         return ": content is a list of parts: only text is read here, so give the text itself"
@@ -92,9 +93,10 @@ def message_fault(message: Any) -> str:
     return ""
 
 
-def brought(row: Any) -> str:
+def brought(row: Any, parts: Sequence[str] = EXAMPLE_PARTS) -> str:
     """The call that makes an example, or a pair, of a row in another usual form (Alpaca's, a CSV's); else nothing."""
-    if isinstance(row, (list, tuple)) and len(row) == 2 and all(isinstance(part, str) for part in row):
+    alone = parts == EXAMPLE_PARTS
+    if alone and isinstance(row, (list, tuple)) and len(row) == 2 and all(isinstance(part, str) for part in row):
         return "cl.example(*row)"
     if not isinstance(row, dict):
         return ""
@@ -104,14 +106,14 @@ def brought(row: Any) -> str:
     def first(names: Sequence[str]) -> str:
         return next((keys[name] for name in names if name in keys), "")
 
-    if turns := first(("messages", "conversations", "conversation")):
-        said = f"{{'prompt': {turns}[:-1], 'completion': {turns}[-1:]}}"
-        return f"with role and content for from and value, {said}" if turns != keys.get("messages") else said
     asked, chosen, rejected, answer = map(first, (ASKED, *PREFERRED, SAID))
-    if asked and chosen and rejected:
-        return f"cl.pair({asked}, {chosen}, {rejected})"
+    if not alone:
+        return f"cl.pair({asked}, {chosen}, {rejected})" if asked and chosen and rejected else ""
+    if turns := first(("messages", "conversations", "conversation")):
+        made = f"{{'prompt': {turns}[:-1], 'completion': {turns}[-1:]}}"
+        return made if "messages" in keys else f"with {SHAREGPT}, {made}"
     beside = first(BESIDE)
-    whole = f"{asked} + '\\n\\n' + {beside}" if beside and beside != asked else asked
+    whole = f"({asked} + '\\n\\n' + {beside}).strip()" if beside and beside != asked else asked
     return f"cl.example({whole}, {answer})" if asked and answer else ""
 
 
@@ -155,6 +157,8 @@ def check_replies(model: Any, prompts: Any, replies: Any) -> list[tuple[Messages
     for number, reply in enumerate(replies):
         if not isinstance(reply, str):
             raise CourseError(f"reply {number} is not a text but {reply!r:.60}.")
+        if fault := message_fault(_reply(reply)[0]):
+            raise CourseError(f"reply {number}{fault}.")
     return [(as_messages(prompt, model.system), _reply(reply)) for prompt, reply in zip(prompts, replies)]
 
 
@@ -178,18 +182,18 @@ def _check_rows(given: Any, what: str, parts: Sequence[str], maker: str) -> list
         raise DataError(f"there is not one {what} to learn from.")
     for number, row in enumerate(rows):
         if lacking := [part for part in parts if not isinstance(row, dict) or part not in row]:
-            raise DataError(f"{what} {number} lacks {', '.join(lacking)}: {brought(row) or maker} makes one.")
+            raise DataError(f"{what} {number} lacks {', '.join(lacking)}: {brought(row, parts) or maker} makes one.")
         for part in parts:
-            if fault := _part_fault(row, part):
+            if fault := _part_fault(row, part, parts):
                 raise DataError(f"{what} {number}: {part} {fault}.")
     return rows
 
 
-def _part_fault(row: dict[str, Any], part: str) -> str:
+def _part_fault(row: dict[str, Any], part: str, parts: Sequence[str]) -> str:
     """Why one part of a row is no chat, or not by whom it should be; else nothing."""
     chat = row[part]
     if not isinstance(chat, list) or any(map(message_fault, chat)):
-        made = brought(row) if isinstance(chat, str) else ""
+        made = brought(row, parts) if isinstance(chat, str) else ""
         return f"is not {MESSAGES}" + (f": {made} makes one" if made else _why_not(chat))
     if not chat or not chat[-1]["content"].strip():
         return "is empty"

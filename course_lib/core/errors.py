@@ -63,7 +63,8 @@ def listed(what: str, given: Any, of: str = "") -> list[Any]:
     if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas' would give the names of its columns
         raise DataError(f"{what} are a list{of}, not a table: give its rows, .to_dict('records').")
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
-        raise DataError(f"{what} are a list{of}, not {type(given).__name__}.")
+        read = ": read the file first" if isinstance(given, (str, Path)) else ""
+        raise DataError(f"{what} are a list{of}, not {type(given).__name__}{read}.")
     return list(given)
 
 

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 HIDDEN = "[hidden]"
 SHORTEST = 6  # characters: "none" and "EMPTY" stand in for a key where none is needed
 
-_NAMES = re.compile(r"(KEY|TOKEN|_PASS|_PAT)S?$|SECRET|PASSW(OR)?D|PASSPHRASE", re.IGNORECASE)
+_NAMES = re.compile(r"(KEY|TOKEN|_AUTH|_PASS|_PAT)S?(_?\d+|_\w{1,4})?$|SECRET|PASSW(OR)?D|PASSPHRASE", re.IGNORECASE)
 _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
-        r"(?<=://)[^\s/'\"]+(?=@)",  # user:password@host
+        r"(?<=://)(?:[^\s/'\":]+:(?!\d+/)[^\s'\"]*|[^\s/'\"]+)(?=@)",  # user:password@host
         r"(?<=[?&;])((?:[\w.%-]*(?:key|token|secret|passw(?:or)?d|pwd|sig(?:nature)?|credential)=))[^&\s'\"<>()]+",
         r"(\b(?:authorization|(?:\w+-)*api[-_]?key)(?:['\"]\s*[,:]|\s*[:=])\s*b?['\"]?(?:(?:bearer|basic|token)\s+)?)"
         r"[^\s'\",}\\]{3,}",

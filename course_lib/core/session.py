@@ -183,8 +183,11 @@ def _be_quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # On a CPU with AVX512-BF16 it warns that it cannot fetch a faster kernel from the hub, which nobody here asked for.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # It says which address it tries again, with a password that stands in it.
+    from huggingface_hub.utils import logging as of_the_hub
     from transformers.utils import logging as of_transformers
 
+    of_the_hub.set_verbosity_error()
     of_transformers.set_verbosity_error()
     of_transformers.disable_progress_bar()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
@@ -354,6 +354,7 @@ def _named(series: Any, where: str) -> Any:
 
 
 def _filled(values: Any, where: str, what: str) -> Any:
+    values = list(values) if isinstance(values, Iterator) else values
     if values is None or isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
         raise CourseError(f"{where}: there are no {what} to draw.")
     return values

@@ -8,6 +8,7 @@ import pytest
 import course_lib
 from course_lib.core.chat import (
     SYSTEM,
+    as_chats,
     as_messages,
     asked_by,
     check_examples,
@@ -213,6 +214,7 @@ def test_a_prompt_ends_with_the_user_and_a_reply_is_all_the_assistants(kind):
 
 ALPACA = {"instruction": "Translate.", "input": "Rome", "output": "Rom"}
 FORMS = [
+    (ALPACA | {"input": ""}, "Translate.", "Rom"),
     (ALPACA, "Translate.\n\nRome", "Rom"),
     ({"instruction": "Add.", "context": "1 and 2", "response": "3", "category": "x"}, "Add.\n\n1 and 2", "3"),
     ({"question": "Who?", "answer": "Me."}, "Who?", "Me."),
@@ -245,11 +247,25 @@ def test_pairs_in_another_form_are_told_the_call_too(tiny_tokenizer):
         assert eval(call, {"cl": course_lib, "row": row}) == pair("Hello", "Yes.", "No.")
 
 
+def test_pairs_are_not_told_to_become_examples(tiny_tokenizer):
+    with pytest.raises(DataError, match=r"pair 0 lacks .*: cl\.pair\(prompt, chosen, rejected\) makes one"):
+        check_pairs([ALPACA], tiny_tokenizer)
+
+
+def test_half_a_character_in_a_reply_that_is_scored_is_found(tiny_model):
+    with pytest.raises(CourseError, match="reply 1: content holds half a character"):
+        check_replies(tiny_model, ["Who?", "Why?"], ["Me.", "So \ud83d"])
+
+
 def test_sharegpt_and_a_table_are_told_what_to_do():
     talk = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
-    with pytest.raises(DataError, match=r"with role and content for from and value, .*row\['conversations'\]"):
+    with pytest.raises(DataError, match=r"with role for from, content for value, .*row\['conversations'\]"):
         check_examples([talk])
     with pytest.raises(DataError, match=r"examples are a list of .*, not a table: give its rows, \.to_dict"):
         check_examples(pandas.DataFrame([ALPACA]))
+    with pytest.raises(DataError, match="not str: read the file first"):
+        check_examples("train.csv")
+    with pytest.raises(DataError, match="prompts are a list, not a table"):
+        as_chats(pandas.DataFrame([ALPACA]))
     with pytest.raises(CourseError, match=r"a prompt is .*: give row\['instruction'\] of each row"):
         as_messages(ALPACA)

@@ -14,7 +14,19 @@ KEY = "sk'not/a+key\\12 34"  # as no service gives one: everything in it is quot
 
 
 @pytest.mark.parametrize(
-    "name", ["OPENAI_API_KEY", "HF_TOKEN", "MY_APIKEY", "azure_openai_key", "DB_PASSWORD", "GH_PAT", "AWS_SECRET_ID"]
+    "name",
+    [
+        "OPENAI_API_KEY",
+        "HF_TOKEN",
+        "MY_APIKEY",
+        "azure_openai_key",
+        "DB_PASSWORD",
+        "GH_PAT",
+        "AWS_SECRET_ID",
+        "OPENAI_KEY_2",
+        "OPENAI_API_KEY_OLD",
+        "HTTP_AUTH",
+    ],
 )
 @pytest.mark.parametrize("around", ["{}", "{}\n", '"{}"\r\n', " '{}' "])
 @pytest.mark.parametrize(
@@ -35,6 +47,8 @@ def test_the_value_of_a_variable_named_like_a_secret_is_hidden_however_it_is_quo
     ("text", "hidden"),
     [
         ("http://anna:pa55@host:8000/v1 is down", "http://[hidden]@host:8000/v1 is down"),
+        ("http://anna:pa/55@x@host/v1 'a@b'", "http://[hidden]@host/v1 'a@b'"),
+        ("http://host:8000/v1/models@main", "http://host:8000/v1/models@main"),
         ("https://tok@host/x", "https://[hidden]@host/x"),
         ("http://host/v1?key=abc&k=4&api_key=d%20e", "http://host/v1?key=[hidden]&k=4&api_key=[hidden]"),
         ("at https://blob/x?sv=1&sig=ab%2Bc'", "at https://blob/x?sv=1&sig=[hidden]'"),
@@ -61,7 +75,7 @@ def test_what_has_a_secrets_form_is_hidden_whoever_knows_it(text, hidden):
     ],
 )  # fmt: skip
 def test_what_is_no_secret_stays_as_it_is(monkeypatch, text):
-    for name, value in (("TOKENIZERS_PARALLELISM", "content"), ("MY_KEY", "none"), ("MONKEY_TALE", "missing")):
+    for name, value in (("TOKENIZERS_PARALLELISM", "content"), ("MY_KEY", "none"), ("MONKEY_BUSINESS", "missing")):
         monkeypatch.setenv(name, value)
     assert without_secrets(text) == text
 

@@ -124,7 +124,7 @@ def test_another_provider_is_refused(tmp_path):
         ({"messages": [ASKED, turn(weight=10**400)]}, "message 1: weight is 1000"),
         ({"messages": [ASKED, turn()], "id": 4}, "unknown keys id; an example has messages and nothing else"),
         ({"instruction": "?", "output": "!"}, r"unknown keys .* cl\.example\(row\['instruction'\], row\['output'\]\)"),
-        ({"conversations": [{"from": "human", "value": "?"}]}, "role and content for from and value"),
+        ({"conversations": [{"from": "human", "value": "?"}]}, "role for from, content for value"),
         (r'{"messages": [{"role": "user", "content": "hi \ud83d"}]}', "message 0: content holds half a character"),
         ('{"messages": 1' + "0" * 5000 + "}", "line 7 is not JSON"),
         ('{"messages": [{"role": "user", "role": "assistant", "content": "x"}]}', "line 7 is not JSON .*'role' stands"),
