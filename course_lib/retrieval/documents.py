@@ -55,8 +55,7 @@ class Document:
     audience: str = "public"
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():  # half a character can neither be stored nor searched
-            object.__setattr__(self, name, whole(value))
+        _without_halves(self)
 
     @property
     def digest(self) -> str:
@@ -82,10 +81,20 @@ class Passage:
     kind: str = ""
     audience: str = ""
 
+    def __post_init__(self) -> None:
+        _without_halves(self)
+
     @property
     def searched(self) -> str:
         """What searches look at: the title too, so that a passage that says "it" is still found by its subject."""
         return f"{self.title}\n{self.text}"
+
+
+def _without_halves(made: Document | Passage) -> None:
+    """Half a character (a lone surrogate) can neither be stored nor searched: of all fields it becomes U+FFFD."""
+    for name, value in vars(made).items():
+        if isinstance(value, str):
+            object.__setattr__(made, name, whole(value))
 
 
 def read_documents(folder: str | Path) -> list[Document]:

@@ -86,11 +86,11 @@ def in_lines(remarks: Iterable[Remark]) -> str:
         by_reason.setdefault(remark.reason, []).append(remark)
     lines = []
     for reason, those in by_reason.items():
-        names = [remark.place for remark in those]
+        names, unit = [remark.place for remark in those], ""
         if len(names) > NAMES_SHOWN and reason == OTHER_KIND:
             kinds = Counter(Path(remark.name).suffix.lower() or "without a suffix" for remark in those).most_common()
-            names = [f"{count:,} {kind}" for kind, count in kinds]
-        more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+            names, unit = [f"{count:,} {kind}" for kind, count in kinds], " kinds"
+        more = f" and {len(names) - NAMES_SHOWN:,} more{unit}" if len(names) > NAMES_SHOWN else ""
         lines.append(f"- {reason}: {', '.join(names[:NAMES_SHOWN])}{more}")
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ NO_DAY = "a date that is not one certain day, which no filter by date finds (wri
 
 FIELDS = ("id", "title", "date", "kind")
 MOST = 20_000  # characters of front matter; a YAML parser takes seconds for more
-HEAD = 20  # lines at the top of a page in which an audience is looked for that stands outside of front matter
+HEAD = 40  # lines at the top of a page in which an audience is looked for that stands outside of front matter
 
 _OPENED = re.compile(r'\s*(?:(?P<fence>-{3,}|\+{3,})(?P<form>yaml|toml|json)?[ \t]*(?:\n|\Z)|(?=\{\s*"))')
 _LINE = re.compile(r"""^["']?([^\W\d][\w .-]*?)["']?[ \t]*[:=](?:[ \t]+(.*))?$""", re.MULTILINE)
@@ -37,11 +37,22 @@ _NO = ("false", "no", "off", "0")
 _YES = ("true", "yes", "on", "1")
 _UNPUBLISHED = {"draft": _YES, "private": _YES, "published": _NO, "publish": _NO}  # Hugo's, Jekyll's, Obsidian's
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-_MONTH = rf"(?P<name>{'|'.join(_MONTHS)}|{'|'.join(month[:3] for month in _MONTHS)}|sept)\b\.?"
+_MONTHS = (  # in English, German, French, Spanish, Italian, Portuguese, Dutch
+    "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari",
+    "february feb februar février févr febrero febbraio fevereiro fev februari",
+    "march mar märz mrz mars marzo março maart",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag maio mei",
+    "june jun juni juin junio giugno giu junho",
+    "july jul juli juillet juil julio luglio lug julho",
+    "august aug août agosto ago augustus",
+    "september sep sept septembre septiembre settembre set setembro",
+    "october oct oktober okt octobre octubre ottobre ott outubro out",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez décembre déc diciembre dic dicembre dezembro",
+)
+_MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+_MONTH = r"(?P<name>[^\W\d_]{3,10})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _DATES = [  # a weekday may stand before, a time behind
     re.compile(rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?{form}(?!\d)", re.IGNORECASE)
@@ -51,7 +62,7 @@ _DATES = [  # a weekday may stand before, a time behind
         r"(?P<day>\d{1,2})\.\s*(?P<month>\d{1,2})\.\s*(?P<year>\d{4})",
         r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})",
         rf"{_MONTH}\s+{_DAY},?\s+(?P<year>\d{{4}})",
-        rf"{_DAY}[\s.-]+(?:of\s+)?{_MONTH}[\s,-]+(?P<year>\d{{4}})",
+        rf"{_DAY}[\s.-]+(?:(?:of|de)\s+)?{_MONTH}[\s,-]+(?:de\s+)?(?P<year>\d{{4}})",
     )
 ]
 
@@ -111,7 +122,7 @@ def read_date(text: str) -> str:
             continue
         parts = found.groupdict()
         if name := parts.get("name"):
-            parts["month"] = 1 + next(i for i, month in enumerate(_MONTHS) if month[:3] == name[:3].lower())
+            parts["month"] = _MONTH_OF.get(name.lower(), 0)
         if "one" in parts:
             one, other = int(parts["one"]), int(parts["other"])
             if one <= 12 and other <= 12 and one != other:
@@ -119,7 +130,7 @@ def read_date(text: str) -> str:
             parts["day"], parts["month"] = max(one, other), min(one, other)
         try:
             return datetime.date(*(int(parts[part]) for part in ("year", "month", "day"))).isoformat()
-        except ValueError:  # the 31st of June
+        except ValueError:  # the 31st of June, or of Marraskuu
             return ""
     return ""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.errors import CourseError, listed
 from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir
+from course_lib.core.text import whole
 from course_lib.models.loading import load_embedder
 from course_lib.retrieval.documents import Document, Passage, find_folder, read_documents, split_into_passages
 from course_lib.retrieval.files import clean
@@ -94,7 +95,9 @@ class Index(Retriever):
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, (len(texts), D)."""
-        return self.embedder.encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+        return self.embedder.encode(
+            [*map(whole, texts)], batch_size=64, normalize_embeddings=True, show_progress_bar=False
+        )
 
     def passages(self) -> list[Passage]:
         return self.store.passages()

@@ -374,6 +374,7 @@ def test_a_document_can_be_added_replaced_and_removed_and_an_unknown_one_is_name
 def test_half_a_letter_in_a_document_made_by_hand_is_stored_and_found(index, tmp_path):
     index.add(Document("\ud83d", "\ud83d", "A pelican \ud83d", "\ud83d", "\ud83d", "\ud83d"))
     assert sources(index, "pelican", 1) == {"\ufffd"}
+    assert np.allclose(index.embed(["pelican \ud83d"]), index.embed(["pelican \ufffd"]))
 
 
 def test_any_store_of_three_calls_will_do(index_of):
