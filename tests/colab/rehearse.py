@@ -120,7 +120,8 @@ class Session:
             code, output_hook=lambda m: sent.append(m["content"] | {"is": m["msg_type"]}), timeout=1200
         )
         said = "".join(one.get("text", "") + "\n".join(one.get("traceback", ())) for one in sent)
-        print("    " + said.strip().replace("\n", "\n    "), flush=True)
+        if said.strip():
+            print("    " + said.strip().replace("\n", "\n    "), flush=True)
         if not may_fail and any(one["is"] == "error" for one in sent):
             raise SystemExit(f"This cell failed:\n{code}")
         return said, sent
