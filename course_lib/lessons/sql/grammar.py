@@ -60,7 +60,7 @@ def fault(sql: str) -> str | None:
 
 def reads(sql: str) -> bool:
     """Whether a text is one statement by SQLite's grammar. A column without any table is a word of prose."""
-    faults = "syntax error|incomplete input|unrecognized token|one statement|no such column|null character"
+    faults = "syntax error|incomplete input|unrecognized token|one statement|no such column|null character|surrogates"
     return not re.search(faults, fault(re.sub(r"\Aexplain\b(?:\s+query\s+plan\b)?", "", sql, flags=re.I)) or "")
 
 

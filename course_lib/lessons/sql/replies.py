@@ -28,13 +28,17 @@ START = re.compile(rf"{COMMENT}|\b(?:{STATEMENTS})\b", re.I | re.S)
 KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
 ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
 FENCE = re.compile(r"`{3,}|~{3,}")
-THOUGHT = re.compile(r"\A(?:(?!<think).)*</think(?:ing)?>|<(think|thinking)>.*?</\1>", re.I | re.S)
+THOUGHT = re.compile(
+    r"\A(?:(?!<think).)*</think(?:ing)?>|<(think|thinking|thoughts?|reasoning|analysis|scratchpad)>.*?</\1>"
+    r"|\A.*<\|channel\|>final<\|message\|>",
+    re.I | re.S,
+)
 # Where a query may end that no semicolon ends: a line, a sentence, a word.
-BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s", r"[\s<`*.!?:;}$\\]|[^\x00-\x7f]")))
+BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s", r"[\s<\[`\"'*.!?:;}$\\]|[^ -~]")))
 # What no SQL goes on with: closing marks, the end of a sentence, a tag, a list, a heading, a label, another alphabet.
 MARKS = re.compile(
-    r"""["'`*_}\]]+(?=[\s.,:;!?]|\Z)|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/|\|\s|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
-    r"|\w+:|[^\x00-\x7f]"
+    r"""["'`*_}\]]+(?=[\s.,:;!?]|\Z)|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
+    r"|\w+:|[^ -~]"
 )
 WORD = re.compile(r"""["'`*_(]*[A-Za-z][A-Za-z'’-]*["'`*_),.;:!?]*""")
 
@@ -53,6 +57,11 @@ class Statement(NamedTuple):
         return word == "SELECT" or (word[:4] == "WITH" and isinstance(parsed(self.sql), exp.Query))
 
     @property
+    def mentioned(self) -> bool:
+        """Whether it stands in the middle of a sentence, which goes on with a word."""
+        return not self.sql.endswith(";") and re.match(r"[ \t]*\w", self.rest) is not None
+
+    @property
     def table(self) -> bool:
         """Whether it reads a table: the database that reads it here has none."""
         return "no such table" in (fault(self.sql) or "")
@@ -63,7 +72,7 @@ def extract_sql(reply: str) -> str:
 
     Of several the first that is fenced, or else the first; one that reads a table before one that reads none. A second
     statement stays: one that follows directly, also behind blank lines and comments, and one that writes wherever it
-    stands, but for a CREATE TABLE before the query. If nothing can be read, what looks like a query is returned.
+    stands, but for a schema (CREATE TABLE) before the query. If nothing can be read, what looks like a query stays.
     """
     said = THOUGHT.sub("", reply)
     blocks = FENCE.split(said)
@@ -74,10 +83,12 @@ def extract_sql(reply: str) -> str:
         return _looks_like(blocks)
     if "<think" in said.lower():  # never closed: the last thought counts
         queries.reverse()
-    query = min(queries, key=lambda one: (not one.table, one.sql.startswith("Select"), not one.fenced))
+    query = min(queries, key=lambda one: (not one.table, one.sql[:2] == "Se", not one.fenced, one.mentioned))
     after = found.index(query)
     for number, one in enumerate(found):
-        if not one.query and (number > after or not re.match(r"create\s+table\b", one.sql, re.I)):
+        if not one.query and (
+            number > after or not re.match(r"create\s+(?:table|(?:unique\s+)?index)\b", one.sql, re.I)
+        ):
             return f"{query.sql.rstrip(';')};\n{one.sql}"
     return (query.sql + query.rest if _second(query) else query.sql).strip()
 
@@ -116,16 +127,19 @@ def _end(block: str, start: int) -> int | None:
     if query and mark == "`":  # cut off
         return None
     for borders in BORDERS if query else BORDERS[:1]:
-        ends = (found.start() for found in reversed(list(borders.finditer(text))) if found.start() <= reach)
-        readable = (end for end in ends if reads(text[:end]))
-        longest, shorter = next(readable, None), next(readable, None)
+        longest = next(_readable(text, borders, reach), None)
         if longest is not None and _prose(block[start + longest : start + longest + 300]):
-            word = text[shorter:longest].split()
-            alias = (
-                len(word) == 1 and f"{word[0]}." not in text and _prose(block[start + shorter : start + longest + 300])
-            )
-            return start + (shorter if alias else longest)  # prose may begin with what could be a table's alias
+            shorter = next(_readable(text, re.compile(r"[\s\[]"), longest - 1), longest)
+            alias = text[shorter:longest].split()  # the first word of prose might also name a table
+            named = len(alias) != 1 or f"{alias[0]}." in text
+            return start + (longest if named or not _prose(block[start + shorter : start + longest + 300]) else shorter)
     return None
+
+
+def _readable(text: str, borders: re.Pattern, reach: int) -> Iterator[int]:
+    """The borders up to which a text is a statement, the last first."""
+    ends = [found.start() for found in borders.finditer(text) if found.start() <= reach]
+    return (end for end in reversed(ends) if reads(text[:end]))
 
 
 def _reach(text: str) -> int:
@@ -163,9 +177,11 @@ def _prose(text: str) -> bool:
     keywords = [word for word in bare if KEYWORD.fullmatch(word)]
     if any(map(str.isupper, keywords)) or (bare[0] in keywords and bare[0].islower()):
         return False
+    if re.match(r"\s*\n\s*\n", text):  # a paragraph of its own
+        return line[0].isalnum() or line[0] == "("
     if not all(map(WORD.fullmatch, words[:2])) or re.match(r"[=<>!(,+*/%|']", words[-1]):
         return False
-    return len(words) == 3 or line[-1] in ".:!?" or bool(re.match(r"\s*\n\s*\n", text))
+    return len(words) == 3 or line[-1] in ".:!?" or bare[0].istitle()
 
 
 def _looks_like(blocks: list[str]) -> str:

@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from course_lib.evaluation.exams import Question
 from course_lib.lessons.sql.task import ExecutionGrader
@@ -26,7 +28,8 @@ REPLIES = (
     "### SQL\n{q};\n### Explanation\nIt lists.",
     # prose
     "The query is: {q};", "{q}; It lists the names.", "{q}. This lists the names.", "{q} lists the names.", "{q}.",
-    "{q}\nThe end.",
+    "{q}\nThe end.", "{q}\nDone", "{q}\n\nThe COUNT(*) isn't needed.", "{q}\n\nusers.city is compared.",
+    "{q}\n---\nDone", "{q}\n\n(2 rows)", "{q} [END]", "{q}[/INST]",
     "{q}\n\nThis query lists the names.", "{q}\nIn this query, we filter.", "{q}\nI hope it's right; tell me.",
     "{q};\nWith this query you get the names.", "{q}\n\n| name |\n|---|\n| Ann |", "{q}\n\nOutput:\nAnn",
     "Select the names like this:\n{q};", "Select users in Reno.\n\n{q};", "Select from users:\n{q}", "With joy! {q};",
@@ -37,11 +40,15 @@ REPLIES = (
     "<think>\nPerhaps\nSELECT * FROM users\nno.\n</think>\n{q};", "Perhaps SELECT * FROM users;\n</think>\n{q};",
     "<think>\nPerhaps\nSELECT * FROM users;\nno.\n\n{q};", "<think></think>{q}",
     "<thinking>DROP TABLE users;</thinking>\n```sql\n{q}\n```",
+    "<reasoning>SELECT * FROM orders;</reasoning>\n{q}", "I'd say SELECT * FROM users would list all. So:\n\n{q};",
+    "<|channel|>analysis<|message|>SELECT * FROM orders<|end|><|channel|>final<|message|>{q}<|return|>",
     # semicolons, stop tokens, comments
     "{q};;", "{q}; ;\n;", "{q};</s>", "{q}</s>", "{q};<|im_end|>", "{q}\n<|endoftext|>", "<s>{q}<end_of_turn>",
     "{q};<｜end▁of▁sentence｜>", "{q}; -- lists; the names", "-- the names\n{q};", "/* Select; the names */ {q}",
+    "{q};\x00", "{q} // lists names", "'{q}", "{q}\"", "| SQL | {q} |",
     "-- SELECT name FROM people;\n{q};", "{q}\n/* lists names */",
     # other SQL
+    "CREATE INDEX city ON users (city);\n{q};",
     SCHEMA + ";\n\n{q};", SCHEMA + "\n\n{q}", "```sql\n" + SCHEMA + ";\n```\n\n```sql\n{q};\n```",
     "```sql\n{q};\n```\nAlternatively:\n```sql\nSELECT 1 FROM orders;\n```",
     "We could use `SELECT * FROM users`.\n```\n{q}\n```",
@@ -59,7 +66,7 @@ INVALID = (
     # more than a query
     "DROP TABLE users;\n{q};", "```sql\nDROP TABLE users;\n```\n```sql\n{q};\n```", "{q}; AND 1",
     "{q};\n\nSELECT * FROM users;", "{q};\nSELECT * FROM", "{q};\r\n\r\nvalues (1)",
-    "{q};\n-- and\n\nselect 2 from users", "{q};\n" + SCHEMA, "BEGIN;\n{q};\nCOMMIT;",
+    "{q};\n-- and\n\nselect 2 from users", "{q};\n" + SCHEMA, "BEGIN;\n{q};\nCOMMIT;", "{q};\nEND", "{q};\nCOMMIT",
 )  # fmt: skip
 WRITES = (
     "DROP TABLE users", "Drop table users", "delete from users", "UPDATE users SET name = 'x'",
@@ -119,6 +126,18 @@ def test_of_several_queries_the_first_that_is_fenced_or_else_the_first_is_meant(
 
 def test_a_wrong_query_stays_wrong_whatever_queries_follow_below(grade):
     assert grade("SELECT * FROM orders;\n\nSELECT * FROM users;") == "wrong"
+
+
+PIECES = (
+    "SELECT", " name ", " FROM ", " users ", "'", '"', "`", "```", "\n", ";", "--", "/*", "DROP TABLE users", "with",
+    "END", "COMMIT", "<think>", "</think>", "(", ")", "This lists", "é", "\x00", "\ud800", "1", "=", "explain ", "；",
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+def test_no_reply_is_too_odd_to_be_read(reply):
+    assert isinstance(extract_sql(reply), str)
 
 
 @pytest.mark.parametrize(
