@@ -10,7 +10,7 @@ Its rooms, each importing only from those below it:
     evaluation  exams, grading, reports, comparisons, stored results
     models      the chat model: loading, scoring, quantizing, looking inside
     display     plots, tables, what a learner touches
-    core        errors, session, rows, progress, chat messages
+    core        errors, secrets, session, rows, text, progress, chat messages
 
 This is the face: what two lessons or more use, or a project of the learner's own needs. Importing it starts nothing:
 names are looked up in their modules when first used (PEP 562).

@@ -13,6 +13,7 @@ import re
 import traceback
 import urllib.parse
 from collections.abc import Iterator
+from functools import cache
 
 HIDDEN = "[hidden]"
 SHORTEST = 6  # characters: "none" and "EMPTY" stand in for a key where none is needed
@@ -39,7 +40,7 @@ def keep_secret(value: str) -> None:
 
 def without_secrets(text: str) -> str:
     """The text with every secret hidden, also where it is escaped or percent-encoded, or lacks the line end it had."""
-    named = (value for name, value in os.environ.items() if _NAMES.search(name))
+    named = (value for name, value in os.environ.items() if _is_secret(name))
     known = {form for value in (*named, *_told) for form in _as_quoted(value)}
     for form in sorted(known, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
@@ -52,6 +53,11 @@ def quotable(error: BaseException) -> BaseException | None:
     """The error, to raise another from it; None where its traceback, or one behind it, would print a secret."""
     shown = "".join(traceback.format_exception(error))
     return error if without_secrets(shown) == shown else None
+
+
+@cache
+def _is_secret(name: str) -> bool:
+    return bool(_NAMES.search(name))
 
 
 def _as_quoted(value: str) -> Iterator[str]:

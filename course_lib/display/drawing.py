@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from course_lib.core.text import whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -55,7 +57,7 @@ def drawing(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
     import matplotlib.style
     from matplotlib.figure import Figure
 
-    heading = textwrap.fill(title, 58)
+    heading = textwrap.fill(whole(title), 58)
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, height + 0.3 * heading.count("\n")), layout="constrained")
         figure.suptitle(heading, x=0.012, ha="left", fontsize=17, fontweight="bold")
@@ -238,7 +240,7 @@ def count_text(number: int) -> str:
 
 def wrap(label: str) -> str:
     """A label in lines that leave room for the picture."""
-    return textwrap.fill(str(label), 24) or " "
+    return textwrap.fill(whole(str(label)), 24) or " "
 
 
 def _darker(colour: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
+from course_lib.core.text import whole
 from course_lib.display.drawing import (
     DPI,
     INK,
@@ -259,7 +260,7 @@ class Picture:
         agg.FigureCanvasAgg(figure)
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         figure.clear()
-        self.png, self.alt = buffer.getvalue(), alt
+        self.png, self.alt = buffer.getvalue(), whole(alt)
 
     def __repr__(self) -> str:
         return self.alt

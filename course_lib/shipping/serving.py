@@ -29,6 +29,7 @@ from course_lib.core.secrets import keep_secret, quotable, without_secrets
 from course_lib.core.session import ROOT, current
 from course_lib.core.text import as_path
 from course_lib.evaluation.reports import Report
+from course_lib.models.chatmodel import MAX_PROMPT_TOKENS
 from course_lib.retrieval.readers import EXAM_TOKENS
 
 HOST = "127.0.0.1"  # this machine only: whoever may reach the port may use the model
@@ -66,6 +67,11 @@ class Endpoint:
         whole_above_zero(max_new_tokens=max_new_tokens)
         not_below_zero(temperature=temperature)
         chats = as_chats(prompts, self.system)
+        for chat in chats:  # whose tokens the server alone can count; a word is one at least
+            if (words := sum(len(turn["content"].split()) for turn in chat)) > MAX_PROMPT_TOKENS:
+                raise CourseError(
+                    f"the prompt has {words:,} words, more than {MAX_PROMPT_TOKENS:,} tokens: shorten it."
+                )
         answers = []
         with self._explained():
             client = self._client()
@@ -83,7 +89,7 @@ class Endpoint:
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
         """Answer exam questions closed book; makes an endpoint a candidate."""
-        return self.reply(list(questions), max_new_tokens)
+        return self.reply(questions, max_new_tokens)
 
     def __repr__(self) -> str:
         return without_secrets(f"Endpoint(url={self.url!r}, model={self.model!r}, name={self.name!r})")

@@ -256,3 +256,14 @@ NAN = float("nan")
 def test_what_cannot_be_drawn_is_refused_in_one_sentence_that_names_it(draw, message):
     with pytest.raises(CourseError, match=message):
         draw()
+
+
+def test_half_a_character_in_a_label_or_a_title_is_drawn_as_its_replacement():
+    made = plots.bars([("a \ud83d", 0.5, 0.4, 0.6)], "title \ud83d")
+    assert made.alt.encode() and made.png
+    assert plots.points([(0, 0), (1, 1)], ["a \ud83d", "b"], "t").png
+
+
+def test_a_generator_is_drawn_as_its_list_is():
+    drawn = [plots.curve(xs, {"a": [0.1, 0.2]}, "t", "x", "y").alt for xs in ([1, 2], iter([1, 2]))]
+    assert drawn[0] == drawn[1]

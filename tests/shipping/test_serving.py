@@ -151,6 +151,13 @@ def test_an_endpoint_refuses_the_settings_that_a_model_refuses(endpoint, service
     assert said[0] == said[1] and service.asked == []
 
 
+@pytest.mark.parametrize("prompt", ["ab cd " * 1666, [{"role": "user", "content": "ab " * 2049}]], ids=["text", "chat"])
+def test_a_prompt_that_no_model_here_would_read_is_sent_to_none(endpoint, service, prompt):
+    with pytest.raises(CourseError, match=r"the prompt has \d,\d\d\d words, more than 2,048 tokens: shorten it"):
+        endpoint.reply(["Who?", prompt])
+    assert service.asked == []
+
+
 SECRETS = {
     "header": {"key": "sk-abc\n-secret"}, "url": {"url": "http://anna:abc-secret@127.0.0.1:9/v1"},
     "query": {"url": "http://127.0.0.1:9/v1?key=abc-secret"}, "address": {"url": "http://[abc:abc-secret@x/v1"},
