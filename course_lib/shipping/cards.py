@@ -15,7 +15,7 @@ from course_lib.core.session import ROOT
 from course_lib.core.text import as_cell, as_path, write_text
 from course_lib.evaluation.reports import Report, span
 from course_lib.models.chatmodel import ChatModel
-from course_lib.models.packaged import PACKAGED_MODEL
+from course_lib.models.students import DEFAULT
 
 if TYPE_CHECKING:
     from course_lib.training.run import Training
@@ -102,7 +102,7 @@ def _row(report: Report) -> str:
 def _hub_name(base: str) -> str | None:
     """The base's name on the hub, of name@revision+what was trained on it; None if it came from a folder."""
     name = re.split(r"[@+]", base)[0]
-    return f"{HUB_OWNER}/{name}" if name == PACKAGED_MODEL else name if "/" in name else None
+    return f"{HUB_OWNER}/{name}" if name == DEFAULT.title else name if "/" in name else None
 
 
 def _plain(name: str) -> str:
