@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install lock test test-live test-fast test-colab data adapters results notebooks images readme lint
+.PHONY: help lab install lock students test test-live test-fast test-colab data adapters results notebooks images readme lint
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ $(STAMP): install.py requirements.txt requirements.lock requirements-models.txt 
 
 lock: $(STAMP)  ## requirements.lock again, for every machine (LOCK_ARGS=--upgrade takes the newest of everything)
 	$(BIN)/uv pip compile --config-file .ci/lock.toml -q requirements.txt -o requirements.lock $(LOCK_ARGS)
+
+students: $(STAMP)  ## fetch the two larger students, 1.6 GB, and unpack them into the cache (4.1 GB there)
+	$(BIN)/python -m course_lib.models.students
 
 test: $(STAMP)  ## lint, unit tests, and every notebook with its stored adapters
 	$(BIN)/python tests/run_all.py

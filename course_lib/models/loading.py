@@ -49,8 +49,9 @@ def load_model(
     Parameters
     ----------
     name
-        None for the course's model, SmolLM2-135M-Instruct out of its package on every device, or what COURSE_MODEL
-        names; "smollm2-135m", a hub id, or the path of a folder with a causal LM and a chat template.
+        None for what COURSE_MODEL names, else the course's own student, SmolLM2-135M-Instruct, on every device. Or
+        "smollm2-135m", "qwen-0.5b", "qwen-1.5b" (fetched when first asked for); a hub id; the path of a folder with a
+        causal LM and a chat template.
     quantization
         None, or "nf4" for bitsandbytes 4-bit NormalFloat weights (Dettmers et al. 2023, arXiv 2305.14314).
     revision

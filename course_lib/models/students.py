@@ -83,13 +83,17 @@ def weights_folder(student: Student, again: bool = False) -> Path:
     """
     from filelock import FileLock
 
-    folder = cache_dir() / f"{student.title.lower()}-{student.sha256[:8]}"
+    folder = _place(student)
     if (folder / "config.json").exists() and not again:
         return folder
     with disk_explained(folder.parent, ELSEWHERE), FileLock(str(folder) + ".lock"):
         if again or not (folder / "config.json").exists():
             _write_whole(student, folder)
     return folder
+
+
+def _place(student: Student) -> Path:
+    return cache_dir() / f"{student.title.lower()}-{student.sha256[:8]}"
 
 
 def _write_whole(student: Student, folder: Path) -> None:
@@ -133,3 +137,20 @@ def _dequantize(student: Student, gguf: Path, folder: Path) -> None:
     plain.config.name_or_path = student.title
     plain.save_pretrained(folder)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+
+
+def main() -> None:
+    """Fetch and unpack the larger students; says how much that is before it begins."""
+    missing = [one for one in STUDENTS.values() if one.remote and not (_place(one) / "config.json").exists()]
+    if not missing:
+        print(f"The larger students are there: {cache_dir()}.")
+        return
+    fetched, kept = (sum(sizes) / 1e9 for sizes in zip(*((one.remote.size, one.bytes_on_disk) for one in missing)))
+    names = " and ".join(one.title for one in missing)
+    print(f"Fetching {names}: {fetched:.1f} GB, which take {kept:.1f} GB of disk in {cache_dir()}.", flush=True)
+    for one in missing:
+        weights_folder(one)
+
+
+if __name__ == "__main__":
+    main()

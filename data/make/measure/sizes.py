@@ -1,4 +1,4 @@
-"""The same exams asked of three students, untrained. Resumable; some twelve hours on two AVX2 cores, a fifth on fast ones.
+"""The same exams asked of three students, untrained. Resumable, some ten hours on two AVX2 cores.
 
     python data/make/measure/sizes.py [--students qwen-0.5b ...] [--only 02 03 ...]
 
@@ -17,7 +17,6 @@ from typing import Any
 from lesson_03.specialist import SHOTS
 from lesson_03.specialist import exams as sql_exams
 from results_02 import INSTRUCTIONS, library
-from shared import keeping
 from shared.figures import figures
 from shared.keeping import kept, kept_data, measured
 from shared.scripts import asked_for

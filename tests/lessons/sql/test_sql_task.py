@@ -157,9 +157,9 @@ def test_the_prompt_holds_the_day_and_one_line_a_table():
 def real_tokenizer():
     from transformers import AutoTokenizer
 
-    from course_lib.models.packaged import dequantized_folder
+    from course_lib.models.students import DEFAULT, weights_folder
 
-    return AutoTokenizer.from_pretrained(dequantized_folder())  # before a test has a cache of its own
+    return AutoTokenizer.from_pretrained(weights_folder(DEFAULT))  # before a test has a cache of its own
 
 
 @pytest.mark.model
