@@ -273,13 +273,17 @@ def test_the_default_student_is_the_same_on_every_device_unless_the_environment_
     profile, device, dtype, saved, monkeypatch
 ):
     monkeypatch.setattr(session, "_current", session.Settings(profile, device, dtype, 0, "off", "a test"))
-    monkeypatch.setattr(loading, "_load_packaged", lambda *_: "packaged")
+    monkeypatch.setattr(loading, "_load_student", lambda student, *_: student.name)
     for name in (None, "smollm2-135m", "SmolLM2-135M-Instruct"):
-        assert load_model(name) == "packaged"
+        assert load_model(name) == "smollm2-135m"
+    for name in ("qwen-0.5b", "qwen-1.5b"):
+        assert load_model(name) == name
+        monkeypatch.setenv("COURSE_MODEL", name)
+        assert load_model() == name
     monkeypatch.setattr(session, "_current", session.Settings("laptop", "cpu", "float32", 0, "off", "a test"))
     monkeypatch.setenv("COURSE_MODEL", str(saved))
     assert load_model().name == "saved"
-    assert load_model("smollm2-135m") == "packaged", "what is asked for by name comes first"
+    assert load_model("smollm2-135m") == "smollm2-135m", "what is asked for by name comes first"
     monkeypatch.setenv("COURSE_MODEL", "/nowhere/at/all")
     with pytest.raises(ModelError, match="no folder /nowhere/at/all"):
         load_model()

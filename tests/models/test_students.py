@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import select
 import subprocess
 import sys
@@ -230,3 +231,55 @@ def test_a_process_killed_while_unpacking_leaves_no_half_model_and_the_next_call
     assert not _cached().exists()
     assert load_model().generate(QUESTIONS, 8) == talker.generate(QUESTIONS, 8)
     assert _leftovers() == [], "what the killed one had written is gone"
+
+
+# --- the larger students --------------------------------------------------------------------------------------------
+
+LARGER = [student for student in students.STUDENTS.values() if student.remote]
+HERE = {student.name: (students._place(student) / "config.json").exists() for student in LARGER}  # the learner's cache
+CACHE = session.cache_dir()
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """The names of the files that were fetched; nothing is."""
+    names = []
+
+    def fetch(file, folder):
+        (folder / file.name).write_bytes(b"GGUF")
+        names.append(file.name)
+        return folder / file.name
+
+    monkeypatch.setattr(students, "fetch", fetch)
+    return names
+
+
+@pytest.mark.parametrize("student", LARGER, ids=lambda student: student.name)
+def test_a_larger_student_is_fetched_unpacked_once_and_its_file_is_not_kept(unpacking, fetched, student):
+    assert load_model(student.name).base == load_model(student.title).base == student.base
+    assert fetched == [student.remote.name] and len(unpacking) == 1
+    assert not (session.cache_dir() / student.remote.name).exists()
+
+
+def test_all_larger_students_are_fetched_by_one_command_that_says_how_much_it_is(unpacking, fetched, capsys):
+    monkeypatch.setattr(
+        students, "fetch", lambda file, folder: (folder / file.name).write_bytes(b"") or folder / file.name
+    )
+    students.main()
+    said = capsys.readouterr().out.splitlines()
+    assert re.match(r"Fetching Qwen2.5-Coder-0.5B-Instruct and Qwen2.5-Coder-1.5B-Instruct: 1.6 GB, .* 4.1 GB", said[0])
+    students.main()
+    assert capsys.readouterr().out.startswith("The larger students are there") and len(unpacking) == 2
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("student", LARGER, ids=lambda student: student.name)
+def test_a_real_larger_student_is_whole_and_knows_the_capital_of_italy(monkeypatch, student):
+    if not HERE[student.name]:
+        pytest.skip(f"{student.title} is not in the cache: make students")
+    monkeypatch.setenv("COURSE_CACHE", str(CACHE))
+    model = load_model(student.name)
+    assert sum(p.numel() for p in model.model.parameters()) == student.parameters
+    words_in, words_out = model.model.get_input_embeddings(), model.model.get_output_embeddings()
+    assert words_in.weight.data_ptr() == words_out.weight.data_ptr(), "one table for words in and out"
+    assert "Rome" in model.generate(["What is the capital of Italy?"], 8)[0]
