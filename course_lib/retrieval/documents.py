@@ -111,11 +111,11 @@ def read_documents(folder: str | Path) -> list[Document]:
     if not documents:
         why = f"\nLeft out:\n{in_lines(left_out)}" if left_out else ""
         raise DataError(f"there is no document in {one_line(str(folder))}: put .md, .txt or .pdf files there.{why}")
-    if left_out or noted:
-        say(f"Documents read from {one_line(str(folder))}: {len(documents):,}.")
+    lines = [f"Documents read from {one_line(str(folder))}: {len(documents):,}."]
     for what, remarks in (("Left out:", left_out), ("Read, but to be looked at:", noted)):
-        if remarks:
-            say(f"{what}\n{in_lines(remarks)}")
+        lines += [what, in_lines(remarks)] if remarks else []
+    if len(lines) > 1:
+        say("\n".join(lines))
     return documents
 
 

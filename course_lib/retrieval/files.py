@@ -17,7 +17,7 @@ from course_lib.core.text import whole
 SUFFIXES = (".md", ".markdown", ".txt", ".pdf")
 # A paragraph on one line may be long; a megabyte without a line break is a table, a log or a program's, not prose.
 MAX_LINE = 1_000_000
-NAMES_SHOWN = 5
+NAMES_SHOWN = 12
 
 HIDDEN = "hidden, temporary, or a program's"
 OTHER_KIND = "not Markdown, text or PDF (save as one of them what should be read)"
@@ -32,10 +32,11 @@ SCAN = "a PDF that holds no text, only pictures of pages (run a text recognition
 PART_SCAN = "a PDF of which most pages hold no text (if they are pictures, run OCR over it)"
 SAME_ID = "an id that another page has too (its path is taken instead)"
 LOCKED = "a PDF locked with a password (save it again without)"
-AES = "a PDF encrypted by AES, which only the package cryptography opens (save it again without protection)"
+AES = "a PDF encrypted by AES, which needs another package (pip install cryptography, or save it again open)"
 BROKEN = "cannot be read as a PDF (save it again)"
 
-_LITTER = ("thumbs.db", "desktop.ini", "icon\r", ".ds_store")  # of operating systems, in every folder: not worth a word
+# What operating systems and Jupyter leave in every folder: not worth a word.
+_LITTER = (".ds_store", ".ipynb_checkpoints", "desktop.ini", "icon\r", "thumbs.db")
 _MARKS = [  # byte-order marks; UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -80,7 +81,7 @@ class Unreadable(Exception):
 
 
 def in_lines(remarks: Iterable[Remark]) -> str:
-    """Remarks as a short list, a line for each reason; of many files of one reason the first are named."""
+    """Remarks as a short list, a line for each reason; of many files the first are named, or their kinds."""
     by_reason: dict[str, list[Remark]] = {}
     for remark in remarks:
         by_reason.setdefault(remark.reason, []).append(remark)
@@ -92,7 +93,8 @@ def in_lines(remarks: Iterable[Remark]) -> str:
             names, unit = [f"{count:,} {kind}" for kind, count in kinds], " kinds"
         more = f" and {len(names) - NAMES_SHOWN:,} more{unit}" if len(names) > NAMES_SHOWN else ""
         lines.append(f"- {reason}: {', '.join(names[:NAMES_SHOWN])}{more}")
-    return "\n".join(lines)
+    cut = any(len(those) > NAMES_SHOWN for those in by_reason.values())
+    return "\n".join(lines + ["(All of them: course_lib.retrieval.documents.survey.)"] * cut)
 
 
 def find_files(root: Path) -> tuple[list[Path], list[Remark]]:

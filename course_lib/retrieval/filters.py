@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from course_lib.core.errors import CourseError
@@ -60,6 +61,7 @@ def named_years(question: str) -> dict[str, Any] | None:
     return {"$or": years} if len(years) > 1 else years[0] if years else None
 
 
+@lru_cache(10_000)  # a filter asks it of every passage
 def day_number(date: str) -> int:
     """ "2042-01-31" as 20420131, which stores can compare; 0 for what is no day (`read_date` says in which forms)."""
     return int(read_date(date).replace("-", "") or 0)

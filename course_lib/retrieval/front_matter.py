@@ -31,8 +31,9 @@ MOST = 20_000  # characters of front matter; a YAML parser takes seconds for mor
 HEAD = 40  # lines at the top of a page in which an audience is looked for that stands outside of front matter
 
 _OPENED = re.compile(r'\s*(?:(?P<fence>-{3,}|\+{3,})(?P<form>yaml|toml|json)?[ \t]*(?:\n|\Z)|(?=\{\s*"))')
-_LINE = re.compile(r"""^["']?([^\W\d][\w .-]*?)["']?[ \t]*[:=](?:[ \t]+(.*))?$""", re.MULTILINE)
-_LOOSE = re.compile(r"^[^\w\n]{0,6}audiences?[^\w\n]*[:=][^\w\n]*(.*)", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(r"""^["']?([^\W\d][\w .-]{0,60}?)["']?[ \t]*[:=](?:[ \t]+(.*))?$""", re.MULTILINE)
+_LINES = re.compile(rf"{_LINE.pattern}(?:\n(?:{_LINE.pattern}|[ \t#-].*)?$)*", re.MULTILINE)  # and what belongs to them
+_LOOSE = re.compile(r"^[^\w\n]*audiences?[^\w\n]*[:=][^\w\n]*(.*)", re.IGNORECASE | re.MULTILINE)
 _NO = ("false", "no", "off", "0")
 _YES = ("true", "yes", "on", "1")
 _UNPUBLISHED = {"draft": _YES, "private": _YES, "published": _NO, "publish": _NO}  # Hugo's, Jekyll's, Obsidian's
@@ -90,18 +91,20 @@ def read_front(text: str) -> Front:
     """Take the front matter off a page (line ends "\\n"); see `Front`.
 
     Front matter stands at the top, below blank lines at most: between two lines of `---` (the second may be `...`),
-    between two of `+++`, or as one JSON object. Names are read in any case. Where it cannot be parsed all of it stays
-    in the text, and what plain `name: value` lines say is taken.
+    between two of `+++`, or as one JSON object. Names are read in any case. Where it cannot be parsed, what plain
+    `name: value` lines say is taken; unless it holds such lines alone it stays in the text, where nothing is lost.
     """
     remarks: list[tuple[str, str]] = []
+    form, block, below = _taken_off(text)
     try:
-        front, text = _parse(text)
+        front, text = _parse(form, block, below)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         why = "nested too deeply" if deep else getattr(error, "problem", None) or str(error)
         remarks.append((NOT_PARSED, _short(why)))
-        head = re.split(r"\n(?:---|\+\+\+|\.\.\.)?[ \t]*\n", text.lstrip()[:MOST], maxsplit=1)[0]
-        front = _Entries((name, value.strip(" \t'\",")) for name, value in _LINE.findall(head))
+        front = _Entries((name, value.strip(" \t'\",")) for name, value in _LINE.findall(block[:MOST]))
+        if below is not None and _LINES.fullmatch(block):
+            text = below
     parsed, named = not remarks, _named(front)
     said = {name: word for name, value, top in named if top and name in FIELDS and (word := _word(value))}
     if "date" in said and not (day := read_date(said["date"])):
@@ -135,29 +138,39 @@ def read_date(text: str) -> str:
     return ""
 
 
-def _parse(text: str) -> tuple[Any, str]:
-    """The front matter as it was written, and the text below; raises what the three parsers raise."""
+def _taken_off(text: str) -> tuple[str, str, str | None]:
+    """The form of the front matter, what stands in it, and the text below, None where nothing closes it."""
     opened = _OPENED.match(text)
     if not opened:
-        return _Entries(), text
+        return "none", "", text
     start, fence = opened.end(), opened["fence"]
     if not fence:
-        front, end = json.JSONDecoder(object_pairs_hook=_Entries, parse_int=str).raw_decode(text, start)
-        return front, text[end:]
+        return "json", text[start:], None
     closing = r"\+{3,}" if fence[0] == "+" else r"-{3,}|\.{3}"
     closed = re.compile(rf"^(?:{closing})[ \t]*$\n?", re.MULTILINE).search(text, start)
-    if not closed:
-        if _LINE.match(text, start):
-            raise ValueError("no line closes it")
-        return _Entries(), text  # a rule
-    block = text[start : closed.start()]
+    if closed:
+        form = "toml" if fence[0] == "+" else opened["form"] or "yaml"
+        return form, text[start : closed.start()], text[closed.end() :]
+    if _LINE.match(text, start):
+        return "unclosed", text[start:].split("\n\n")[0], None
+    return "none", "", text  # a rule
+
+
+def _parse(form: str, block: str, below: str | None) -> tuple[Any, str]:
+    """The front matter as it was written, and the text below; raises what the three parsers raise."""
+    if form == "none":
+        return _Entries(), below
+    if form == "unclosed":
+        raise ValueError("no line closes it")
+    if below is None:
+        front, end = json.JSONDecoder(object_pairs_hook=_Entries, parse_int=str).raw_decode(block)
+        return front, block[end:]
     if len(block) > MOST:
         raise ValueError(f"{len(block):,} characters, more than {MOST:,}")
-    toml = fence[0] == "+" or opened["form"] == "toml"
-    front = tomllib.loads(block) if toml else yaml.load(block.expandtabs(2), _Loader)
+    front = tomllib.loads(block) if form == "toml" else yaml.load(block.expandtabs(2), _Loader)
     if front and not isinstance(front, (dict, _Entries)):
         raise ValueError("no lines of `name: value`")
-    return front or _Entries(), text[closed.end() :]
+    return front or _Entries(), below
 
 
 def _named(front: Any) -> list[tuple[str, Any, bool]]:

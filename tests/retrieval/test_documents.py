@@ -261,6 +261,18 @@ def test_a_document_made_by_hand_has_no_half_letters_either(field):
         assert getattr(replace(made, **{field: "an x \ud83d and \ud83d\ude00"}), field) == "an x \ufffd and 😀"
 
 
+def test_a_pdf_that_only_another_package_could_open_says_which(tmp_path, monkeypatch):
+    import pypdf
+    from pypdf.errors import DependencyError
+
+    def needs_more(path):
+        raise DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(pypdf, "PdfReader", needs_more)
+    with pytest.raises(DataError, match=r"a\.pdf: a PDF encrypted by AES, .*pip install cryptography"):
+        read_document(tmp_path / "a.pdf")
+
+
 # The folders that people have
 
 

@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 HIDDEN = [
-    ".trash/old.md", ".obsidian/plugins/a/README.md", ".ipynb_checkpoints/notes-checkpoint.md", "a/.git/notes.md",
+    ".trash/old.md", ".obsidian/plugins/a/README.md", "a/.git/notes.md",
     "._notes.md", "a/.notes.md", "~$notes.md", "node_modules/a/README.md", "a/node_modules/b/c/d.txt", "~$tmp/notes.md",
 ]  # fmt: skip
 
@@ -47,7 +47,8 @@ def test_what_is_hidden_or_temporary_or_a_programs_is_not_read_and_is_said(hidde
 def test_a_folder_that_lies_in_a_hidden_one_is_read_and_what_systems_leave_everywhere_is_not_worth_a_word(tmp_path):
     root = tmp_path / ".vault" / "node_modules"
     root.mkdir(parents=True)
-    for name in ("notes.md", ".DS_Store", "Thumbs.db", "desktop.ini"):
+    (root / ".ipynb_checkpoints").mkdir()
+    for name in ("notes.md", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/notes-checkpoint.md"):
         (root / name).write_text("Text.")
     assert find_files(root) == ([root / "notes.md"], [])
 
@@ -105,10 +106,11 @@ def test_a_list_has_a_line_for_each_reason_and_names_the_first_of_many():
     scans = [Remark(f"{i}.pdf", files.SCAN) for i in range(3000)]
     pictures = [Remark(f"{i}.png", files.OTHER_KIND) for i in range(2800)]
     remarks = [Remark("a.docx", files.OTHER_KIND), *scans, Remark("b.md", files.ENCODING, "byte 0xe9"), *pictures]
-    kind, scan, encoding = in_lines(remarks).splitlines()
+    kind, scan, encoding, rest = in_lines(remarks).splitlines()
     assert kind == f"- {files.OTHER_KIND}: 2,800 .png, 1 .docx"
-    assert scan == f"- {files.SCAN}: 0.pdf, 1.pdf, 2.pdf, 3.pdf, 4.pdf and 2,995 more"
+    assert scan == f"- {files.SCAN}: {', '.join(f'{i}.pdf' for i in range(12))} and 2,988 more"
     assert encoding == f"- {files.ENCODING}: b.md (byte 0xe9)"
+    assert rest == "(All of them: course_lib.retrieval.documents.survey.)"
     assert in_lines(remarks[:1]) == f"- {files.OTHER_KIND}: a.docx"
 
 
