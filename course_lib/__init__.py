@@ -19,6 +19,7 @@ names are looked up in their modules when first used (PEP 562).
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ __all__ = sorted(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(__all__)}")
+    importlib.import_module("course_lib.core.text").spare(sys.stdout)  # what is looked up will be printed, "−" and "✓"
     value = getattr(importlib.import_module(f"course_lib.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

@@ -27,7 +27,7 @@ _FORMS = [
         r"(\b(?:authorization|(?:\w+-)*api[-_]?key)(?:['\"]\s*[,:]|\s*[:=])\s*b?['\"]?(?:(?:bearer|basic|token)\s+)?)"
         r"[^\s'\",}\\]{3,}",
         r"(\bbearer\s+)[^\s'\",}\\]{3,}",
-        r"\b(?:sk-[\w-]{16,}|hf_[a-z0-9]{16,}|gh[a-z]_[a-z0-9]{20,}|github_pat_\w{20,}|AIza[\w-]{20,}|AKIA[A-Z0-9]{12,})",
+        r"\b(?:sk-[\w-]{6,}|hf_[a-z0-9]{16,}|gh[a-z]_[a-z0-9]{20,}|github_pat_\w{20,}|AIza[\w-]{20,}|AKIA[A-Z0-9]{12,})",
     )
 ]
 _told: set[str] = set()

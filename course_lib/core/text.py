@@ -21,14 +21,16 @@ PLAIN = {
 
 
 def say(*texts: Any, end: str = "\n", file: Any = None, flush: bool = False) -> None:
-    """`print` for every console: a sign that it cannot show is written in ASCII, and a secret is hidden.
-
-    The stream shows what the learner prints after it in the same way, instead of ending the program.
-    """
+    """`print` for every console: a sign that it cannot show is written in ASCII, and a secret is hidden."""
     stream = sys.stdout if file is None else file
+    spare(stream)
+    print(*(whole(without_secrets(str(text))) for text in texts), end=end, file=stream, flush=flush)
+
+
+def spare(stream: Any) -> None:
+    """Have a stream write in ASCII what it cannot show, instead of ending the program; what was chosen for it stays."""
     if getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="plain signs")
-    print(*(whole(without_secrets(str(text))) for text in texts), end=end, file=stream, flush=flush)
 
 
 def whole(text: str) -> str:

@@ -118,6 +118,8 @@ class Endpoint:
                 model=self.model, messages=chat, max_tokens=max_new_tokens, temperature=temperature
             )
             seconds = time.perf_counter() - started
+            if fault := getattr(found, "error", None):  # some services say so with status 200
+                raise ModelError(f"{self.url} answered with an error: {_said(fault)}")
             text, usage = self._text(found.choices[0], max_new_tokens), found.usage
             read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
             return Answer(text.strip(), read, written, seconds)
@@ -345,9 +347,9 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
         ) from quotable(error)
 
 
-def _said(error: Exception) -> str:
+def _said(error: Any) -> str:
     """What the server said, on one line and short."""
-    body = getattr(error, "body", None)
+    body = getattr(error, "body", error)
     for key in ("message", "detail"):
         if isinstance(body, dict) and isinstance(body.get(key), str):
             body = body[key]

@@ -26,6 +26,7 @@ SCRIPTS = {
     "quiz": "cl.quiz('q', [{'question': 'a → b', 'choices': ['x', 'y'], 'answer': 0, 'why': 'é'}], answers='b')",
     "predict": "cl.predict('p', 'How many ≥ 5 ✓?'); cl.reveal('p', 3)",
     "show": "cl.Report('r', 'e', (R('1', 'q ✓', 'a', '日本', 'exact', 1, 'f'),)).show()",
+    "picture": "print(cl.plots.bars([('a → b', -0.5, -0.6, -0.4)], '✓'))",
     "learner": "cl.check('00-answer', None); print(cl.with_verdict([0.1, 0, 1]), '✓ − → 日')",
 }
 

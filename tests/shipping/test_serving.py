@@ -191,6 +191,7 @@ def test_a_service_that_quotes_the_key_is_quoted_without_it(endpoint, service, s
         (400, {"detail": "Server is pinned to 'x'"}, r"error \(400\): Server is pinned to 'x'"),
         (429, {"error": {"message": "quota exceeded"}}, r"error \(429\): quota exceeded"),
         (500, b"<html>Oops</html>", r"error \(500\)"),
+        (200, {"error": {"message": "no credits for sk-secret", "code": 402}}, "answered with an error: no credits"),
     ],
 )
 def test_an_endpoint_that_refuses_is_asked_once_and_quoted(endpoint, service, status, body, said):
