@@ -107,18 +107,16 @@ class ChatModel:
         self.check_room(len(ids))
         return ids
 
-    def check_room(self, prompt: int, reply: int = 0, what: str = "the prompt") -> None:
-        """Refuse more tokens than the model has places for, virtual tokens counted; most have thousands."""
-        most = positions(self.model)
-        tuned = getattr(self.model, "active_peft_config", None)
-        virtual = tuned.num_virtual_tokens if tuned is not None and tuned.is_prompt_learning else 0
+    def check_room(self, prompt: int, reply: int = 0, what: str = "the prompt", virtual: int = 0) -> None:
+        """Refuse more tokens than the model has places for, virtual ones counted; most models have thousands."""
+        most, tuned = positions(self.model), getattr(self.model, "active_peft_config", None)
+        if tuned is not None and tuned.is_prompt_learning:
+            virtual = tuned.num_virtual_tokens
         if most is not None and prompt + reply + virtual > most:
-            and_reply = f", with {reply:,} for the reply" if reply else ""
-            and_virtual = f", besides {virtual} virtual ones" if virtual else ""
-            raise DataError(
-                f"{what} has {prompt:,} tokens{and_reply}{and_virtual}, and {self.name} has places for {most:,}: "
-                f"{'shorten it, or ask for fewer' if reply else 'shorten it'}."
-            )
+            besides = [(reply, "for the reply"), (virtual, "virtual")]
+            also = "".join(f" and {number:,} {kind}" for number, kind in besides if number)
+            way_out = "shorten it" + (", or ask for fewer" if also else "")
+            raise DataError(f"{what} has {prompt:,} tokens{also}, {self.name} places for {most:,}: {way_out}.")
 
     def next_tokens(self, prompt: str | Messages, k: int = 5) -> list[tuple[str, float]]:
         """The `k` likeliest first tokens of a reply, with their probabilities (0 to 1), likeliest first."""

@@ -114,7 +114,7 @@ def quantize(model: ChatModel) -> ChatModel:
     _check_plain("quantize", model)
     if is_quantized(model.model):
         return model
-    dtype = _compute_dtype()
+    dtype = compute_dtype(model.model)
     quantized = sharing_copy(model.model)
     layers = _linear_layers(quantized)
     if not layers:
@@ -164,7 +164,7 @@ def dequantized(model: PreTrainedModel) -> PreTrainedModel:
     """A plain copy of a model in 4 bits, in the session's dtype: the weights that its products are computed with."""
     plain = copy.deepcopy(model)
     unpack(plain)
-    return plain.dequantize(dtype=_compute_dtype()).requires_grad_(False)
+    return plain.dequantize(dtype=compute_dtype(plain)).requires_grad_(False)
 
 
 def sharing_copy(model: PreTrainedModel) -> PreTrainedModel:
@@ -247,10 +247,12 @@ def _mark_quantized(model: PreTrainedModel, quantizer: Any) -> None:
     model.config.quantization_config = quantizer.quantization_config
 
 
-def _compute_dtype() -> torch.dtype:
+def compute_dtype(model: PreTrainedModel) -> torch.dtype:
+    """What a model computes in: the session's dtype, or fp32 where it was loaded so because fp16 cannot hold it."""
     import torch
 
-    return getattr(torch, current().dtype)
+    loaded_in = getattr(model.config, "dtype", None)
+    return torch.float32 if loaded_in is torch.float32 else getattr(torch, current().dtype)
 
 
 def _check_plain(caller: str, model: ChatModel) -> None:

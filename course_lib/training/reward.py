@@ -12,6 +12,7 @@ from course_lib.core.errors import whole_above_zero
 from course_lib.evaluation.reports import interval, span
 from course_lib.models.chatmodel import ChatModel, save_plain
 from course_lib.models.scoring import in_batches
+from course_lib.models.templates import chat_tokens
 from course_lib.training.methods import REWARD_MODEL, Recipe
 from course_lib.training.run import fit, prepared, started
 from course_lib.training.shelf import find, recorded
@@ -125,7 +126,7 @@ class RewardModel:
         read = check_replies(self, prompts, replies)
         for number, chat in enumerate(read):
             check_length(self.tokenizer, f"reply {number}", *chat)
-        encoded = [self.tokenizer.apply_chat_template(p + r, return_dict=True)["input_ids"] for p, r in read]
+        encoded = [chat_tokens(self.tokenizer, prompt + reply) for prompt, reply in read]
         found = np.zeros(len(encoded))
         self.model.eval()
         with torch.inference_mode():

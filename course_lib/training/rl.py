@@ -105,12 +105,12 @@ def reinforce(
     model, recipe = started(
         "reinforce", model, PolicyRecipe, objective=method, reward=_identity(reward), **numbers, **place, **policy
     )
-    rows = _asked(model, prompts, samples, group)
+    rows = _asked(model, prompts, samples, group, max_new_tokens)
     job = prepared(model, recipe, rows, name or f"policy by {method}", name=name, reward=reward)
     return job.result(find(job, from_shelf) or recorded(job, fit(job, steps)))
 
 
-def _asked(model: ChatModel, prompts: Any, samples: int, group: int) -> list[dict[str, Any]]:
+def _asked(model: ChatModel, prompts: Any, samples: int, group: int, max_new_tokens: int) -> list[dict[str, Any]]:
     """The prompts as rows for TRL, checked with what is sampled from them."""
     if group < 2 or samples % group:
         raise CourseError(f"samples is {samples} and group {group}: samples is a multiple of the group, of 2 or more.")
@@ -120,7 +120,7 @@ def _asked(model: ChatModel, prompts: Any, samples: int, group: int) -> list[dic
             f"{len(chats)} prompts are too few: {samples} replies in groups of {group} need {samples // group}."
         )
     for chat in chats:
-        model.encode(chat)  # refuses one that is too long
+        model.check_room(len(model.encode(chat)), max_new_tokens)  # refuses one that is too long
     return [{"prompt": chat} for chat in chats]
 
 

@@ -20,9 +20,9 @@ from course_lib.core.session import cache_dir, current
 from course_lib.core.text import say
 from course_lib.models.chatmodel import ChatModel, expect_model, unwrapped
 from course_lib.models.quantization import is_quantized, quantize
-from course_lib.models.scoring import held_out_loss
+from course_lib.models.scoring import encode_example, held_out_loss
 from course_lib.training.merging import merged
-from course_lib.training.methods import METHODS, Recipe, adapted, check_method, without_old_names
+from course_lib.training.methods import METHODS, VIRTUAL_TOKENS, Recipe, adapted, check_method, without_old_names
 
 CHECKPOINTS_A_RUN, LOOKS_A_RUN = 4, 10
 
@@ -101,7 +101,15 @@ def started(caller: str, model: Any, kind: type[Recipe], *, seed: int | None, **
 
 
 def prepared(model: ChatModel, recipe: Recipe, rows: Sequence[Any], label: str, **run: Any) -> Job:
-    """The call as `fit` and the shelf take it, with its key; `run` is what else a `Job` has."""
+    """The call as `fit` and the shelf take it, with its key; `run` is what else a `Job` has.
+
+    A row that the model's template refuses, or that it has no places for, is a CourseError that names it.
+    """
+    virtual = recipe.rank if METHODS[recipe.method].rank == VIRTUAL_TOKENS else 0
+    for number, row in enumerate([*rows, *(run.get("held_out") or [])]):
+        for part in {"completion", "chosen", "rejected"} & set(row):
+            ids, _ = encode_example(model, what := f"row {number}", {"prompt": row["prompt"], "completion": row[part]})
+            model.check_room(len(ids), what=what, virtual=virtual)
     if METHODS[recipe.method].four_bit:
         model = quantize(model)
     return Job(model, recipe, list(rows), adapter_key(model.base, rows, recipe.hashed()), label, **run)

@@ -19,6 +19,8 @@ from trl.trainer import utils as trl_utils
 from course_lib.core.errors import CourseError, TrainingError
 from course_lib.core.progress import Progress
 from course_lib.core.session import current
+from course_lib.models.chatmodel import unwrapped
+from course_lib.models.quantization import compute_dtype
 from course_lib.models.scoring import completion_loss
 from course_lib.training.methods import ORDERS, REWARD_MODEL, Recipe
 
@@ -53,6 +55,9 @@ class KeptSimple:
 
     def __init__(self, model: Any, **options: Any) -> None:
         trained = [(parameter, parameter.data) for parameter in model.parameters() if parameter.requires_grad]
+        settings = options["args"]
+        if settings.fp16 and compute_dtype(unwrapped(model)) is torch.float32:  # fp16 cannot hold what it computes
+            settings.fp16, settings.mixed_precision = False, "no"
         super().__init__(model=model, **options)
         # What is trained is fp32 whatever the session computes in: AdamW's ε of 1e-8 is 0 in fp16, its steps vanish in
         # bf16, and a loss is scaled back in fp32 alone. TRL rounds the adapter of a model in 4 bits to bf16 besides.

@@ -3,10 +3,15 @@
 import pytest
 import torch
 
-from course_lib.core.chat import SYSTEM
-from course_lib.core.errors import CourseError
+from course_lib.core.chat import SYSTEM, example, pair
+from course_lib.core.errors import CourseError, DataError
 from course_lib.models import chatmodel
 from course_lib.models.chatmodel import ChatModel, expect_model
+from course_lib.models.scoring import log_probability, token_counts
+from course_lib.training.dpo import prefer
+from course_lib.training.reward import train_reward_model
+from course_lib.training.rl import reinforce
+from course_lib.training.sft import finetune
 
 QUESTIONS = [
     "Who?",
@@ -179,6 +184,45 @@ def test_a_prompt_of_just_the_allowed_length_is_answered(scripted):
     assert model.generate(["x" * room]) == model.generate(["x"])
     with pytest.raises(CourseError, match="shorten"):
         model.generate(["x" * (room + 1)])
+
+
+def few_places(model, n):
+    """The model, as one that has read no more than n tokens at once."""
+    model.model.config.max_position_embeddings = n
+    return model
+
+
+def test_no_more_is_asked_of_a_model_than_it_has_places_for(tiny_model):
+    prompt = len(tiny_model.encode("Who?"))
+    few_places(tiny_model, prompt + 8)
+    assert tiny_model.reply(["Who?"], 8)[0].completion_tokens <= 8
+    said = f"the prompt has {prompt} tokens and 9 for the reply, tiny places for {prompt + 8}: shorten it, or ask for"
+    with pytest.raises(CourseError, match=said):
+        tiny_model.generate(["Who?"], 9)
+    with pytest.raises(CourseError, match=f"the prompt has {prompt + 9} tokens, tiny places for {prompt + 8}: shorten"):
+        tiny_model.encode("Who?" + "x" * 9)
+
+
+def test_nor_is_it_trained_on_more_virtual_tokens_counted(tiny_model):
+    rows = [example("Who?", "Nobody."), example("Who?", "Nobody at all, as far as I can see.")]
+    most = max(sum(counts) for counts in token_counts(tiny_model, rows))
+    few_places(tiny_model, most)
+    assert finetune(tiny_model, rows, epochs=1).training.losses
+    with pytest.raises(DataError, match=f"row 1 has {most} tokens and 3 virtual, tiny places for {most}: shorten it"):
+        finetune(tiny_model, rows, "prompt", rank=3)
+    few_places(tiny_model, most - 1)
+    calls = (
+        lambda: finetune(tiny_model, rows),
+        lambda: finetune(tiny_model, rows[:1], held_out=rows[1:]),
+        lambda: prefer(tiny_model, [pair("Who?", "I", "Nobody at all, as far as I can see.")]),
+        lambda: train_reward_model(tiny_model, [pair("Who?", "Nobody at all, as far as I can see.", "I")]),
+        lambda: log_probability(tiny_model, ["Who?"], ["Nobody at all, as far as I can see."]),
+    )
+    for call in calls:
+        with pytest.raises(DataError, match=f" has {most} tokens, tiny places for {most - 1}: shorten it"):
+            call()
+    with pytest.raises(DataError, match=r" for the reply, tiny places for "):
+        reinforce(tiny_model, ["Who?"] * 2, lambda p, r: [0.0] * len(r), samples=4, group=2, max_new_tokens=most)
 
 
 def test_what_is_no_chat_model_is_refused_in_the_name_of_the_function(tiny_model):

@@ -20,6 +20,7 @@ from course_lib.core.errors import ChoiceError, ModelError
 from course_lib.models import loading
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.loading import load_model, untrained
+from course_lib.models.quantization import compute_dtype
 
 pytestmark = pytest.mark.usefixtures("on_a_laptop")
 
@@ -310,3 +311,130 @@ def test_making_an_untrained_model_leaves_the_sequence_of_random_numbers_alone(t
         return torch.rand(3).tolist()
 
     assert drawn(lambda: untrained(tiny_model)) == drawn(lambda: None)
+
+
+# --- models of other makes ----------------------------------------------------------------------------------------
+
+
+def changed(folder, name="config.json", **settings):
+    """One of a folder's files of settings, with some of them changed; None takes one out."""
+    found = json.loads((folder / name).read_text()) | settings
+    (folder / name).write_text(json.dumps({key: value for key, value in found.items() if value is not None}))
+
+
+def emptied(folder):
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def only_gguf(folder):
+    emptied(folder)
+    (folder / "model-q4_k_m.gguf").write_bytes(b"GGUF")
+
+
+def adapter_of(folder, **settings):
+    emptied(folder)
+    about = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "nobody/here"} | settings
+    (folder / "adapter_config.json").write_text(json.dumps(about))
+
+
+ODD_FOLDERS = {
+    "empty": (emptied, "does not hold a causal LM .*: it is empty"),
+    "no configuration": (lambda f: (f / "config.json").unlink(), "does not hold a causal LM .*: it has no config.json"),
+    "a GGUF file": (only_gguf, "does not hold a causal LM .*: it has a GGUF file: .* take the folder with safetensors"),
+    "GPTQ": (lambda f: changed(f, quantization_config={"quant_method": "gptq", "bits": 4}), r"already \(GPTQ\).*'nf4'"),
+    "AWQ": (lambda f: changed(f, quantization_config={"quant_method": "awq", "bits": 4}), r"already \(AWQ\).*'nf4'"),
+    "8 bits": (
+        lambda f: changed(f, quantization_config={"load_in_8bit": True}),
+        r"already \(BITSANDBYTES, IN 8 BITS\)",
+    ),
+    "encoder only": (
+        lambda f: changed(f, model_type="bert", architectures=["BertForMaskedLM"]),
+        "is no causal LM but BertForMaskedLM: choose",
+    ),
+    "encoder and decoder": (
+        lambda f: changed(f, model_type="t5", architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True),
+        "is no causal LM but T5ForConditionalGeneration",
+    ),
+    "a classifier": (
+        lambda f: changed(f, architectures=["LlamaForSequenceClassification"]),
+        "is no causal LM but LlamaForSequenceClassification",
+    ),
+    "an adapter without its base's name": (lambda f: adapter_of(f, base_model_name_or_path=None), "does not name the"),
+    "an adapter whose base is gone": (adapter_of, "holds an adapter, and the model it was made for cannot be loaded"),
+    "a reward model's adapter": (lambda f: adapter_of(f, task_type="SEQ_CLS"), "an adapter for SEQ_CLS, not one that"),
+    "virtual tokens": (lambda f: adapter_of(f, peft_type="PREFIX_TUNING"), "of the kind PREFIX_TUNING: .*from_shelf"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), ODD_FOLDERS.values(), ids=ODD_FOLDERS)
+def test_a_folder_that_is_no_model_of_ours_says_what_it_is_in_one_sentence(spoil, said, saved):
+    spoil(saved)
+    with pytest.raises(ModelError, match=said) as error:
+        load_model(saved)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_a_gguf_file_is_called_one(tmp_path):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match="is a GGUF file: the course reads only its own"):
+        load_model(tmp_path / "model.gguf")
+
+
+def test_an_adapter_without_a_tokenizer_takes_its_bases(saved):
+    plain = load_model(saved)
+    adapted = get_peft_model(plain.model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    adapted.save_pretrained(folder := saved.parent / "alone")
+    assert not (folder / "tokenizer.json").exists()
+    assert load_model(folder).generate(QUESTIONS, 6) == load_model(saved).generate(QUESTIONS, 6)
+
+
+def test_the_tokens_that_end_a_reply_are_all_that_tokenizer_template_and_settings_name(saved):
+    changed(saved, "generation_config.json", eos_token_id=[70, 71])
+    loaded = load_model(saved)
+    assert loaded.stops() == {2, 70, 71} == set(loaded.model.generation_config.eos_token_id)
+    assert loaded.ended([5, 71, 2, 2]) == [5, 71] and loaded.ended([5, 6]) == [5, 6]
+    changed(saved, "generation_config.json", eos_token_id=None)
+    changed(saved, eos_token_id=None)
+    changed(saved, "tokenizer_config.json", eos_token=None, pad_token=None)
+    loaded = load_model(saved)
+    assert loaded.stops() == {2}, "the template ends each turn with it"
+    assert loaded.tokenizer.eos_token == loaded.tokenizer.pad_token == "<|im_end|>"
+    (saved / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    with pytest.raises(ModelError, match=r"names no token that ends a reply: give its tokenizer_config\.json"):
+        load_model(saved)
+
+
+def test_a_reply_stops_at_any_of_them_and_is_counted_up_to_there(saved):
+    endless = load_model(saved)
+    written = endless.complete([endless.encode("Who?")], 12)[0, -12:].tolist()
+    changed(saved, "generation_config.json", eos_token_id=[2, written[2]])
+    answer = load_model(saved).reply(["Who?", "Why is that so?"], 12)[0]
+    assert answer.completion_tokens == written.index(written[2]) + 1
+
+
+def test_weights_that_do_not_fit_the_tokenizer_are_refused_and_a_token_that_nobody_uses_is_not(talker, tmp_path):
+    talker.model.resize_token_embeddings(len(talker.tokenizer) - 40)
+    with pytest.raises(ModelError, match="knows 259 tokens and its weights 219: they do not belong together"):
+        load_model(talker.save(tmp_path / "small"))
+    talker.model.resize_token_embeddings(259)
+    talker.tokenizer = copy.deepcopy(talker.tokenizer)
+    talker.tokenizer.add_special_tokens({"pad_token": "<image>"})  # as Gemma 3's smallest has one
+    loaded = load_model(talker.save(tmp_path / "one"))
+    assert loaded.tokenizer.pad_token == loaded.tokenizer.eos_token
+    assert len(loaded.generate(QUESTIONS, 4)) == 3
+
+
+def test_a_model_that_fp16_cannot_hold_is_loaded_in_fp32_and_trained_so(talker, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(session, "_current", session.Settings("laptop", "cpu", "float16", 0, "off", "a test"))
+    fits = load_model(talker.save(tmp_path / "fits"))
+    assert fits.model.dtype == torch.float16 and capsys.readouterr().out == ""
+    with torch.no_grad():
+        talker.model.model.layers[1].mlp.down_proj.weight.mul_(1e6)
+    loaded = load_model(talker.save(tmp_path / "large"))
+    assert loaded.model.dtype == torch.float32
+    assert (
+        capsys.readouterr().out
+        == "large computes numbers that fp16 cannot hold: it is loaded in fp32, twice as large.\n"
+    )
+    assert (compute_dtype(fits.model), compute_dtype(loaded.model)) == (torch.float16, torch.float32)

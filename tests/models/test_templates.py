@@ -1,15 +1,17 @@
 """Chat templates as models have them: what they lack is mended once, in the template, for whoever reads it."""
 
 import copy
+from pathlib import Path
 
 import pytest
+import trl
 from trl.data_utils import apply_chat_template
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, ModelError
 from course_lib.models.loading import load_model
 from course_lib.models.scoring import encode_example
-from course_lib.models.templates import settle_template
+from course_lib.models.templates import chat_tokens, settle_template
 
 pytestmark = pytest.mark.usefixtures("on_a_laptop")
 
@@ -17,6 +19,8 @@ WRITES = "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
 LOOP, ASKS = "{% for m in messages %}", "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 CHATML = LOOP + WRITES + "{% endfor %}" + ASKS
 REPLIES = "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}"
+HERE = Path(__file__).parent
+
 # The default student's own, as its file gives it (Apache-2.0).
 SMOLLM2 = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -109,6 +113,23 @@ def test_a_reply_is_asked_for_as_it_is_trained_on_without_a_thought(template, of
     assert asked == prompt and completion == "Desk seven.<|im_end|>\n"
     assert asked.count("<think>") == asked.count("</think>")
     assert not asked.rstrip().endswith("<think>")
+
+
+PUBLISHED = {path.stem: path.read_text(encoding="utf-8") for path in sorted((HERE / "templates").glob("*.jinja"))}
+OF_TRL = Path(trl.__file__).parent / "chat_templates"  # some forty, as their models have them
+PUBLISHED |= {path.stem: path.read_text(encoding="utf-8") for path in OF_TRL.glob("*.jinja")}
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if not name.endswith("_training")])
+def test_published_templates_write_the_whole_chat_and_ask_as_they_train(name, tiny_tokenizer):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.bos_token, tokenizer.chat_template = "<|endoftext|>", PUBLISHED[name]
+    settle_template(tokenizer, name)
+    texts = apply_chat_template(ROW, tokenizer)
+    assert texts["completion"].lstrip().startswith("Desk seven.")
+    assert texts["prompt"].index("Answer by desk.") < texts["prompt"].index("Who mends kettles?")
+    ids = chat_tokens(tokenizer, ROW["prompt"], add_generation_prompt=True)
+    assert tokenizer.decode(ids).strip() == texts["prompt"].strip()
 
 
 def test_what_a_caller_says_of_thinking_counts_and_a_saved_folder_says_the_same(of_template, tmp_path):

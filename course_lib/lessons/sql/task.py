@@ -256,7 +256,7 @@ def _with_probabilities(model: ChatModel, prompt: Messages, max_new_tokens: int)
     out = model.complete([ids], max_new_tokens, output_scores=True, return_dict_in_generate=True)
     found = []
     for token, scores in zip(out.sequences[0, len(ids) :].tolist(), out.scores):  # scores: (1, V) a step
-        if token in (model.tokenizer.eos_token_id, model.tokenizer.pad_token_id):
+        if token in model.stops():
             break
         found.append((model.tokenizer.decode([token]), float(scores[0].float().softmax(-1)[token])))
     return found
