@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install lock students test test-live test-fast test-colab data adapters results notebooks images readme lint
+.PHONY: help lab install lock students test test-live test-fast test-matrix test-colab data adapters results notebooks images readme lint
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test-live: $(STAMP)  ## the same, with everything trained here and now
 
 test-fast: $(STAMP)  ## lint and the unit tests that need no real model
 	$(BIN)/python tests/run_all.py --fast
+
+test-matrix: $(STAMP)  ## every method and trainer on every architecture, tiny (minutes)
+	$(BIN)/python -m pytest -q -n 2 -m matrix tests/models/test_architectures.py
 
 test-colab: $(STAMP)  ## the setup cell and a first lesson's work on Colab's published versions (minutes; COLAB_ARGS passes options on)
 	$(BIN)/python tests/colab/rehearse.py $(COLAB_ARGS)

@@ -86,8 +86,8 @@ def two_at_a_time(name: str, arguments: list[str], cwd: Path, environment: dict[
 
 def unit(fast: bool, options: list[str]) -> Stage:
     """The unit tests."""
-    chosen = ["-m", "not model and not gpu and not notebook"] if fast else []
-    return two_at_a_time("unit tests", ["tests", *chosen, *options], ROOT, {})
+    chosen = "not matrix and not model and not gpu and not notebook" if fast else "not matrix"
+    return two_at_a_time("unit tests", ["tests", "-m", chosen, *options], ROOT, {})
 
 
 def notebooks(live: bool, options: list[str]) -> Stage:

@@ -89,6 +89,7 @@ class ChatModel:
         self.check_room(max(map(len, encoded), default=0), max_new_tokens)
         answers: list[Answer] = [Answer("")] * len(encoded)
         with Progress("Answering", len(encoded)) as progress:
+            size = 1 if pads_matter(self.model) else size
             for batch in batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
                 for i, answer in zip(batch, self._answers([encoded[i] for i in batch], max_new_tokens, temperature)):
                     answers[i] = answer
@@ -109,9 +110,9 @@ class ChatModel:
 
     def check_room(self, prompt: int, reply: int = 0, what: str = "the prompt", virtual: int = 0) -> None:
         """Refuse more tokens than the model has places for, virtual ones counted; most models have thousands."""
-        most, tuned = positions(self.model), getattr(self.model, "active_peft_config", None)
-        if tuned is not None and tuned.is_prompt_learning:
-            virtual = tuned.num_virtual_tokens
+        most = positions(self.model)
+        if has_virtual(self.model):
+            virtual = self.model.active_peft_config.num_virtual_tokens
         if most is not None and prompt + reply + virtual > most:
             besides = [(reply, "for the reply"), (virtual, "virtual")]
             also = "".join(f" and {number:,} {kind}" for number, kind in besides if number)
@@ -249,11 +250,21 @@ def takes_cache(model: Any) -> bool:
     """Whether generation can go on from what was read: not after virtual tokens, nor where layers keep a window."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
-    config = getattr(model, "active_peft_config", None)
-    if config is not None and config.is_prompt_learning:
-        return False
     layers = DynamicCache(config=unwrapped(model).config).layers
-    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+    return not has_virtual(model) and bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+def has_virtual(model: Any) -> bool:
+    """Whether virtual tokens stand before what a model reads."""
+    config = getattr(model, "active_peft_config", None)
+    return config is not None and config.is_prompt_learning
+
+
+def pads_matter(model: Any) -> bool:
+    """Whether padding could push virtual tokens out of a layer's window, so that prompts are read one by one."""
+    from transformers.cache_utils import DynamicCache
+
+    return has_virtual(model) and any(DynamicCache(config=unwrapped(model).config).is_sliding)
 
 
 def keys_and_values(model: Any, ids: torch.Tensor, rows: int) -> Any:

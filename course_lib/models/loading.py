@@ -37,6 +37,8 @@ QUANTIZATIONS = ("nf4",)
 
 NO_GGUF = "the course reads only its own; take the folder with safetensors that it was made from."
 
+MERGED = "save what `cl.merged(model)` gives, or make the call that trained it with from_shelf=True."
+
 # Adapters that transformers puts into no model.
 VIRTUAL = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "BOTTLENECK")
 
@@ -51,7 +53,8 @@ def load_model(
     name
         None for what COURSE_MODEL names, else the course's own student, SmolLM2-135M-Instruct, on every device. Or
         "smollm2-135m", "qwen-0.5b", "qwen-1.5b" (fetched when first asked for); a hub id; the path of a folder with a
-        causal LM and a chat template.
+        causal LM and a chat template. What a template lacks is mended (`templates`): a system
+        message that it refuses goes before the first question, a model that thinks unless told otherwise is told so.
     quantization
         None, or "nf4" for bitsandbytes 4-bit NormalFloat weights (Dettmers et al. 2023, arXiv 2305.14314).
     revision
@@ -166,9 +169,10 @@ def _checked_folder(folder: Path) -> tuple[str | Path, str | Path]:
             raise ModelError(
                 f"{folder} holds an adapter for {task}, not one that writes: make it again where it is used."
             )
-        if kind in VIRTUAL or not base:
-            why = f"of the kind {kind}" if base else "that does not name the model it was made for"
-            raise ModelError(f"{folder} holds an adapter {why}: make the call that trained it with from_shelf=True.")
+        if kind in VIRTUAL:
+            raise ModelError(f"{folder} holds an adapter of the kind {kind}: make the call that trained it again.")
+        if not base:
+            raise ModelError(f"{folder} holds an adapter, and does not name the model it was made for: {MERGED}")
         return base, folder if files & {"tokenizer.json", "tokenizer_config.json"} else base
     if "config.json" not in files:
         gguf = any(file.endswith(".gguf") for file in files)
@@ -197,8 +201,9 @@ def _causal_class(name: str, source: str | Path, plain: dict[str, Any]) -> Any:
         getattr(modeling_auto, f"MODEL_FOR_{kind}_MAPPING_NAMES") for kind in ("CAUSAL_LM", "IMAGE_TEXT_TO_TEXT")
     )
     names = set(getattr(config, "architectures", None) or [])
+    writes = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names) or not names
     for known, kind in ((causal, AutoModelForCausalLM), (seeing, AutoModelForImageTextToText)):
-        if config.model_type in known and not config.is_encoder_decoder and (not names or names & set(known.values())):
+        if config.model_type in known and not config.is_encoder_decoder and (writes or names & set(known.values())):
             return kind
     raise ModelError(
         f"{name} is no causal LM but {', '.join(names) or config.model_type}: choose a model that writes on from a "
@@ -244,10 +249,7 @@ def _explain_load_failure(source: str | Path, error: Exception) -> str:
     if isinstance(error, ImportError):
         return f"{source} needs a package that is not installed ({text}): install requirements.txt again."
     if isinstance(source, Path) and (source / "adapter_config.json").is_file():
-        return (
-            f"{source} holds an adapter, and the model it was made for cannot be loaded from here: save what "
-            "`cl.merged(model)` gives, or make the call that trained it with from_shelf=True."
-        )
+        return f"{source} holds an adapter, and the model it was made for cannot be loaded from here: {MERGED}"
     if isinstance(source, Path):
         return f"{source} does not hold a causal LM with safetensors weights and a tokenizer ({text})."
     causes = list(_causes(error))  # transformers wraps what the hub client raised

@@ -107,8 +107,11 @@ def prepared(model: ChatModel, recipe: Recipe, rows: Sequence[Any], label: str, 
     """
     virtual = recipe.rank if METHODS[recipe.method].rank == VIRTUAL_TOKENS else 0
     for number, row in enumerate([*rows, *(run.get("held_out") or [])]):
+        named = "example" if "completion" in row else "pair"
         for part in {"completion", "chosen", "rejected"} & set(row):
-            ids, _ = encode_example(model, what := f"row {number}", {"prompt": row["prompt"], "completion": row[part]})
+            ids, _ = encode_example(
+                model, what := f"{named} {number}", {"prompt": row["prompt"], "completion": row[part]}
+            )
             model.check_room(len(ids), what=what, virtual=virtual)
     if METHODS[recipe.method].four_bit:
         model = quantize(model)

@@ -225,6 +225,7 @@ class PolicyTrainer(ReplyTrainer):
             "max_completion_length": recipe.max_new_tokens,
             "temperature": 1.0,
             "beta": recipe.kl or FREE_KL,
+            "disable_dropout": True,  # GPT-2's would be taken for a step away from the start
             "use_vllm": False,
         }
 

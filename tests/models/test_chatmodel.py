@@ -208,7 +208,9 @@ def test_nor_is_it_trained_on_more_virtual_tokens_counted(tiny_model):
     most = max(sum(counts) for counts in token_counts(tiny_model, rows))
     few_places(tiny_model, most)
     assert finetune(tiny_model, rows, epochs=1).training.losses
-    with pytest.raises(DataError, match=f"row 1 has {most} tokens and 3 virtual, tiny places for {most}: shorten it"):
+    with pytest.raises(
+        DataError, match=f"example 1 has {most} tokens and 3 virtual, tiny places for {most}: shorten it"
+    ):
         finetune(tiny_model, rows, "prompt", rank=3)
     few_places(tiny_model, most - 1)
     calls = (

@@ -68,8 +68,8 @@ def test_of_no_replies_there_are_no_probabilities(talker):
     [
         (PROMPTS, REPLIES[:2], "there are 2 replies to 3 prompts"),
         (PROMPTS[:1], [None], "reply 0 is not a text but None"),
-        ("Who?", ["He."], "give a list of prompts and a list of replies"),
-        (["Who?"], "He.", "give a list of prompts and a list of replies"),
+        ("Who?", ["He."], "prompts are a list, not str"),
+        (["Who?"], "He.", "replies are a list, not str"),
         ([""], ["He."], "the prompt is empty"),
         (["Who?", "Who?"], ["He.", "x" * 2048], r"reply 1 has 2,\d\d\d tokens, more than 2,048: shorten it"),
     ],
