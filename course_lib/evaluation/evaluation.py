@@ -60,7 +60,7 @@ class Comparison:
         if not found:
             raise CourseError(f"nothing was compared with {baseline!r}: compare at least two candidates.")
         rows = [
-            {"candidate": d.better, f"minus {baseline}": round(d.value, 2),
+            {"candidate": d.better, f"minus {d.worse}": round(d.value, 2),
              "95% interval": span(d.low, d.high, "+.2f"),
              "verdict": "tie" if d.tie else "better" if d.value > 0 else "worse"}
             for d in found

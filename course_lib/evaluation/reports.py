@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError
-from course_lib.core.text import as_path, say, write_text
+from course_lib.core.text import as_path, say, whole, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,8 @@ class Report:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", tuple(self.rows))  # a generator could be gone through only once
+        for text in ("name", "exam"):  # pandas lays no index of half characters
+            object.__setattr__(self, text, whole(str(getattr(self, text))))
 
     @property
     def n(self) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.core.chat import Example
 from course_lib.core.errors import CourseError, disk_explained, listed
-from course_lib.core.text import as_cell, as_path, write_text
+from course_lib.core.text import as_cell, as_path, whole, write_text
 from course_lib.evaluation.evaluation import Comparison
 from course_lib.evaluation.exams import Exam, check_no_leak
 from course_lib.evaluation.reports import Report, paired_difference, span
@@ -223,14 +223,14 @@ def one_page_report(
     named = {name: Report(name, report.exam, report.rows) for name, report in reports.items()}
     sat = Comparison(next(iter(named.values())).exam, named)
     picture = sat.plot()
-    text = "\n\n".join([
+    text = whole("\n\n".join([
         f"# {title}", case,
         "## What was measured", _table(sat.table()),
         "## What differs, question by question", _table(sat.differences(baseline or next(iter(named)))),
         f"![{picture.alt.replace(']', ')').replace('[', '(')}](report.png)",
         "## Conclusion", conclusion.strip(),
         "## Held against the numbers", "\n".join(f"- {claim}" for claim in claims or [NO_CLAIM]), split,
-    ])  # fmt: skip
+    ]))  # fmt: skip
     folder = as_path(folder)
     page = Page(folder / "report.md", folder / "report.html", folder / "report.png", claims)
     with disk_explained(folder, "choose another folder"):

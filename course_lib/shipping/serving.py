@@ -298,7 +298,7 @@ def credential(given: str, where: str) -> str:
 
     One that could stand in no header is a ModelError that names `where` it came from.
     """
-    key = given.strip(AROUND_KEY)
+    key = str(given).strip(AROUND_KEY)
     keep_secret(key)
     if not all("!" <= sign <= "~" for sign in key):
         raise ModelError(f"the credential in {where} holds a blank, a line end or a letter no key has: copy it again.")
@@ -313,8 +313,8 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
     shown.
     """
     openai = openai_client()
-    import httpx
-
+    if not _is_address(url):
+        raise ModelError(f"{url!r} is no address: write http://host:port/v1.")
     try:
         yield
     except openai.APITimeoutError as error:
@@ -337,14 +337,20 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
         raise ModelError(f"{url} has no model or route for {model!r} (404): {_said(error)}") from quotable(error)
     except openai.APIStatusError as error:
         raise ModelError(f"{url} answered with an error ({error.status_code}): {_said(error)}") from quotable(error)
-    except httpx.InvalidURL as error:
-        raise ModelError(f"{url} is no address ({error}): write http://host:port/v1.") from quotable(error)
     # A page of HTML, JSON that is cut off, a chat without a reply: whatever a wrong address may answer.
     except (openai.OpenAIError, ValueError, AttributeError, IndexError, TypeError, KeyError) as error:
         raise ModelError(
             f"{url} answered, but not as an OpenAI-compatible server does ({type(error).__name__}): check the "
             "address; it usually ends in /v1."
         ) from quotable(error)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]
+    except (ValueError, AttributeError, TypeError):  # a port that is none, half a bracket; no text at all
+        return False
 
 
 def _said(error: Any) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from course_lib.core.chat import Answer
 from course_lib.core.errors import CourseError, DataError
-from course_lib.evaluation.evaluation import evaluate
+from course_lib.evaluation.evaluation import compare, evaluate
 from course_lib.evaluation.exams import Question
 from course_lib.evaluation.reports import Report, Row, paired_difference
 from course_lib.retrieval.documents import Passage
@@ -137,6 +137,12 @@ def test_rows_out_of_a_generator_are_counted_as_often_as_they_are_asked_for():
     rows = report([1, 0]).rows
     found = Report("r", "cup", (row for row in rows))
     assert (found.n, found.accuracy, found.rows) == (2, 0.5, rows)
+
+
+def test_half_a_character_in_a_name_stands_in_tables_as_its_replacement():
+    found = compare({"a \ud83d": lambda _: ["x"] * 4, "b": lambda _: ["y"] * 4}, EXAM)
+    assert list(found.table().index) == ["a \ufffd", "b"] == [*found.differences("b").index, "b"]
+    assert found.plot().alt.encode()
 
 
 def test_half_a_character_in_a_reply_is_kept_as_its_replacement(tmp_path, capsys, monkeypatch):

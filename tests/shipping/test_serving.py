@@ -1,6 +1,7 @@
 """A served model: asked like any other candidate, stopped whatever happens. Only this machine is asked."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -156,6 +157,15 @@ def test_a_prompt_that_no_model_here_would_read_is_sent_to_none(endpoint, servic
     with pytest.raises(CourseError, match=r"the prompt has \d,\d\d\d words, more than 2,048 tokens: shorten it"):
         endpoint.reply(["Who?", prompt])
     assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8000/v1", "http://", "http://h:x/v1", "http://h/v1\n", "http://[h", "a b", None]
+)
+def test_what_is_no_address_is_named(endpoint, url):
+    endpoint.url = url
+    with pytest.raises(ModelError, match=re.escape(f"{url!r} is no address: write http://host:port/v1.")):
+        endpoint.generate(["?"])
 
 
 SECRETS = {
