@@ -144,14 +144,14 @@ def packaged_in_fp16() -> Any:
     import torch
 
     from course_lib.models.loading import load_model
-    from course_lib.models.packaged import PACKAGED_MODEL
+    from course_lib.models.students import DEFAULT
 
     if not torch.cuda.is_available():
         pytest.skip("torch finds no GPU here")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_CACHE", CACHE)
         patch.setattr(session_module, "_current", A_T4)
-        return load_model(PACKAGED_MODEL)
+        return load_model(DEFAULT.name)
 
 
 @pytest.fixture

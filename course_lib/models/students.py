@@ -143,11 +143,11 @@ def main() -> None:
     """Fetch and unpack the larger students; says how much that is before it begins."""
     missing = [one for one in STUDENTS.values() if one.remote and not (_place(one) / "config.json").exists()]
     if not missing:
-        print(f"The larger students are there: {cache_dir()}.")
+        say(f"The larger students are there: {cache_dir()}.")
         return
     fetched, kept = (sum(sizes) / 1e9 for sizes in zip(*((one.remote.size, one.bytes_on_disk) for one in missing)))
     names = " and ".join(one.title for one in missing)
-    print(f"Fetching {names}: {fetched:.1f} GB, which take {kept:.1f} GB of disk in {cache_dir()}.", flush=True)
+    say(f"Fetching {names}: {fetched:.1f} GB, which take {kept:.1f} GB of disk in {cache_dir()}.", flush=True)
     for one in missing:
         weights_folder(one)
 
