@@ -472,6 +472,7 @@ UNBROKEN = {
     "Chinese sentences": "一个红色的水壶。它在架子上！真的吗？是的。" * 500,
     "a word among others": "One two. " + "x" * 50_000 + " three four.",
     "headings": "\n".join(f"# Chapter {i}" for i in range(3000)),
+    "comments in code": "\n".join(["```", *(f"# Line {i}" for i in range(3000)), "```"]),
     "a list of addresses": "\n".join(f"- https://example.com/{'x' * 90}/{i}" for i in range(500)),
 }
 

@@ -145,6 +145,7 @@ def test_a_byte_order_mark_tells_the_order(order, width, folder):
         ("Eleven geese.".encode("utf-16-be"), (files.ENCODING, "UTF-16 without a byte-order mark")),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", (files.BINARY,)),
         (b"Text\x00more", (files.BINARY,)),
+        (b"\x00\x00\x00a" * 4, (files.BINARY,)),
     ],
 )
 def test_what_cannot_be_decoded_says_where_and_as_what(data, fault, folder):

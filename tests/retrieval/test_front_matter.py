@@ -36,6 +36,7 @@ STAFF = {
     "in the plural, a list of one": "---\ntitle: Pay\naudiences:\n  - staff\n---\n",
     "beside Obsidian's own": "---\naliases: [wage, salary]\ntags:\n\t- money\ntitle: Pay\naudience: staff\n---\n",
     "below another name (Hugo's params)": "---\ntitle: Pay\nparams:\n  audience: staff\n---\n",
+    "in a list of mappings": "---\ntitle: Pay\nmeta:\n  - audience: staff\n---\n",
     "by an alias": "---\ntitle: Pay\nteam: &team staff\naudience: *team\n---\n",
     "merged": "---\ntitle: Pay\nbase: &base {audience: staff}\n<<: *base\n---\n",
     "a date that no month has": "---\ntitle: Pay\ndue: 2041-06-31\naudience: staff\n---\n",
@@ -167,6 +168,11 @@ def test_what_is_no_front_matter_is_text_and_says_nothing(text):
 def test_what_can_be_understood_is_taken_as_it_is_written(front, said):
     read = read_front(front + PAY)
     assert (read.said, read.text.strip(), read.remarks) == (said, PAY.strip(), [])
+
+
+def test_front_matter_counts_and_not_what_the_text_says_of_an_audience():
+    read = read_front(f"---\naudience: public\n---\nAudience: everybody\n{PAY}")
+    assert (read.said, read.remarks) == ({"audience": "public"}, [])
 
 
 line = st.text("ab: [{]}\"'-&*!|>%@`#\t+=~,.", max_size=60) | st.sampled_from(["title: x", "audience", "---", "- a"])
