@@ -18,6 +18,8 @@ class CourseError(Exception):
 
     def __init__(self, *said: Any) -> None:
         super().__init__(*(without_secrets(text) if isinstance(text, str) else text for text in said))
+        # What was being handled is printed only where it is named as the cause: it may quote a key.
+        self.__suppress_context__ = True
 
 
 class ChoiceError(CourseError, ValueError):

@@ -93,6 +93,21 @@ def test_no_error_of_the_course_says_a_secret(monkeypatch, kind):
     assert str(kind("the hub refuses 'abc-secret-xyz\\n'")) == "the hub refuses '[hidden]\\n'"
 
 
+def test_what_was_being_handled_is_printed_only_if_it_is_named_as_the_cause():
+    def shown(cause):
+        with pytest.raises(ModelError) as caught:
+            try:
+                raise KeyError("whatever was quoted")
+            except KeyError as error:
+                if cause:
+                    raise ModelError("one sentence") from error
+                raise ModelError("one sentence")  # noqa: B904
+        return "".join(traceback.format_exception(caught.value))
+
+    assert "KeyError: 'whatever" not in shown(cause=False)
+    assert "KeyError: 'whatever" in shown(cause=True)
+
+
 def raised(link):
     try:
         try:
