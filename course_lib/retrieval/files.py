@@ -32,7 +32,6 @@ SCAN = "a PDF that holds no text, only pictures of pages (run a text recognition
 PART_SCAN = "a PDF of which most pages hold no text (if they are pictures, run OCR over it)"
 SAME_ID = "an id that another page has too (its path is taken instead)"
 LOCKED = "a PDF locked with a password (save it again without)"
-AES = "a PDF encrypted by AES, which needs another package (pip install cryptography, or save it again open)"
 BROKEN = "cannot be read as a PDF (save it again)"
 
 # What operating systems and Jupyter leave in every folder: not worth a word.
@@ -196,7 +195,7 @@ def _plain_text(data: bytes) -> str:
 def _pdf_text(path: Path) -> tuple[str, list[tuple[str, str]]]:
     """The text of a PDF, pages one after another, words that were divided at a line's end put together."""
     from pypdf import PdfReader
-    from pypdf.errors import DependencyError, FileNotDecryptedError
+    from pypdf.errors import FileNotDecryptedError
 
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity that it reads past
     try:
@@ -206,8 +205,7 @@ def _pdf_text(path: Path) -> tuple[str, list[tuple[str, str]]]:
     except FileNotDecryptedError as error:
         raise Unreadable(LOCKED) from error
     except Exception as error:  # pypdf raises a dozen kinds at a file that is broken
-        aes = isinstance(error, DependencyError) and "AES" in str(error)
-        raise (Unreadable(AES) if aes else Unreadable(BROKEN, type(error).__name__)) from error
+        raise Unreadable(BROKEN, type(error).__name__) from error
     text = re.sub(r"(?<=[a-zß-ÿ])-\n(?=[a-zß-ÿ])", "", "\n\n".join(pages)).strip()
     if not text:
         raise Unreadable(SCAN)
