@@ -179,8 +179,10 @@ class ChatModel:
         new = self.complete(batch, max_new_tokens, temperature)[:, max(map(len, batch)) :]  # (B, up to max_new_tokens)
         seconds = (time.perf_counter() - started) / len(batch)
         for prompt, completion in zip(batch, new.tolist()):
-            text = self.tokenizer.decode(completion, skip_special_tokens=True).strip()
-            yield Answer(text, len(prompt), len(self.ended(completion)), seconds)
+            said = self.ended(completion)
+            words = said[:-1] if said[-1] in self.stops() else said  # what ends a turn need not be called special
+            text = self.tokenizer.decode(words, skip_special_tokens=True).strip()
+            yield Answer(text, len(prompt), len(said), seconds)
 
 
 def expect_model(caller: str, *models: Any) -> None:
@@ -220,7 +222,8 @@ def batches_by_length(encoded: list[list[int]], size: int, most_tokens: int | No
 def positions(model: Any) -> int | None:
     """Tokens that a transformers or PEFT model can read at once; None where nothing bounds them."""
     config = getattr(model, "config", None)
-    return getattr(config.get_text_config(), "max_position_embeddings", None) if config is not None else None
+    most = getattr(config.get_text_config(), "max_position_embeddings", None) if config is not None else None
+    return most if most and most > 0 else None
 
 
 def stop_tokens(*found: int | list[int] | None) -> set[int]:

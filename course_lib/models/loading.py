@@ -72,6 +72,8 @@ def load_model(
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ModelError(f"a model is a hub id like {A_HUB_ID} or a folder, not {name!r}.")
     source = as_path(name)
+    if (source / "adapter_config.json").is_file():
+        return _load_adapter(source, settings, quantization)
     if source.is_dir():
         # The digest, because adapters and checkpoints are kept by base: two folders may have one name.
         return _load(source, source.name, f"{source.name}@{_weights_digest(source)}", settings, quantization)
@@ -125,8 +127,10 @@ def _load_from_hub(hub_id: str, settings: Settings, quantization: str | None, re
 
 
 def _load(
-    source: str | Path, name: str, base: str, settings: Settings, quantization: str | None, revision: str | None = None
-) -> ChatModel:
+    source: str | Path, name: str, base: str, settings: Settings, quantization: str | None,
+    revision: str | None = None, words: Path | None = None,
+) -> ChatModel:  # fmt: skip
+    """A model out of a folder or the hub, its tokenizer out of `words` if that is another folder."""
     import torch
     from transformers import AutoTokenizer
 
@@ -134,9 +138,10 @@ def _load(
     plain: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
     options = {"quantization_config": nf4_config(dtype), "device_map": settings.device} if quantization else {}
     try:  # what the small files say is looked at before gigabytes are fetched
-        weights_of, words_of = _checked_folder(source) if isinstance(source, Path) else (source, source)
-        kind = _causal_class(name, weights_of, plain)
-        tokenizer = AutoTokenizer.from_pretrained(words_of, padding_side="left", **plain)
+        if isinstance(source, Path):
+            _check_folder(source)
+        kind = _causal_class(name, source, plain)
+        tokenizer = AutoTokenizer.from_pretrained(words or source, padding_side="left", **plain)
         ends_a_turn = settle_template(tokenizer, name)
         model, report = kind.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, **plain, **options
@@ -155,30 +160,48 @@ def _load(
     loaded = ChatModel(model.eval(), tokenizer, name, base + (f"+{quantization}" if quantization else ""))
     if settings.dtype == "float16" and not _finite(loaded):
         say(f"{name} computes numbers that fp16 cannot hold: it is loaded in fp32, twice as large.")
-        return _load(source, name, base, replace(settings, dtype="float32"), quantization, revision)
+        return _load(source, name, base, replace(settings, dtype="float32"), quantization, revision, words)
     return loaded
 
 
-def _checked_folder(folder: Path) -> tuple[str | Path, str | Path]:
-    """Where a folder's model configuration and tokenizer are to be read from; says what is no model's folder."""
+def _load_adapter(folder: Path, settings: Settings, quantization: str | None) -> ChatModel:
+    """A saved adapter on the model that it was made for, with its own tokenizer if it has one."""
+    from peft import PeftModel
+
     files = {path.name for path in folder.iterdir()}
-    if "adapter_config.json" in files:
+    cannot = f"{folder} holds an adapter, and the model it was made for cannot be loaded from here: {MERGED}"
+    try:
         about = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         base, task, kind = (about.get(key) for key in ("base_model_name_or_path", "task_type", "peft_type"))
-        if task not in (None, "CAUSAL_LM"):
-            raise ModelError(
-                f"{folder} holds an adapter for {task}, not one that writes: make it again where it is used."
-            )
-        if kind in VIRTUAL:
-            raise ModelError(f"{folder} holds an adapter of the kind {kind}: make the call that trained it again.")
-        if not base:
-            raise ModelError(f"{folder} holds an adapter, and does not name the model it was made for: {MERGED}")
-        return base, folder if files & {"tokenizer.json", "tokenizer_config.json"} else base
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(cannot) from error
+    if task not in (None, "CAUSAL_LM"):
+        raise ModelError(f"{folder} holds an adapter for {task}, not one that writes: make it again where it is used.")
+    if kind in VIRTUAL:
+        raise ModelError(f"{folder} holds an adapter of the kind {kind}: make the call that trained it again.")
+    if not base:
+        raise ModelError(f"{folder} holds an adapter, and does not name the model it was made for: {MERGED}")
+    words = folder if files & {"tokenizer.json", "tokenizer_config.json"} else None
+    source = as_path(base) if as_path(base).is_dir() else base
+    revision = None if isinstance(source, Path) else about.get("revision") or REVISIONS.get(base)
+    called = f"{source.name}@{_weights_digest(source)}" if isinstance(source, Path) else f"{base}@{revision or 'main'}"
+    try:
+        start = _load(source, folder.name, called, settings, quantization, revision, words)
+        if "adapter_model.safetensors" not in files:  # PEFT would take a pickle
+            raise ModelError(f"{folder} lacks adapter_model.safetensors.")
+        tuned = PeftModel.from_pretrained(start.model, folder, torch_device=str(start.model.device))
+    except Exception as error:  # PEFT raises what torch and safetensors raise
+        raise ModelError(cannot) from quotable(error)
+    return replace(start, model=tuned.requires_grad_(False).eval(), base=f"{start.base}+{_weights_digest(folder)}")
+
+
+def _check_folder(folder: Path) -> None:
+    """Say what a folder without a configuration is."""
+    files = {path.name for path in folder.iterdir()}
     if "config.json" not in files:
         gguf = any(file.endswith(".gguf") for file in files)
         why = f"it has a GGUF file: {NO_GGUF}" if gguf else "it has no config.json." if files else "it is empty."
         raise ModelError(f"{folder} does not hold a causal LM with safetensors weights and a tokenizer: {why}")
-    return folder, folder
 
 
 def _causal_class(name: str, source: str | Path, plain: dict[str, Any]) -> Any:
@@ -237,7 +260,8 @@ def _finite(model: ChatModel) -> bool:
     """Whether a chat's logits are numbers."""
     import torch
 
-    ids = torch.tensor([chat_tokens(model.tokenizer, CHAT)], device=model.model.device)
+    chat = [*CHAT[:1], {"role": "user", "content": "Why is the sky blue? " * 20}, *CHAT[2:]]
+    ids = torch.tensor([chat_tokens(model.tokenizer, chat)], device=model.model.device)
     with torch.inference_mode():
         return bool(model.model(input_ids=ids).logits.isfinite().all())
 
@@ -248,8 +272,6 @@ def _explain_load_failure(source: str | Path, error: Exception) -> str:
     text = " ".join(without_secrets(f"{type(error).__name__}: {error}").split())[:200]
     if isinstance(error, ImportError):
         return f"{source} needs a package that is not installed ({text}): install requirements.txt again."
-    if isinstance(source, Path) and (source / "adapter_config.json").is_file():
-        return f"{source} holds an adapter, and the model it was made for cannot be loaded from here: {MERGED}"
     if isinstance(source, Path):
         return f"{source} does not hold a causal LM with safetensors weights and a tokenizer ({text})."
     causes = list(_causes(error))  # transformers wraps what the hub client raised

@@ -16,11 +16,15 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from course_lib.core import session
+from course_lib.core.chat import example
 from course_lib.core.errors import ChoiceError, ModelError
 from course_lib.models import loading
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.loading import load_model, untrained
 from course_lib.models.quantization import compute_dtype
+from course_lib.models.scoring import held_out_loss
+from course_lib.training.merging import merged, with_adapters
+from course_lib.training.sft import finetune
 
 pytestmark = pytest.mark.usefixtures("on_a_laptop")
 
@@ -361,7 +365,10 @@ ODD_FOLDERS = {
         "is no causal LM but LlamaForSequenceClassification",
     ),
     "an adapter without its base's name": (lambda f: adapter_of(f, base_model_name_or_path=None), "does not name the"),
-    "an adapter whose base is gone": (adapter_of, "holds an adapter, and the model it was made for cannot be loaded"),
+    "an adapter whose base is gone": (
+        lambda f: adapter_of(f, with_weights=True),
+        "holds an adapter, and the model it was made for cannot be loaded",
+    ),
     "a reward model's adapter": (lambda f: adapter_of(f, task_type="SEQ_CLS"), "an adapter for SEQ_CLS, not one that"),
     "virtual tokens": (lambda f: adapter_of(f, peft_type="PREFIX_TUNING"), "of the kind PREFIX_TUNING: make the call"),
 }
@@ -387,6 +394,23 @@ def test_an_adapter_without_a_tokenizer_takes_its_bases(saved):
     adapted.save_pretrained(folder := saved.parent / "alone")
     assert not (folder / "tokenizer.json").exists()
     assert load_model(folder).generate(QUESTIONS, 6) == load_model(saved).generate(QUESTIONS, 6)
+
+
+def test_a_loaded_adapter_is_saved_merged_and_trained_on_like_one_that_was_just_made(saved, plain_small_machine):
+    rows = [example("Who?", "Nobody"), example("Why?", "Because")]
+    tuned = finetune(load_model(saved), rows, epochs=8, learning_rate=3e-2, batch_size=2)
+    again = load_model(tuned.save(saved.parent / "adapter"))
+    learnt = held_out_loss(tuned, rows)
+    assert learnt < held_out_loss(load_model(saved), rows) - 0.5
+    shutil.copytree(saved.parent / "adapter", pickled := saved.parent / "pickled")
+    (pickled / "adapter_model.safetensors").rename(pickled / "adapter_model.bin")
+    with pytest.raises(ModelError, match="holds an adapter"):
+        load_model(pickled)
+    for model in (again, merged(again), load_model(again.save(saved.parent / "second"))):
+        assert held_out_loss(model, rows) == pytest.approx(learnt, abs=1e-4)
+    on = finetune(again, rows, epochs=1, learning_rate=1e-6, batch_size=2)
+    assert held_out_loss(on, rows) == pytest.approx(learnt, abs=1e-2), "nothing that was learnt is lost"
+    assert with_adapters(load_model(saved), {"it": again}).generate(QUESTIONS, 6) == tuned.generate(QUESTIONS, 6)
 
 
 def test_the_tokens_that_end_a_reply_are_all_that_tokenizer_template_and_settings_name(saved):
