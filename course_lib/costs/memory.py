@@ -117,8 +117,8 @@ class Memory:
 def model_shape(model: ChatModel) -> Shape:
     """The shape of a loaded model built like Llama."""
     expect_model("model_shape", model)
-    config = model.config
     try:
+        config = model.config
         return Shape(
             model.name, config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.vocab_size,
             config.num_attention_heads, config.num_key_value_heads, config.tie_word_embeddings,

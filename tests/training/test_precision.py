@@ -114,6 +114,15 @@ def test_weights_that_come_in_sixteen_bits_are_trained_in_fp32_all_the_same(dtyp
     assert losses(model)[-1] < losses(model)[0]
 
 
+@pytest.mark.parametrize("name", ["full", "qlora", "dpo", "rloo"])
+def test_a_model_that_fp16_cannot_hold_is_trained_in_fp32_without_autocast(name, session_in, seen):
+    start = session_in("float16")
+    start.model.float().config.dtype = torch.float32  # as `load_model` leaves it
+    model = TRAINERS[name](start)
+    assert seen.autocast == {None} and seen.trained == {torch.float32}
+    assert torch.tensor(losses(model)).isfinite().all()
+
+
 @pytest.mark.parametrize("name", ["full", "dpo"])
 def test_a_run_that_was_stopped_goes_on_with_the_same_scale_of_its_loss(name, session_in, at_step):
     start = session_in("float16")
