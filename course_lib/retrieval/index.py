@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.errors import CourseError, listed
 from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir
-from course_lib.core.text import whole
+from course_lib.core.text import as_path, whole
 from course_lib.models.loading import load_embedder
 from course_lib.retrieval.documents import Document, Passage, find_folder, read_documents, split_into_passages
 from course_lib.retrieval.files import clean
@@ -162,10 +162,12 @@ class Index(Retriever):
             self.store.erase()
 
 
-def build_index(folder: str | Path = "data/library", embedder: SentenceTransformer | None = None) -> Index:
+def build_index(
+    folder: str | Path = "data/library", embedder: SentenceTransformer | None = None, path: str | Path | None = None
+) -> Index:
     """Read a folder of documents into an index on disk, or bring the one that is there up to date.
 
-    The index lives in the cache, one for each folder and embedding model; processes that build it at once take turns,
+    The index lives in the folder `path`, or else in the cache, one for each folder and embedding model; processes that build it at once take turns,
     and the second finds what the first made. One that is damaged is built anew.
 
     `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
@@ -181,7 +183,7 @@ def build_index(folder: str | Path = "data/library", embedder: SentenceTransform
     documents = read_documents(root)
     which = _weights_digest(embedder) if embedder is not None else ""
     key = hashlib.sha256(f"{root}|{PASSAGE_TOKENS}|0|{which}|{FORMAT}".encode()).hexdigest()[:12]
-    place = cache_dir() / "indexes" / key
+    place = cache_dir() / "indexes" / key if path is None else as_path(path)
     embedder = embedder or load_embedder()
     with FileLock(_lock_in(place)):
         try:
