@@ -167,8 +167,8 @@ def build_index(
 ) -> Index:
     """Read a folder of documents into an index on disk, or bring the one that is there up to date.
 
-    The index lives in the folder `path`, or else in the cache, one for each folder and embedding model; processes that build it at once take turns,
-    and the second finds what the first made. One that is damaged is built anew.
+    The index lives in the folder `path`, or else in the cache, one for each folder and embedding model; processes that
+    build it at once take turns, and the second finds what the first made. One that is damaged is built anew.
 
     `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
     here, or else to the repository. What `read_documents` leaves out it prints, and that is not in the index.
