@@ -13,6 +13,9 @@ from sqlglot.errors import SqlglotError
 
 from course_lib.lessons.sql.databases import empty
 
+SIGN = re.compile(r"[^\w\x00-\x7f]|[$\[]")
+QUOTED = re.compile(r"""(['"`]).*?(?:\1|\Z)|\[\w[^\]]*|--[^\n]*|/\*.*?(?:\*/|\Z)""", re.S)
+
 
 class Course(SQLite):
     """SQLite as sqlglot reads it and the training data writes it: `!=`, `NOT IN`, `IS NOT NULL`, functions as named."""
@@ -59,9 +62,11 @@ def fault(sql: str) -> str | None:
 
 
 def reads(sql: str) -> bool:
-    """Whether a text is one statement by SQLite's grammar. A column without any table is a word of prose."""
+    """Whether a text is one statement by SQLite's grammar. A column without any table is a word of prose; signs that
+    SQLite takes for letters of a name are not SQL."""
     faults = "syntax error|incomplete input|unrecognized token|one statement|no such column|null character|surrogates"
-    return not re.search(faults, fault(re.sub(r"\Aexplain\b(?:\s+query\s+plan\b)?", "", sql, flags=re.I)) or "")
+    found = fault(re.sub(r"\Aexplain\b(?:\s+query\s+plan\b)?", "", sql, flags=re.I)) or ""
+    return not re.search(faults, found) and not SIGN.search(QUOTED.sub("", sql))
 
 
 @functools.cache

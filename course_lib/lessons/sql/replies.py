@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ CLAUSES = (
 MAX_QUERY = 2_000  # characters: what is longer is not run either
 COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 GAP = re.compile(rf"(?:[\s;]|{COMMENT})*", re.S)
-START = re.compile(rf"{COMMENT}|\b(?:{STATEMENTS})\b", re.I | re.S)
+START = re.compile(rf"{COMMENT}|(?:\b|(?<=\\[nrt]))(?:{STATEMENTS})\b", re.I | re.S)
 KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
 ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
 FENCE = re.compile(r"`{3,}|~{3,}")
@@ -33,11 +35,32 @@ THOUGHT = re.compile(
     r"|\A.*<\|channel\|>final<\|message\|>",
     re.I | re.S,
 )
+# What stands for other text: invisible letters, spaces and semicolons of other kinds, HTML, a quotation's marks, a
+# string of JSON, the end of a batch.
+PLAIN = tuple(
+    (re.compile(pattern, re.I | re.M | re.S), meant)
+    for pattern, meant in (
+        (r"[\x00\u200b-\u200f\u2060\ufeff\xad]", ""),
+        (r"\r\n?|[\x85\u2028\u2029]", "\n"),
+        (r"[^\S\n\t]", " "),
+        (r"[\uff1b\u037e]", ";"),
+        (r"&(?:#\d{1,6}|#x[\da-f]{1,5}|lt|gt|amp|quot|apos|nbsp);", lambda found: html.unescape(found[0])),
+        (r"(?:^[ \t]*>[^\n]*\n?){2,}", lambda found: re.sub(r"^[ \t]*>", "", found[0], flags=re.M)),
+        (rf'"\s*(?:{STATEMENTS})\b(?:[^"\\]|\\.){{0,{MAX_QUERY}}}+"', lambda found: _unquoted(found[0])),
+        (r"^[ \t]*go[ \t]*$", ";"),
+    )
+)
+# After which the answer stands, and before it only steps towards it.
+FINAL = re.compile(
+    r"(?=\b(?:final|complete|full|combined|corrected|revised)\s+(?:sql(?:ite)?\s+)?"
+    r"(?:query|answer|solution|statement)\b[^\n:]{0,20}[:\n])",
+    re.I,
+)
 # Where a query may end that no semicolon ends: a line, a sentence, a word.
-BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s", r"[\s<\[`\"'*.!?:;}$\\]|[^ -~]")))
+BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s|,\s+which\s", r"[\s<\[\]`\"'*.!?:;}$\\%]|[^ -~]")))
 # What no SQL goes on with: closing marks, the end of a sentence, a tag, a list, a heading, a label, another alphabet.
 MARKS = re.compile(
-    r"""["'`*_}\]]+(?=[\s.,:;!?]|\Z)|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
+    r"""["'`*_}\]][^\w\s]*(?=\s|\Z)|,\s+which\s|[%/)]\Z|\[[('"\d]|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
     r"|\w+:|[^ -~]"
 )
 WORD = re.compile(r"""["'`*_(]*[A-Za-z][A-Za-z'’-]*["'`*_),.;:!?]*""")
@@ -49,6 +72,7 @@ class Statement(NamedTuple):
     sql: str
     rest: str
     fenced: bool
+    section: int  # how many times "the final query:" or the like is said before it
 
     @property
     def query(self) -> bool:
@@ -74,16 +98,24 @@ def extract_sql(reply: str) -> str:
     statement stays: one that follows directly, also behind blank lines and comments, and one that writes wherever it
     stands, but for a schema (CREATE TABLE) before the query. If nothing can be read, what looks like a query stays.
     """
+    for pattern, meant in PLAIN:
+        reply = pattern.sub(meant, reply)
     said = THOUGHT.sub("", reply)
-    blocks = FENCE.split(said)
-    found = [one for number, block in enumerate(blocks) for one in _statements(block, fenced=number % 2 == 1)]
+    blocks, found, section = FENCE.split(said), [], 0
+    for number, block in enumerate(blocks):
+        fenced = number % 2 == 1
+        for more, part in enumerate([block] if fenced else FINAL.split(block)):
+            section += more > 0
+            found += _statements(part, fenced, section)
     in_fence = any(map(ANSWER.search, blocks[1::2]))  # then what prose quotes is not the answer
-    queries = [one for one in found if one.query and (one.fenced or not in_fence)]
+    queries = [one for one in found if one.query and (one.fenced or one.section or not in_fence)]
     if not queries:
         return _looks_like(blocks)
     if "<think" in said.lower():  # never closed: the last thought counts
         queries.reverse()
-    query = min(queries, key=lambda one: (not one.table, one.sql[:2] == "Se", not one.fenced, one.mentioned))
+    query = min(
+        queries, key=lambda one: (not one.table, -one.section, one.sql[:2] == "Se", not one.fenced, one.mentioned)
+    )
     after = found.index(query)
     for number, one in enumerate(found):
         if not one.query and (
@@ -93,33 +125,49 @@ def extract_sql(reply: str) -> str:
     return (query.sql + query.rest if _second(query) else query.sql).strip()
 
 
-def _statements(block: str, fenced: bool) -> Iterator[Statement]:
+def _unquoted(text: str) -> str:
+    """A string as JSON and programs write it, as a block of its own; as it is if nothing in it is escaped."""
+    try:
+        return f"\n```\n{json.loads(text, strict=False)}\n```\n" if "\\" in text else text
+    except ValueError:
+        return text
+
+
+def _statements(block: str, fenced: bool, section: int) -> Iterator[Statement]:
     """The statements in a block of a reply, in their order; a query within another statement is none."""
-    at = 0
+    at, begun = 0, False
     while found := START.search(block, at):
         start, at = found.start(), found.end()
         before = block[max(0, start - 20) : start]
-        if found[0][:1] in "-/" or re.search(r"(?:[(,]|\b(?:union|union\s+all|except|intersect))\s*\Z", before, re.I):
+        if found[0][:1] in "-/":
             continue
-        end = _end(block, start)
+        within = re.search(r"(?:(\()|,|\b(?:union|union\s+all|except|intersect))\s*\Z", before, re.I)
+        if within and (begun or not within[1]):
+            continue
+        begun = True
+        end = _end(block, start, bracketed=within is not None)
         if end is None:
             continue
         sql = block[start:end].rstrip()
-        line = start == 0 or block[start - 1] in "\n;"
-        if len(sql.split()) < 3 and found[0].lower() not in ("select", "with") and not (line and sql.endswith(";")):
-            continue  # "commit", "analyze it": words of prose
+        if len(sql.split()) < 3 and not re.match("select|with|pragma", sql, re.I):  # "commit", "analyze it": prose?
+            closed = sql.endswith(";") or re.match(r"[\"'`]", block[end:]) or (fenced and not block[end:].strip())
+            if not closed or not re.search(r"(?:\A|[\n;>\"'`%]|[-*]|\d\.|\\[nrt])\s*\Z", before):
+                continue
         at = end
-        yield Statement(sql, block[end:], fenced)
+        yield Statement(sql, block[end:], fenced, section)
 
 
-def _end(block: str, start: int) -> int | None:
+def _end(block: str, start: int, bracketed: bool = False) -> int | None:
     """Where the statement that begins at `start` ends; None if none begins there that SQLite can read."""
     text, mark = block[start : start + MAX_QUERY], block[max(0, start - 1) : start]
     reach = _reach(text)
-    if mark and mark in "`\"'":
-        for close in _all(mark, text[: reach + 1]):
-            if reads(text[:close]):
+    if bracketed or (mark and mark in "`\"'"):
+        for close in _all(")" if bracketed else mark, text[: reach + 1]):
+            after = text[close + 1 :].lstrip()
+            if reads(text[:close]) and (not bracketed or after[:1] == ";" or _prose(after)):
                 return start + close
+        if bracketed:
+            return None
     for close in _all(";", text[: reach + 1]):
         if reads(text[:close]) and sqlite3.complete_statement(text[: close + 1]):  # not within a comment
             return start + close + 1
@@ -128,6 +176,8 @@ def _end(block: str, start: int) -> int | None:
         return None
     for borders in BORDERS if query else BORDERS[:1]:
         longest = next(_readable(text, borders, reach), None)
+        if longest is not None and not query:
+            return start + longest
         if longest is not None and _prose(block[start + longest : start + longest + 300]):
             shorter = next(_readable(text, re.compile(r"[\s\[]"), longest - 1), longest)
             alias = text[shorter:longest].split()  # the first word of prose might also name a table
@@ -146,7 +196,7 @@ def _reach(text: str) -> int:
     """About how far SQLite's grammar goes along with a text: behind a fault in it nothing need be tried."""
     for size in () if text[:7].lower() == "explain" else (60, 240, 960):
         words = text[:size].rsplit(None, 1)[0] if len(text) > size else text
-        if "syntax error" in (fault(words) or ""):
+        if re.search(r"""syntax error|token: "[^'"`\[]""", fault(words) or ""):
             return len(words)
     return len(text)
 
@@ -157,9 +207,10 @@ def _all(letter: str, text: str) -> list[int]:
 
 def _second(query: Statement) -> bool:
     """Whether another statement follows a query directly, right or wrong."""
-    gap = GAP.match(query.rest)
-    rest = query.rest[gap.end() :]
-    if not rest or not query.sql.endswith(";"):
+    rest = re.sub(r"\A[\"'`)]\s*(?=;)", "", query.rest)
+    ended, gap = query.sql.endswith(";") or rest[:1] == ";", GAP.match(rest)
+    rest = rest[gap.end() :]
+    if not rest or not ended:
         return False
     begins = re.match(rf"(?:{STATEMENTS}|values)\b", rest, re.I)
     if "\n" in gap[0] and not begins:
@@ -175,13 +226,17 @@ def _prose(text: str) -> bool:
     words = line.split()[:3]
     bare = [word.strip("(),.;:!?") for word in words]
     keywords = [word for word in bare if KEYWORD.fullmatch(word)]
-    if any(map(str.isupper, keywords)) or (bare[0] in keywords and bare[0].islower()):
+    own = text.lstrip(" ")[:1] == "\n"  # a line of its own
+    if own and re.fullmatch(r"-?\d[-\d.,| ]*", line):  # what the query might give
+        return True
+    sentence = own and bare[0].istitle() and bare[0] not in keywords
+    if not sentence and (any(map(str.isupper, keywords)) or (bare[0] in keywords and bare[0].islower())):
         return False
     if re.match(r"\s*\n\s*\n", text):  # a paragraph of its own
         return line[0].isalnum() or line[0] == "("
     if not all(map(WORD.fullmatch, words[:2])) or re.match(r"[=<>!(,+*/%|']", words[-1]):
         return False
-    return len(words) == 3 or line[-1] in ".:!?" or bare[0].istitle()
+    return len(words) == 3 or line[-1] in ".:!?" or (own and bare[0].istitle())
 
 
 def _looks_like(blocks: list[str]) -> str:

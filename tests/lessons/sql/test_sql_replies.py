@@ -1,5 +1,7 @@
 """The query in what models write, and every other statement that stands beside it."""
 
+import html
+import json
 import time
 
 import pytest
@@ -22,6 +24,9 @@ REPLIES = (
     # marks of other kinds
     "`{q};`", "`{q}`", "The query is `{q}`.", "Use `{q}` to list them.", 'The query is "{q}".', "**Answer:** `{q}`",
     "**{q};**", "<sql>{q}</sql>", "[SQL] {q};", "\\boxed{{{q}}}",
+    "({q})", "({q});", "The query: ( {q} ).", "```sql\n({q};)\n```", "[{q}]", "[SQL: {q}]", "“{q};”", "‘{q}’",
+    "« {q} »", "$${q}$$", "$\\boxed{{\\text{{{q}}}}}$", 'db.execute("{q};")', "\u200b{q}\u200b;", "\ufeff{q}",
+    "{q};\x0b",
     # labels and lists
     "SQL: {q}", "SQLQuery: {q}\nSQLResult: [('Ann',)]\nAnswer: Ann", "Answer: {q};", "**SQL:** {q};", "sqlite> {q};",
     "1. {q};", "1. Look at the table.\n2. {q};\n3. Done.", "- {q}", "> {q};",
@@ -30,6 +35,9 @@ REPLIES = (
     "The query is: {q};", "{q}; It lists the names.", "{q}. This lists the names.", "{q} lists the names.", "{q}.",
     "{q}\nThe end.", "{q}\nDone", "{q}\n\nThe COUNT(*) isn't needed.", "{q}\n\nusers.city is compared.",
     "{q}\n---\nDone", "{q}\n\n(2 rows)", "{q} [END]", "{q}[/INST]",
+    "{q}\n\nThe WHERE clause filters; the end.", "{q}\nThis uses ORDER BY.", "{q}\n\nHere, LIKE isn't needed.",
+    "{q}, which lists the names.", "{q}\n152", "{q}\n[('Ann',), ('Bob',)]", "{q}%", "{q};%", "{q}\n/", "{q}\nGO",
+    "{q};\ngo", "{q}；", "{q}。", "以下：{q}。它列出名字。", "{q} 👍",
     "{q}\n\nThis query lists the names.", "{q}\nIn this query, we filter.", "{q}\nI hope it's right; tell me.",
     "{q};\nWith this query you get the names.", "{q}\n\n| name |\n|---|\n| Ann |", "{q}\n\nOutput:\nAnn",
     "Select the names like this:\n{q};", "Select users in Reno.\n\n{q};", "Select from users:\n{q}", "With joy! {q};",
@@ -52,6 +60,11 @@ REPLIES = (
     SCHEMA + ";\n\n{q};", SCHEMA + "\n\n{q}", "```sql\n" + SCHEMA + ";\n```\n\n```sql\n{q};\n```",
     "```sql\n{q};\n```\nAlternatively:\n```sql\nSELECT 1 FROM orders;\n```",
     "We could use `SELECT * FROM users`.\n```\n{q}\n```",
+    # steps towards it
+    "1. Take `SELECT * FROM orders`.\n2. Filter.\n\nFinal query:\n{q};",
+    "### Step 1\n```sql\nSELECT * FROM orders;\n```\n### Final SQL Query\n```sql\n{q};\n```\nFinal answer: Ann",
+    "```sql\nSELECT * FROM orders;\n```\n**Corrected query:**\n```sql\n{q};\n```",
+    "```sql\n{q};\n```\nThe complete query reads one table.",
 )  # fmt: skip
 INVALID = (
     "", ";", "```", "The users in Reno.", "SELECT the names", "<think>no idea", "<think>{q}</think>\nI don't know.",
@@ -65,6 +78,11 @@ INVALID = (
     "EXPLAIN {q}", "EXPLAIN QUERY PLAN {q};", "CREATE VIEW v AS {q};", "CREATE TABLE v AS {q}", "INSERT INTO x {q}",
     # more than a query
     "DROP TABLE users;\n{q};", "```sql\nDROP TABLE users;\n```\n```sql\n{q};\n```", "{q}; AND 1",
+    "({q}); SELECT 1 FROM users", "({q}) UNION ({q})", "({q}) LIMIT",
+    "SELECT id FROM orders WHERE id IN\n({q})\nORDR BY 1",
+    "{q}\nGO\nSELECT 1 FROM users\nGO", "{q};\u200bSELECT 1 FROM users", "{q}；SELECT 1 FROM users",
+    "> {q};\n> SELECT 1;",
+    '{{"sql": "{q};\\nSELECT 1"}}', "{q} Limt", "{q} 5", "{q}\n,", "{q};\n{q};",
     "{q};\n\nSELECT * FROM users;", "{q};\nSELECT * FROM", "{q};\r\n\r\nvalues (1)",
     "{q};\n-- and\n\nselect 2 from users", "{q};\n" + SCHEMA, "BEGIN;\n{q};\nCOMMIT;", "{q};\nEND", "{q};\nCOMMIT",
 )  # fmt: skip
@@ -72,11 +90,13 @@ WRITES = (
     "DROP TABLE users", "Drop table users", "delete from users", "UPDATE users SET name = 'x'",
     "PRAGMA user_version = 9", "INSERT INTO users (id) VALUES (1)", "ATTACH 'x' AS y", "VACUUM INTO 'x'",
     "ALTER TABLE users ADD more",
-    "WITH x AS (SELECT 1) DELETE FROM users", "REPLACE INTO users (id) VALUES (1)",
+    "WITH x AS (SELECT 1) DELETE FROM users", "REPLACE INTO users (id) VALUES (1)", "PRAGMA user_version=9",
 )  # fmt: skip
 BETWEEN = (
     "", " ", "\n", "\r\n", "\n\n", "\n  ", "\r\n\r\n", "\t", " ;\n", "\n-- and now\n", " /* now */ ", " -- x\n\n",
     "\nThen clean up:\n", "\n```\n\n```sql\n", " and then: ", "\n**Second:** ", "\n1. ", "\n\nIt lists names.\n\n`",
+    "\nGO\n", "\n> ", "\\n", "\u200b", "\x00", "\xa0", "\u2028", "；", "<br>", "</sql><sql>", "&#59;", "\n% ",
+    '", "then": "',
 )  # fmt: skip
 
 
@@ -90,6 +110,24 @@ def grade(shop):
 @pytest.mark.parametrize("reply", REPLIES)
 def test_the_query_is_found_in_what_models_write(grade, reply, query):
     assert grade(reply.format(q=query)) == "right"
+
+
+@pytest.mark.parametrize(
+    "query", [QUERY, LINES, WITH, 'SELECT "name" FROM users WHERE city >= \'Reno\' AND city < "Renp"']
+)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda query: json.dumps({"sql": query, "why": "It selects the names; done."}),
+        lambda query: f"```json\n{json.dumps([{'name': 'run', 'arguments': {'query': query + ';'}}], indent=2)}\n```",
+        lambda query: f"<pre><code>{html.escape(query)};</code></pre>",
+        lambda query: "So:\n\n> ```sql\n> " + query.replace("\n", "\n> ") + "\n> ```",
+        lambda query: "1. So:\n\n   ```sql\n   " + query.replace("\n", "\n   ") + ";\n   ```\n2. Done.",
+        lambda query: query.replace("\n", "\r\n").replace(" ", "\xa0") + ";\r\n\r\nThis is it.",
+    ],
+)
+def test_the_query_is_found_however_its_text_is_written_down(grade, wrap, query):
+    assert grade(wrap(query)) == "right"
 
 
 @pytest.mark.parametrize("reply", INVALID)
@@ -141,7 +179,17 @@ def test_no_reply_is_too_odd_to_be_read(reply):
 
 
 @pytest.mark.parametrize(
-    "part", ["select ", "with the names of users. ", "select `", "select ';", "drop table a b ", "/*"]
+    "part",
+    [
+        "select ",
+        "with the names of users. ",
+        "select `",
+        "select ';",
+        "drop table a b ",
+        "/*",
+        '\\"select ',
+        "[select ",
+    ],
 )
 def test_a_long_reply_is_read_in_time(part):
     started = time.thread_time()
