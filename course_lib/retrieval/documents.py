@@ -18,11 +18,11 @@ from course_lib.retrieval.files import (
     SAME_ID,
     Remark,
     Unreadable,
-    clean_prose,
     find_files,
     in_lines,
     name_below,
     one_line,
+    prose,
     read_text,
 )
 from course_lib.retrieval.front_matter import read_front
@@ -39,7 +39,9 @@ SENTENCE_END = re.compile(
     r"|(?<=[。！？｡])[」』”’）)]*(?=[^\s」』”’）)。！？｡])"
     r"|(?<=[\u3040-\u30ff\u3400-\u9fff][!?])(?=[\u3040-\u30ff\u3400-\u9fff])"  # NFKC makes ！ to !
 )
-FENCE = re.compile(r"[ \t]*(`{3,}(?=[^`]*$)|~{3,})(.*)")
+# The lines that open and close a fenced block, in a list or a quotation too.
+OPENS = re.compile(r"(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*(`{3,}(?=[^`]*$)|~{3,})")
+CLOSES = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*$")
 LINE = "\x00"  # stands for a line's end inside of a fenced block, while a text is cut
 
 
@@ -173,7 +175,7 @@ def _read(path: Path) -> tuple[Document, list[tuple[str, str]]]:
     text, remarks = read_text(path)
     said, text, more = read_front(text)
     name = one_line(path.stem)
-    return Document(**{"id": name, "title": name, "text": clean_prose(text), **said}), remarks + more
+    return Document(**{"id": name, "title": name, "text": prose(text), **said}), remarks + more
 
 
 def _told_apart(names: list[tuple[str, ...]]) -> list[str]:
@@ -235,17 +237,18 @@ def split_into_passages(
 
 def _fences_closed_up(text: str) -> str:
     """A text in which each fenced block is one line (`LINE` between its lines), apart from the prose around it."""
-    lines: list[str] = []
-    start = fence = None
-    for line in text.split("\n"):
-        lines.append(line)
-        mark = FENCE.match(line)
-        if mark and fence is None:
-            start, fence = len(lines) - 1, mark[1]
-        elif mark and mark[1].startswith(fence) and not mark[2].strip():
-            lines[start:] = ["", LINE.join(lines[start:]), ""]
-            fence = None
-    return "\n".join(lines)
+    lines, closed_up, at = text.split("\n"), [], 0
+    unclosed: tuple[str, ...] = ()  # what closes no longer fence below either
+    while at < len(lines):
+        end, mark = at, OPENS.match(lines[at])
+        if mark and not mark[1].startswith(unclosed):
+            below = ((i, CLOSES.match(lines[i])) for i in range(at + 1, len(lines)))
+            end = next((i for i, close in below if close and close[1].startswith(mark[1])), at)
+            unclosed += (mark[1],) if end == at else ()
+        block = LINE.join(lines[at : end + 1])
+        closed_up += ["", block, ""] if end > at else [block]
+        at = end + 1
+    return "\n".join(closed_up)
 
 
 def _sentences(text: str) -> list[str]:

@@ -28,7 +28,7 @@ EMPTY = "empty (write something in it, or take it away)"
 ENCODING = "not in UTF-8 (save it as UTF-8)"
 BINARY = "binary, not text (keep only Markdown, text and PDF files)"
 NO_PROSE = "a line too long for prose (put line breaks in, or take the file away)"
-SCAN = "a PDF that holds no text, only pictures of pages (run a text recognition, OCR, over it first)"
+SCAN = "a PDF without text that can be read, perhaps pictures of pages (run text recognition, OCR, over it first)"
 PART_SCAN = "a PDF of which most pages hold no text (if they are pictures, run OCR over it)"
 SAME_ID = "an id that another page has too (its path is taken instead)"
 LOCKED = "a PDF locked with a password (save it again without)"
@@ -55,6 +55,7 @@ _INVISIBLE = re.compile(
 )
 # NFKC makes 10² to 102 and 1½ to 11⁄2: raised and lowered signs and fractions stay.
 _COMPATIBLE = re.compile("[^\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2120\u2122\u2150-\u215f\u2189]+")
+_NO_LETTER = re.compile("[\ufffd\ue000-\uf8ff]")  # what a PDF has whose fonts do not say which letters they show
 _PICTURE = re.compile(
     r"""data:image/[\w.+-]+(?:;[\w=-]+)*?(?:;base64,[A-Za-z0-9+/=\s]*(?=["')>])|,[^\s"')>]*)""", re.IGNORECASE
 )
@@ -138,20 +139,21 @@ def one_line(name: str) -> str:
 
 
 def read_text(path: Path) -> tuple[str, list[tuple[str, str]]]:
-    """The text of a Markdown, text or PDF file, lines ended by "\\n", and the reason and detail of what is remarked.
+    """The cleaned text of a Markdown, text or PDF file, and the reason and detail of what is remarked.
 
     Raises Unreadable.
     """
     try:
-        text, remarks = _pdf_text(path) if path.suffix.lower() == ".pdf" else (_plain_text(path.read_bytes()), [])
+        if path.exists() and not path.is_file():  # a pipe has no end
+            raise Unreadable(NO_FILE)
+        return _pdf_text(path) if path.suffix.lower() == ".pdf" else (clean(_plain_text(path.read_bytes())), [])
     except OSError as error:
         raise Unreadable(NO_ACCESS, error.strerror or type(error).__name__) from error
-    return _visible(text), remarks
 
 
-def clean_prose(text: str) -> str:
-    """`clean`, of the text of a document; raises Unreadable if there is none, or if it is no prose."""
-    text = clean(text).strip()
+def prose(text: str) -> str:
+    """The text of a document; raises Unreadable if there is none, or if it is no prose."""
+    text = text.strip()
     if not text:
         raise Unreadable(EMPTY)
     if (longest := max(map(len, text.split("\n")))) > MAX_LINE:
@@ -162,8 +164,8 @@ def clean_prose(text: str) -> str:
 def clean(text: str) -> str:
     """A text as it is searched: letters that look alike are alike (NFKC), and nothing in it is invisible.
 
-    So "ﬁ" is "fi"; soft hyphens, spaces of no width, controls and pictures that are written into the text are gone, and
-    half a character is "\\ufffd". Unicode Standard Annex 15.
+    So "ﬁ" is "fi", lines end in "\\n"; soft hyphens, spaces of no width, controls and pictures that are written into
+    the text are gone, and half a character is "\\ufffd". Unicode Standard Annex 15.
     """
     text = _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), _visible(text))
     return _PICTURE.sub("", text)
@@ -175,6 +177,11 @@ def _visible(text: str) -> str:
 
 def _plain_text(data: bytes) -> str:
     mark, encoding = next(((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", "utf-8"))
+    if encoding == "utf-8" and b"\x00" in data:
+        few, many = sorted((data[::2].count(0), data[1::2].count(0)))
+        if few < many / 10 and many > max(1, len(data) / 4):  # every other byte is 0
+            raise Unreadable(ENCODING, "UTF-16 without a byte-order mark")
+        raise Unreadable(BINARY)
     try:
         text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
@@ -185,10 +192,9 @@ def _plain_text(data: bytes) -> str:
         line = data.count(b"\n", 0, len(mark) + error.start) + 1
         raise Unreadable(ENCODING, f"byte {error.object[error.start]:#x} in line {line}") from error
     if "\x00" in text:
-        few, many = sorted((data[::2].count(0), data[1::2].count(0)))
-        if few < many / 10 and many > max(1, len(data) / 4):  # every other byte is 0
-            raise Unreadable(ENCODING, "UTF-16 without a byte-order mark")
         raise Unreadable(BINARY)
+    if "\x1b$" in text:  # how Japanese is written in seven bits
+        raise Unreadable(ENCODING, "ISO-2022")
     return text
 
 
@@ -206,7 +212,7 @@ def _pdf_text(path: Path) -> tuple[str, list[tuple[str, str]]]:
         raise Unreadable(LOCKED) from error
     except Exception as error:  # pypdf raises a dozen kinds at a file that is broken
         raise Unreadable(BROKEN, type(error).__name__) from error
-    text = re.sub(r"(?<=[a-zß-ÿ])-\n(?=[a-zß-ÿ])", "", "\n\n".join(pages)).strip()
-    if not text:
+    text = re.sub(r"(?<=[a-zß-ÿ])-\n(?=[a-zß-ÿ])", "", clean("\n\n".join(pages))).strip()
+    if len(_NO_LETTER.findall(text)) >= len(text) / 2:
         raise Unreadable(SCAN)
     return text, [(PART_SCAN, f"{empty} of {len(pages)}")] if (empty := pages.count("")) > len(pages) / 2 else []

@@ -22,21 +22,35 @@ WITHHELD = "withheld"
 
 NOT_PARSED = 'front matter that cannot be parsed, kept out of "public"'
 ODD_AUDIENCE = 'an audience that is not one word, kept out of "public"'
-LOOSE_AUDIENCE = 'an audience named outside of front matter, kept out of "public"'
+LOOSE_AUDIENCE = 'an audience that is not named as front matter does, kept out of "public"'
 UNPUBLISHED = 'a draft, or not to be published, kept out of "public"'
 NO_DAY = "a date that is not one certain day, which no filter by date finds (write it as 2042-01-31)"
 
 FIELDS = ("id", "title", "date", "kind")
 MOST = 20_000  # characters of front matter; a YAML parser takes seconds for more
-HEAD = 40  # lines at the top of a page in which an audience is looked for that stands outside of front matter
+HEAD = 40  # lines at the top of a text in which an audience is looked for that stands outside of front matter
 
-_OPENED = re.compile(r'\s*(?:(?P<fence>-{3,}|\+{3,})(?P<form>yaml|toml|json)?[ \t]*(?:\n|\Z)|(?=\{\s*"))')
+_OPENED = re.compile(
+    r"(?>\s|<!--.*?-->)*+"
+    r'(?:(?P<fence>-{3,}|\+{3,})[ \t]*(?P<form>yaml|toml|json)?[ \t]*(?:#[^\n]*)?(?:\n|\Z)|(?=\{\s*"))',
+    re.DOTALL,
+)
 _LINE = re.compile(r"""^["']?([^\W\d][\w .-]{0,60}?)["']?[ \t]*[:=](?:[ \t]+(.*))?$""", re.MULTILINE)
 _LINES = re.compile(rf"{_LINE.pattern}(?:\n(?:{_LINE.pattern}|[ \t#-].*)?$)*", re.MULTILINE)  # and what belongs to them
-_LOOSE = re.compile(r"^[^\w\n]*audiences?[^\w\n]*[:=][^\w\n]*(.*)", re.IGNORECASE | re.MULTILINE)
-_NO = ("false", "no", "off", "0")
-_YES = ("true", "yes", "on", "1")
-_UNPUBLISHED = {"draft": _YES, "private": _YES, "published": _NO, "publish": _NO}  # Hugo's, Jekyll's, Obsidian's
+_YES, _NO = ("true", "yes", "on", "1", "y"), ("false", "no", "off", "0", "n")
+_KEPT = ("draft", "private", "internal", "confidential", "restricted", "unlisted", "staff", "secret")
+# By which words of which names a page says, beside its audience, that it is not for the public (Hugo, Jekyll, Obsidian,
+# Docusaurus …), and the names of which every word but public says so.
+_UNPUBLISHED = {
+    **dict.fromkeys(_KEPT, _YES),
+    **dict.fromkeys(("public", "publish", "published"), _NO),
+    **dict.fromkeys(("status", "classification"), _KEPT),
+}
+_SEEN_BY = ("visibility", "access")
+_LOOSE = re.compile(
+    rf"(?:^|[{{}}\[(,;>])[^\w\n]{{0,20}}(audiences?|{'|'.join(_UNPUBLISHED)})[^\w\n]{{0,20}}[:=]+(.*)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 _MONTHS = (  # in English, German, French, Spanish, Italian, Portuguese, Dutch
     "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari",
@@ -95,6 +109,7 @@ def read_front(text: str) -> Front:
     `name: value` lines say is taken; unless it holds such lines alone it stays in the text, where nothing is lost.
     """
     remarks: list[tuple[str, str]] = []
+    page = text
     form, block, below = _taken_off(text)
     try:
         front, text = _parse(form, block, below)
@@ -111,8 +126,8 @@ def read_front(text: str) -> Front:
         remarks.append((NO_DAY, _short(said["date"])))
     elif "date" in said:
         said["date"] = day
-    audience, *remark = _audience(named, text, parsed)
-    if remark:
+    audience, *remark = _audience(named, page.removesuffix(text), text, parsed)
+    if remark and parsed:
         remarks.append((remark[0], _short(remark[1])))
     return Front(said | ({"audience": audience} if audience else {}), text, remarks)
 
@@ -198,23 +213,38 @@ def _word(value: Any) -> str:
     return "" if word in ("~", "null", "Null", "NULL") else word
 
 
-def _audience(named: Iterable[tuple[str, Any, bool]], text: str, parsed: bool) -> tuple[str, ...]:
+def _words(value: Any) -> set[str]:
+    """The words of a value, or of each in a list, in small letters."""
+    values = value if type(value) is list else [value]
+    return {word for one in values for word in re.split(r"\s*[,;/|]\s*", _word(one).casefold())}
+
+
+def _audience(named: Iterable[tuple[str, Any, bool]], above: str, text: str, parsed: bool) -> tuple[str, ...]:
     """For whom a page is ("": it does not say); if it is withheld for a reason of its own, that and a detail."""
-    said = [value for name, value, _ in named if name.removesuffix("s") == "audience"]
-    words = {_word(word).casefold() for value in said for word in (value if type(value) is list else [value])}
-    audience = "".join(words) if len(words) == 1 else ""
+    entries = [(re.sub(r"[\W_]|only$", "", name), _words(value)) for name, value, _ in named]
+    said = [words for name, words in entries if "audience" in name]
+    audience = "".join(words) if len(words := set().union(*said)) == 1 else ""
     if audience not in ("", "public"):
         return (audience,)
-    if not parsed:
-        return (WITHHELD,)
-    if said and not audience:
+    if parsed and said and not audience:
         return WITHHELD, ODD_AUDIENCE, ", ".join(sorted(words))
-    if any(_word(value).casefold() in _UNPUBLISHED.get(name, ()) for name, value, top in named if top):
+    loose = _loose(above, text) if not said or _OPENED.match(text) else []  # or a second front matter
+    if any(
+        words - {"", "public", "open"} if name in _SEEN_BY else words.intersection(_UNPUBLISHED.get(name, ()))
+        for name, words in entries + loose
+    ):
         return WITHHELD, UNPUBLISHED, ""
-    for loose in _LOOSE.findall("\n".join(text.split("\n", HEAD)[:HEAD])) if not said else ():
-        if loose.strip(" \t*_\"'`->}.").casefold() != "public":
-            return WITHHELD, LOOSE_AUDIENCE, loose
-    return (audience,)
+    if others := set().union(*(words for name, words in loose if "audience" in name)) - {"public"}:
+        audience = "".join(others) if len(others) == 1 else ""
+        return audience if audience.isalnum() else WITHHELD, LOOSE_AUDIENCE, ", ".join(sorted(others))
+    return (audience if parsed else WITHHELD,)
+
+
+def _loose(above: str, text: str) -> list[tuple[str, set[str]]]:
+    """Names and words of what looks like front matter's lines and is none: in it, but for comments, and in the text."""
+    head = "\n".join(text.split("\n", HEAD)[:HEAD])
+    found = _LOOSE.findall(re.sub("^ *#.*", "", above[:MOST], flags=re.MULTILINE) + head)
+    return [(name.casefold(), {re.sub(r"^\W+|\W+$", "", value).casefold()}) for name, value in found]
 
 
 def _short(text: str) -> str:

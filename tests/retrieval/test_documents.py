@@ -247,6 +247,14 @@ def test_a_pdf_is_read_page_by_page_with_divided_words_put_together(tmp_path):
     assert document.text.split() == ["Corrin", "keeps", "eleven", "geese", "behind", "the", "mill.", "They", "bite."]
 
 
+def test_a_pdf_of_which_the_letters_are_not_known_is_left_out_and_a_ligature_at_a_lines_end_is_put_together(tmp_path):
+    a_pdf("ABC of", path=tmp_path / "a.pdf", cmap="3 beginbfchar <41> <E001> <42> <E002> <43> <FFFD> endbfchar")
+    with pytest.raises(DataError, match=r"a\.pdf: a PDF without text that can be read"):
+        read_document(tmp_path / "a.pdf")
+    a_pdf("of-\nAce", path=tmp_path / "b.pdf", cmap="1 beginbfchar <41> <FB01> endbfchar")
+    assert read_document(tmp_path / "b.pdf").text == "office"
+
+
 def test_half_a_letter_of_a_pdf_or_of_a_files_name_ends_in_no_traceback(tmp_path):
     a_pdf("ABB", path=tmp_path / "maths.pdf", cmap="1 beginbfchar <41> <D835> endbfchar")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("Text.")
@@ -491,8 +499,11 @@ CODE = "```python\n# A comment, no heading\n\ndef f():\n    return 1\n\n- no lis
         ("```\na. B c\nd e f\ng h\n```", 4, ["```\na. B c", "d e f", "g h\n```"]),
         ("A `code` and ```more``` here.\n# One\nText.", 100, ["A `code` and ```more``` here.", "# One\nText."]),
         ("```\nnothing closes it\n# One\nText.", 100, ["```\nnothing closes it", "# One\nText."]),
+        (f"~~~ is a tilde.\n\n{CODE}\n\n# One\nText.", 100, [f"~~~ is a tilde.\n{CODE}", "# One\nText."]),
+        ("- ```\n  # x\n  ```\n# One\nX.\n\n```\n# y\n```", 99, ["- ```\n  # x\n  ```", "# One\nX.\n```\n# y\n```"]),
+        ("> ```sh\n> # x\n> ```\n\n# One\nText.", 100, ["> ```sh\n> # x\n> ```", "# One\nText."]),
     ],
-    ids=["whole", "by itself", "tildes", "a fence in a fence", "too long", "in a line", "unclosed"],
+    ids=["whole", "alone", "tildes", "nested", "too long", "in a line", "unclosed", "others below", "listed", "quoted"],
 )
 def test_a_fenced_block_is_not_cut_but_between_lines_where_it_is_too_long(text, size, passages):
     assert split(text, size) == passages

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.retrieval import files
-from course_lib.retrieval.files import Remark, Unreadable, clean, clean_prose, find_files, in_lines, read_text
+from course_lib.retrieval.files import Remark, Unreadable, clean, find_files, in_lines, prose, read_text
 
 
 @pytest.fixture
@@ -143,6 +143,8 @@ def test_a_byte_order_mark_tells_the_order(order, width, folder):
         (b"\x00\x00\xfe\xff\x00", (files.ENCODING, "broken UTF-32")),
         ("Eleven geese.".encode("utf-16-le"), (files.ENCODING, "UTF-16 without a byte-order mark")),
         ("Eleven geese.".encode("utf-16-be"), (files.ENCODING, "UTF-16 without a byte-order mark")),
+        ("A goose, 鵞.".encode("utf-16-le"), (files.ENCODING, "UTF-16 without a byte-order mark")),
+        ("鵞鳥がいる。".encode("iso-2022-jp"), (files.ENCODING, "ISO-2022")),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", (files.BINARY,)),
         (b"Text\x00more", (files.BINARY,)),
         (b"\x00\x00\x00a" * 4, (files.BINARY,)),
@@ -152,6 +154,18 @@ def test_what_cannot_be_decoded_says_where_and_as_what(data, fault, folder):
     with pytest.raises(Unreadable) as raised:
         read_text(folder("a.md", data=data) / "a.md")
     assert raised.value.args == fault
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.md")
+    with pytest.raises(Unreadable) as raised:
+        read_text(tmp_path / "pipe.md")
+    assert raised.value.args == (files.NO_FILE,)
+
+
+def test_a_text_is_cleaned_when_it_is_read(folder):
+    root = folder("a.md", data="audience：\u00a0staﬀ\u200b".encode())
+    assert read_text(root / "a.md") == ("audience: staff", [])
 
 
 def test_a_file_that_may_not_be_read_is_left_out(folder, monkeypatch):
@@ -199,17 +213,17 @@ def test_whatever_a_text_holds_it_can_be_stored_when_it_is_cleaned(text):
     ("text", "fault"),
     [
         ("", (files.EMPTY,)),
-        (" \n\u200b\t", (files.EMPTY,)),
+        (" \n\t", (files.EMPTY,)),
         ("x" * 5_000_000, (files.NO_PROSE, "5,000,000 characters")),
         ("Fine.\n" + "1;2;3;" * 1_000_000, (files.NO_PROSE, "6,000,000 characters")),
     ],
-    ids=["empty", "invisible", "a word", "a table"],
+    ids=["empty", "blanks", "a word", "a table"],
 )
 def test_what_is_no_prose_is_refused_at_once(text, fault):
     with pytest.raises(Unreadable) as raised:
-        clean_prose(text)
+        prose(text)
     assert raised.value.args == fault
 
 
 def test_a_page_with_a_picture_in_it_of_a_megabyte_is_prose():
-    assert clean_prose(f"Text. ![A goose](data:image/png;base64,{'A' * 2_000_000})") == "Text. ![A goose]()"
+    assert prose(clean(f"Text. ![A goose](data:image/png;base64,{'A' * 2_000_000})")) == "Text. ![A goose]()"

@@ -24,6 +24,12 @@ def reasons(front):
 
 STAFF = {
     "YAML": "---\ntitle: Pay\naudience: staff\n---\n",
+    "with its language and a blank": "--- yaml\ntitle: Pay\naudience: staff\n---\n",
+    "a comment behind the fence": "--- # of wages\ntitle: Pay\naudience: staff\n---\n",
+    "a comment above": "<!-- © 2042\n" + "a line\n" * 60 + "-->\n---\ntitle: Pay\naudience: staff\n---\n",
+    "signs in the name": "---\ntitle: Pay\naudi\u034fence\ufe0f: staff\n---\n",
+    "for whom it is meant": "---\ntitle: Pay\nintended-audience: staff\n---\n",
+    "in dots": "---\ntitle: Pay\nparams.audience: staff\n---\n",
     "with its language": "---yaml\ntitle: Pay\naudience: staff\n---\n",
     "blank lines above": "\n \n---\ntitle: Pay\naudience: staff\n---\n",
     "blanks behind the fences": "--- \ntitle: Pay\naudience: staff\n---\t\n",
@@ -59,7 +65,7 @@ CLOSED = {
     "a template": ("---\naudience: {{ audience }}\n---\n", ODD_AUDIENCE),
     "no colon": ("---\naudience staff\n---\n", NOT_PARSED),
     "a text": ("---\nstaff only\n---\n", NOT_PARSED),
-    "a list": ("---\n- audience: staff\n- Pay\n---\n", NOT_PARSED),
+    "a list": ("---\n- an audience of staff\n- Pay\n---\n", NOT_PARSED),
     "unknown, unclosed": ("---\ntitle: [Pay\n---\n", NOT_PARSED),
     "a colon too many": ("---\ntitle: Pay: the list\n---\n", NOT_PARSED),
     "public, it seems, but not to be parsed": ("---\ntitle: Pay: the list\naudience: public\n---\n", NOT_PARSED),
@@ -88,15 +94,21 @@ CLOSED = {
     "a public draft": ("+++\naudience = 'public'\ndraft = true\n+++\n", UNPUBLISHED),
     "unpublished (Jekyll)": ("---\npublished: false\n---\n", UNPUBLISHED),
     "not to be published (Obsidian)": ("---\nPublish: No\n---\n", UNPUBLISHED),
-    "a comment above": ("<!-- © 2042 -->\n---\naudience: staff\n---\n", LOOSE_AUDIENCE),
-    "a heading above": ("# Pay\n---\naudience: staff\n---\n", LOOSE_AUDIENCE),
-    "no fences": ("Title: Pay\nAudience: staff\n\n", LOOSE_AUDIENCE),
-    "fences of another sign": ("———\naudience: staff\n———\n", LOOSE_AUDIENCE),
-    "a language with a blank": ("--- yaml\naudience: staff\n---\n", LOOSE_AUDIENCE),
-    "Org's": ("#+TITLE: Pay\n#+AUDIENCE: staff\n", LOOSE_AUDIENCE),
-    "an inline field (Obsidian)": ("# Pay\n\naudience:: staff\n", LOOSE_AUDIENCE),
-    "bold": ("# Pay\n\n**Audience:** staff\n", LOOSE_AUDIENCE),
-    "a mapping in YAML's short form": ("{audience: staff}\n", LOOSE_AUDIENCE),
+    "a draft below a name": ("---\nparams:\n  draft: true\n---\n", UNPUBLISHED),
+    "private, of a public audience": ("---\naudience: public\nprivate: 'Yes'\n---\n", UNPUBLISHED),
+    "for staff alone": ("---\nstaff_only: true\n---\n", UNPUBLISHED),
+    "not public": ("---\npublic: false\n---\n", UNPUBLISHED),
+    "a status": ("---\nstatus: Draft\n---\n", UNPUBLISHED),
+    "seen by a team": ("---\nvisibility: payroll\n---\n", UNPUBLISHED),
+    "access of several": ("---\naccess: [public, members]\n---\n", UNPUBLISHED),
+    "a draft, a heading above": ("# Pay\n---\ndraft: true\n---\n", UNPUBLISHED),
+    "a draft, nothing closes it": ("---\n# c\ndraft: true\n\n", UNPUBLISHED),
+    "a second one, of a draft": ("---\naudience: public\n---\n---\ndraft: true\n---\n", UNPUBLISHED),
+    "two audiences outside": ("Audience: staff\nAudience: board\n", LOOSE_AUDIENCE),
+    "an audience of several words outside": ("Audience: all of the staff\n", LOOSE_AUDIENCE),
+    "public and another outside": ("> audience: public, staff\n", LOOSE_AUDIENCE),
+    "several behind commas": ("---\naudience: public, staff\n---\n", ODD_AUDIENCE),
+    "audiences of two names": ("---\naudience: public\ntarget_audience: staff\n---\n", ODD_AUDIENCE),
 }
 
 
@@ -105,6 +117,45 @@ def test_what_cannot_be_understood_keeps_its_page_out_of_public_and_is_said(fron
     read = read_front(front + PAY)
     assert (read.said["audience"], reasons(read)) == (WITHHELD, [reason])
     assert read.text.endswith(PAY)
+
+
+LOOSE = {
+    "a heading above": "# Pay\n---\ntitle: Pay\naudience: staff\n---\n",
+    "no fences": "Title: Pay\nAudience: staff\n\n",
+    "fences of another sign": "———\naudience: staff\n———\n",
+    "fences that stand in": "  ---\n  audience: staff\n  ---\n",
+    "in a block of code": "```yaml\naudience: staff\n```\n",
+    "quoted": "> ---\n> audience: staff\n> ---\n",
+    "Pandoc's": "% Pay\n% Jo\n% audience: staff\n",
+    "Org's": "#+TITLE: Pay\n#+AUDIENCE: staff\n",
+    "reStructuredText's": ":title: Pay\n:audience: staff\n",
+    "Hexo's": '"title": "Pay",\n"audience": "staff"\n;;;\n',
+    "an inline field (Obsidian)": "# Pay\n\naudience:: staff\n",
+    "an inline field in a line (Obsidian)": "A list [audience:: staff]\n",
+    "bold": "# Pay\n\n**Audience:** staff\n",
+    "a comment": "<!-- title: Pay; audience: staff -->\n",
+    "a mapping in YAML's short form": "{title: Pay, audience: staff}\n",
+    "JSON with a comment": '{ /* Pay */ "title": "Pay", "audience": "staff" }\n',
+    "Python's": "{'title': 'Pay', 'audience': 'staff'}\n",
+    "a list of mappings": '[{"title": "Pay", "audience": "staff"}]\n',
+    "within a text": "---\ntitle: |\n  Pay\n  audience: staff\n---\n",
+    "within a value": "---\ntitle: Pay\n  audience=staff\n---\n",
+    "a second front matter": "---\naudience: public\n---\n\n---\naudience: staff\n---\n",
+    "of another form": "+++\ntitle = 'Pay'\n+++\n---\naudience: staff\n---\n",
+}
+
+
+@pytest.mark.parametrize("front", LOOSE.values(), ids=LOOSE)
+def test_an_audience_that_stands_elsewhere_counts_too_and_is_said(front):
+    read = read_front(front + PAY)
+    assert (read.said["audience"], read.remarks) == ("staff", [(LOOSE_AUDIENCE, "staff")])
+    assert read.text.endswith(PAY)
+
+
+@pytest.mark.parametrize("line", ["audience:staff", "audience=staff", "  audience: staff", "\taudience : staff"])
+def test_an_audience_is_seen_in_a_line_that_no_parser_takes(line):
+    read = read_front(f"---\ntitle: Pay\n{line}\n---\n{PAY}")
+    assert (read.said["audience"], reasons(read)) == ("staff", [NOT_PARSED])
 
 
 def test_aliases_that_multiply_are_not_multiplied():
@@ -144,7 +195,7 @@ def test_prose_between_rules_stays_in_the_text(text):
         "", "\n", "Text.", "A line.\n\n---\n\nAnother.", "---\n\nA rule above, and none below.", "-- \nJo",
         "{% include x %}", "{{< figure >}}", "{ not front matter }", "# Audience\n\nText.",
         "The audience: eleven geese.", "+++", "---", "Text.\n" * 60 + "audience: staff",
-        "---\na" + " " * 500_000,
+        "---\na" + " " * 500_000, "<!-- " * 100_000, "<!-- --> " * 100_000, "Private: by appointment.\nAccess: by bus.",
     ],
 )  # fmt: skip
 def test_what_is_no_front_matter_is_text_and_says_nothing(text):
@@ -158,6 +209,7 @@ def test_what_is_no_front_matter_is_text_and_says_nothing(text):
         ("---\n# audience: staff\n---\n", {}),
         ("---\naudience: Public\n---\n", {"audience": "public"}),
         ("---\naudience: [public]\ndraft: false\npublished: 2042-01-01\n---\n", {"audience": "public"}),
+        ("---\naudience: Public\nvisibility: public\nstatus: done\nprivate:\n---\n", {"audience": "public"}),
         ("---\ntitle: null\nid: [a]\nkind: {a: b}\n---\n", {}),
         ("---\ntitle: 2042\nid: 007\nkind: yes\n---\n", {"title": "2042", "id": "007", "kind": "yes"}),
         ('{"title": "\\u00adPay \\n list", "id": 7}\n', {"title": "Pay list", "id": "7"}),
