@@ -20,9 +20,9 @@ from course_lib.retrieval.files import clean
 # The audience of a page that names one which cannot be understood: no filter for an audience lets it through.
 WITHHELD = "withheld"
 
-NOT_PARSED = 'front matter that cannot be parsed, kept out of "public"'
+NOT_PARSED = 'front matter that cannot be parsed, kept out of "public" (quotes help: title: "Kettles: a guide")'
 ODD_AUDIENCE = 'an audience that is not one word, kept out of "public"'
-LOOSE_AUDIENCE = 'an audience that is not named as front matter does, kept out of "public"'
+LOOSE_AUDIENCE = 'an audience named outside of front matter, kept out of "public" (name it between two lines of ---)'
 UNPUBLISHED = 'a draft, or not to be published, kept out of "public"'
 NO_DAY = "a date that is not one certain day, which no filter by date finds (write it as 2042-01-31)"
 
@@ -114,9 +114,7 @@ def read_front(text: str) -> Front:
     try:
         front, text = _parse(form, block, below)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        why = "nested too deeply" if deep else getattr(error, "problem", None) or str(error)
-        remarks.append((NOT_PARSED, _short(why)))
+        remarks.append((NOT_PARSED, _short(_why(error, block))))
         front = _Entries((name, value.strip(" \t'\",")) for name, value in _LINE.findall(block[:MOST]))
         if below is not None and _LINES.fullmatch(block):
             text = below
@@ -186,6 +184,15 @@ def _parse(form: str, block: str, below: str | None) -> tuple[Any, str]:
     if front and not isinstance(front, (dict, _Entries)):
         raise ValueError("no lines of `name: value`")
     return front or _Entries(), below
+
+
+def _why(error: Exception, block: str) -> str:
+    """The line that a parser stumbled over, or else what it said."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    lines = dict(enumerate(block.split("\n")))
+    marks = [mark for name in ("problem_mark", "context_mark") if (mark := getattr(error, name, None))]
+    return next((line for mark in marks if (line := lines.get(mark.line, "").strip())), str(error))
 
 
 def _named(front: Any) -> list[tuple[str, Any, bool]]:

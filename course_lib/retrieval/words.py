@@ -5,8 +5,10 @@ Words find what meaning misses: codes, names, part numbers. What both find stand
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from course_lib.core.errors import CourseError
@@ -21,6 +23,8 @@ K1, B = 1.5, 0.75
 RRF = 60
 # How many passages of each ranking are joined: the best of two may stand low in both.
 DEPTH = 30
+# Scripts that leave no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
 class KeywordIndex(Retriever):
@@ -58,11 +62,11 @@ class KeywordIndex(Retriever):
             return
         self._held, self._bm25 = held, bm25s.BM25(k1=K1, b=B)
         if held:
-            words = [list(normalise(passage.searched)) for passage in held]
+            words = [list(_words(passage.searched)) for passage in held]
             self._bm25.index(words, show_progress=False)
 
     def _best(self, query: str, k: int, allowed: list[int]) -> list[Passage]:
-        known = [word for word in normalise(query) if word in self._bm25.vocab_dict]
+        known = [word for word in _words(query) if word in self._bm25.vocab_dict]
         if not known:
             return []
         scores = self._bm25.get_scores(known)  # (N,)
@@ -87,6 +91,15 @@ class HybridIndex(Retriever):
     def _find(self, queries: Sequence[str], k: int, where: dict[str, Any] | None) -> list[list[Passage]]:
         rankings = [retriever.search_many(queries, max(k, DEPTH), where) for retriever in self.retrievers]
         return [_fused(found)[:k] for found in zip(*rankings)]
+
+
+def _words(text: str) -> Iterable[str]:
+    """A text's words; where no blanks part them every two signs that stand together, as Lucene's CJKBigramFilter."""
+    for word in normalise(text):
+        if len(word) > 2 and _UNSPACED.search(word):
+            yield from map("".join, pairwise(word))
+        else:
+            yield word
 
 
 def fuse(rankings: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -178,6 +178,20 @@ def test_plain_lines_of_front_matter_that_cannot_be_parsed_are_still_read_and_ar
 
 
 @pytest.mark.parametrize(
+    ("front", "line"),
+    [
+        ("\n---\nid: a\ntitle: Pay: the list\nkind: x\n---\n", "title: Pay: the list"),
+        ("---\ntitle: Pay\nno colon\n---\n", "no colon"),
+        ("---\na: @jo\n---\n", "a: @jo"),
+        ("---\na: [b\n---\n", "a: [b"),
+        ("+++\na\n+++\n", "Expected '=' after a key in a key/value pair (at line 1, ..."),
+    ],
+)
+def test_the_line_is_shown_that_cannot_be_parsed(front, line):
+    assert read_front(front + PAY).remarks == [(NOT_PARSED, line)]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "---\n\nNote: see below: it is red.\n\n---\n\nText.", "---\nNote: see: red.\nIt is red.\n---\nText.",

@@ -49,6 +49,24 @@ def test_scores_fall_and_a_passage_that_shares_no_word_is_not_found(keywords):
     assert scores == sorted(scores, reverse=True) and scores[-1] > 0
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("水壶是红色的。它在架子上。", ["水壶", "红色", "架子上", "水壶在架子上吗？"]),
+        ("やかんは赤い。ガラスの棚にある。", ["やかん", "ガラス"]),
+        ("กาต้มน้ำสีแดงอยู่บนชั้นวาง", ["กาต้มน้ำ", "สีแดง"]),
+        ("주전자는 빨갛다.", ["주전자는"]),
+        ("الغلاية حمراء.", ["الغلاية"]),
+    ],
+    ids=["Chinese", "Japanese", "Thai", "Korean", "Arabic"],
+)
+def test_a_word_is_found_in_scripts_that_leave_no_blanks_too(text, asked, index, keywords):
+    index.add(Document("kettle", "K", text))
+    for question in asked:
+        assert found(keywords, question) == ["kettle"], question
+    assert found(keywords, "鵞鳥 すずめ ห่าน 거위 إوزة") == []
+
+
 def test_words_follow_the_index(index, keywords):
     assert found(keywords, "penguin") == []
     index.add(Document("new", "New", "A penguin."))
