@@ -96,25 +96,41 @@ def message_fault(message: Any) -> str:
 def brought(row: Any, parts: Sequence[str] = EXAMPLE_PARTS) -> str:
     """The call that makes an example, or a pair, of a row in another usual form (Alpaca's, a CSV's); else nothing."""
     alone = parts == EXAMPLE_PARTS
-    if alone and isinstance(row, (list, tuple)) and len(row) == 2 and all(isinstance(part, str) for part in row):
-        return "cl.example(*row)"
+    if isinstance(row, (list, tuple)) and len(row) == len(parts) and all(isinstance(part, str) for part in row):
+        return "cl.example(*row)" if alone else "cl.pair(*row)"
     if not isinstance(row, dict):
         return ""
     # Of a CSV the keys may have capitals, and the first one Excel's byte-order mark.
     keys = {str(key).strip("\ufeff ").lower(): f"row[{key!r}]" for key in row}
+    kinds = {f"row[{key!r}]": type(said) for key, said in row.items()}
 
     def first(names: Sequence[str]) -> str:
         return next((keys[name] for name in names if name in keys), "")
 
-    asked, chosen, rejected, answer = map(first, (ASKED, *PREFERRED, SAID))
+    asked, beside, answer = map(first, (ASKED, BESIDE, SAID))
     if not alone:
-        return f"cl.pair({asked}, {chosen}, {rejected})" if asked and chosen and rejected else ""
+        return _pair_brought(asked, *map(first, PREFERRED), kinds)
     if turns := first(("messages", "conversations", "conversation")):
         made = f"{{'prompt': {turns}[:-1], 'completion': {turns}[-1:]}}"
         return made if "messages" in keys else f"with {SHAREGPT}, {made}"
-    beside = first(BESIDE)
-    whole = f"({asked} + '\\n\\n' + {beside}).strip()" if beside and beside != asked else asked
-    return f"cl.example({whole}, {answer})" if asked and answer else ""
+    if not asked or not answer:
+        return ""
+    if kinds[asked] is list:
+        return f"{{'prompt': {asked}, 'completion': [{{'role': 'assistant', 'content': {answer}}}]}}"
+    whole = f"({asked} + '\\n\\n' + ({beside} or '')).strip()" if beside and beside != asked else asked
+    return f"cl.example({whole}, {answer})"
+
+
+def _pair_brought(asked: str, chosen: str, rejected: str, kinds: dict[str, type]) -> str:
+    """The call that makes a pair of the named parts of a row; nothing where one is missing."""
+    if not chosen or not rejected:
+        return ""
+    in_chats = kinds[chosen] is list
+    if not asked:  # whole chats begin with the prompt
+        return f"{{'prompt': {chosen}[:-1], 'chosen': {chosen}[-1:], 'rejected': {rejected}[-1:]}}" if in_chats else ""
+    asked += "['messages']" if kinds[asked] is dict else ""  # OpenAI's
+    last = "[-1]['content']" if in_chats else ""
+    return f"cl.pair({asked}, {chosen}{last}, {rejected}{last})"
 
 
 def example(question: str, answer: str, system: str = SYSTEM) -> Example:
@@ -208,6 +224,8 @@ def _why_not(chat: Any) -> str:
     if isinstance(chat, dict):
         asked = next((f"row[{key!r}]" for key in chat if str(key).lower() in ("messages", *ASKED)), "")
         return f": give {asked} of each row" if asked else ""
+    if isinstance(chat, Iterable) and not isinstance(chat, (list, str, bytes)):
+        return f": write list(...) around the {type(chat).__name__}"
     turns = enumerate(chat if isinstance(chat, list) else ())
     return next((f": message {number}{fault}" for number, turn in turns if (fault := message_fault(turn))), "")
 

@@ -14,10 +14,13 @@ from course_lib.core.secrets import without_secrets
 
 
 class CourseError(Exception):
-    """Base of every error that the course raises on purpose. Secrets in its sentence, quoted causes too, are hidden."""
+    """Base of every error that the course raises on purpose.
+
+    Secrets in its sentence, quoted causes too, are hidden, and halves of characters written out: Jupyter sends none.
+    """
 
     def __init__(self, *said: Any) -> None:
-        super().__init__(*(without_secrets(text) if isinstance(text, str) else text for text in said))
+        super().__init__(*(_fit_to_print(text) if isinstance(text, str) else text for text in said))
         # What was being handled is printed only where it is named as the cause: it may quote a key.
         self.__suppress_context__ = True
 
@@ -63,7 +66,7 @@ def listed(what: str, given: Any, of: str = "") -> list[Any]:
     A text, a dict, a table or what cannot be gone through is a DataError that calls it `what`.
     """
     if hasattr(given, "columns") and hasattr(given, "to_dict"):  # pandas' would give the names of its columns
-        raise DataError(f"{what} are a list{of}, not a table: give its rows, .to_dict('records').")
+        raise DataError(f"{what} are a list{of}, not a table: give its rows, .fillna('').to_dict('records').")
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         read = ": read the file first" if isinstance(given, (str, Path)) else ""
         raise DataError(f"{what} are a list{of}, not {type(given).__name__}{read}.")
@@ -77,7 +80,7 @@ def disk_explained(folder: Path, way_out: str) -> Iterator[None]:
         yield
     except Exception as error:
         # safetensors and tokenizers are written in Rust: their errors are no OSError, but name one.
-        if not isinstance(error, OSError) and "os error" not in str(error):
+        if not isinstance(error, (OSError, UnicodeEncodeError)) and "os error" not in str(error):
             raise
         raise ModelError(f"cannot read or write {folder} ({error}): free some disk, or {way_out}.") from error
 
@@ -109,6 +112,10 @@ def check_share(what: str, value: Any) -> float:
 def is_number(value: Any) -> bool:
     """Whether something is a finite number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _fit_to_print(text: str) -> str:
+    return without_secrets(text).encode(errors="backslashreplace").decode()
 
 
 def _refuse(values: dict[str, Any], fits: Callable[[Any], bool], meant: str) -> None:

@@ -55,7 +55,7 @@ class Progress:
     def _draw(self) -> None:
         if in_notebook():
             self._draw_widget()
-        elif sys.stderr.isatty():
+        elif sys.stderr and sys.stderr.isatty():
             self._drawn = True
             say(f"\r{self.text()[:78]:<78}", end="", file=sys.stderr, flush=True)
 

@@ -30,7 +30,8 @@ def say(*texts: Any, end: str = "\n", file: Any = None, flush: bool = False) -> 
 def spare(stream: Any) -> None:
     """Have a stream write in ASCII what it cannot show, instead of ending the program; what was chosen for it stays."""
     if getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="plain signs")
+        with contextlib.suppress(OSError, ValueError):  # a stream of somebody's own, or one that is closed
+            stream.reconfigure(errors="plain signs")
 
 
 def whole(text: str) -> str:

@@ -98,7 +98,7 @@ class ChatModel:
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = 24) -> list[Answer]:
         """Answer exam questions closed book: nothing is asked but the question. Makes a model a candidate."""
-        return self.reply(list(questions), max_new_tokens)
+        return self.reply(questions, max_new_tokens)
 
     def encode(self, prompt: str | Messages) -> list[int]:
         """Token ids of one prompt in the chat template, up to where the assistant's turn begins."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MESSAGE_KEYS = ("role", "content", "name", "weight")
-NAME = re.compile(r"[^\s<|\\/>]{1,64}")
+NAME = re.compile(r"[^\s<|\\/>\ud800-\udfff]{1,64}")
 FEWEST, LARGEST = 10, 512 * 10**6
 BOM = b"\xef\xbb\xbf"
 OPENAI = "https://api.openai.com/v1"

@@ -27,7 +27,7 @@ from course_lib.core.errors import CourseError, ModelError, not_below_zero, whol
 from course_lib.core.progress import Progress
 from course_lib.core.secrets import keep_secret, quotable, without_secrets
 from course_lib.core.session import ROOT, current
-from course_lib.core.text import as_path
+from course_lib.core.text import as_path, whole
 from course_lib.evaluation.reports import Report
 from course_lib.models.chatmodel import MAX_PROMPT_TOKENS
 from course_lib.retrieval.readers import EXAM_TOKENS
@@ -39,7 +39,7 @@ START_WITHIN = 120  # seconds
 AROUND_KEY = " \t\r\n\v\f\u00a0\u200b\ufeff'\"‘’“”"
 # What the API's finish_reason says where there is no text.
 NO_TEXT = {
-    "content_filter": "the service's filter withheld it", "stop": "it ended at once",
+    "content_filter": "the service's filter withheld it", "error": "something failed there",
     "tool_calls": "it asks for a tool, and none was offered", "function_call": "it asks for a function, there is none",
 }  # fmt: skip
 
@@ -118,26 +118,28 @@ class Endpoint:
                 model=self.model, messages=chat, max_tokens=max_new_tokens, temperature=temperature
             )
             seconds = time.perf_counter() - started
-            if fault := getattr(found, "error", None):  # some services say so with status 200
+            if fault := _fault_in(found):
                 raise ModelError(f"{self.url} answered with an error: {_said(fault)}")
             text, usage = self._text(found.choices[0], max_new_tokens), found.usage
-            read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-            return Answer(text.strip(), read, written, seconds)
+            counts = (getattr(usage, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
+            return Answer(text, *counts, seconds)
 
     def _text(self, choice: Any, max_new_tokens: int) -> str:
         """What was said, or refused; why there is no text is a ModelError."""
-        message, why = choice.message, choice.finish_reason
-        if text := message.content or message.refusal or "":
-            return text
-        if why is None:
-            raise ValueError("a reply that has not ended")
+        if "message" not in choice.model_fields_set or not (choice.message or choice.finish_reason):
+            raise ValueError("no reply of a chat")
+        content, why = getattr(choice.message, "content", None), choice.finish_reason
+        if isinstance(content, list):  # of parts: thoughts have no text
+            content = "".join(part.get("text") or "" for part in content)
+        if text := content or getattr(choice.message, "refusal", None):
+            return whole(text).strip()
         if why == "length":
             raise ModelError(
                 f"{self.model!r} wrote nothing within max_new_tokens={max_new_tokens}: a model that reasons spends "
                 "them there first. Raise max_new_tokens, or turn its reasoning off."
             )
-        if message.content is None:
-            reason = NO_TEXT.get(why, f"finish_reason {why!r}")
+        if content is None or why in NO_TEXT:
+            reason = NO_TEXT.get(why, "it ended at once" if why in (None, "stop") else f"finish_reason {why!r}")
             raise ModelError(f"{self.model!r} gave no text ({reason}): ask something else, or another model.")
         return ""
 
@@ -300,8 +302,10 @@ def credential(given: str, where: str) -> str:
     """
     key = str(given).strip(AROUND_KEY)
     keep_secret(key)
-    if not all("!" <= sign <= "~" for sign in key):
-        raise ModelError(f"the credential in {where} holds a blank, a line end or a letter no key has: copy it again.")
+    if not isinstance(given, str) or not all("!" <= sign <= "~" for sign in key):
+        raise ModelError(
+            f"the credential in {where} is no text, or holds a blank, a line end or a letter no key has: copy it again."
+        )
     return key
 
 
@@ -351,6 +355,17 @@ def _is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]
     except (ValueError, AttributeError, TypeError):  # a port that is none, half a bracket; no text at all
         return False
+
+
+def _fault_in(found: Any) -> Any:
+    """What some services say instead of a reply, with status 200; else None."""
+    fault = found.error if getattr(found, "error", None) else None
+    if found.choices:
+        return fault or getattr(found.choices[0], "error", None)
+    if "choices" in found.model_fields_set:
+        return fault or "a chat without a reply in it; ask again"
+    told = (getattr(found, key, None) for key in ("message", "detail", "msg"))
+    return fault or next((said for said in told if isinstance(said, str)), None)
 
 
 def _said(error: Any) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy
 import pandas
 import pytest
 
@@ -223,6 +224,8 @@ FORMS = [
     ({"input": "Who?", "output": "Me."}, "Who?", "Me."),
     ({"messages": [*TURN, *said("assistant", "Me.")]}, "Hello", "Me."),
     (["Who?", "Me."], "Who?", "Me."),
+    (ALPACA | {"input": None}, "Translate.", "Rom"),
+    ({"prompt": TURN, "completion": "Me."}, "Hello", "Me."),
 ]
 
 
@@ -231,20 +234,37 @@ def test_a_row_in_another_form_is_told_the_call_that_brings_it(row, asked, answe
     """The call that the sentence names is made here, and gives an example."""
     with pytest.raises(DataError) as error:
         check_examples([EXAMPLE, row])
-    call = re.search(r": ([c{].*) makes one\.$", str(error.value))[1]
+    call = re.search(r": ((cl\.|\{'prompt').*) makes one\.$", str(error.value))[1]
     (made,) = check_examples([eval(call, {"cl": course_lib, "row": row})])
     assert (made["prompt"][-1]["content"], made["completion"][-1]["content"]) == (asked, answered)
 
 
 def test_pairs_in_another_form_are_told_the_call_too(tiny_tokenizer):
+    yes, no = said("assistant", "Yes."), said("assistant", "No.")
     for row in (
         {"prompt": "Hello", "chosen": "Yes.", "rejected": "No."},
         {"question": "Hello", "preferred_output": "Yes.", "non_preferred_output": "No."},
+        ("Hello", "Yes.", "No."),
+        {"prompt": "Hello", "chosen": [*TURN, *yes], "rejected": [*TURN, *no]},
+        {"input": {"messages": TURN}, "preferred_output": yes, "non_preferred_output": no},
+        {"chosen": [*TURN, *yes], "rejected": [*TURN, *no]},
     ):
         with pytest.raises(DataError) as error:
             check_pairs([row], tiny_tokenizer)
-        call = re.search(r": (cl.*) makes one\.$", str(error.value))[1]
-        assert eval(call, {"cl": course_lib, "row": row}) == pair("Hello", "Yes.", "No.")
+        call = re.search(r": ((cl\.|\{'prompt').*) makes one\.$", str(error.value))[1]
+        (made,) = check_pairs([eval(call, {"cl": course_lib, "row": row})], tiny_tokenizer)
+        assert (made["prompt"][-1], made["chosen"], made["rejected"]) == (*TURN, yes, no)
+
+
+@pytest.mark.parametrize("listing", [tuple, lambda turns: numpy.array(turns, dtype=object)], ids=["tuple", "array"])
+def test_a_chat_that_is_no_list_is_told_to_become_one(kind, listing):
+    """As pandas gives what a Parquet file holds."""
+    _, good, last, check = kind
+    with pytest.raises(CourseError, match=r"write list\(\.\.\.\) around the (tuple|ndarray)"):
+        as_messages(listing(TURN))
+    for part in ("prompt", last):
+        with pytest.raises(DataError, match=r"write list\(\.\.\.\) around the (tuple|ndarray)"):
+            check([good | {part: listing(good[part])}])
 
 
 def test_pairs_are_not_told_to_become_examples(tiny_tokenizer):
@@ -261,7 +281,9 @@ def test_sharegpt_and_a_table_are_told_what_to_do():
     talk = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
     with pytest.raises(DataError, match=r"with role for from, content for value, .*row\['conversations'\]"):
         check_examples([talk])
-    with pytest.raises(DataError, match=r"examples are a list of .*, not a table: give its rows, \.to_dict"):
+    with pytest.raises(
+        DataError, match=r"examples are a list of .*, not a table: give its rows, \.fillna\(''\)\.to_dict"
+    ):
         check_examples(pandas.DataFrame([ALPACA]))
     with pytest.raises(DataError, match="not str: read the file first"):
         check_examples("train.csv")

@@ -26,6 +26,10 @@ def test_every_error_is_a_course_error():
     assert issubclass(ChoiceError, ValueError), "a wrong choice is a wrong value"
 
 
+def test_an_error_can_be_shown_whatever_it_quotes():
+    assert str(DataError("a \ud83d in é 😀")).encode() == "a \\ud83d in é 😀".encode()
+
+
 # --- choices ------------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,13 @@ def test_a_pipe_gets_nothing(terminal, clock, monkeypatch):
     assert terminal.getvalue() == ""
 
 
+def test_where_there_is_no_stderr_nothing_is_drawn(clock, monkeypatch):
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=None, modules=sys.modules))  # as pythonw has it
+    with Progress("Answering", 2) as bar:
+        clock.now += 10
+        bar.advance(2)
+
+
 def test_the_text_says_how_far_how_long_yet_and_the_last_note(clock):
     bar = Progress("Training", 40)
     clock.now += 10

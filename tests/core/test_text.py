@@ -1,6 +1,7 @@
 """Text on its way out: every console shows it, every file holds it whole, a table keeps its cells."""
 
 import ast
+import contextlib
 import io
 import os
 import subprocess
@@ -27,6 +28,7 @@ SCRIPTS = {
     "predict": "cl.predict('p', 'How many ≥ 5 ✓?'); cl.reveal('p', 3)",
     "show": "cl.Report('r', 'e', (R('1', 'q ✓', 'a', '日本', 'exact', 1, 'f'),)).show()",
     "picture": "print(cl.plots.bars([('a → b', -0.5, -0.6, -0.4)], '✓'))",
+    "lesson": "from course_lib.lessons import sql; print('✓ −')",
     "learner": "cl.check('00-answer', None); print(cl.with_verdict([0.1, 0, 1]), '✓ − → 日')",
 }
 
@@ -63,9 +65,24 @@ def test_what_the_learner_has_chosen_for_a_stream_is_kept():
 
 
 def test_half_a_character_and_a_secret_are_not_printed(monkeypatch, capsys):
-    monkeypatch.setenv("MY_TOKEN", "abcdefgh")
-    say("hi \ud83d", "abcdefgh", 3)
+    monkeypatch.setenv("MY_TOKEN", "abcd-efgh")
+    say("hi \ud83d", "abcd-efgh", 3)
     assert capsys.readouterr().out == "hi \ufffd [hidden] 3\n"
+
+
+class Own(io.StringIO):
+    errors = "strict"
+
+    def reconfigure(self, **_):
+        raise io.UnsupportedOperation("not this one")
+
+
+def test_streams_that_cannot_be_set_and_none_at_all_are_printed_to_as_by_print(monkeypatch):
+    with contextlib.redirect_stdout(Own()) as stream:
+        say("✓")
+    assert stream.getvalue() == "✓\n"
+    monkeypatch.setattr(sys, "stdout", None)  # as pythonw has it
+    say("✓")
 
 
 def test_nothing_in_the_package_prints_but_by_say():

@@ -106,6 +106,7 @@ def test_another_provider_is_refused(tmp_path):
         ({"messages": [ASKED, turn(content=[{"type": "text"}])]}, "message 1: content is a list of parts: only text"),
         ({"messages": [ASKED, turn(text="Rome")]}, "message 1: unknown keys text; known are role"),
         ({"messages": [ASKED, turn(name=3)]}, "message 1: name is 3"),
+        ({"messages": [ASKED, turn(name="\ud83d")]}, "message 1: name is"),
         ({"messages": [ASKED, turn(weight=0.5)]}, "message 1: weight is 0.5; it is 0"),
         ({"messages": [ASKED, turn(weight=True)]}, "message 1: weight is True"),
         ({"messages": [turn("user", "?", weight=1), turn()]}, "message 0: weight stands on a user message"),
@@ -249,7 +250,7 @@ def test_a_key_that_was_copied_with_more_is_sent_without_it(file, with_key, monk
 @pytest.mark.parametrize("key", ["sk-a\nsecret-1", "sk-a secret-1", "sk-a…secret-1", "Bearer sk-asecret-1"])
 def test_a_key_that_no_header_holds_is_refused_unsaid(file, with_key, monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(ModelError, match="the credential in OPENAI_API_KEY holds a blank") as error:
+    with pytest.raises(ModelError, match="the credential in OPENAI_API_KEY is no text, or holds a blank") as error:
         submit(file, "some-model", spend=True)
     assert "secret-1" not in "".join(traceback.format_exception(error.value)) and with_key.asked == []
 

@@ -95,7 +95,12 @@ def test_an_endpoint_that_does_not_answer_in_time_says_so(endpoint):
 
 
 NO_CHATS = [b"<html>Welcome</html>", b"not json", b"[]", b"null"]
-NO_CHATS += [{}, {"choices": []}, {"choices": [{"message": {}}]}]
+NO_CHATS += [
+    {},
+    {"choices": [{"message": None}]},
+    {"choices": [{"text": "Rome", "finish_reason": "stop"}]},
+    {"message": {}},
+]
 
 
 @pytest.mark.parametrize("rubbish", NO_CHATS, ids=str)
@@ -120,6 +125,11 @@ def reply(content=None, why="stop", **more):
         (reply(why="content_filter"), r"gave no text \(the service's filter withheld it\)"),
         (reply(why="tool_calls", tool_calls=[]), r"gave no text \(it asks for a tool, and none was offered\)"),
         (reply(why="stop"), r"gave no text \(it ended at once\)"),
+        (reply(why=None, reasoning_content="Hm"), r"gave no text \(it ended at once\)"),
+        (reply("", "content_filter"), r"gave no text \(the service's filter withheld it\)"),
+        (reply("", "tool_calls"), r"gave no text \(it asks for a tool"),
+        (reply("", "error"), r"gave no text \(something failed there\)"),
+        ((200, {"choices": [{"message": None, "finish_reason": "length"}]}), "wrote nothing within"),
         (reply(why="SAFETY"), r"gave no text \(finish_reason 'SAFETY'\)"),
     ],
 )
@@ -132,7 +142,16 @@ def test_a_reply_without_text_is_not_blamed_on_the_address(endpoint, service, an
 
 @pytest.mark.parametrize(
     ("answer", "text"),
-    [(reply(refusal="I cannot say."), "I cannot say."), (reply(""), ""), (reply("Ro", "length"), "Ro")],
+    [
+        (reply(refusal="I cannot say."), "I cannot say."),
+        (reply(""), ""),
+        (reply("Ro", "length"), "Ro"),
+        (reply(" \n", "length"), ""),
+        (reply("Ro", "content_filter"), "Ro"),
+        (reply("hi \ud83d"), "hi \ufffd"),
+        (reply([{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Rome"}]), "Rome"),
+        (reply([]), ""),
+    ],
 )
 def test_a_refusal_silence_and_a_reply_cut_off_are_replies(endpoint, service, answer, text):
     service.answer = lambda path, body: answer
@@ -202,6 +221,11 @@ def test_a_service_that_quotes_the_key_is_quoted_without_it(endpoint, service, s
         (429, {"error": {"message": "quota exceeded"}}, r"error \(429\): quota exceeded"),
         (500, b"<html>Oops</html>", r"error \(500\)"),
         (200, {"error": {"message": "no credits for sk-secret", "code": 402}}, "answered with an error: no credits"),
+        (200, {"error": "overloaded", "choices": []}, "answered with an error: overloaded"),
+        (200, {"object": "error", "message": "no quota"}, "answered with an error: no quota"),
+        (200, {"detail": "not today"}, "answered with an error: not today"),
+        (200, {"choices": []}, "answered with an error: a chat without a reply in it"),
+        (200, {"choices": [{"error": {"message": "upstream"}, "message": {"content": ""}}]}, "an error: upstream"),
     ],
 )
 def test_an_endpoint_that_refuses_is_asked_once_and_quoted(endpoint, service, status, body, said):
