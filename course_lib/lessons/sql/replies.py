@@ -18,6 +18,11 @@ STATEMENTS = (
     "alter|analyze|attach|begin|commit|create|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace"
     "|rollback|savepoint|select|update|vacuum|with"
 )
+# Statements of other databases: words that prose has too, so only as a line of their own that a semicolon ends.
+OTHERS = (
+    r"(?:truncate\s+table|merge\s+into)\b[^;\n]*;?|(?:call|copy|exec|execute|grant|load|lock|rename|revoke|set|show|truncate|use)"
+    rf"\b(?:(?!\b(?:{STATEMENTS})\b)[^;:\n])*;(?=\s*?(?:\n|\Z))"
+)
 CLAUSES = (
     "and|as|asc|between|by|case|collate|cross|desc|distinct|else|except|exists|from|full|group|having|in|inner"
     "|intersect|is|join|left|like|limit|natural|not|nulls?|offset|on|or|order|outer|over|partition|returning|right"
@@ -26,12 +31,15 @@ CLAUSES = (
 MAX_QUERY = 2_000  # characters: what is longer is not run either
 COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 GAP = re.compile(rf"(?:[\s;]|{COMMENT})*", re.S)
-START = re.compile(rf"{COMMENT}|(?:\b|(?<=\\[nrt]))(?:{STATEMENTS})\b", re.I | re.S)
+START = re.compile(rf"{COMMENT}|(?:\b|(?<=\\[nrt]))(?:(?:{STATEMENTS})\b|(?P<other>{OTHERS}))", re.I | re.S)
+ALONE = re.compile(
+    r"(?:\A|[\n;:>*\"'`%-]|\*/|\d\.|\\[nrt])\s*\Z"
+)  # what stands before a statement, and not before prose
 KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
 ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
 FENCE = re.compile(r"`{3,}|~{3,}")
 THOUGHT = re.compile(
-    r"\A(?:(?!<think).)*</think(?:ing)?>|<(think|thinking|thoughts?|reasoning|analysis|scratchpad)>.*?</\1>"
+    r"\A(?:(?!<think).)*</think(?:ing)?>|[<\[◁](think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)[>\]▷].*?[<\[◁]/\1[>\]▷]"
     r"|\A.*<\|channel\|>final<\|message\|>",
     re.I | re.S,
 )
@@ -60,8 +68,8 @@ FINAL = re.compile(
 BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s|,\s+which\s", r"[\s<\[\]`\"'*.!?:;}$\\%]|[^ -~]")))
 # What no SQL goes on with: closing marks, the end of a sentence, a tag, a list, a heading, a label, another alphabet.
 MARKS = re.compile(
-    r"""["'`*_}\]][^\w\s]*(?=\s|\Z)|,\s+which\s|[%/)]\Z|\[[('"\d]|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
-    r"|\w+:|[^ -~]"
+    r"""["'`*_}\]][^\w\s]*(?=\s|\Z)|,\s+which\s|[%/)]\Z|\[[('"\d]|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|\+?---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
+    r"|\w+:|[\w ,.*()]{1,60}:(?=\s|\Z)|[^ -~]"
 )
 WORD = re.compile(r"""["'`*_(]*[A-Za-z][A-Za-z'’-]*["'`*_),.;:!?]*""")
 
@@ -94,9 +102,10 @@ class Statement(NamedTuple):
 def extract_sql(reply: str) -> str:
     """The query in a chatty reply, as SQLite itself reads it: without thoughts, fences, labels, prose and stop tokens.
 
-    Of several the first that is fenced, or else the first; one that reads a table before one that reads none. A second
-    statement stays: one that follows directly, also behind blank lines and comments, and one that writes wherever it
-    stands, but for a schema (CREATE TABLE) before the query. If nothing can be read, what looks like a query stays.
+    Of several the first that is fenced, or else the first, after "the final query:" if that is said; one that reads a
+    table before one that reads none. A second statement stays: one that follows directly, also behind blank lines and
+    comments, and one that writes wherever it stands, but for a schema (CREATE TABLE) before the query. If nothing can
+    be read, what looks like a query stays.
     """
     for pattern, meant in PLAIN:
         reply = pattern.sub(meant, reply)
@@ -145,14 +154,14 @@ def _statements(block: str, fenced: bool, section: int) -> Iterator[Statement]:
         if within and (begun or not within[1]):
             continue
         begun = True
-        end = _end(block, start, bracketed=within is not None)
+        end = at if found["other"] else _end(block, start, bracketed=within is not None)
         if end is None:
             continue
         sql = block[start:end].rstrip()
-        if len(sql.split()) < 3 and not re.match("select|with|pragma", sql, re.I):  # "commit", "analyze it": prose?
-            closed = sql.endswith(";") or re.match(r"[\"'`]", block[end:]) or (fenced and not block[end:].strip())
-            if not closed or not re.search(r"(?:\A|[\n;>\"'`%]|[-*]|\d\.|\\[nrt])\s*\Z", before):
-                continue
+        if found["other"] or (len(sql.split()) < 3 and not re.match("select|with|pragma", sql, re.I)):
+            closed = found["other"] or sql.endswith(";") or re.match(r"[\"'`]", block[end:])
+            if not ALONE.search(before) or not (closed or (fenced and not block[end:].strip())):
+                continue  # "commit", "analyze it", "use it": words of prose
         at = end
         yield Statement(sql, block[end:], fenced, section)
 

@@ -40,6 +40,8 @@ REPLIES = (
     "{q};\ngo", "{q}；", "{q}。", "以下：{q}。它列出名字。", "{q} 👍",
     "{q}\n\nThis query lists the names.", "{q}\nIn this query, we filter.", "{q}\nI hope it's right; tell me.",
     "{q};\nWith this query you get the names.", "{q}\n\n| name |\n|---|\n| Ann |", "{q}\n\nOutput:\nAnn",
+    "{q};\n\nUse your own city; it may be another.", "{q};\nSet the city.", "{q};\nTruncate the list, or call us.",
+    "{q}\n\nSELECT name: the column\nFROM users: the table", "{q}\n+------+\n| name |",
     "Select the names like this:\n{q};", "Select users in Reno.\n\n{q};", "Select from users:\n{q}", "With joy! {q};",
     "You should SELECT the name.\n{q}", "Use SELECT COUNT(*) to count, but here:\n\n{q};",
     "{q};\nReplace 'Reno' with another city.", "{q};\nUpdate the city.\nNever drop tables, never delete rows.",
@@ -47,6 +49,7 @@ REPLIES = (
     # thoughts
     "<think>\nPerhaps\nSELECT * FROM users\nno.\n</think>\n{q};", "Perhaps SELECT * FROM users;\n</think>\n{q};",
     "<think>\nPerhaps\nSELECT * FROM users;\nno.\n\n{q};", "<think></think>{q}",
+    "[THINK]SELECT * FROM orders[/THINK]{q}", "<reflection>SELECT * FROM orders</reflection>{q}",
     "<thinking>DROP TABLE users;</thinking>\n```sql\n{q}\n```",
     "<reasoning>SELECT * FROM orders;</reasoning>\n{q}", "I'd say SELECT * FROM users would list all. So:\n\n{q};",
     "<|channel|>analysis<|message|>SELECT * FROM orders<|end|><|channel|>final<|message|>{q}<|return|>",
@@ -82,7 +85,8 @@ INVALID = (
     "SELECT id FROM orders WHERE id IN\n({q})\nORDR BY 1",
     "{q}\nGO\nSELECT 1 FROM users\nGO", "{q};\u200bSELECT 1 FROM users", "{q}；SELECT 1 FROM users",
     "> {q};\n> SELECT 1;",
-    '{{"sql": "{q};\\nSELECT 1"}}', "{q} Limt", "{q} 5", "{q}\n,", "{q};\n{q};",
+    '{{"sql": "{q};\\nSELECT 1"}}', "{q};\nGRANT ALL ON users TO x;", "{q};\n\nCALL f(1);", "SET x = 1;\n{q};",
+    "{q};\n\nTRUNCATE users;", "{q} Limt", "{q} 5", "{q}\n,", "{q};\n{q};",
     "{q};\n\nSELECT * FROM users;", "{q};\nSELECT * FROM", "{q};\r\n\r\nvalues (1)",
     "{q};\n-- and\n\nselect 2 from users", "{q};\n" + SCHEMA, "BEGIN;\n{q};\nCOMMIT;", "{q};\nEND", "{q};\nCOMMIT",
 )  # fmt: skip
@@ -91,6 +95,7 @@ WRITES = (
     "PRAGMA user_version = 9", "INSERT INTO users (id) VALUES (1)", "ATTACH 'x' AS y", "VACUUM INTO 'x'",
     "ALTER TABLE users ADD more",
     "WITH x AS (SELECT 1) DELETE FROM users", "REPLACE INTO users (id) VALUES (1)", "PRAGMA user_version=9",
+    "TRUNCATE TABLE users", "MERGE INTO users USING x",
 )  # fmt: skip
 BETWEEN = (
     "", " ", "\n", "\r\n", "\n\n", "\n  ", "\r\n\r\n", "\t", " ;\n", "\n-- and now\n", " /* now */ ", " -- x\n\n",
