@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from course_lib.core.text import say
+from course_lib.core.text import say, shown
 
 SHOW_AFTER_SECONDS = 2.0
 
@@ -50,7 +50,8 @@ class Progress:
         """What stands beside the bar: done, of how many, how long yet."""
         elapsed = time.monotonic() - self._started
         left = elapsed / max(self.done, 1) * max(self.total - self.done, 0)
-        return f"{self.what} {self.done}/{self.total} · {left:.0f} s left" + (f" · {self.note}" if self.note else "")
+        note = f" · {self.note}" if self.note else ""
+        return shown(f"{self.what} {self.done}/{self.total} · {left:.0f} s left{note}")
 
     def _draw(self) -> None:
         if in_notebook():

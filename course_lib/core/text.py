@@ -24,7 +24,12 @@ def say(*texts: Any, end: str = "\n", file: Any = None, flush: bool = False) -> 
     """`print` for every console: a sign that it cannot show is written in ASCII, and a secret is hidden."""
     stream = sys.stdout if file is None else file
     spare(stream)
-    print(*(whole(without_secrets(str(text))) for text in texts), end=end, file=stream, flush=flush)
+    print(*map(shown, texts), end=end, file=stream, flush=flush)
+
+
+def shown(text: Any) -> str:
+    """The text as it may be shown: no secret in it, and whole characters, since Jupyter sends no others."""
+    return whole(without_secrets(str(text)))
 
 
 def spare(stream: Any) -> None:

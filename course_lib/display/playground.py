@@ -8,7 +8,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError
 from course_lib.core.progress import in_notebook
-from course_lib.core.text import say
+from course_lib.core.text import say, shown
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -25,7 +25,7 @@ def show(widget: Callable[[], Any], text: str, answer: Any = None) -> None:
     from IPython.display import display
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget().model_id}
-    display({"text/plain": text, VIEW: view}, raw=True)
+    display({"text/plain": shown(text), VIEW: view}, raw=True)
 
 
 def panel(
@@ -81,7 +81,7 @@ def as_html(said: Any) -> str:
     """An answer that knows its own HTML, or a text line by line with nothing in it obeyed."""
     if hasattr(said, "_repr_html_"):
         return said._repr_html_()
-    return "<br>".join(html.escape(line) for line in str(said).splitlines())
+    return "<br>".join(html.escape(line) for line in shown(said).splitlines())
 
 
 def _in_html(say: Callable[[], Any]) -> str:

@@ -310,10 +310,10 @@ def credential(given: str, where: str) -> str:
 
 
 @contextlib.contextmanager
-def explained(url: str, model: str, credential: str) -> Iterator[None]:
+def explained(url: str, model: str, key_from: str) -> Iterator[None]:
     """Turn what the client raises into a ModelError that says whose fault it is and what to do.
 
-    `credential` is where the key came from, as "OPENAI_API_KEY". The key itself, and messages that quote it, are never
+    `key_from` is where the key came from, as "OPENAI_API_KEY". The key itself, and messages that quote it, are never
     shown.
     """
     openai = openai_client()
@@ -321,32 +321,36 @@ def explained(url: str, model: str, credential: str) -> Iterator[None]:
         raise ModelError(f"{url!r} is no address: write http://host:port/v1.")
     try:
         yield
-    except openai.APITimeoutError as error:
-        raise ModelError(f"{url} did not answer in time: raise the timeout, or ask for fewer tokens.") from quotable(
-            error
-        )
-    except openai.APIConnectionError as error:
-        why = error.__cause__ or error
-        raise ModelError(
-            f"{url} cannot be reached ({why}): is the server running, and the address right?"
-        ) from quotable(error)
-    except openai.AuthenticationError:  # its message quotes the key: not even as the cause
-        raise ModelError(f"{url} refuses the credential in {credential} (401): set it to a valid key.") from None
-    except openai.PermissionDeniedError:
-        raise ModelError(
-            f"{url} knows the credential in {credential} but does not permit this (403): ask the account's owner for "
+    # Of the last ones: a page of HTML, JSON that is cut off, a chat without a reply, whatever a wrong address answers.
+    except (openai.OpenAIError, ValueError, AttributeError, LookupError, TypeError, RecursionError) as error:
+        quotes_keys = isinstance(
+            error, (openai.AuthenticationError, openai.PermissionDeniedError)
+        )  # halves of them, too
+        raise ModelError(_why(error, url, model, key_from)) from None if quotes_keys else quotable(error)
+
+
+def _why(error: Exception, url: str, model: str, key_from: str) -> str:
+    """Whose fault an error of the client is, and what to do."""
+    openai = openai_client()
+    if isinstance(error, openai.APITimeoutError):
+        return f"{url} did not answer in time: raise the timeout, or ask for fewer tokens."
+    if isinstance(error, openai.APIConnectionError):
+        return f"{url} cannot be reached ({error.__cause__ or error}): is the server running, and the address right?"
+    if isinstance(error, openai.AuthenticationError):
+        return f"{url} refuses the credential in {key_from} (401): set it to a valid key."
+    if isinstance(error, openai.PermissionDeniedError):
+        return (
+            f"{url} knows the credential in {key_from} but does not permit this (403): ask the account's owner for "
             "the right, or use another account."
-        ) from None
-    except openai.NotFoundError as error:
-        raise ModelError(f"{url} has no model or route for {model!r} (404): {_said(error)}") from quotable(error)
-    except openai.APIStatusError as error:
-        raise ModelError(f"{url} answered with an error ({error.status_code}): {_said(error)}") from quotable(error)
-    # A page of HTML, JSON that is cut off, a chat without a reply: whatever a wrong address may answer.
-    except (openai.OpenAIError, ValueError, AttributeError, IndexError, TypeError, KeyError) as error:
-        raise ModelError(
-            f"{url} answered, but not as an OpenAI-compatible server does ({type(error).__name__}): check the "
-            "address; it usually ends in /v1."
-        ) from quotable(error)
+        )
+    if isinstance(error, openai.NotFoundError):
+        return f"{url} has no model or route for {model!r} (404): {_said(error)}"
+    if isinstance(error, openai.APIStatusError):
+        return f"{url} answered with an error ({error.status_code}): {_said(error)}"
+    return (
+        f"{url} answered, but not as an OpenAI-compatible server does ({type(error).__name__}): check the address; "
+        "it usually ends in /v1."
+    )
 
 
 def _is_address(url: str) -> bool:

@@ -75,6 +75,11 @@ def test_a_pipe_gets_nothing(terminal, clock, monkeypatch):
     assert terminal.getvalue() == ""
 
 
+def test_what_stands_beside_the_bar_holds_no_secret_and_no_half_character(clock, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "abcd-efgh")
+    assert Progress("Reading a \ud83d of abcd-efgh", 1).text() == "Reading a \ufffd of [hidden] 0/1 · 0 s left"
+
+
 def test_where_there_is_no_stderr_nothing_is_drawn(clock, monkeypatch):
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=None, modules=sys.modules))  # as pythonw has it
     with Progress("Answering", 2) as bar:

@@ -94,7 +94,7 @@ def test_an_endpoint_that_does_not_answer_in_time_says_so(endpoint):
             endpoint.generate(["Capital of Italy?"])
 
 
-NO_CHATS = [b"<html>Welcome</html>", b"not json", b"[]", b"null"]
+NO_CHATS = [b"<html>Welcome</html>", b"not json", b"[]", b"null", b"[" * 100_000]
 NO_CHATS += [
     {},
     {"choices": [{"message": None}]},
@@ -103,7 +103,7 @@ NO_CHATS += [
 ]
 
 
-@pytest.mark.parametrize("rubbish", NO_CHATS, ids=str)
+@pytest.mark.parametrize("rubbish", NO_CHATS, ids=lambda rubbish: str(rubbish)[:40])
 def test_an_endpoint_that_answers_rubbish_says_so(endpoint, service, rubbish):
     service.answer = lambda path, body: (200, rubbish)
     with pytest.raises(ModelError, match="not as an OpenAI-compatible server does"):
