@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.errors import ChoiceError, CourseError, DataError, choose, listed
+from course_lib.core.errors import ChoiceError, CourseError, DataError, choose, ended, listed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -82,7 +82,7 @@ def message_fault(message: Any) -> str:
     try:
         choose("role", message.get("role"), ROLES, OTHER_ROLES)
     except ChoiceError as error:
-        return f": {str(error).rstrip('.?')}"
+        return f": {str(error).rstrip('.')}"
     content = message.get("content")
     if isinstance(content, list):
         return ": content is a list of parts: only text is read here, so give the text itself"
@@ -174,7 +174,7 @@ def check_replies(model: Any, prompts: Any, replies: Any) -> list[tuple[Messages
         if not isinstance(reply, str):
             raise CourseError(f"reply {number} is not a text but {reply!r:.60}.")
         if fault := message_fault(_reply(reply)[0]):
-            raise CourseError(f"reply {number}{fault}.")
+            raise CourseError(ended(f"reply {number}{fault}"))
     return [(as_messages(prompt, model.system), _reply(reply)) for prompt, reply in zip(prompts, replies)]
 
 
@@ -201,7 +201,7 @@ def _check_rows(given: Any, what: str, parts: Sequence[str], maker: str) -> list
             raise DataError(f"{what} {number} lacks {', '.join(lacking)}: {brought(row, parts) or maker} makes one.")
         for part in parts:
             if fault := _part_fault(row, part, parts):
-                raise DataError(f"{what} {number}: {part} {fault}.")
+                raise DataError(ended(f"{what} {number}: {part} {fault}"))
     return rows
 
 

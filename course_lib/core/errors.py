@@ -73,6 +73,11 @@ def listed(what: str, given: Any, of: str = "") -> list[Any]:
     return list(given)
 
 
+def ended(sentence: str) -> str:
+    """A sentence with its full stop, unless it ends by itself: with a question, such as `choose` asks."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
+
+
 @contextlib.contextmanager
 def disk_explained(folder: Path, way_out: str) -> Iterator[None]:
     """Turn a disk that is full, or a folder that may not be written, into a ModelError that says what to do."""

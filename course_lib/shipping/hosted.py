@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Example, brought, check_examples, message_fault
-from course_lib.core.errors import DataError, above_zero, choose
+from course_lib.core.errors import DataError, above_zero, choose, ended
 from course_lib.core.rows import numbered_rows, write_jsonl
 from course_lib.core.text import as_path, say
 from course_lib.shipping.serving import credential, explained, openai_client
@@ -205,7 +205,7 @@ def _check_row(row: dict[str, Any], place: str) -> None:
         raise DataError(f"{place}: messages is not a list with at least one message.")
     for number, message in enumerate(messages):
         if fault := message_fault(message) or _fault(message):
-            raise DataError(f"{place}, message {number}{fault}.")
+            raise DataError(ended(f"{place}, message {number}{fault}"))
     weights = [message.get("weight") for message in messages if message["role"] == "assistant"]
     if not weights:
         raise DataError(f"{place}: no message is the assistant's, so there is nothing to learn.")
