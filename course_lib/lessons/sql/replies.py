@@ -20,7 +20,8 @@ STATEMENTS = (
 )
 # Statements of other databases: words that prose has too, so only as a line of their own that a semicolon ends.
 OTHERS = (
-    r"(?:truncate\s+table|merge\s+into)\b[^;\n]*;?|(?:call|copy|exec|execute|grant|load|lock|rename|revoke|set|show|truncate|use)"
+    r"(?:truncate\s+table|merge\s+into)\b[^;\n]*;?"
+    r"|(?:call|copy|exec|execute|grant|load|lock|rename|revoke|set|show|truncate|use)"
     rf"\b(?:(?!\b(?:{STATEMENTS})\b)[^;:\n])*;(?=\s*?(?:\n|\Z))"
 )
 CLAUSES = (
@@ -32,14 +33,14 @@ MAX_QUERY = 2_000  # characters: what is longer is not run either
 COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 GAP = re.compile(rf"(?:[\s;]|{COMMENT})*", re.S)
 START = re.compile(rf"{COMMENT}|(?:\b|(?<=\\[nrt]))(?:(?:{STATEMENTS})\b|(?P<other>{OTHERS}))", re.I | re.S)
-ALONE = re.compile(
-    r"(?:\A|[\n;:>*\"'`%-]|\*/|\d\.|\\[nrt])\s*\Z"
-)  # what stands before a statement, and not before prose
+# What stands before a statement, and not before a word in a sentence.
+ALONE = re.compile(r"(?:\A|[\n;:>*\"'`%-]|\*/|\d\.|\\[nrt])\s*\Z")
 KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
 ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
 FENCE = re.compile(r"`{3,}|~{3,}")
 THOUGHT = re.compile(
-    r"\A(?:(?!<think).)*</think(?:ing)?>|[<\[◁](think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)[>\]▷].*?[<\[◁]/\1[>\]▷]"
+    r"\A(?:(?!<think).)*</think(?:ing)?>"
+    r"|[<\[◁](think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)[>\]▷].*?[<\[◁]/\1[>\]▷]"
     r"|\A.*<\|channel\|>final<\|message\|>",
     re.I | re.S,
 )
@@ -66,10 +67,19 @@ FINAL = re.compile(
 )
 # Where a query may end that no semicolon ends: a line, a sentence, a word.
 BORDERS = tuple(map(re.compile, (r"\s*(?:\n|\Z)", r"[.!?]\s|,\s+which\s", r"[\s<\[\]`\"'*.!?:;}$\\%]|[^ -~]")))
-# What no SQL goes on with: closing marks, the end of a sentence, a tag, a list, a heading, a label, another alphabet.
+# What no SQL goes on with.
 MARKS = re.compile(
-    r"""["'`*_}\]][^\w\s]*(?=\s|\Z)|,\s+which\s|[%/)]\Z|\[[('"\d]|[.:!?]+(?=\s|\Z)|<[^\s\d=>]|[#~`$\\]|\[/?\w+\]|//|\+?---|===|\|(?:\s|\Z)|[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s"""
-    r"|\w+:|[\w ,.*()]{1,60}:(?=\s|\Z)|[^ -~]"
+    "|".join(
+        (
+            r"""["'`*_}\]][^\w\s]*(?=\s|\Z)|[%/)]\Z""",  # closing marks
+            r"[.:!?]+(?=\s|\Z)|,\s+which\s",  # the end of a sentence, or of its main clause
+            r"<[^\s\d=>]|\[/?\w+\]|[#~`$\\]|//|\+?---|===",  # a tag, a heading, a rule
+            r"\|(?:\s|\Z)|\[[('\"\d]",  # a table, a list of rows
+            r"""[-*+]\s+["'`*]*[A-Z]|\d+[.)]\s""",  # a list
+            r"\w+:|[\w ,.*()]{1,60}:(?=\s|\Z)",  # a label
+            r"[^ -~]",  # another alphabet
+        )
+    )
 )
 WORD = re.compile(r"""["'`*_(]*[A-Za-z][A-Za-z'’-]*["'`*_),.;:!?]*""")
 
