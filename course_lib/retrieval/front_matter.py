@@ -69,15 +69,18 @@ _MONTHS = (  # in English, German, French, Spanish, Italian, Portuguese, Dutch
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 _MONTH = r"(?P<name>[^\W\d_]{3,10})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s+|[^\W\d_]{2,12}\.?,\s+)?"
+_TIME = r"(?:\d\d:\d\d(?::\d\d)?\s+(?:[A-Z]{3,4}\s+)?)?"
 _DATES = [  # a weekday may stand before, a time behind
-    re.compile(rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?{form}(?!\d)", re.IGNORECASE)
+    re.compile(rf"{_WEEKDAY}{form}(?!\d)", re.IGNORECASE)
     for form in (
-        r"(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})",
+        r"(?P<year>\d{4})[-/._年\s]+(?P<month>\d{1,2})[-/._月\s]+(?P<day>\d{1,2})",
         r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
         r"(?P<day>\d{1,2})\.\s*(?P<month>\d{1,2})\.\s*(?P<year>\d{4})",
         r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})",
-        rf"{_MONTH}\s+{_DAY},?\s+(?P<year>\d{{4}})",
-        rf"{_DAY}[\s.-]+(?:(?:of|de)\s+)?{_MONTH}[\s,-]+(?:de\s+)?(?P<year>\d{{4}})",
+        rf"{_MONTH}\s+{_DAY},?\s+{_TIME}(?P<year>\d{{4}})",
+        rf"{_DAY}[\s./-]+(?:(?:of|de)\s+)?{_MONTH}[\s,/-]*(?:de\s+)?(?P<year>\d{{4}})",
+        rf"(?P<year>\d{{4}})[\s,./-]+{_MONTH}[\s/-]*{_DAY}",
     )
 ]
 
@@ -104,9 +107,10 @@ class _Loader(yaml.BaseLoader):
 def read_front(text: str) -> Front:
     """Take the front matter off a page (line ends "\\n"); see `Front`.
 
-    Front matter stands at the top, below blank lines at most: between two lines of `---` (the second may be `...`),
-    between two of `+++`, or as one JSON object. Names are read in any case. Where it cannot be parsed, what plain
-    `name: value` lines say is taken; unless it holds such lines alone it stays in the text, where nothing is lost.
+    Front matter stands at the top, below blank lines and comments (`<!-- -->`) at most: between two lines of `---` (the
+    second may be `...`), between two of `+++`, or as one JSON object. Names are read in any case. Where it cannot be
+    parsed, what plain `name: value` lines say is taken; unless it holds such lines alone it stays in the text, where
+    nothing is lost. An audience counts wherever it stands, and with it `draft: true` and what else withholds a page.
     """
     remarks: list[tuple[str, str]] = []
     page = text
@@ -119,7 +123,10 @@ def read_front(text: str) -> Front:
         if below is not None and _LINES.fullmatch(block):
             text = below
     parsed, named = not remarks, _named(front)
-    said = {name: word for name, value, top in named if top and name in FIELDS and (word := _word(value))}
+    tops = {name: value for name, value, top in named if top and name in FIELDS}
+    if type(date := tops.get("date")) is list:  # as Obsidian may keep it
+        tops["date"] = ", ".join(map(_word, date))
+    said = {name: word for name, value in tops.items() if (word := _word(value))}
     if "date" in said and not (day := read_date(said["date"])):
         remarks.append((NO_DAY, _short(said["date"])))
     elif "date" in said:

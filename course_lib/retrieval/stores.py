@@ -81,8 +81,8 @@ class ChromaStore:
 
     def delete(self, sources: Sequence[str]) -> None:
         """Delete every passage of these documents: no search finds them from now on. See `erase` for the files."""
-        if sources:
-            self._passages.delete(where={"source": {"$in": list(sources)}})
+        for i in range(0, len(sources), AT_ONCE):
+            self._passages.delete(where={"source": {"$in": list(sources[i : i + AT_ONCE])}})
 
     def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]:
         """The k nearest passages to a vector (D,), best first."""

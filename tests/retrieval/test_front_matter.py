@@ -261,10 +261,14 @@ DAYS = [
     "'2042-01-15'", "٢٠٤٢-٠١-١٥",
     "15. Januar 2042", "15 janv. 2042", "15 de enero de 2042", "15 de janeiro, 2042", "15 gennaio 2042",
     "15 januari 2042", "Monday, January 15, 2042",
+    "Wed Jan 15 10:00:00 UTC 2042", "Wed Jan 15 10:00:00 2042", "15.Jan.2042", "15/Jan/2042", "2042-Jan-15",
+    "2042 January 15", "2042, January 15th", "2042_01_15", "2042 01 15", "Mittwoch, 15. Januar 2042",
+    "mié., 15 ene 2042", "January 15 2042 at 3:04 PM",
 ]  # fmt: skip
 NO_DAYS = [
     "", "2042", "2042-01", "January 2042", "soon", "last week", "03/04/2042", "3-4-2042", "31.06.2042", "2042-13-01",
     "2042-02-30", "15.01.42", "1705276800", "15 marraskuu 2042", "Version 2042-01-15", "0000-01-01", "2042-W03-1",
+    "2042 was 1 15", "15 2042", "2042-01-155", "1.15.2042",
 ]  # fmt: skip
 
 
@@ -281,6 +285,11 @@ def test_what_is_no_certain_day_is_kept_as_it_is_written_and_named(written):
     if written:
         read = read_front(f"---\ndate: {written}\n---\n{PAY}")
         assert (read.said, read.remarks) == ({"date": written}, [(NO_DAY, written)])
+
+
+def test_a_list_of_dates_is_its_first_or_named():
+    assert read_front(f"---\ndate: [2042-01-15]\n---\n{PAY}").said == {"date": "2042-01-15"}
+    assert read_front(f"---\ndate:\n  - soon\n---\n{PAY}").remarks == [(NO_DAY, "soon")]
 
 
 def test_a_date_of_toml_is_a_date_and_one_of_two_months_that_are_one_is_certain():

@@ -92,6 +92,11 @@ def bytes_with(place, *words):
     return sum(file.count(word) for file in files for word in wanted)
 
 
+def test_more_documents_are_deleted_at_once_than_a_query_of_sqlite_takes(on_disk):
+    on_disk.store.delete([*(f"none-{i}" for i in range(33_000)), "corrin"])
+    assert {p.source for p in on_disk.passages()} == {"quillhaven", "kelmarsh", "larkspit"}
+
+
 @pytest.mark.parametrize("others", [0, 1200])  # above a thousand, Chroma keeps vectors in files of their own
 def test_a_removed_document_is_in_none_of_the_files_bytes(others, on_disk, tmp_path):
     on_disk.add(Document("wells", "Wells", "\n\n".join(f"Town {i} has {i} wells." for i in range(others)) or "Dry."))
