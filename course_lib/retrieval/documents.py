@@ -104,8 +104,9 @@ def read_documents(folder: str | Path) -> list[Document]:
 
     Read are Markdown, text and PDF files, in folders at any depth, but nothing hidden (a part of its path begins with
     "."), temporary ("~$") or in node_modules. What is left out, and what was read but not understood, is printed with
-    the reason, in a line for each reason; `survey` gives all of it. A page whose front matter cannot be understood is
-    kept out of "public". Of documents that have one id, each has its path for one instead.
+    the reason, in a line for each reason; `survey` gives all of it. A page whose front matter cannot be understood, or
+    that says to be a draft or private, is kept out of "public". Of documents that have one id, each has its path for
+    one instead.
 
     A DataError says that there is no such folder, or no document in it that can be read, and why.
     """

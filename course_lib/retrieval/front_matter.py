@@ -17,7 +17,7 @@ import yaml
 
 from course_lib.retrieval.files import clean
 
-# The audience of a page that names one which cannot be understood: no filter for an audience lets it through.
+# The audience of a page that names one which cannot be understood: a filter for any other keeps it out.
 WITHHELD = "withheld"
 
 NOT_PARSED = 'front matter that cannot be parsed, kept out of "public" (quotes help: title: "Kettles: a guide")'
@@ -46,7 +46,7 @@ _UNPUBLISHED = {
     **dict.fromkeys(("public", "publish", "published"), _NO),
     **dict.fromkeys(("status", "classification"), _KEPT),
 }
-_SEEN_BY = ("visibility", "access")
+_SEEN_BY = ("visibility", "access", "accesslevel", "privacy")
 _LOOSE = re.compile(
     rf"(?:^|[{{}}\[(,;>])[^\w\n]{{0,20}}(audiences?|{'|'.join(_UNPUBLISHED)})[^\w\n]{{0,20}}[:=]+(.*)",
     re.IGNORECASE | re.MULTILINE,
@@ -235,7 +235,7 @@ def _words(value: Any) -> set[str]:
 
 def _audience(named: Iterable[tuple[str, Any, bool]], above: str, text: str, parsed: bool) -> tuple[str, ...]:
     """For whom a page is ("": it does not say); if it is withheld for a reason of its own, that and a detail."""
-    entries = [(re.sub(r"[\W_]|only$", "", name), _words(value)) for name, value, _ in named]
+    entries = [(re.sub(r"^is|[\W_]|only$", "", name), _words(value)) for name, value, _ in named]
     said = [words for name, words in entries if "audience" in name]
     audience = "".join(words) if len(words := set().union(*said)) == 1 else ""
     if audience not in ("", "public"):

@@ -97,6 +97,7 @@ CLOSED = {
     "a draft below a name": ("---\nparams:\n  draft: true\n---\n", UNPUBLISHED),
     "private, of a public audience": ("---\naudience: public\nprivate: 'Yes'\n---\n", UNPUBLISHED),
     "for staff alone": ("---\nstaff_only: true\n---\n", UNPUBLISHED),
+    "a question": ("---\nis_private: true\n---\n", UNPUBLISHED),
     "not public": ("---\npublic: false\n---\n", UNPUBLISHED),
     "a status": ("---\nstatus: Draft\n---\n", UNPUBLISHED),
     "seen by a team": ("---\nvisibility: payroll\n---\n", UNPUBLISHED),
