@@ -153,6 +153,7 @@ def heatmap(
 
     With values on both sides of 0 the colours part at 0. `colour_label`, beside the scale, says what they measure.
     """
+    row_labels, column_labels = ([str(label) for label in labels] for labels in (row_labels, column_labels))
     wide = len(column_labels)
     rows = [_numbers(row, f"heatmap: row {i}", wide) for i, row in enumerate(_filled(matrix, "heatmap", "rows"))]
     if len(rows) != len(row_labels) or not wide:
@@ -203,7 +204,7 @@ def points(xy: Any, labels: Sequence[str], title: str, highlight: Sequence[int |
     If all N labels differ, each stands beside its point; if they repeat, they are groups, with colours and markers.
     Points to `highlight`, by index or label, are drawn as stars, with their label in bold.
     """
-    spots = _pairs(xy, "points: xy")
+    spots, labels = _pairs(xy, "points: xy"), [str(label) for label in labels]
     if len(labels) != len(spots):
         raise CourseError(f"points: {len(labels)} labels for {len(spots)} points.")
     stars = _starred(labels, highlight)

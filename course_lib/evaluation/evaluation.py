@@ -135,6 +135,8 @@ def _questions(exam: Exam | Sequence[Question]) -> list[Question]:
     questions = listed("an exam's questions", exam)
     if not questions:
         raise CourseError("the exam holds no question.")
+    if other := next((item for item in questions if not isinstance(item, Question)), None):
+        raise CourseError(f"an exam holds cl.Question(id, question, answer), not {other!r:.60}.")
     return questions
 
 

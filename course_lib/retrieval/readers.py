@@ -32,6 +32,7 @@ class Instructed:
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
         if not self.instruction.strip():
             raise CourseError("the instruction is empty: say what to do, or ask the model itself.")
+        questions = listed("questions", questions)
         return self.model.reply([f"{self.instruction}\n\n{question}" for question in questions], max_new_tokens)
 
 
@@ -52,6 +53,7 @@ class FewShot:
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = EXAM_TOKENS) -> list[Answer]:
         shown = [turn for row in self.examples for turn in (row["prompt"][-1], row["completion"][-1])]
+        questions = listed("questions", questions)
         prompts: list[Messages] = [[*shown, {"role": "user", "content": question}] for question in questions]
         return self.model.reply(prompts, max_new_tokens)
 

@@ -265,5 +265,9 @@ def test_half_a_character_in_a_label_or_a_title_is_drawn_as_its_replacement():
 
 
 def test_a_generator_is_drawn_as_its_list_is():
-    drawn = [plots.curve(xs, {"a": [0.1, 0.2]}, "t", "x", "y").alt for xs in ([1, 2], iter([1, 2]))]
-    assert drawn[0] == drawn[1]
+    for draw in (
+        lambda of: plots.curve(of([1, 2]), {"a": [0.1, 0.2]}, "t", "x", "y"),
+        lambda of: plots.points(of([(0, 1), (1, 2)]), of(["a", 7]), "t", highlight=of([0])),
+        lambda of: plots.heatmap(of([[1, 2], [3, 4]]), of(["a", 7]), of(["c", "d"]), "t", "share"),
+    ):
+        assert draw(list).alt == draw(iter).alt

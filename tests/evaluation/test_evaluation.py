@@ -89,6 +89,8 @@ def test_means_are_over_questions():
             for given in ("word", None, 7)
         ),
         (list, [], "the exam holds no question"),
+        (list, [{"question": "Who?", "answer": "Me."}], r"an exam holds cl\.Question\(id, question, answer\), not \{"),
+        (list, [EXAM.test[0], "Who?"], "not 'Who"),
         (list, "cup", r"loaded first: cl\.load_exam\('cup'\)"),
         (7, EXAM, "int is neither"),
     ],

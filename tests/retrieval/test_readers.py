@@ -66,16 +66,19 @@ def test_an_instruction_stands_above_each_question_and_examples_are_turns_before
     "reader",
     [
         lambda model, index: FewShot(model, (row for row in SHOWN)),
+        lambda model, index: Instructed(model, "Answer."),
         lambda model, index: OpenBook(model, {"Who?": [], "Why?": []}),
         lambda model, index: RagPipeline(model, index, k=1),
     ],
-    ids=["examples", "pages", "search"],
+    ids=["examples", "instruction", "pages", "search"],
 )
 def test_a_generator_is_read_as_a_list_is_also_when_it_is_asked_again(reader, model, index):
     made = reader(model, index)
     for _ in range(2):
         assert len(made.answer(question for question in ["Who?", "Why?"])) == 2
     assert model.prompts[:2] == model.prompts[2:] and len(model.prompts) == 4
+    with pytest.raises(CourseError, match="questions are a list, not str"):  # whose letters would be asked
+        made.answer("Who?")
 
 
 def test_examples_with_other_roles_are_not_shown(model):

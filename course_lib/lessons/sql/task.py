@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from course_lib.core.chat import Answer, Example, Messages
-from course_lib.core.errors import CourseError, choose
+from course_lib.core.errors import CourseError, choose, listed
 from course_lib.core.rows import Text, in_turns, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Question
@@ -194,6 +194,7 @@ class SqlWriter:
 
     def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
         """One query for each request of an exam."""
+        requests = listed("requests", requests)
         for request in requests:
             if self.dates is not None and request not in self._days:
                 raise CourseError(

@@ -319,7 +319,7 @@ def test_one_request_contradicts_itself_where_neither_day_nor_wording_explains_t
 def test_the_writer_gets_each_requests_day_from_the_exam(task, recording_model):
     evaluate(SqlWriter(recording_model, task.schema, task.values), task.values)
     assert recording_model.prompts == [sql_prompt(q.question, task.schema, q.source) for q in task.values]
-    SqlWriter(recording_model, "shop").answer(["Orders yesterday?"])
+    SqlWriter(recording_model, "shop").answer(iter(["Orders yesterday?"]))
     assert "Today" not in recording_model.prompts[-1][0]["content"], "no dates, no day"
 
 
