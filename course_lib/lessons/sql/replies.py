@@ -34,7 +34,7 @@ COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 GAP = re.compile(rf"(?:[\s;]|{COMMENT})*", re.S)
 START = re.compile(rf"{COMMENT}|(?:\b|(?<=\\[nrt]))(?:(?:{STATEMENTS})\b|(?P<other>{OTHERS}))", re.I | re.S)
 # What stands before a statement, and not before a word in a sentence.
-ALONE = re.compile(r"(?:\A|[\n;:>*\"'`%-]|\*/|\d\.|\\[nrt])\s*\Z")
+ALONE = re.compile(r"(?:\A|[(\n;:>*\"'`%-]|\*/|\d\.|\\[nrt])\s*\Z")
 KEYWORD = re.compile(f"{STATEMENTS}|{CLAUSES}", re.I)
 ANSWER = re.compile(r"^[ \t]*(?:sql\s+)?(?=(?:select|with)\b)", re.I | re.M)
 FENCE = re.compile(r"`{3,}|~{3,}")
@@ -160,11 +160,12 @@ def _statements(block: str, fenced: bool, section: int) -> Iterator[Statement]:
         before = block[max(0, start - 20) : start]
         if found[0][:1] in "-/":
             continue
-        within = re.search(r"(?:(\()|,|\b(?:union|union\s+all|except|intersect))\s*\Z", before, re.I)
-        if within and (begun or not within[1]):
+        bracket = re.search(r"\(\s*\Z", before) is not None
+        joined = re.search(r"(?:,|\b(?:union|union\s+all|except|intersect))\s*\Z", before, re.I)
+        if found[0].lower() in ("select", "with") and (joined or (bracket and begun)):
             continue
         begun = True
-        end = at if found["other"] else _end(block, start, bracketed=within is not None)
+        end = at if found["other"] else _end(block, start, bracket)
         if end is None:
             continue
         sql = block[start:end].rstrip()
@@ -176,21 +177,20 @@ def _statements(block: str, fenced: bool, section: int) -> Iterator[Statement]:
         yield Statement(sql, block[end:], fenced, section)
 
 
-def _end(block: str, start: int, bracketed: bool = False) -> int | None:
+def _end(block: str, start: int, bracket: bool = False) -> int | None:
     """Where the statement that begins at `start` ends; None if none begins there that SQLite can read."""
     text, mark = block[start : start + MAX_QUERY], block[max(0, start - 1) : start]
-    reach = _reach(text)
-    if bracketed or (mark and mark in "`\"'"):
-        for close in _all(")" if bracketed else mark, text[: reach + 1]):
+    reach, query = _reach(text), text[:6].lower() == "select" or text[:4].lower() == "with"
+    if bracket or (mark and mark in "`\"'"):
+        for close in _all(")" if bracket else mark, text[: reach + 1]):
             after = text[close + 1 :].lstrip()
-            if reads(text[:close]) and (not bracketed or after[:1] == ";" or _prose(after)):
+            if reads(text[:close]) and (not (bracket and query) or after[:1] == ";" or _prose(after)):
                 return start + close
-        if bracketed:
+        if bracket and query:
             return None
     for close in _all(";", text[: reach + 1]):
         if reads(text[:close]) and sqlite3.complete_statement(text[: close + 1]):  # not within a comment
             return start + close + 1
-    query = text[:6].lower() == "select" or text[:4].lower() == "with"
     if query and mark == "`":  # cut off
         return None
     for borders in BORDERS if query else BORDERS[:1]:

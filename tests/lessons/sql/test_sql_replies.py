@@ -99,7 +99,8 @@ WRITES = (
 )  # fmt: skip
 BETWEEN = (
     "", " ", "\n", "\r\n", "\n\n", "\n  ", "\r\n\r\n", "\t", " ;\n", "\n-- and now\n", " /* now */ ", " -- x\n\n",
-    "\nThen clean up:\n", "\n```\n\n```sql\n", " and then: ", "\n**Second:** ", "\n1. ", "\n\nIt lists names.\n\n`",
+    "\nThen clean up:\n", "\n```\n\n```sql\n", " and then: ", " then, ", " (",
+    "\n**Second:** ", "\n1. ", "\n\nIt lists names.\n\n`",
     "\nGO\n", "\n> ", "\\n", "\u200b", "\x00", "\xa0", "\u2028", "；", "<br>", "</sql><sql>", "&#59;", "\n% ",
     '", "then": "',
 )  # fmt: skip
