@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ SAID = ("output", "answer", "completion", "response", "reply", "target", "soluti
 PREFERRED = ("chosen", "preferred_output", "preferred"), ("rejected", "non_preferred_output", "dispreferred")
 SHAREGPT = "role for from, content for value, user for human and assistant for gpt"
 MESSAGES = "a list of {'role', 'content'} messages"
+
+HALF = re.compile("[\ud800-\udfff]")
 
 EXAMPLE_PARTS = ("prompt", "completion")
 PARTS = ("prompt", "chosen", "rejected")
@@ -88,8 +91,8 @@ def message_fault(message: Any) -> str:
         return ": content is a list of parts: only text is read here, so give the text itself"
     if not isinstance(content, str):
         return f": content is {content!r:.40}, which is no text"
-    if half := next((sign for sign in content if "\ud800" <= sign <= "\udfff"), None):
-        return f": content holds half a character ({half!r}), as where a text was cut within an emoji: take it out"
+    if half := HALF.search(content):
+        return f": content holds half a character ({half[0]!r}), as where a text was cut within an emoji: take it out"
     return ""
 
 

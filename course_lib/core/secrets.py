@@ -29,11 +29,13 @@ _NAMES = re.compile(
 _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
-        r"(?<=://)(?:[^\s/'\":]+:(?!\d+/)[^\s'\"]*|[^\s/'\"]+)(?=@)",  # user:password@host
+        r"(?<=://)(?:[^\s/'\":]+:(?!\d+/)[^\s'\"]{0,500}|[^\s/'\"]+)(?=@)",  # user:password@host
         r"(?<![\w/@.+-])(?!mailto:)[\w.+-]+:[^\s/'\":@]+(?=@[\w.-]+(?:/|:\d))",  # as well without http://
         r"(?<=[?&;#])((?:[\w.%-]*(?:key|token|secret|passw(?:or)?d|pwd|sig(?:nature)?|credential)=))[^&\s'\"<>()]+",
-        r"(\b(?:authorization|(?:\w+-)*api[-_]?key)(?:['\"]\s*[,:]|\s*[:=])\s*(?:b?['\"])?(?:(?:bearer|basic|token)\s+)?)"
+        r"((?:\bauthorization|(?<![\w-])(?:[\w-]*-)?api[-_]?key)(?:['\"]\s*[,:]|\s*[:=])\s*"
+        r"(?:b?['\"])?(?:(?:bearer|basic|token)\s+)?)"
         r"[^\s'\",}\\]{3,}",
+        r"((?-i:\b[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)=)['\"]?)[^\s'\",)]{6,}",  # a line of a .env
         r"((?:['\"]bearer|\bbearer(?=\s+\S*(?:[\d_]|[-.+/]\w)))\s+)[^\s'\",}\\]{3,}",  # and not: a bearer of news
         r"\b(?:sk-[\w-]{6,}|hf_[a-z0-9]{16,}|gh[a-z]_[a-z0-9]{20,}|github_pat_\w{20,}|AIza[\w-]{20,}|AKIA[A-Z0-9]{12,})",
     )
