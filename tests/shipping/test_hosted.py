@@ -96,7 +96,7 @@ def test_another_provider_is_refused(tmp_path):
     [
         (
             {"messages": [ASKED, turn("asistant")]},
-            "message 1: role 'asistant' is not one .* Did you mean 'assistant'\?$",
+            r"message 1: role 'asistant' is not one .* Did you mean 'assistant'\?$",
         ),
         ({"messages": [ASKED, {"content": "Rome"}]}, "message 1: role None is not one of"),
         ({"messages": [ASKED]}, "no message is the assistant's"),
@@ -117,7 +117,7 @@ def test_another_provider_is_refused(tmp_path):
         ({"messages": [ASKED, turn(), ASKED]}, "the last message is the user's"),
         ({"messages": [ASKED, turn(), turn("system", "x")]}, "the last message is the system's"),
         ({"messages": [ASKED, turn("tool")]}, "message 1: role 'tool' is not one of"),
-        ({"messages": [ASKED, turn("gpt")]}, "message 1: role 'gpt' is not one .* Did you mean 'assistant'\?$"),
+        ({"messages": [ASKED, turn("gpt")]}, r"message 1: role 'gpt' is not one .* Did you mean 'assistant'\?$"),
         ({"messages": [{"from": "human", "value": "?"}, turn()]}, "message 0 is ShareGPT's: write role for from"),
         ({"messages": [ASKED, turn(tool_calls=[])]}, "message 1: unknown keys tool_calls"),
         ({"messages": [ASKED, turn(content=None, function_call={})]}, "message 1: content is None"),
