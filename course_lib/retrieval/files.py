@@ -112,7 +112,7 @@ def find_files(root: Path) -> tuple[list[Path], list[Remark]]:
             path, is_folder = Path(place, name), name in folders
             if name.lower() in _LITTER:
                 continue
-            if name.startswith((".", "~$")) or name == "node_modules":
+            if _is_hidden(name):
                 reason = HIDDEN
             elif is_folder:
                 reason = LINKED if path.is_symlink() else ""
@@ -124,8 +124,12 @@ def find_files(root: Path) -> tuple[list[Path], list[Remark]]:
                 left_out.append(Remark(name_below(root, path) + "/" * is_folder, reason))
             elif not is_folder:
                 files.append(path)
-        folders[:] = [name for name in folders if not name.startswith((".", "~$")) and name != "node_modules"]
+        folders[:] = [name for name in folders if not _is_hidden(name)]
     return sorted(files), sorted(left_out)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "~$")) or name == "node_modules"
 
 
 def name_below(root: Path, path: Path) -> str:

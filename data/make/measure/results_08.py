@@ -38,7 +38,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     costs = found["costs"]
     seconds, peak = (costs["worst"][what] for what in ("seconds", "peak"))
     headline = (
-        f"a few short runs foretell others: {costs['within']} of {costs['n']} within {costs['allowed']:.0%}, "
+        f"a few short runs predict others: {costs['within']} of {costs['n']} within {costs['allowed']:.0%}, "
         f"at worst {seconds:.0%} off in seconds and {peak:.0%} in memory"
     )
     limits = []

@@ -10,6 +10,7 @@ marks with their intervals, seconds and tokens a question, and on which kind of 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from shared.students import Students
 
 import course_lib as cl
 from course_lib.core.session import current, data_dir
+from course_lib.core.text import write_text
 from course_lib.lessons import shelves
 from course_lib.lessons.sql import task as sql_task
 from course_lib.models.students import STUDENTS
@@ -60,8 +62,6 @@ class Sitting:
 
 def machine() -> dict[str, Any]:
     """What kind of machine computes here, and how."""
-    import os
-
     import torch
 
     return {"cores": os.cpu_count(), "isa": torch.backends.cpu.get_cpu_capability(), "dtype": current().dtype}
@@ -160,13 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for lesson in options.only or LESSONS:
         for student in options.students:
             LESSONS[lesson](Sitting(student))
-            write(summary())
-
-
-def write(rows: list[dict[str, Any]]) -> None:
-    """Write `data/results/sizes.json`."""
-    text = json.dumps(rows, indent=1, ensure_ascii=False)
-    (data_dir() / "results" / "sizes.json").write_text(text + "\n", encoding="utf-8")
+            text = json.dumps(summary(), indent=1, ensure_ascii=False)
+            write_text(data_dir() / "results" / "sizes.json", text + "\n")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def summary(parts: Mapping[str, Any], task: task_module.SqlTask) -> dict[str, An
         "confidence": parts["confidence"],
         "limits": [
             f"Trained on {n_whole:,} pairs about a shop, it wrote {share(house['whole'], 'second_schema')} of the "
-            f"queries about a library rightly (n = {len(task.second_schema)}), and "
+            f"queries about a library correctly (n = {len(task.second_schema)}), and "
             f"{share(house['whole'], 'combinations')} of those that put together what it had studied apart "
             f"(n = {len(task.combinations)})"
         ],
