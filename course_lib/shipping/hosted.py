@@ -29,7 +29,7 @@ from course_lib.core.chat import Example, brought, check_examples, message_fault
 from course_lib.core.errors import DataError, above_zero, choose, ended
 from course_lib.core.rows import numbered_rows, write_jsonl
 from course_lib.core.text import as_path, say
-from course_lib.shipping.serving import credential, explained, openai_client
+from course_lib.shipping.endpoint import credential, explained, openai_client
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
