@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install lock students test test-live test-fast test-matrix test-colab data adapters results notebooks images readme lint
+.PHONY: help lab install lock students test test-live test-fast test-matrix test-colab data adapters results notebooks images verdicts readme lint
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUIL
 
 images: $(STAMP)  ## draw the diagrams again
 	$(BIN)/python images/make_images.py
+
+verdicts: $(STAMP)  ## add to data/verdicts.yaml what the built notebooks newly claim, and drop what they no longer do
+	$(BIN)/python data/make/pages/verdicts.py
 
 readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md, and make CLAIMS.md
 	$(BIN)/python data/make/pages/readme.py

@@ -47,14 +47,14 @@ if TYPE_CHECKING:
     from course_lib.evaluation.exams import general_study as general_study
     from course_lib.evaluation.exams import load_exam as load_exam
     from course_lib.evaluation.exams import load_facts as load_facts
-    from course_lib.evaluation.release import drift as drift
-    from course_lib.evaluation.release import gate as gate
     from course_lib.evaluation.reports import Report as Report
     from course_lib.evaluation.reports import paired_difference as paired_difference
+    from course_lib.evaluation.sizes import stored as stored
     from course_lib.evaluation.stored import load_results as load_results
     from course_lib.evaluation.stored import own_results as own_results
     from course_lib.evaluation.stored import with_interval as with_interval
     from course_lib.evaluation.stored import with_verdict as with_verdict
+    from course_lib.evaluation.verdicts import verdict as verdict
     from course_lib.lessons.checks import check as check
     from course_lib.lessons.checks import progress_report as progress_report
     from course_lib.models.chatmodel import ChatModel as ChatModel
@@ -94,7 +94,8 @@ _HOME = {
     "evaluation.reports": ["Report", "paired_difference"],
     "evaluation.evaluation": ["Comparison", "compare", "evaluate"],
     "evaluation.stored": ["load_results", "own_results", "with_interval", "with_verdict"],
-    "evaluation.release": ["drift", "gate"],
+    "evaluation.sizes": ["stored"],
+    "evaluation.verdicts": ["verdict"],
     "display": ["plots"],
     "display.ask": ["predict", "predict_choice", "quiz", "reveal"],
     "training.sft": ["finetune"],

@@ -160,6 +160,25 @@ def draw_histogram(axes: Axes, values: Sequence[float], levels: Mapping[str, tup
     axes.spines["left"].set_visible(False)
 
 
+def draw_dots(axes: Axes, groups: Mapping[str, Sequence[dict[str, Any]]], looks: Mapping[str, Any]) -> None:
+    """A line of dots for each group, the first on top, its dots one below another; `looks` go by the dots' names."""
+    y, middles = 0.0, []
+    for items in groups.values():
+        middles.append(y + (len(items) - 1) / 2)
+        for item in items:
+            colour, marker, _ = looks[item["label"]]
+            ends = [[max(0.0, item["value"] - item["low"])], [max(0.0, item["high"] - item["value"])]]
+            axes.errorbar(
+                [item["value"]], [y], xerr=ends, color=colour, marker=marker, linestyle="", markersize=9, capsize=4,
+                elinewidth=1.6, label=item["label"],
+            )  # fmt: skip
+            y += 1
+        y += 0.8  # between groups
+    axes.set_yticks(middles, [wrap(group) for group in groups], color=INK)
+    axes.set_ylim(y - 1.0, -0.8)
+    axes.grid(axis="y", visible=False)
+
+
 def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
     """A matrix as colours that part at 0 if it has both signs, with its figures where there is room."""
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm

@@ -21,6 +21,7 @@ from course_lib.display.drawing import (
     count_text,
     draw_bar,
     draw_cells,
+    draw_dots,
     draw_histogram,
     draw_lines,
     draw_parts,
@@ -67,6 +68,29 @@ def bars(rows: Sequence[Any], title: str, xlabel: str = "share right", reference
             figure.legend(key.values(), key.keys(), loc="outside lower right", ncols=2, fontsize=13)
         line = f" Reference {value_text(reference)}." if reference is not None else ""
         return Picture(figure, f"Bars: {', '.join(map(_tell, items))}.{line} Title: {title}")
+
+
+def dots(
+    groups: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, xlabel: str = "share right"
+) -> Picture:
+    """Dots with intervals, a line for each group: group -> name -> (value, low, high), on an axis from 0 to 1.
+
+    A name has the same colour and the same marker in every group.
+    """
+    lines = {group: dict(_named(row, f"dots: {group}")) for group, row in _named(groups, "dots")}
+    looks = dict(zip(dict.fromkeys(name for row in lines.values() for name in row), LOOKS))
+    items = {
+        group: [_checked_bar((name, *_filled(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
+        for group, row in lines.items()
+    }
+    with drawing(title, 1.5 + 0.3 * sum(map(len, items.values())) + 0.2 * len(items)) as (figure, axes):
+        draw_dots(axes, items, looks)
+        axes.set(xlabel=xlabel, xlim=(min(0.0, *(item["low"] for row in items.values() for item in row)), 1.0))
+        handles, names = axes.get_legend_handles_labels()
+        key = dict(zip(names, handles))  # one of each name
+        figure.legend(key.values(), key.keys(), loc="outside lower left", ncols=3, fontsize=13)
+        told = "; ".join(f"{group}: {', '.join(map(_tell, row))}" for group, row in items.items())
+        return Picture(figure, f"Dots: {told}. Title: {title}")
 
 
 def curve(

@@ -16,7 +16,8 @@ from course_lib.core.errors import CourseError, listed
 from course_lib.core.session import keeps_reports
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import grade, token_f1
-from course_lib.evaluation.reports import Difference, Report, Row, paired_difference, report_table, span
+from course_lib.evaluation.intervals import span
+from course_lib.evaluation.reports import Difference, Report, Row, paired_difference, report_table
 from course_lib.evaluation.stored import keep
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Comparison:
         rows = [
             {"candidate": d.better, f"minus {d.worse}": round(d.value, 2),
              "95% interval": span(d.low, d.high, "+.2f"),
-             "verdict": "tie" if d.tie else "better" if d.value > 0 else "worse"}
+             "verdict": "cannot tell" if d.cannot_tell else "better" if d.value > 0 else "worse"}
             for d in found
         ]  # fmt: skip
         return pd.DataFrame(rows).set_index("candidate")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.errors import CourseError, is_number, whole_above_zero
 from course_lib.evaluation.evaluation import compare
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.evaluation.reports import Difference, Report, Row, span
+from course_lib.evaluation.intervals import span
+from course_lib.evaluation.reports import Difference, Report, Row
 
 if TYPE_CHECKING:
     from course_lib.display.plots import Picture

@@ -6,19 +6,19 @@ Intervals are 95% percentile bootstraps over facts: a fact asked in two wordings
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.core.errors import CourseError, DataError
+from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.text import as_path, say, whole, write_text
+from course_lib.evaluation.intervals import crossed_interval, interval, span
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-RESAMPLES, BOOTSTRAP_SEED = 2000, 0
 MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "invalid": "!", "wrong": "✗"}
 
 
@@ -123,6 +123,9 @@ class Report:
         """For each question what it is about: questions of one fact stand and fall together."""
         return [row.fact for row in self.rows]
 
+    def __sub__(self, other: Report | Runs) -> Difference:
+        return paired_difference(self, other)
+
     def judged(self, right: Iterable[bool], name: str | None = None) -> Report:
         """The same answers under another judge: "exact" where `right` (one for each row) says so, else "wrong"."""
         rows = [replace(row, verdict="exact" if good else "wrong") for row, good in zip(self.rows, right, strict=True)]
@@ -168,10 +171,59 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """The same exam sat by several students who were trained alike, each with another seed.
+
+    Raises a CourseError unless all were asked the same questions.
+    """
+
+    reports: tuple[Report, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reports", tuple(self.reports))
+        if not self.reports:
+            raise CourseError("there is no report: give those of one student or more.")
+        if len({tuple(row.id for row in report.rows) for report in self.reports}) > 1:
+            raise CourseError(f"the students of {self.name!r} answered different questions.")
+
+    @property
+    def name(self) -> str:
+        return self.reports[0].name
+
+    @property
+    def exam(self) -> str:
+        return self.reports[0].exam
+
+    @property
+    def n(self) -> int:
+        """Number of questions, the same for all."""
+        return self.reports[0].n
+
+    def marks(self, of: str = "right") -> tuple[float, ...]:
+        """Each student's share of answers that are right, or "exact"."""
+        return tuple(float(row.mean()) for row in self.hits(of))
+
+    def share(self, of: str = "right") -> tuple[float, float, float]:
+        """The students' mean, and its 95% interval: over questions, and from five students on over students too."""
+        hits = self.hits(of)
+        return float(hits.mean()), *crossed_interval(hits, self.reports[0].facts())
+
+    def hits(self, of: str = "right") -> np.ndarray:
+        """1.0 or 0.0 for each student and question, (students, n)."""
+        import numpy as np
+
+        verdict = {"right": None, "exact": "exact"}[choose("of", of, ("right", "exact"))]
+        return np.stack([report.hits(verdict) for report in self.reports])
+
+    def __sub__(self, other: Report | Runs) -> Difference:
+        return paired_difference(self, other)
+
+
+@dataclass(frozen=True)
 class Difference:
     """One candidate's accuracy minus another's, on the same questions, with its 95% interval.
 
-    That is a paired bootstrap over facts (Efron & Tibshirani 1993, chapter 13).
+    That is a paired bootstrap over facts, and from five students on over students too.
     """
 
     better: str
@@ -180,29 +232,48 @@ class Difference:
     low: float
     high: float
     n: int
+    shares: tuple[float, float] | None = None  # of either side
+    by_student: tuple[float, ...] = ()  # the difference of each student by itself, where there are several
 
     @property
-    def tie(self) -> bool:
-        """Whether the interval holds zero: then nothing has been shown."""
+    def students(self) -> int:
+        """How many were trained on the side that has more."""
+        return max(1, len(self.by_student))
+
+    @property
+    def cannot_tell(self) -> bool:
+        """Whether the interval reaches from worse to better."""
         return self.low <= 0 <= self.high
 
     def __str__(self) -> str:
-        verdict = "a tie: the interval holds zero" if self.tie else "not by chance"
+        verdict = "cannot tell: the interval reaches from worse to better" if self.cannot_tell else "not by chance"
         return (
-            f"{self.better} minus {self.worse}: {self.value:+.2f} ({self.low:+.2f} to {self.high:+.2f}, "
+            f"{self.better} minus {self.worse}: {self.value:+.2f} ({span(self.low, self.high, '+.2f')}, "
             f"n = {self.n}), {verdict}"
         )
 
 
-def paired_difference(better: Report, worse: Report) -> Difference:
-    """Accuracy of one report minus another's, question by question, with a bootstrap interval over facts."""
-    if [row.id for row in better.rows] != [row.id for row in worse.rows]:
+def paired_difference(better: Report | Runs, worse: Report | Runs, of: str = "right") -> Difference:
+    """Accuracy (or, `of="exact"`, the exact share) of one minus another's, question by question, with its interval.
+
+    `Runs` are paired student by student; a single report is paired with each student of the other side. `better -
+    worse` says the same.
+    """
+    some, others = (side if isinstance(side, Runs) else Runs((side,)) for side in (better, worse))
+    if [row.id for row in some.reports[0].rows] != [row.id for row in others.reports[0].rows]:
         raise CourseError(
-            f"{better.name!r} and {worse.name!r} answered different questions: only the same can be paired."
+            f"{some.name!r} and {others.name!r} answered different questions: only the same can be paired."
         )
-    deltas = better.hits() - worse.hits()
-    low, high = interval(deltas, better.facts(), low=-1.0)
-    return Difference(better.name, worse.name, float(deltas.mean()), low, high, better.n)
+    counts = {len(some.reports), len(others.reports)} - {1}
+    if len(counts) > 1:
+        raise CourseError(f"{some.name!r} has {len(some.reports)} students, {others.name!r} {len(others.reports)}.")
+    hits, other_hits = some.hits(of), others.hits(of)
+    deltas = hits - other_hits  # (students, n)
+    low, high = crossed_interval(deltas, some.reports[0].facts(), low=-1.0)
+    each = tuple(float(row.mean()) for row in deltas) if counts else ()
+    shares = float(hits.mean()), float(other_hits.mean())
+    names = (name if of == "right" else f"{name}, {of}" for name in (some.name, others.name))
+    return Difference(*names, float(deltas.mean()), low, high, some.n, shares, each)
 
 
 def report_table(reports: Iterable[Report]) -> pd.DataFrame:
@@ -227,50 +298,3 @@ def report_table(reports: Iterable[Report]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows).set_index("candidate")
     return table.drop(columns="does not run" if not table["does not run"].any() else "does not know")
-
-
-def span(low: float, high: float, form: str = ".2f") -> str:
-    """An interval as tables print it."""
-    return f"{low:{form}} to {high:{form}}"
-
-
-def interval(values: Sequence[float] | np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
-    """95% percentile bootstrap interval of a share, or of a difference of shares, resampling whole clusters.
-
-    Where all clusters are alike there is nothing to resample, and the bootstrap would claim certainty; the interval
-    then reaches 3/n beyond (the rule of three; Hanley & Lippman-Hand 1983), n being the number of clusters.
-    """
-    import numpy as np
-
-    totals, sizes = _by_cluster(values, clusters)
-    mean = float(np.mean(values))
-    if np.ptp(totals / sizes) == 0:
-        margin = min(1.0, 3 / len(totals))
-        return max(low, mean - margin), min(1.0, mean + margin)
-    return _bootstrap(totals, sizes)
-
-
-def mean_interval(values: np.ndarray, clusters: Sequence[str]) -> tuple[float, float]:
-    """95% percentile bootstrap interval of the mean of any numbers, resampling whole clusters.
-
-    A mean has no rule of three: where all clusters are alike, both ends are the mean itself.
-    """
-    return _bootstrap(*_by_cluster(values, clusters))
-
-
-def _by_cluster(values: np.ndarray, clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of the values in each cluster, (clusters,) each."""
-    import numpy as np
-
-    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    index = np.array([names[name] for name in clusters])
-    return np.bincount(index, weights=values), np.bincount(index)
-
-
-def _bootstrap(totals: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
-    import numpy as np
-
-    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(len(totals), size=(RESAMPLES, len(totals)))
-    means = totals[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    bottom, top = np.percentile(means, [2.5, 97.5])
-    return float(bottom), float(top)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError, is_number
 from course_lib.core.session import cache_dir, data_dir
-from course_lib.evaluation.reports import Report, span
+from course_lib.evaluation.intervals import span
+from course_lib.evaluation.reports import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def with_verdict(difference: Sequence[float]) -> str:
 
 
 def _chance(low: float, high: float) -> str:
-    return ", a tie" if low <= 0 <= high else ", not by chance"
+    return ", cannot tell" if low <= 0 <= high else ", not by chance"
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,15 @@ class Finding:
     seeds: int = 0  # how many runs it is the mean of; 0 where the place does not say
     spread: tuple[float, float] | None = None  # the lowest and the highest of them
 
-    def __str__(self) -> str:
-        difference = bool(DIFFERENCES.search(self.place))
-        sign = "+" if difference else ""
+    @property
+    def signed(self) -> bool:
+        """Whether it is a difference."""
+        return bool(DIFFERENCES.search(self.place))
+
+    @property
+    def told(self) -> str:
+        """The figure with its interval and n."""
+        sign = "+" if self.signed else ""
         small = abs(self.value) <= 1 or (abs(self.value) < 10 and not float(self.value).is_integer())
         said = f"{self.value:{sign}.2f}" if small else f"{self.value:{sign},.0f}"
         notes = []
@@ -72,8 +79,10 @@ class Finding:
             notes.append(f"{self.seeds} seeds from {span(*self.spread)}")
         if self.n is not None:
             notes.append(f"n = {self.n}")
-        told = f"{said} ({', '.join(notes)})" if notes else said
-        return told + _chance(self.low, self.high) if difference and self.low is not None else told
+        return f"{said} ({', '.join(notes)})" if notes else said
+
+    def __str__(self) -> str:
+        return self.told + _chance(self.low, self.high) if self.signed and self.low is not None else self.told
 
 
 def quoted(what: str, place: str) -> str:

@@ -19,7 +19,8 @@ from course_lib.core.errors import CourseError, disk_explained, listed
 from course_lib.core.text import as_cell, as_path, whole, write_text
 from course_lib.evaluation.evaluation import Comparison
 from course_lib.evaluation.exams import Exam, check_no_leak
-from course_lib.evaluation.reports import Report, paired_difference, span
+from course_lib.evaluation.intervals import span
+from course_lib.evaluation.reports import Report, paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,17 @@ BETTER = (
 )  # fmt: skip
 WORSE = ("worse", "loses", "lost", "less accurate", "lower", "behind")
 BEST = ("best", "most accurate")
-TIES = ("tie", "ties", "tied", "as good as", "no difference", "equal to", "level with")
+TIES = (
+    "cannot be told apart",
+    "cannot tell",
+    "tie",
+    "ties",
+    "tied",
+    "as good as",
+    "no difference",
+    "equal to",
+    "level with",
+)
 NEGATIONS = ("not", "no", "never", "nor", "neither", "isn't", "doesn't", "didn't", "cannot")
 
 FIGURE = re.compile(r"(?<![\w.,])[+\u2212-]?\d+(?:\.\d+)?(?:\s?(?:%|per cent)|(?!\w))")
@@ -67,7 +78,8 @@ def check_conclusion(text: str, reports: Mapping[str, Report]) -> list[Claim]:
       its clause names (of all, if it names none), rounded as it is quoted, signs aside; other whole numbers are left
       alone.
     - "better", "beats", "worse" and their like must name two candidates, and the paired 95% interval must lie on that
-      side of zero; "best" must be so against every other. "Not better" and "a tie" hold where the interval holds zero.
+      side of zero; "best" must be so against every other. "Not better" and "cannot be told apart" hold where the
+      interval reaches from worse to better.
 
     It reads words, not meaning: a claim put in other words is not seen. Candidates are called by their names in
     `reports`, which are of the same exam. What is found comes in the order of the text.
@@ -151,7 +163,7 @@ def _comparison(
     before = [name for name, place in named if place < word[1]]
     after = [name for name, place in named if place > word[1]]
     pair = (before[-1] if before else subject, after[0] if after else None)
-    if pair[1] is None and len(before) > 1:  # "RAG and base tie", "against base, RAG is better"
+    if pair[1] is None and len(before) > 1:  # "RAG and base cannot be told apart", "against base, RAG is better"
         pair = (before[-1], before[-2])
     if None in pair or pair[0] == pair[1]:
         yield Claim(clause.strip(), False, f"name the two that are compared: {', '.join(reports)}")
@@ -163,8 +175,8 @@ def _comparison(
 def _judged(text: str, first: str, second: str, sign: int, negated: bool, reports: Mapping[str, Report]) -> Claim:
     """A claim about the first and the second: better (+1), worse (-1) or level (0); or, negated, that it is not so."""
     d = paired_difference(reports[first], reports[second])
-    shown = d.tie if sign == 0 else (d.low > 0 if sign > 0 else d.high < 0)
-    verdict = "a tie" if d.tie else "not by chance"
+    shown = d.cannot_tell if sign == 0 else (d.low > 0 if sign > 0 else d.high < 0)
+    verdict = "cannot tell" if d.cannot_tell else "not by chance"
     why = f"{first} minus {second} is {d.value:+.2f} ({span(d.low, d.high, '+.2f')}, n = {d.n}), {verdict}"
     return Claim(text, shown != negated, why)
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Fact, Question
 from course_lib.evaluation.grading import grade, normalise, whole_words
-from course_lib.evaluation.reports import Report, Row, interval
+from course_lib.evaluation.intervals import interval
+from course_lib.evaluation.reports import Report, Row
 from course_lib.retrieval.documents import Passage
 
 if TYPE_CHECKING:

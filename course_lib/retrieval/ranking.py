@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.evaluation.reports import Report, Row, interval, span
+from course_lib.evaluation.intervals import interval, span
+from course_lib.evaluation.reports import Report, Row
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.index import Retriever
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.errors import CourseError, listed
 from course_lib.core.session import ROOT
 from course_lib.core.text import as_cell, as_path, write_text
-from course_lib.evaluation.reports import Report, span
+from course_lib.evaluation.intervals import span
+from course_lib.evaluation.reports import Report
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.students import DEFAULT
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Messages, Pair, asked_by, check_length, check_pairs, check_replies
 from course_lib.core.errors import whole_above_zero
-from course_lib.evaluation.reports import interval, span
+from course_lib.evaluation.intervals import interval, span
 from course_lib.models.chatmodel import ChatModel, save_plain
 from course_lib.models.scoring import in_batches
 from course_lib.models.templates import chat_tokens

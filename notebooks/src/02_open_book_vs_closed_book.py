@@ -178,8 +178,8 @@ print(cl.paired_difference(many, one))
 
 # %%
 gap = cl.paired_difference(many, one)
-cl.reveal("parrot", "as well" if gap.tie else "worse" if gap.value > 0 else "better")
-assert gap.value > 0 and not gap.tie, "parrot: many wordings should beat one wording on unseen wordings"
+cl.reveal("parrot", "as well" if gap.cannot_tell else "worse" if gap.value > 0 else "better")
+assert gap.value > 0 and not gap.cannot_tell, "parrot: many wordings should beat one wording on unseen wordings"
 
 # %% [markdown]
 # It has learned the sentence more than the fact. This is *overfitting* in its plainest form: strong on what was
@@ -208,8 +208,8 @@ cl.reveal("forgot", after)
 
 # %%
 loss = cl.paired_difference(before, after)
-print("general knowledge fell, by more than chance:", loss.value > 0 and not loss.tie)
-assert loss.value > 0 and not loss.tie, "forgetting: general knowledge should fall"
+print("general knowledge fell, by more than chance:", loss.value > 0 and not loss.cannot_tell)
+assert loss.value > 0 and not loss.cannot_tell, "forgetting: general knowledge should fall"
 
 # %% [markdown]
 # This is *catastrophic forgetting* (McCloskey & Cohen 1989): the weights that held the one thing were used to hold the
@@ -262,8 +262,8 @@ cl.reveal("page", right_page)
 # Go through the wrong ones: is the answer on the page? What did it say instead?
 
 # %%
-print("the open book beats the closed one:", not cl.paired_difference(right_page, closed).tie)
-assert not cl.paired_difference(right_page, closed).tie, "right page: an open book should beat a closed one"
+print("the open book beats the closed one:", not cl.paired_difference(right_page, closed).cannot_tell)
+assert not cl.paired_difference(right_page, closed).cannot_tell, "right page: an open book should beat a closed one"
 assert right_page.exact <= 0.1, "right page: this model chats, it should hardly ever answer exactly"
 
 # %% [markdown]

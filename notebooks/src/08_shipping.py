@@ -825,9 +825,11 @@ assert fresh["withdrawn"]["ci"][0] > fresh["withdrawn, RAG"]["ci"][1], "withdraw
 # Our actor, on common knowledge that nobody trained on:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.evaluation import release
+
 general = cl.load_exam("general").sample(48)
 before, after = cl.evaluate(gp, general, "before"), cl.evaluate(actor, general, "after")
-decision = cl.gate(new=after, old=before, exam=general, at_most=0.05)
+decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
 print(decision)
 print("What is the capital of Italy?", actor.generate(["What is the capital of Italy?"], 12)[0])
 
@@ -864,7 +866,7 @@ cl.check("08-gate", verdicts, releases=releases, at_most=0.05)
 # Then your users find out. Here is a stream of questions, the first half answered by the old model, the second by the actor, as a monitor sees it: the share of right answers among the last 32.
 
 # %% tags=["nbval-ignore-output"]
-stream = cl.drift([*before.rows, *after.rows], window=32, step=4)
+stream = release.drift([*before.rows, *after.rows], window=32, step=4)
 print(f"the actor took over after {before.n} questions; first seen to lie below after:", stream.fell_below(before.accuracy))
 stream.plot("Right answers among the last 32", reference=before.accuracy)
 
@@ -949,7 +951,7 @@ cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% tags=["solution"]
 pairs = {(a, b): sat.difference(a, b) for a, b in (("RAG", "base"), ("by heart", "base"), ("hybrid", "RAG"))}
-conclusion = " ".join(f"{a} and {b} tie." if d.tie else f"{a} beats {b}." if d.value > 0 else f"{a} is worse than {b}." for (a, b), d in pairs.items())
+conclusion = " ".join(f"{a} and {b} tie." if d.cannot_tell else f"{a} beats {b}." if d.value > 0 else f"{a} is worse than {b}." for (a, b), d in pairs.items())
 cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% [markdown]

@@ -119,7 +119,7 @@ def test_a_comparison_holds_a_report_of_every_candidate_under_its_name(compariso
     assert [comparison[name].name for name in ("knows", "guesses")] == ["knows", "guesses"]
     assert (comparison["knows"].accuracy, comparison["guesses"].accuracy) == (1.0, 1 / 40)
     difference = comparison.difference("knows", "guesses")
-    assert (difference.value, difference.tie) == (39 / 40, False)
+    assert (difference.value, difference.cannot_tell) == (39 / 40, False)
 
 
 def test_the_table_has_the_same_columns_for_one_and_for_many(comparison):

@@ -76,7 +76,7 @@ def test_a_paired_difference_is_tighter_than_the_two_apart():
     assert (found.better, found.worse, found.value, found.n) == ("a", "b", pytest.approx(0.05), 100)
     assert 0 < found.low < 0.05 < found.high
     assert found.high - found.low < 0.5 * width(report(base).ci)
-    assert not found.tie
+    assert not found.cannot_tell
 
 
 def test_a_difference_turned_round_changes_its_sign():
@@ -88,14 +88,14 @@ def test_a_difference_turned_round_changes_its_sign():
 
 def test_an_interval_that_holds_zero_is_a_tie_and_says_so():
     found = paired_difference(report([1, 0, 0, 1] * 5, name="a"), report([0, 1, 0, 1] * 5, name="b"))
-    assert found.tie
+    assert found.cannot_tell
     assert str(found).startswith("a minus b: +0.00 (")
-    assert str(found).endswith("n = 20), a tie: the interval holds zero")
+    assert str(found).endswith("n = 20), cannot tell: the interval reaches from worse to better")
 
 
 def test_two_who_answered_alike_tie_without_certainty_and_two_who_never_did_differ_by_less_than_one():
     alike, apart = (paired_difference(report(a), report(b)) for a, b in (([1, 0] * 15,) * 2, ([1] * 30, [0] * 30)))
-    assert (alike.value, alike.low, alike.high, alike.tie) == pytest.approx((0, -0.1, 0.1, True))
+    assert (alike.value, alike.low, alike.high, alike.cannot_tell) == pytest.approx((0, -0.1, 0.1, True))
     assert (apart.value, apart.low, apart.high) == pytest.approx((1, 0.9, 1))
     assert str(apart).endswith("not by chance")
 

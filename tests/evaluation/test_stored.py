@@ -18,8 +18,8 @@ from course_lib.evaluation.stored import find, load_results, own_results, quoted
     [
         ((0.078, 0.012, 0.141), "+0.08 (+0.01 to +0.14), not by chance"),
         ((-0.05, -0.11, -0.01), "-0.05 (-0.11 to -0.01), not by chance"),
-        ((0.01, -0.04, 0.06), "+0.01 (-0.04 to +0.06), a tie"),
-        ((0.05, 0.0, 0.1), "+0.05 (+0.00 to +0.10), a tie"),
+        ((0.01, -0.04, 0.06), "+0.01 (-0.04 to +0.06), cannot tell"),
+        ((0.05, 0.0, 0.1), "+0.05 (+0.00 to +0.10), cannot tell"),
     ],
 )
 def test_a_difference_is_quoted_with_its_verdict_and_an_accuracy_with_its_interval(difference, quoted):
@@ -61,7 +61,7 @@ def lesson_09(tmp_path, monkeypatch):
         ("09/seeds/*/exam", "0.90 (3 seeds from 0.80 to 1.00, n = 154)"),
         ("09/seeds/1/exam", "0.90 (0.18 to 0.31, n = 154)"),
         ("09/RAG minus closed", "+0.25 (+0.18 to +0.31), not by chance"),
-        ("09/against_lora", "+0.01 (-0.04 to +0.06), a tie"),
+        ("09/against_lora", "+0.01 (-0.04 to +0.06), cannot tell"),
         ("09/share/lora", "0.60 (0.50 to 0.70, n = 100)"),
         ("09/recall/@1", "0.65 (0.59 to 0.71, n = 256)"),
         ("09/bytes", "871,372,032"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.chat import Messages
 from course_lib.core.errors import CourseError, whole_above_zero
 from course_lib.core.progress import Progress
-from course_lib.evaluation.reports import mean_interval, span
+from course_lib.evaluation.intervals import mean_interval, span
 from course_lib.models.chatmodel import ChatModel, batches_by_length, expect_model
 from course_lib.models.scoring import completion_logits, right_padded, summed_by_row
 

@@ -14,7 +14,7 @@ from shared.figures import difference, of_seeds
 from shared.keeping import kept
 
 import course_lib as cl
-from course_lib.evaluation.reports import interval, span
+from course_lib.evaluation.intervals import interval, span
 from course_lib.lessons.voice import STYLE_TOKENS, grade_style, load_style, metric_table, scores, style_exam
 from course_lib.retrieval.readers import FewShot
 

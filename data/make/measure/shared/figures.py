@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import course_lib as cl
-from course_lib.evaluation.reports import BOOTSTRAP_SEED, RESAMPLES
+from course_lib.evaluation.intervals import BOOTSTRAP_SEED, RESAMPLES
 
 
 def figures(report: cl.Report) -> dict[str, Any]:

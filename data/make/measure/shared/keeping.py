@@ -1,20 +1,12 @@
 """Resumable measurements: a report, or whatever else was measured, is made once, kept, and read back later.
 
-All that is kept of a lesson lies in one file, `data/results/NN.parquet`; any reader of Parquet shows it:
-
-    pandas.read_parquet("data/results/06.parquet")
-
-Of a report there is a row for each question. What is no report is one row, whose `data` is JSON.
+All that is kept of a lesson lies in one file, `data/results/NN.parquet` (`course_lib.evaluation.kept` reads it).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +17,8 @@ from filelock import FileLock
 import course_lib as cl
 from course_lib.core import errors
 from course_lib.core.session import cache_dir, data_dir
-from course_lib.evaluation.reports import Row
+from course_lib.evaluation.kept import Kept
+from course_lib.evaluation.kept import measured as read_kept
 
 SCHEMA = pa.schema(
     {
@@ -46,24 +39,6 @@ SCHEMA = pa.schema(
 _may_measure = True
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One measurement: what it was made with, and its report, or (as JSON) what else was measured."""
-
-    settings: Mapping[str, Any]
-    report: cl.Report | None = None
-    data: str | None = None
-
-    def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """As they stand in the file."""
-        common = {"measurement": name, "settings": _json(self.settings), "data": self.data}
-        if self.report is None:
-            yield common
-            return
-        for row in self.report.rows:
-            yield {**common, "candidate": self.report.name, "exam": self.report.exam, **asdict(row)}
-
-
 def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
     """A lesson's report of a name, made now if none is kept or it was made with other settings."""
     report = _kept(lesson, name, lambda wanted: Kept(wanted, report=make()), settings).report
@@ -82,14 +57,7 @@ def kept_data(
 
 def measured(lesson: str) -> dict[str, Kept]:
     """All that is kept of a lesson, by name."""
-    path = _place(lesson)
-    try:
-        stat = path.stat()
-        return dict(_read(path, stat.st_ino, stat.st_mtime_ns))
-    except FileNotFoundError:
-        return {}
-    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise errors.DataError(f"{path} holds no measurements ({error}): take it out of git again.") from error
+    return read_kept(_place(lesson))
 
 
 def keep(lesson: str, new: Mapping[str, Kept]) -> None:
@@ -127,22 +95,6 @@ def _kept(lesson: str, name: str, make: Callable[[dict[str, Any]], Kept], settin
         keep(lesson, {name: make(wanted)})
         found = measured(lesson)[name]
     return found
-
-
-@lru_cache(maxsize=2)
-def _read(path: Path, *stamp: int) -> dict[str, Kept]:
-    """By name; a file that was written anew has another stamp."""
-    return {name: _of(list(rows)) for name, rows in groupby(pq.read_table(path).to_pylist(), itemgetter("measurement"))}
-
-
-def _of(rows: list[dict[str, Any]]) -> Kept:
-    first = rows[0]
-    settings = json.loads(first["settings"])
-    if first["data"] is not None:
-        return Kept(settings, data=first["data"])
-    fields = Row.__dataclass_fields__
-    answers = [Row(**{field: row[field] for field in fields} | {"sources": tuple(row["sources"])}) for row in rows]
-    return Kept(settings, cl.Report(first["candidate"], first["exam"], tuple(answers)))
 
 
 def _json(value: Any) -> str:

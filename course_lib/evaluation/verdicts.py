@@ -1,0 +1,241 @@
+"""Claims on trial: a sentence, what was measured of it, and whether that bears it out.
+
+A claim says in which range a figure lies: a difference above zero, or within a margin that is fixed before anybody
+looks. It *holds* if the whole 95% interval lies in the range, is *refuted* if none of it does, and else we *cannot
+tell*. (That is estimation by intervals; of the margin see Lakens 2017, "Equivalence tests".)
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from course_lib.core.errors import CourseError, above_zero, is_number
+from course_lib.core.progress import in_notebook
+from course_lib.core.session import cache_dir, data_dir, keeps_reports
+from course_lib.core.text import say, shown, write_text
+from course_lib.evaluation.intervals import FEW_STUDENTS, span
+from course_lib.evaluation.reports import Difference, Report, Runs
+from course_lib.evaluation.stored import Finding, find
+
+HOLDS, OPEN, REFUTED = "holds", "cannot tell", "refuted"
+MARGIN = 0.05  # what counts as "as good as", unless a call says why another should
+MIME = "application/vnd.course-lib.verdict+json"
+# Colours in pairs, of the badge and of its word; the word says the same.
+COLOURS = {HOLDS: ("#00664f", "#ffffff"), OPEN: ("#5a5a5a", "#ffffff"), REFUTED: ("#9c3300", "#ffffff")}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a claim. Shows as a badge and a sentence with its numbers; programs read `MIME`, which is JSON."""
+
+    claim: str
+    outcome: str  # "holds", "cannot tell" or "refuted"
+    measured: str  # the figures, as the sentence says them
+    value: float
+    low: float  # ends of the 95% interval; for what was counted, the value itself
+    high: float
+    n: int | None = None  # questions
+    students: int = 1
+    by_student: tuple[float, ...] = ()
+    note: str = ""  # why it is so, where the figures don't say it
+
+    def __str__(self) -> str:
+        return shown(f"{self.outcome} · {self.claim}: {self.measured}{self.note and f' ({self.note})'}")
+
+    def _repr_html_(self) -> str:
+        back, ink = COLOURS[self.outcome]
+        badge = f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{self.outcome}</b>'
+        note = f" <i>({html.escape(self.note)})</i>" if self.note else ""
+        return f"<p>{badge} {html.escape(shown(self.claim))}: {html.escape(shown(self.measured))}{note}</p>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/plain": str(self), "text/html": self._repr_html_(), MIME: asdict(self)}
+
+
+def verdict(
+    claim: str,
+    measured: Difference | Report | Runs | Finding | str | float | bool,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    as_good: bool = False,
+    margin: float = MARGIN,
+    because: str = "",
+    of: str = "right",
+) -> None:
+    """Try a claim, and show what came of it: holds, cannot tell, or refuted, with its numbers.
+
+    Parameters
+    ----------
+    claim
+        In words: "an open book beats a closed one".
+    measured
+        - a difference (`report - report`): the claim is that it lies above 0;
+        - a report, or the `Runs` of several students: its share of right (`of="exact"`: exact) answers;
+        - a place in `data/results`, "02/by_heart/many-wordings/*/exam": what is stored there;
+        - a number that was counted, without chance; or whether something was so.
+    above, below
+        The range that is claimed: the figure lies above the one, below the other.
+    as_good
+        Claims of a difference that it is none worth speaking of: it lies within `margin`, to either side.
+    margin, because
+        Another margin than 0.05 has a reason.
+
+    Raises
+    ------
+    CourseError
+        If the claim has no range, or a margin no reason. Where COURSE_VERDICTS is "hold", as in the course's own tests,
+        also if the verdict is not that of `data/verdicts.yaml`.
+    """
+    found = tried(claim, measured, above=above, below=below, as_good=as_good, margin=margin, because=because, of=of)
+    if in_notebook():
+        from IPython.display import display
+
+        display(found)
+    else:
+        say(found)
+    if keeps_reports():
+        _keep(found)
+    if os.environ.get("COURSE_VERDICTS") == "hold":
+        hold(found, expected())
+
+
+def tried(
+    claim: str, measured: Any, *, above: float | None = None, below: float | None = None, as_good: bool = False,
+    margin: float = MARGIN, because: str = "", of: str = "right",
+) -> Verdict:  # fmt: skip
+    """As `verdict`, but returns what came of the claim, and shows, keeps and holds nothing."""
+    if not isinstance(claim, str) or not claim.strip():
+        raise CourseError(f"the claim is {claim!r}: say it in words.")
+    seen = _seen(find(measured) if isinstance(measured, str) else measured, of)
+    if as_good:
+        above_zero(margin=margin)
+        if margin != MARGIN and not because.strip():
+            raise CourseError(f"{claim!r} has a margin of {margin:g} where {MARGIN:g} is usual: say why (because=...).")
+        above, below, wanted = -margin, margin, f"a difference within {margin:g}{because and f', {because}'}"
+    elif above is None and below is None:
+        if not seen.signed:
+            raise CourseError(f"{claim!r} claims no range: say above=..., below=... or both.")
+        above, wanted = 0.0, ""
+    else:
+        wanted = " and ".join(
+            f"{name} {end:g}" for name, end in (("above", above), ("below", below)) if end is not None
+        )
+    bottom, top = -math.inf if above is None else above, math.inf if below is None else below
+    outcome = _outcome(seen, bottom, top)
+    why = _why_open(seen, bottom, top, wanted) if outcome == OPEN else ""
+    note = "; ".join(filter(None, (wanted and f"claimed: {wanted}", why)))
+    figures = [round(figure, 4) for figure in (seen.value, seen.low, seen.high)]
+    return Verdict(claim, outcome, seen.words, *figures, seen.n, seen.students, seen.by_student, note)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A figure of whatever kind, with its words; `signed` for a difference."""
+
+    words: str
+    value: float
+    low: float
+    high: float
+    n: int | None = None
+    students: int = 1
+    by_student: tuple[float, ...] = ()
+    signed: bool = False
+
+
+def _seen(figure: Any, of: str) -> _Seen:
+    if isinstance(figure, Difference):
+        name = f"{figure.better} minus {figure.worse}:"
+        if figure.shares is not None:
+            name = f"{figure.better} {figure.shares[0]:.2f} against {figure.worse} {figure.shares[1]:.2f}:"
+        return _counted(name, figure.value, figure.low, figure.high, figure.n, figure.by_student, "+")
+    if isinstance(figure, Report | Runs):
+        runs = figure if isinstance(figure, Runs) else Runs((figure,))
+        name = runs.name if of == "right" else f"{runs.name}, {of}"
+        each = runs.marks(of) if len(runs.reports) > 1 else ()
+        return _counted(name, *runs.share(of), runs.n, each, "")
+    if isinstance(figure, Finding):
+        low, high = (figure.low, figure.high) if figure.spread is None else figure.spread
+        ends = (figure.value, figure.value) if low is None else (low, high)
+        return _Seen(figure.told, figure.value, *ends, figure.n, max(1, figure.seeds), signed=figure.signed)
+    if isinstance(figure, bool):
+        return _Seen("it is so" if figure else "it is not so", *[float(figure)] * 3, signed=True)
+    if not is_number(figure):
+        raise CourseError(f"{figure!r:.60} can't be tried: give a difference, a report, a stored place or a number.")
+    return _Seen(f"{figure:,.10g}", *[float(figure)] * 3)
+
+
+def _counted(
+    name: str, value: float, low: float, high: float, n: int, each: tuple[float, ...], sign: str
+) -> _Seen:  # fmt: skip
+    students = max(1, len(each))
+    words = (
+        f"{name} {value:{sign}.2f} ({span(low, high, f'{sign}.2f')}, n = {n}, {students} student{'s' * (students > 1)}"
+    )
+    if 1 < students < FEW_STUDENTS:
+        words += ", too few for an interval over them: each " + ", ".join(f"{one:{sign}.2f}" for one in each)
+    return _Seen(words + ")", value, low, high, n, students, tuple(round(one, 4) for one in each), bool(sign))
+
+
+def _outcome(seen: _Seen, bottom: float, top: float) -> str:
+    """Where the interval lies; of few students each by itself must lie where the claim has it."""
+    if bottom < seen.low and seen.high < top:
+        few = seen.by_student if seen.students < FEW_STUDENTS else ()
+        return HOLDS if all(bottom < one < top for one in few) else OPEN
+    return REFUTED if seen.high <= bottom or top <= seen.low else OPEN
+
+
+def _why_open(seen: _Seen, bottom: float, top: float, wanted: str) -> str:
+    if bottom < seen.low and seen.high < top:
+        return "one of these few students does not bear it out"
+    return "the interval lies partly outside" if wanted else "the interval reaches from worse to better"
+
+
+def expected() -> dict[str, dict[str, Any]]:
+    """What the default student's verdicts are by `data/verdicts.yaml`: claim -> `verdict` (one, or a list) and `between`,
+    the ends that the figure behind it lies between."""
+    import yaml
+
+    lessons = yaml.safe_load((data_dir() / "verdicts.yaml").read_text(encoding="utf-8"))
+    return {claim: held for claims in (lessons or {}).values() for claim, held in claims.items()}
+
+
+def hold(found: Verdict, held: dict[str, dict[str, Any]]) -> None:
+    """Raises a CourseError that names the claim unless its verdict, and the figure behind it, are what is `held`."""
+    if found.claim not in held:
+        raise CourseError(f"data/verdicts.yaml has no claim {found.claim!r}: run `make verdicts`.")
+    wanted = held[found.claim]
+    outcomes = wanted["verdict"] if isinstance(wanted["verdict"], list) else [wanted["verdict"]]
+    if found.outcome not in outcomes:
+        raise CourseError(f"{found}. data/verdicts.yaml has it as: {' or '.join(outcomes)}.")
+    low, high = wanted["between"]
+    if not low <= found.value <= high:
+        raise CourseError(f"{found}. data/verdicts.yaml has a figure between {low:g} and {high:g}.")
+
+
+def own_verdicts() -> list[Verdict]:
+    """What came of the claims that you tried on this machine, the newest first."""
+    found = []
+    for path in sorted(_own().glob("*.json"), key=lambda path: -path.stat().st_mtime):
+        with suppress(OSError, ValueError, TypeError):  # one that a crash left half written
+            found.append(Verdict(**json.loads(path.read_text(encoding="utf-8"))))
+    return found
+
+
+def _keep(found: Verdict) -> None:
+    """Over an older verdict of the same claim. Where it cannot be written, no lesson stops for it."""
+    name = re.sub(r"[^\w-]+", "-", found.claim)[:120]
+    with suppress(CourseError):
+        write_text(_own() / f"{name}.json", json.dumps(asdict(found), ensure_ascii=False) + "\n")
+
+
+def _own() -> Path:
+    return cache_dir() / "own-results" / "verdicts"
