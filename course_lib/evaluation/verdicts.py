@@ -200,8 +200,7 @@ def _why_open(seen: _Seen, bottom: float, top: float, wanted: str) -> str:
 
 
 def expected() -> dict[str, dict[str, Any]]:
-    """What the default student's verdicts are by `data/verdicts.yaml`: claim -> `verdict` (one, or a list) and `between`,
-    the ends that the figure behind it lies between."""
+    """What `data/verdicts.yaml` holds: claim -> `verdict` (one, or a list), and `between`, the bounds of its figure."""
     import yaml
 
     lessons = yaml.safe_load((data_dir() / "verdicts.yaml").read_text(encoding="utf-8"))
