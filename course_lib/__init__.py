@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from course_lib.retrieval.readers import golden_passages as golden_passages
     from course_lib.retrieval.readers import reading_prompt as reading_prompt
     from course_lib.shipping.cards import write_model_card as write_model_card
-    from course_lib.shipping.hosted import check_chat_jsonl as check_chat_jsonl
-    from course_lib.shipping.hosted import write_chat_jsonl as write_chat_jsonl
+    from course_lib.shipping.chatfiles import check_chat_jsonl as check_chat_jsonl
+    from course_lib.shipping.chatfiles import write_chat_jsonl as write_chat_jsonl
     from course_lib.shipping.serving import serve as serve
     from course_lib.training.dpo import prefer as prefer
     from course_lib.training.merging import merged as merged
@@ -114,7 +114,7 @@ _HOME = {
     "costs.forecast": ["forecast"],
     "shipping.serving": ["serve"],
     "shipping.cards": ["write_model_card"],
-    "shipping.hosted": ["check_chat_jsonl", "write_chat_jsonl"],
+    "shipping.chatfiles": ["check_chat_jsonl", "write_chat_jsonl"],
     "lessons.checks": ["check", "progress_report"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +76,19 @@ def as_chats(prompts: Any, system: str = SYSTEM, call: str = "generate([prompt])
     return [as_messages(prompt, system) for prompt in listed("prompts", prompts)]
 
 
-def message_fault(message: Any) -> str:
-    """What is wrong with one message of a chat, for a sentence that has begun with its place; else nothing."""
+def message_fault(message: Any, roles: Mapping[str, str] | None = None) -> str:
+    """What is wrong with one message of a chat, for a sentence that has begun with its place; else nothing.
+
+    `roles` is what somebody else calls our `ROLES`, {ours: theirs}.
+    """
     if not isinstance(message, dict):
         return " is no object with role and content"
     if {"from", "value"} <= set(message):
         return f" is ShareGPT's: write {SHAREGPT}"
+    theirs = roles or {role: role for role in ROLES}
     try:
-        choose("role", message.get("role"), ROLES, OTHER_ROLES)
+        others = {name: theirs[role] for name, role in OTHER_ROLES.items()}
+        choose("role", message.get("role"), theirs.values(), others | dict(theirs))
     except ChoiceError as error:
         return f": {str(error).rstrip('.')}"
     content = message.get("content")
@@ -119,7 +124,8 @@ def brought(row: Any, parts: Sequence[str] = EXAMPLE_PARTS) -> str:
     if not asked or not answer:
         return ""
     if kinds[asked] is list:
-        return f"{{'prompt': {asked}, 'completion': [{{'role': 'assistant', 'content': {answer}}}]}}"
+        said = answer if kinds[answer] is list else f"[{{'role': 'assistant', 'content': {answer}}}]"
+        return f"{{'prompt': {asked}, 'completion': {said}}}"
     whole = f"({asked} + '\\n\\n' + ({beside} or '')).strip()" if beside and beside != asked else asked
     return f"cl.example({whole}, {answer})"
 

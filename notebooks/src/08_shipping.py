@@ -702,6 +702,9 @@ except cl.CourseError as error:
 # **A dated page:** OpenAI takes no new customers for fine-tuning since May 2026, and ends new training in January 2027 (its page *Deprecations*, read in November 2026). Azure OpenAI and others go on taking the format. A skill that
 # you can only rent can be taken off the shelf; the folder above cannot.
 #
+# Two others whom the sources name, read on 30 November 2026: **Cohere** retired its fine-tuning in September 2025 (its page *Deprecations*), and its tool for GPUs of your own still reads its files. **Hugging Face** rents a machine by the minute
+# (*Jobs*), and TRL trains on it. `provider="cohere"` and `provider="huggingface"` write each one's format, and `hosted.submit` says what to run.
+#
 # What would it cost? Tokens are counted by our model's tokenizer, as theirs would have to be downloaded, so the figure is an estimate. The price file has no row for OpenAI or Azure, since no source that we could read states one
 # today. It has one for another host's LoRA:
 
