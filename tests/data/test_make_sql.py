@@ -16,7 +16,7 @@ from course_lib.lessons.sql import task as task_module
 from course_lib.lessons.sql.databases import Databases, load_schema
 from course_lib.lessons.sql.running import run_sql
 from course_lib.lessons.sql.task import SqlPair, load_sql
-from course_lib.lessons.sql.text import order_terms
+from course_lib.lessons.sql.text import normal_form, order_terms
 
 EXAMS = ("validation", "values", "wordings", "combinations", "second_schema")
 
@@ -29,7 +29,7 @@ def task():
 @pytest.fixture(scope="module")
 def rows(task):
     """Name of a file to its pairs."""
-    return {name: task_module._read(name) for name in ("train", *EXAMS)}
+    return {name: task_module._read(name) for name in ("train", *EXAMS, "stranger")}
 
 
 def test_the_counts_in_the_datasheet_are_those_of_the_files(task, rows):
@@ -101,13 +101,28 @@ def test_planted_leaks_of_each_kind_are_found(rows):
 
 
 def test_no_request_of_an_exam_is_in_the_training_data_or_asked_twice(task, rows):
-    exams = (task.validation, task.values, task.wordings, task.combinations, task.second_schema)
+    exams = (task.validation, task.values, task.wordings, task.combinations, task.second_schema, task.stranger)
     check_no_leak(task.train_examples(), *exams)
     leak = replace(task.train[0], request=f"Quickly: {task.values[5].question}").as_example(task.schema)
     with pytest.raises(LeakError, match=task.values[5].id):
         check_no_leak([leak], task.values)
     asked = Counter(normalise(pair.request) for name in EXAMS for pair in rows[name])
     assert [words for words, n in asked.items() if n > 1] == []
+
+
+def test_a_stranger_asks_what_nobody_wrote_a_pair_or_a_pattern_for(task, rows):
+    trained = {tuple(normal_form(pair.sql)) for pair in rows["train"]}
+    assert [pair.id for pair in rows["stranger"] if tuple(normal_form(pair.sql)) in trained] == []
+    assert {pair.pattern for pair in rows["stranger"]} == {"easy", "middling", "hard"}
+    requests = [normalise(pair.request) for pair in rows["stranger"]]
+    assert len(set(requests)) == len(requests)
+
+
+def test_a_strangers_queries_give_something_on_most_databases_each_time(task, rows):
+    for pair in rows["stranger"]:
+        found = [run_sql(pair.sql, database).rows for database in task.databases.as_of(pair.today)]
+        assert sum(bool(some) and some != ((None,),) for some in found) >= 3, pair.id
+        assert len(set(found)) >= 2, f"{pair.id}: any database would do"
 
 
 def test_no_training_request_has_two_queries_but_where_the_day_matters(rows):

@@ -26,6 +26,7 @@ from course_lib.models.chatmodel import ChatModel
 
 INSTRUCTION = "Write one SQLite query."
 SQL_TOKENS = 96  # the longest right query has 66
+STRANGER_TOKENS = 256  # of the stranger's exam, where it has nearly as many as that
 SHOP_EXAMS = ("values", "wordings", "combinations")
 # What is asked at the front desk every day: few enough patterns to learn in minutes.
 FRONT_DESK = (
@@ -70,7 +71,8 @@ class SqlTask:
 
     `raw` are pairs as colleagues sent them. `values`, `wordings` and `combinations` ask about the shop for what was not
     trained on; `dated` are those of their questions that cannot be answered without the day ("last month");
-    `second_schema` is about other tables. `validation`, for choosing settings, has values and wordings of its own.
+    `second_schema` is about other tables. `stranger` asks about the shop what people asked who had seen its tables and
+    nothing else: neither patterns nor pairs. `validation`, for choosing settings, has values and wordings of its own.
     """
 
     train: list[SqlPair]
@@ -80,6 +82,7 @@ class SqlTask:
     combinations: Exam
     dated: Exam
     second_schema: Exam
+    stranger: Exam
     schema: Schema
     other_schema: Schema
     databases: Databases
@@ -87,7 +90,7 @@ class SqlTask:
     raw: list[SqlPair]
 
     def __repr__(self) -> str:
-        exams = (self.validation, self.values, self.wordings, self.combinations, self.second_schema)
+        exams = (self.validation, self.values, self.wordings, self.combinations, self.second_schema, self.stranger)
         return f"SqlTask({len(self.train):,} training pairs; {', '.join(f'{exam.name} {len(exam)}' for exam in exams)})"
 
     def about(self, patterns: Iterable[str]) -> SqlTask:
@@ -125,6 +128,7 @@ def load_sql() -> SqlTask:
         **{name: exam(name) for name in ("validation", *SHOP_EXAMS)},
         dated=exam("dated", (pair for name in SHOP_EXAMS for pair in _read(name) if pair.needs_date)),
         second_schema=exam("second_schema", databases=other),
+        stranger=exam("stranger"),
         schema=databases.schema,
         other_schema=other.schema,
         databases=databases,
@@ -165,7 +169,7 @@ class SqlWriter:
     """A model that turns requests into SQL: a candidate for the exams, and what a chat box asks.
 
     `dates` is the exam whose questions say their day; None leaves the day out. `examples` are shown before each
-    request, as turns of a chat ("few-shot prompting").
+    request, as turns of a chat ("few-shot prompting"). Of no query it writes more than `max_new_tokens`.
     """
 
     model: ChatModel
@@ -173,6 +177,7 @@ class SqlWriter:
     dates: Exam | None = None
     examples: Sequence[SqlPair] = ()
     name: str = "SQL writer"
+    max_new_tokens: int = SQL_TOKENS
 
     def __post_init__(self) -> None:
         if isinstance(self.schema, str):
@@ -192,7 +197,7 @@ class SqlWriter:
             shown.append({"role": "assistant", "content": pair.sql})
         return [system, *shown, asked]
 
-    def answer(self, requests: Sequence[str], max_new_tokens: int = SQL_TOKENS) -> list[Answer]:
+    def answer(self, requests: Sequence[str]) -> list[Answer]:
         """One query for each request of an exam."""
         requests = listed("requests", requests)
         for request in requests:
@@ -200,15 +205,16 @@ class SqlWriter:
                 raise CourseError(
                     f"no day is given for the request {request[:60]!r}: give the writer this exam's dates."
                 )
-        return self.model.reply([self.prompt(request, self._days.get(request)) for request in requests], max_new_tokens)
+        prompts = [self.prompt(request, self._days.get(request)) for request in requests]
+        return self.model.reply(prompts, self.max_new_tokens)
 
-    def ask(self, request: str, today: str | None = None, max_new_tokens: int = SQL_TOKENS) -> SqlAnswer:
+    def ask(self, request: str, today: str | None = None) -> SqlAnswer:
         """One request: the query, what it gives on the first database as of `today`, and how sure the model was.
 
         Whatever goes wrong with the query stands in `error`; nothing is raised for it.
         """
         database = Databases(self.schema)[0].as_of(today)
-        written = _with_probabilities(self.model, self.prompt(request, today), max_new_tokens)
+        written = _with_probabilities(self.model, self.prompt(request, today), self.max_new_tokens)
         sql = extract_sql("".join(text for text, _ in written))
         kept = {"confidence": min((p for _, p in written), default=0.0), "tokens": tuple(written)}
         try:

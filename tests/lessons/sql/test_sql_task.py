@@ -36,8 +36,8 @@ def test_both_pairs_of_the_sources_are_trained_on_word_for_word(task):
 
 def test_there_is_as_much_as_the_lesson_needs(task):
     assert len(task.train) >= 1500 and len({pair.pattern for pair in task.train}) >= 28
-    exams = (task.values, task.wordings, task.combinations, task.validation, task.second_schema)
-    assert all(len(exam) >= least for exam, least in zip(exams, (120, 120, 100, 80, 50)))
+    exams = (task.values, task.wordings, task.combinations, task.validation, task.second_schema, task.stranger)
+    assert all(len(exam) >= least for exam, least in zip(exams, (120, 120, 100, 80, 50, 60)))
     assert 380 <= len(task.raw) <= 420
     assert "1,9" in repr(task) and len(repr(task)) < 300 and "grader" not in repr(task.values)
 
@@ -351,13 +351,13 @@ def test_asking_gives_the_query_its_rows_and_how_sure_the_model_was(tiny_model, 
 
 
 def test_asking_a_model_that_knows_nothing_gives_an_error_and_no_exception(tiny_model, task):
-    answer = SqlWriter(tiny_model, task.schema).ask("Who lives in Reno?", "2023-11-14", max_new_tokens=6)
+    answer = SqlWriter(tiny_model, task.schema, max_new_tokens=6).ask("Who lives in Reno?", "2023-11-14")
     assert answer.rows == () and answer.error and "\n" not in answer.error
     assert 0 < len(answer.tokens) <= 6 and 0 < answer.confidence == min(p for _, p in answer.tokens) <= 1
 
 
 def test_the_confidence_is_the_probability_of_greedy_decoding(tiny_model, task):
-    writer = SqlWriter(tiny_model, task.schema)
-    token, probability = writer.ask("Who lives in Reno?", max_new_tokens=1).tokens[0]
+    writer = SqlWriter(tiny_model, task.schema, max_new_tokens=1)
+    token, probability = writer.ask("Who lives in Reno?").tokens[0]
     best = tiny_model.next_tokens(writer.prompt("Who lives in Reno?"), 1)[0]
     assert (token, pytest.approx(probability, abs=1e-5)) == best
