@@ -7,8 +7,9 @@ Any reader of Parquet shows them: `pandas.read_parquet("data/results/06.parquet"
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.core.errors import DataError
-from course_lib.evaluation.reports import Report, Row
+from course_lib.core.session import data_dir
+from course_lib.evaluation.reports import Report, Row, Runs
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,21 @@ def measured(path: Path) -> dict[str, Kept]:
         return {}
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} holds no measurements ({error}): take it out of git again.") from error
+
+
+def runs(place: str, name: str) -> Runs:
+    """Stored answers of one student, or (`*` for the seed) of all that were trained alike, called `name` in tables.
+
+    "06/form-only-seed-*-page" are the measurements of `data/results/06.parquet` that have a number for the star.
+    Raises a DataError if there are none.
+    """
+    lesson, _, measurement = place.partition("/")
+    wanted = re.compile(re.escape(measurement).replace(r"\*", r"\d+"))
+    kept = measured(data_dir() / "results" / f"{lesson}.parquet")
+    reports = [replace(one.report, name=name) for key, one in kept.items() if one.report and wanted.fullmatch(key)]
+    if not reports:
+        raise DataError(f"no answers are stored at {place!r}: `pandas.read_parquet` shows what a lesson's file holds.")
+    return Runs(tuple(reports))
 
 
 @lru_cache(maxsize=2)

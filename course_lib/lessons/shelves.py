@@ -20,6 +20,8 @@ from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
 
 if TYPE_CHECKING:
+    from course_lib.retrieval.documents import Passage
+    from course_lib.retrieval.grounding import GroundedRow
     from course_lib.retrieval.index import Index
 
 SPLITS = ("train", "validation", "test")
@@ -89,6 +91,19 @@ def shelf(index: Index, sources: Iterable[str]) -> Index:
     chosen = [i for i, passage in enumerate(held) if passage.source in wanted]
     store.add([held[i] for i in chosen], index.store.vectors()[chosen], [""] * len(chosen))
     return Index(index.embedder, store, index.passage_tokens, index.overlap)
+
+
+def told_from(answer: GroundedRow, golden: Passage) -> str:
+    """Whether an answer is "right", or on which page it rests: "the other edition" of the document, "the right page",
+    "another page" or "no page"."""
+    if answer.right or answer.cited_right:
+        return "right" if answer.right else "the right page"
+    if not answer.cited:
+        return "no page"
+    cited, right = answer.cited.rpartition("/")[0], golden.source
+    # the names of two editions differ in their year only
+    twins = cited != right and cited.rsplit("-", 1)[0] == right.rsplit("-", 1)[0]
+    return "the other edition" if twins else "another page"
 
 
 @dataclass(frozen=True)

@@ -108,25 +108,10 @@ def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 def _told_from(bench: Bench, reports: Sequence[cl.Report]) -> dict[str, float]:
     """Shares of all answers: the right ones, and the page on the desk that each wrong one rests on."""
     golden = cl.golden_passages(bench.exam, bench.shelf)
-    documents = {passage.id: passage.source for passage in bench.shelf.passages()}
-
-    def kind(row: grounding.GroundedRow) -> str:
-        if row.right or row.cited_right:
-            return "right" if row.right else "the right page"
-        if not row.cited:
-            return "no page"
-        cited, right = documents[row.cited], golden[row.row.question][0].source
-        return "the other edition" if cited != right and _undated(cited) == _undated(right) else "another page"
-
     rows = [row for report in reports for row in cl.ground(report, bench.shelf.passages(), golden).rows]
-    counts = Counter(map(kind, rows))
+    counts = Counter(shelves.told_from(row, golden[row.row.question][0]) for row in rows)
     kinds = ("right", "the other edition", "another page", "the right page", "no page")
     return {name: round(counts[name] / len(rows), 4) for name in kinds}
-
-
-def _undated(document: str) -> str:
-    """A document's id without the year, which is all that the ids of two editions differ in."""
-    return document.rsplit("-", 1)[0]
 
 
 def _ranking(bench: Bench, exam: cl.Exam) -> ranking_module.Ranking:
