@@ -60,6 +60,8 @@ class Finding:
     n: int | None = None  # questions, or seeds times questions; None for what is no exam
     seeds: int = 0  # how many runs it is the mean of; 0 where the place does not say
     spread: tuple[float, float] | None = None  # the lowest and the highest of them
+    name: str = ""  # of a difference, what it is of: "RAFT minus form"
+    by_student: tuple[float, ...] = ()  # each one's figure by itself, where that is stored
 
     @property
     def signed(self) -> bool:
@@ -114,7 +116,7 @@ def find(place: str) -> Finding:
     each = [_figure(place, item, above) for item in found]
     values = [one.value for one in each]
     mean, spread = sum(values) / len(values), (min(values), max(values))
-    return Finding(place, mean, n=each[0].n, seeds=len(each), spread=spread)
+    return Finding(place, mean, n=each[0].n, seeds=len(each), spread=spread, name=each[0].name)
 
 
 class _Many(list):
@@ -143,10 +145,12 @@ def _figure(place: str, found: Any, above: Any) -> Finding:
     n = above.get("n") if isinstance(above, dict) else None
     if isinstance(found, dict) and {"accuracy", "ci"} <= set(found):
         return Finding(place, found["accuracy"], *found["ci"], n=found.get("n"))
+    name = next((key for key in reversed(place.split("/")) if " minus " in key), "")
     if isinstance(found, dict) and {"value", "low", "high"} <= set(found):
-        return Finding(place, found["value"], found["low"], found["high"], n=found.get("n", n))
+        ends, each = (found[end] for end in ("value", "low", "high")), tuple(found.get("by_student", ()))
+        return Finding(place, *ends, n=found.get("n", n), name=found.get("name", name), by_student=each)
     if isinstance(found, list) and len(found) == 3 and all(map(is_number, found)):
-        return Finding(place, *found, n=n)
+        return Finding(place, *found, n=n, name=name)
     if is_number(found):
         return Finding(place, found)
     raise CourseError(f"what is stored at {place} is no figure: name what lies under it.")

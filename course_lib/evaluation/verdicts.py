@@ -165,7 +165,11 @@ def _seen(figure: Any, of: str) -> _Seen:
     if isinstance(figure, Finding):
         low, high = (figure.low, figure.high) if figure.spread is None else figure.spread
         ends = (figure.value, figure.value) if low is None else (low, high)
-        return _Seen(figure.told, figure.value, *ends, figure.n, max(1, figure.seeds), signed=figure.signed)
+        name = figure.name and f"{figure.name}:"
+        if figure.by_student and figure.n:
+            return _counted(name, figure.value, *ends, figure.n, figure.by_student, "+" * figure.signed)
+        words = f"{name} {figure.told}".lstrip()
+        return _Seen(words, figure.value, *ends, figure.n, max(1, figure.seeds), signed=figure.signed)
     if isinstance(figure, bool):
         return _Seen("it is so" if figure else "it is not so", *[float(figure)] * 3, signed=True)
     if not is_number(figure):

@@ -88,6 +88,21 @@ def test_a_place_without_a_figure_names_what_there_is_instead(place, error, name
         find(place)
 
 
+def test_a_difference_keeps_its_name_and_each_students_figure(lesson_09, tmp_path):
+    assert (find("09/RAG minus closed").name, find("09/against_lora").name) == ("RAG minus closed", "")
+    named = {
+        "value": 0.01,
+        "low": -0.04,
+        "high": 0.06,
+        "n": 192,
+        "name": "full minus LoRA",
+        "by_student": [0.07, -0.05],
+    }
+    (tmp_path / "results" / "09.json").write_text(json.dumps({"against_lora": {"full": named}}), encoding="utf-8")
+    found = find("09/against_lora/full")
+    assert (found.name, found.by_student, found.n) == ("full minus LoRA", (0.07, -0.05), 192)
+
+
 def test_a_row_that_was_not_measured_says_so_instead_of_a_figure(lesson_09):
     assert quoted("RAG", "09/exam/RAG") == "RAG 0.25 (0.18 to 0.31, n = 154) [lesson 09]"
     assert quoted("RAFT", "06/table") == "RAFT: not measured yet (lesson 06)"

@@ -130,6 +130,18 @@ def test_what_is_stored_is_tried_too(figure, range_, outcome):
     assert tried("it does", figure, **range_).outcome == outcome
 
 
+@pytest.mark.parametrize(("each", "outcome"), [((0.06, 0.02, 0.02), HOLDS), ((0.12, -0.01, 0.01), OPEN)])
+def test_a_stored_difference_that_names_its_students_is_tried_by_each(each, outcome):
+    place, name = "04/against_lora/upper/test", "upper minus LoRA"
+    found = tried("it will do", Finding(place, 0.04, 0.01, 0.07, n=192, name=name, by_student=each))
+    assert (found.outcome, found.students, found.n) == (outcome, 3, 192)
+    assert found.measured.startswith("upper minus LoRA: +0.04 (+0.01 to +0.07, n = 192, 3 students, too few")
+
+
+def test_a_stored_difference_says_what_it_is_of():
+    assert "places minus ranks: -0.02 (" in str(tried("where matters more", "04/spread/places minus ranks"))
+
+
 def test_a_place_is_read_where_it_is_stored():
     found = tried("RAFT beats an untrained reader", "06/arms/differences/RAFT + RAG minus base + RAG")
     assert found.outcome == HOLDS and found.value > 0.1
