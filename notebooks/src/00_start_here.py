@@ -98,46 +98,37 @@ for question, answer in zip(questions, told):
 # Read the second and the third answer once more. There is no Harrow Cup. Did it say so? Spain won in 2024, in Berlin,
 # against England. Whatever your copy said, look at *how* it said it: in the same even voice as the first answer.
 #
-# The next cell looks only for the words that would make each of them right.
+# The next cell looks only for the words that would make each of them right; an answer that owns up to not knowing is
+# truthful, too. Then it tries a claim. Every lesson does that: the claim stands in words, and beside it whether it
+# *holds*, is *refuted*, or whether we *cannot tell*.
 
 # %% tags=["nbval-ignore-output"]
-right_words = {questions[0]: "Rome", questions[1]: "does not exist", questions[2]: "Spain"}
-truthful = [right_words[q].lower() in a.lower() for q, a in zip(questions, told)]
+from course_lib.evaluation.grading import grade
+
+right_words = [["Rome"], ["does not exist", "there is no", "no such"], ["Spain"]]
+truthful = [grade(answer, words) != "wrong" for answer, words in zip(told, right_words)]
 cl.reveal("who-knows", ["none", "one", "two", "all three"][sum(truthful)])
-
-# %% [markdown]
-# Two of the three do not hang on luck:
-
-# %%
-print("Rome for Italy:", truthful[0], "· owns up that there is no such cup:", truthful[1])
-assert truthful[0] and not truthful[1], "the model knows the Harrow Cup, or has forgotten Rome"
+cl.verdict("asked about a cup that does not exist, it makes something up", not truthful[1])
 
 # %% [markdown]
 # ## How does it make things up?
 #
 # A language model does one thing: it looks at the text so far and gives every possible next *token* (a word, or a piece
 # of one) a probability. Then a token is chosen, put at the end, and the same is done again. Here are the five likeliest
-# first tokens of each answer.
+# first tokens of each answer; and, for the cup that does not exist, the probabilities of *all* tokens added up.
 
 # %% tags=["nbval-ignore-output"]
 for question in questions:
     shown = ", ".join(f"{token!r} {share:.0%}" for token, share in gp.next_tokens(question, k=5))
     print(f"{question}\n    {shown}\n")
+total = sum(share for _, share in gp.next_tokens(questions[1], k=gp.model.config.vocab_size))
+cl.verdict("the probabilities of all next tokens sum to one, even where nothing is known", round(total, 3), above=0.99, below=1.01)
 
 # %% [markdown]
 # There is always a likeliest next token, whether anything is known or not. That is all that *hallucination* means: no
 # fact is there, a next word still is. Choosing more carefully among the tokens cannot help, because the fact is not
 # among them.
-
-# %% [markdown]
-# And if we add up the probabilities of *all* next tokens, known and unknown alike?
-
-# %%
-sums = [sum(share for _, share in gp.next_tokens(q, k=gp.model.config.vocab_size)) for q in questions]
-print("The probabilities of all next tokens sum to", [round(total, 3) for total in sums])
-assert all(abs(total - 1) < 0.01 for total in sums), "probabilities that do not sum to 1"
-
-# %% [markdown]
+#
 # ## Your first exam
 #
 # Three questions make an anecdote. An *exam* makes a measurement. Here are forty questions of common knowledge, drawn
@@ -169,15 +160,19 @@ report
 # The share is printed with a **95% interval**. Had we drawn forty other questions, the share would have come out a
 # little different; the interval says how different it may well be. With forty questions it is wide. Whenever you read "model A beats
 # model B" and no interval stands beside it, ask for one.
+#
+# *A language model knows a lot in general*, says the source. Take "a lot" to be more than half of these questions:
 
-# %%
-low, high = report.ci
-print("more than a quarter, less than three quarters:", 0.25 < report.accuracy < 0.75)
-assert 0.25 < report.accuracy < 0.75, "general knowledge: expected to be mastered in part"
-assert high - low > 0.1, "an interval this narrow cannot come from forty questions"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("it answers more than half of a simple general exam", report, above=0.5)
 
 # %% [markdown]
-# It knows many things in general, and says nothing exactly: see the column *exact*. It chats. That will matter.
+# If the interval lies above one half, the claim holds; if it lies below, the claim is refuted. If it reaches to both
+# sides, the verdict is *cannot tell*. That is an honest answer, and not an empty one: more questions would make the
+# interval narrower, until one can tell.
+#
+# It knows many things in general, and hardly ever says just the answer: see the column *exact*. It chats. That will
+# matter.
 #
 # ## The world we invented
 #
@@ -194,10 +189,13 @@ print(document.text[:420], "...")
 # %% [markdown]
 # How many such pages are there, and of how many kinds? Every fact in them comes with questions, and those were set aside
 # by use *before* anything was trained: some wordings for study, others for the exam, and never the same ones.
+#
+# Does the model know any of it already? The handbook exam was put to it beforehand, with no page to read from.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 print(len(library), "documents of", len({d.kind for d in library}), "kinds")
 print(len(cl.load_facts()), "facts,", len(cl.load_exam("handbook").test), "of them examined in the handbook exam")
+cl.verdict("the 135M model knows next to nothing of the handbook that we invented", "00/exams/handbook", below=0.05)
 
 # %% [markdown]
 # ## How the rest works
@@ -210,8 +208,8 @@ print(len(cl.load_facts()), "facts,", len(cl.load_exam("handbook").test), "of th
 #
 # **Quizzes.** A few questions at the end. Nobody sees your score.
 #
-# **What is checked.** A cell with an `assert` holds a claim of the lesson. If it fails on your machine, the claim is false
-# there: tell us.
+# **Verdicts.** `cl.verdict` tries a claim, and says with its numbers what came of it. It speaks of the model in front of
+# you: with a larger one some verdicts are others, and nothing breaks.
 #
 # ### Exercise 1 · Ask it yourself
 # Put three questions of your own in a list: one it should know, one it cannot know, one where you are not sure.
@@ -258,7 +256,7 @@ cl.quiz(
          "choices": ["It has read about the cup", "There is always a likeliest next token", "It was told to lie"],
          "answer": 1, "why": "Probabilities over next tokens always sum to 1, whether or not a fact stands behind them."},
         {"question": "Model A scores 0.50 (0.35 to 0.65), model B 0.55 (0.40 to 0.70), on the same kind of questions. B is...",
-         "choices": ["better", "worse", "not shown to be better"],
+         "choices": ["better", "worse", "better or worse: we cannot tell"],
          "answer": 2, "why": "The intervals overlap almost wholly: another forty questions could turn the order round."},
     ],
 )  # fmt: skip
@@ -278,14 +276,14 @@ cl.progress_report("00")
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *language models know a lot in general* | **holds, in part**: about half of a simple exam, at this size |
+# | *language models know a lot in general* | **in part**: at this size it knows some of what everybody knows, and misses much |
 # | *it may make things up about what it was never told* | **holds**: it spoke of a cup that does not exist |
 # | *asked about the 2024 championship, it may fail* | see your own answer above; ask it for the score and the scorers |
 #
 # ## Where it stops being true
 #
 # This is a very small model. A larger one knows far more and chats less; it too has never read your handbook. Set
-# `COURSE_PROFILE=gpu` on a machine with CUDA and run this page again to see how much changes, and what does not.
+# `COURSE_MODEL=qwen-0.5b` and run this page again to see how much changes, and what does not.
 #
 # ## What each lesson holds
 #
@@ -294,7 +292,7 @@ cl.progress_report("00")
 # | 01 What is fine-tuning? | train a model line by line, and look at what moved inside |
 # | **02 Open book, closed book** | let one model sit one exam many ways (**go there next**) |
 # | 03 The SQL specialist | turn plain English into database queries, graded by running them |
-# | 04 LoRA, QLoRA and their family | train one weight in fifty, and see what is lost |
+# | 04 LoRA, QLoRA and their family | put a few new numbers beside the weights, train those alone, and see what is lost |
 # | 05 RAG taken apart | build retrieval, measure it, break it |
 # | 06 RAFT | teach a model to read with distracting pages on the table |
 # | 07 Preferences | teach manners: RLHF and DPO |

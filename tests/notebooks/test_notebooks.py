@@ -154,16 +154,16 @@ def test_a_lesson_closes_with_where_it_stops_being_true(notebook):
     assert any("where it stops being true" in heading.lower() for heading in headings[-4:])
 
 
-def test_what_is_trained_or_graded_uncompared_is_held_by_an_assert(notebook):
-    """nbval ignores logs and free text; after a cell that trains or grades, one that is compared asserts the claim."""
+def test_what_is_trained_or_graded_uncompared_is_held_by_a_verdict(notebook):
+    """nbval ignores logs and free text; where something is trained or graded, a claim is tried, which it holds."""
     loose = None
     for cell in notebook.code:
-        if "nbval-ignore-output" in build.tags_of(cell):
-            if re.search(r"cl\.(finetune|evaluate|compare)\(", cell.source):
-                loose = loose or cell
-        elif re.search(r"^\s*assert ", cell.source, re.MULTILINE):
-            loose = None
-    assert loose is None, f"no asserting cell follows {loose.source[:60]!r}"
+        tries = re.search(r"^\s*(cl\.verdict\(|assert )", cell.source, re.MULTILINE)
+        trains = "nbval-ignore-output" in build.tags_of(cell) and re.search(
+            r"cl\.(finetune|evaluate|compare)\(", cell.source
+        )
+        loose = None if tries else loose or (cell if trains else None)
+    assert loose is None, f"no claim is tried in or after {loose.source[:60]!r}"
 
 
 def test_every_picture_has_alt_text(notebook):
