@@ -14,6 +14,7 @@ from shared.figures import difference, of_seeds
 from shared.keeping import kept
 
 import course_lib as cl
+from course_lib.core.chat import Example
 from course_lib.evaluation.intervals import interval, span
 from course_lib.lessons.voice import STYLE_TOKENS, grade_style, load_style, metric_table, scores, style_exam
 from course_lib.retrieval.readers import FewShot
@@ -22,6 +23,16 @@ LESSON = "08"
 RECIPE = {"method": "lora", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8, "rank": 4}
 SHOWN = 3
 JUDGES = ("voice", "facts", "both")
+
+
+def told(model: cl.ChatModel) -> Callable[[Sequence[str]], Any]:
+    """What a model that is told the wish replies; each request states it."""
+    return lambda questions: model.reply(list(questions), STYLE_TOKENS)
+
+
+def shown(model: cl.ChatModel, examples: Sequence[Example]) -> Callable[[Sequence[str]], Any]:
+    """What a model replies that is shown some examples first."""
+    return lambda questions: FewShot(model, examples).answer(questions, STYLE_TOKENS)
 
 
 def style(model: Callable[[], cl.ChatModel], seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
@@ -35,20 +46,13 @@ def style(model: Callable[[], cl.ChatModel], seeds: Sequence[int] = (0, 1, 2)) -
 
     def specialist(seed: int) -> Callable[[Sequence[str]], Any]:
         def answer(questions: Sequence[str]) -> Any:
-            tuned = cl.finetune(model(), examples, seed=seed, name="style", **RECIPE)
-            return tuned.reply(list(questions), STYLE_TOKENS)
+            return told(cl.finetune(model(), examples, seed=seed, name="style", **RECIPE))(questions)
 
         return answer
 
-    def told(questions: Sequence[str]) -> Any:
-        return model().reply(list(questions), STYLE_TOKENS)
-
-    def shown(questions: Sequence[str]) -> Any:
-        return FewShot(model(), examples[:SHOWN]).answer(questions, STYLE_TOKENS)
-
     arms = {
-        "told": [sat("told", told)],
-        "shown": [sat("shown", shown, examples=SHOWN)],
+        "told": [sat("told", lambda questions: told(model())(questions))],
+        "shown": [sat("shown", lambda questions: shown(model(), examples[:SHOWN])(questions), examples=SHOWN)],
         "specialist": [sat(f"specialist-seed-{seed}", specialist(seed), **RECIPE, seed=seed) for seed in seeds],
     }
     graded = {arm: [grade_style(report, asked) for report in reports] for arm, reports in arms.items()}

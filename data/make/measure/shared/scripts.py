@@ -15,8 +15,9 @@ from course_lib.core import errors
 
 
 def asked_for(
-    description: str, arguments: Sequence[str] | None, parts: Sequence[str] = (), **more: Mapping[str, Any]
-) -> argparse.Namespace:
+    description: str, arguments: Sequence[str] | None, parts: Sequence[str] = (),
+    seeds: Sequence[int] = (0, 1, 2), **more: Mapping[str, Any],
+) -> argparse.Namespace:  # fmt: skip
     """What the command line (`arguments`, or that of the process) asks of a script that measures.
 
     `--only` may name some of the `parts`; `more` are further options: name to what `add_argument` is told.
@@ -24,7 +25,7 @@ def asked_for(
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if parts:
         parser.add_argument("--only", nargs="+", choices=parts, metavar="PART", help=f"of {', '.join(parts)}")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
     parser.add_argument("--kept", action="store_true", help="measure nothing: make the figures of what is kept")
     for name, option in more.items():
         parser.add_argument(f"--{name}", **option)
