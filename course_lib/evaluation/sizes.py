@@ -56,7 +56,7 @@ class Stored:
     @property
     def students(self) -> list[str]:
         """Those that sat it, the smallest first."""
-        return [name for name in STUDENTS if any(student == name for _, student in self.runs)]
+        return list(dict.fromkeys(student for _, student in self.runs))
 
     def only(self, *arms: str) -> Stored:
         """The same with some of the arms, in this order."""
@@ -121,7 +121,8 @@ def stored(place: str) -> Stored:
             found.setdefault((arm, student), []).append(report)
             seeds[arm, student] = seeds.get((arm, student), 0) + len(seed)
             machines[arm, student] = _machine(kept.get(f"{name}/machine"))
-    order = sorted(found, key=lambda key: (list(STUDENTS).index(key[1]), key[0]))
+    # What is no student ("words alone") comes last.
+    order = sorted(found, key=lambda key: ([*STUDENTS, key[1]].index(key[1]), key[0]))
     return Stored(place, {key: Runs(tuple(found[key])) for key in order}, seeds, machines)
 
 
