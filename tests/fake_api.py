@@ -28,7 +28,7 @@ def chat(text="Rome", prompt_tokens=11, completion_tokens=2):
 
 
 class Api:
-    """What the server answers next (status, body), and the (path, body, authorization) that it was asked."""
+    """What the server answers next (status, body, perhaps headers), and the (path, body, key) that it was asked."""
 
     def __init__(self, url: str) -> None:
         self.url, self.asked, self.answer = url, [], lambda path, body: (200, chat())
@@ -40,17 +40,21 @@ def api() -> Iterator[Api]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
-            is_json = "json" in self.headers["Content-Type"]
+            raw = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            is_json = raw and "json" in self.headers["Content-Type"]
             body = json.loads(raw) if is_json else raw
             state.asked.append((self.path, body, self.headers["Authorization"] or self.headers["api-key"]))
-            status, said = state.answer(self.path, body)
+            status, said, *headers = state.answer(self.path, body)
             text = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/html" if text.startswith(b"<") else "application/json")
             self.send_header("Content-Length", str(len(text)))
+            for name, value in dict(*headers).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)
+
+        do_GET = do_POST
 
         def log_message(self, *_):
             pass

@@ -120,7 +120,8 @@ class Index(Retriever):
 
     def remove(self, *document_ids: str) -> None:
         """Delete documents: no search finds them any more, and a store on disk forgets them in its files too."""
-        if unknown := [id for id in document_ids if id not in self.store.digests()]:
+        held = self.store.digests()
+        if unknown := [id for id in document_ids if id not in held]:
             raise CourseError(f"the index holds no document {unknown[0]!r}.")
         self.store.delete(document_ids)
         self._erase()
@@ -163,7 +164,10 @@ class Index(Retriever):
 
 
 def build_index(
-    folder: str | Path = "data/library", embedder: SentenceTransformer | None = None, path: str | Path | None = None
+    folder: str | Path = "data/library",
+    embedder: SentenceTransformer | None = None,
+    path: str | Path | None = None,
+    store: Any = None,
 ) -> Index:
     """Read a folder of documents into an index on disk, or bring the one that is there up to date.
 
@@ -172,7 +176,8 @@ def build_index(
 
     `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
     here, or else to the repository. What `read_documents` leaves out it prints, and that is not in the index.
-    `embedder` is a sentence-transformers model, by default the course's.
+    `embedder` is a sentence-transformers model, by default the course's. `store` takes the place of the folder on disk:
+    a `FaissStore`, `PineconeStore` or `WeaviateStore`, or one of your own that also tells its `digests()`.
 
     A DataError names the folder if it is missing or holds no document that can be read, and the index stays as it was.
     A CourseError says that the index cannot be written, or was made with another version of the embedding model.
@@ -181,6 +186,12 @@ def build_index(
 
     root = find_folder(folder)
     documents = read_documents(root)
+    if store is not None:
+        if path is not None:
+            raise CourseError("path is where Chroma keeps its files: give a path or a store, not both.")
+        index = Index(embedder or load_embedder(), store)
+        index.sync(documents)
+        return index
     which = _weights_digest(embedder) if embedder is not None else ""
     key = hashlib.sha256(f"{root}|{PASSAGE_TOKENS}|0|{which}|{FORMAT}".encode()).hexdigest()[:12]
     place = cache_dir() / "indexes" / key if path is None else as_path(path)

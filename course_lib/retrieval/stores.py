@@ -1,7 +1,7 @@
 """Where vectors are kept and looked up.
 
 ChromaStore keeps them on disk and finds them by HNSW, quickly and nearly always rightly; FaissStore keeps them in
-memory and compares with every one, which is exact.
+memory and compares with every one, which is exact. Pinecone and Weaviate stand in `hosted_stores`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import struct
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,6 +42,31 @@ class VectorStore(Protocol):
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None: ...
     def delete(self, sources: Sequence[str]) -> None: ...
     def query(self, vector: np.ndarray, k: int, where: dict[str, Any] | None = None) -> list[Passage]: ...
+
+
+class Listing:
+    """What an index asks of a store besides the three calls, for stores that can list all that they hold."""
+
+    def rows(self) -> Iterable[tuple[Passage, np.ndarray, str]]:
+        """Every passage, its vector (D,) and its document's digest."""
+        raise NotImplementedError
+
+    def passages(self) -> list[Passage]:
+        """Everything in the store, in order of id."""
+        return sorted((passage for passage, _, _ in self.rows()), key=lambda p: p.id)
+
+    def vectors(self) -> np.ndarray:
+        """The vectors of `passages()`, in the same order: (N, D); a CourseError if there are none."""
+        import numpy as np
+
+        rows = sorted(self.rows(), key=lambda row: row[0].id)
+        if not rows:
+            raise CourseError(NOTHING)
+        return np.stack([vector for _, vector, _ in rows])
+
+    def digests(self) -> dict[str, str]:
+        """Document id to digest, for every document that has a passage here."""
+        return {passage.source: digest for passage, _, digest in self.rows()}
 
 
 class ChromaStore:
@@ -106,7 +131,7 @@ class ChromaStore:
             raise not_a_filter(where) from error
         rankings = zip(found["ids"], found["documents"], found["metadatas"], found["distances"])
         return [
-            [_passage(id, text, meta, 1 - float(distance)) for id, text, meta, distance in zip(*ranking)]
+            [passage_of(id, text, meta, 1 - float(distance)) for id, text, meta, distance in zip(*ranking)]
             for ranking in rankings
         ]
 
@@ -114,7 +139,7 @@ class ChromaStore:
         """Everything in the store, in order of id."""
         found = self._passages.get()
         rows = zip(found["ids"], found["documents"], found["metadatas"])
-        return sorted((_passage(*row) for row in rows), key=lambda p: p.id)
+        return sorted((passage_of(*row) for row in rows), key=lambda p: p.id)
 
     def vectors(self) -> np.ndarray:
         """The vectors of `passages()`, in the same order: (N, D); a CourseError if there are none."""
@@ -219,7 +244,7 @@ class ChromaStore:
                     shutil.rmtree(part, ignore_errors=True)
 
 
-class FaissStore:
+class FaissStore(Listing):
     """Passages and their vectors in memory, compared with each and every one: exact, the reference for other stores.
 
     faiss `IndexFlatIP` (Johnson, Douze & Jégou 2017, arXiv 1702.08734); vectors are unit vectors, so that the inner
@@ -259,18 +284,8 @@ class FaissStore:
         scores, places = self._index.search(query, min(k, len(allowed)), params=chosen)
         return [replace(held[i], score=float(score)) for i, score in zip(places[0], scores[0])]
 
-    def passages(self) -> list[Passage]:
-        return sorted((row[0] for row in self._rows.values()), key=lambda p: p.id)
-
-    def vectors(self) -> np.ndarray:
-        import numpy as np
-
-        if not self._rows:
-            raise CourseError(NOTHING)
-        return np.stack([self._rows[passage.id][1] for passage in self.passages()])
-
-    def digests(self) -> dict[str, str]:
-        return {passage.source: digest for passage, _, digest in self._rows.values()}
+    def rows(self) -> Iterable[tuple[Passage, np.ndarray, str]]:
+        return self._rows.values()
 
 
 def says_damaged(error: BaseException, path: Path) -> bool:
@@ -333,5 +348,6 @@ def forget_clients() -> None:
     SharedSystemClient.clear_system_cache()
 
 
-def _passage(id: str, text: str, meta: dict[str, Any], score: float = 0.0) -> Passage:
+def passage_of(id: str, text: str, meta: dict[str, Any], score: float = 0.0) -> Passage:
+    """A passage, of what a store keeps of it."""
     return Passage(id, text, score=score, **{name: meta[name] for name in FIELDS})

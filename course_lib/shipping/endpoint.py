@@ -15,17 +15,16 @@ from types import ModuleType
 from typing import Any
 
 from course_lib.core.chat import SYSTEM, Answer, Messages, as_chats
+from course_lib.core.credentials import credential
 from course_lib.core.errors import CourseError, ModelError, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
-from course_lib.core.secrets import keep_secret, quotable, without_secrets
+from course_lib.core.secrets import quotable, without_secrets
 from course_lib.core.text import whole
 from course_lib.models.chatmodel import MAX_PROMPT_TOKENS
 from course_lib.retrieval.readers import EXAM_TOKENS
 
 HOST = "127.0.0.1"  # this machine only: whoever may reach the port may use the model
 KEY_VARIABLE = "OPENAI_API_KEY"
-# What copying leaves around a key: blanks, line ends, quotes, marks that nobody sees.
-AROUND_KEY = " \t\r\n\v\f\u00a0\u200b\ufeff'\"‘’“”"
 # What the API's finish_reason says where there is no text.
 NO_TEXT = {
     "content_filter": "the service's filter withheld it", "error": "something failed there",
@@ -140,20 +139,6 @@ def openai_client() -> ModuleType:
     except ImportError as error:
         raise CourseError(f"the package openai is missing ({error}): pip install -r requirements.txt.") from error
     return openai
-
-
-def credential(given: str, where: str) -> str:
-    """A key as its service knows it, without what copying leaves around it; it is never printed from now on.
-
-    One that could stand in no header is a ModelError that names `where` it came from.
-    """
-    key = str(given).strip(AROUND_KEY)
-    keep_secret(key)
-    if not isinstance(given, str) or not all("!" <= sign <= "~" for sign in key):
-        raise ModelError(
-            f"the credential in {where} is no text, or holds a blank, a line end or a letter no key has: copy it again."
-        )
-    return key
 
 
 @contextlib.contextmanager

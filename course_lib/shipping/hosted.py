@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib.core.credentials import credential
 from course_lib.core.errors import CourseError, above_zero
 from course_lib.core.rows import numbered_rows
 from course_lib.core.text import say
 from course_lib.shipping.chatfiles import PROVIDERS, ChatFile, check_chat_jsonl
-from course_lib.shipping.endpoint import credential, explained, openai_client
+from course_lib.shipping.endpoint import explained, openai_client
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -203,6 +203,15 @@ cl.check("05-filter", where, passages=index.passages())
 #
 # Chroma finds by HNSW, a graph of neighbours that it walks: quick, and not always right. FAISS, used plainly, compares the question with *every* vector: exact.
 # An index asks three calls of a store, `add`, `delete` and `query`, so that we can put the one for the other.
+#
+# Pinecone and Weaviate stand behind the same three calls, with an account, or a server of your own. The key or the address comes from an environment variable, and without the client the first line says what to install:
+#
+# ```python
+# index = cl.build_index(store=PineconeStore("merrow"))  # from course_lib.retrieval.pinecone_store
+# index = cl.build_index(store=WeaviateStore("Merrow"))  # from course_lib.retrieval.weaviate_store
+# ```
+#
+# Our tests run both against stand-ins on this machine that speak their protocols. The services themselves we have not run.
 
 # %%
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """A small library, and four documents with everything that a filter asks about."""
 
 import pytest
+from stand_in_stores import INSTALLED, SERVICES
 
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.documents import Document
@@ -49,3 +50,10 @@ def index_of(small_embedder):
 def places():
     """The folders of all indexes that were built."""
     return lambda: sorted((cache_dir() / "indexes").iterdir())
+
+
+@pytest.fixture(params=INSTALLED)
+def service(request):
+    """Pinecone and Weaviate, on this machine: each test with the one and with the other."""
+    with SERVICES[request.param]() as service:
+        yield service

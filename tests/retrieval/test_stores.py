@@ -1,14 +1,22 @@
-"""Two stores behind the same calls: what they answer, what they let through, and what is left of what was deleted."""
+"""Four stores behind the same calls: what they answer, what they let through, what is left of what was deleted.
+
+Two of them are services, of which stand-ins answer here; see `test_hosted_stores.py`.
+"""
 
 import subprocess
 import sys
+import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from stand_in_stores import INSTALLED, SERVICES
 
 from course_lib.core.errors import CourseError
+from course_lib.core.session import ROOT
 from course_lib.retrieval.documents import Document
 from course_lib.retrieval.filters import only
+from course_lib.retrieval.hosted_stores import PACKAGES, imported
 from course_lib.retrieval.index import build_index
 from course_lib.retrieval.stores import ChromaStore, forget_clients
 
@@ -29,23 +37,28 @@ def in_memory(index_of, towns):
     return index_of(*towns)
 
 
-@pytest.fixture(params=["on_disk", "in_memory"])
-def index(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["on_disk", "in_memory", *INSTALLED])
+def index(request, index_of, towns):
+    if request.param not in SERVICES:
+        yield request.getfixturevalue(request.param)
+        return
+    with SERVICES[request.param]() as service:
+        yield index_of(*towns, store=service.store())
 
 
 def found(index, question="geese bread kettles secret", where=None):
     return {passage.source for passage in index.search(question, 9, where)}
 
 
-# The same calls over both
+# The same calls over all
 
 
-def test_both_stores_find_the_same_in_the_same_order_with_the_same_scores(on_disk, in_memory):
-    chroma, faiss = (index.search("eleven geese in Corrin", 4) for index in (on_disk, in_memory))
-    assert chroma[0].id == faiss[0].id == "corrin/0"
-    assert {p.id for p in chroma} == {p.id for p in faiss}, "those that tie may change places"
-    assert np.allclose([p.score for p in chroma], [p.score for p in faiss], atol=1e-5)
+def test_all_stores_find_the_same_in_the_same_order_with_the_same_scores(index, in_memory):
+    found, exact = (each.search("eleven geese in Corrin", 4) for each in (index, in_memory))
+    assert found[0].id == exact[0].id == "corrin/0"
+    assert {p.id for p in found} == {p.id for p in exact}, "those that tie may change places"
+    assert np.allclose([p.score for p in found], [p.score for p in exact], atol=1e-5)
+    assert [replace(found[0], score=0.0)] == [p for p in in_memory.passages() if p.id == "corrin/0"]
 
 
 def test_many_vectors_asked_for_at_once_find_what_each_finds_alone(on_disk):
@@ -173,3 +186,12 @@ def test_a_system_whose_sqlite_is_too_old_for_chroma_is_told_the_way_out(tmp_pat
     ran = subprocess.run([sys.executable, "-c", script, tmp_path / "index"], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("Chroma needs SQLite 3.35 or newer, and this Python has 3.31.1: use a newer Python")
     assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.parametrize("package", SERVICES)
+def test_without_the_client_a_sentence_says_how_to_install_what_the_extra_names(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(CourseError, match=rf'the package {package} is missing.*: pip install "{package}\S*>=\S+,<\d+"'):
+        imported(package)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"][package] == [PACKAGES[package]]
