@@ -1,6 +1,6 @@
 """Builds the notebooks from their sources.
 
-    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose]
+    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose | --count]
 
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
 the solutions, and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its solution. Both are
@@ -12,6 +12,10 @@ own check refuses is not written. NAME is the beginning of a name ("02"); withou
             when all are built, adapters that nothing needs are deleted
 --prose     take new prose, comments and layout and keep the outputs: nothing runs, no code cell may do anything else
 --replay    take the adapters of data/adapters instead of training (COURSE_REPLAY=1)
+--count     build nothing: run the learner's notebook as --replay does, and keep what work there is in it
+
+How much a lesson reads, writes and trains on is counted whenever it runs (`counting.py`) and kept in `data/results/`,
+with the minutes that this takes where the course states its minutes.
 
 A notebook that breaks a rule of the course is not written; the cell is named.
 """
@@ -29,6 +33,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -277,24 +282,29 @@ def strays(notebooks: Path = NOTEBOOKS) -> list[str]:
     return [str(path.relative_to(notebooks)) for path in sorted(built) if path.stem not in known]
 
 
-def build(path: Path, mode: str) -> tuple[list[str], float]:
-    """Build both notebooks of one source.
+def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
+    """Build both notebooks of one source; with the mode "count" none.
 
     Returns
     -------
-    The keys of the adapters that the learner's one needed, and the seconds that it ran.
+    The keys of the adapters that the learner's one needed, the seconds that it ran, and its work (`counting.py`).
     """
     learner, solved = both(path)
     before = shelf()
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "adapters_used"
+        log, work, startup = (Path(folder) / name for name in ("adapters_used", "work.json", "startup.py"))
+        startup.write_text('__import__("counting").begin()\n', encoding="utf-8")  # leaves no name in the kernel
         plain = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
         environment = plain | {"COURSE_ADAPTERS_USED": str(log)}
-        environment |= {"record": {"COURSE_RECORD": "1"}, "replay": {"COURSE_REPLAY": "1"}}.get(mode, {})
+        environment |= {"COURSE_WORK": str(work), "PYTHONSTARTUP": str(startup)}
+        environment |= {} if not mode else {"COURSE_RECORD": "1"} if mode == "record" else {"COURSE_REPLAY": "1"}
         started = time.perf_counter()
         execute(learner, path, NOTEBOOKS, environment)
         seconds = time.perf_counter() - started
         used = set(log.read_text(encoding="utf-8").split()) if log.exists() else set()
+        counted = json.loads(work.read_text(encoding="utf-8")) if work.exists() else {}
+    if mode == "count":
+        return sorted(used), seconds, counted
     if mode == "record":
         used |= {key for key, stamp in shelf().items() if before.get(key) != stamp}
     check_executed(clean(learner), path)
@@ -302,7 +312,7 @@ def build(path: Path, mode: str) -> tuple[list[str], float]:
     check_executed(clean(solved), path)
     check_solved(solved, path)
     write_both(learner, solved, path)
-    return sorted(used), seconds
+    return sorted(used), seconds, counted
 
 
 def reword(path: Path) -> None:
@@ -382,14 +392,19 @@ def delete_unused() -> None:
             shutil.rmtree(card.parent)
 
 
-def keep_minutes(lesson: str, minutes: float) -> None:
-    """Note in `data/results/` how long the machine worked on a lesson, trained live; the README quotes it."""
+def keep_work(lesson: str, counted: dict[str, Any]) -> None:
+    """Note in `data/results/` what work a lesson is, and how many minutes it takes where the course states them.
+
+    Counted on a GPU or with another student it would not be the work that the minutes are stated for.
+    """
     import torch
 
+    from course_lib.costs.machine import LessonWork, stated_minutes
+
     path = ROOT / "data" / "results" / f"{lesson}.json"
-    if path.exists() and not torch.cuda.is_available():  # they are stated for a laptop
-        result = json.loads(path.read_text(encoding="utf-8"))
-        result["minutes_laptop"] = round(minutes, 1)
+    if counted and path.exists() and not torch.cuda.is_available() and not os.environ.get("COURSE_MODEL"):
+        result = json.loads(path.read_text(encoding="utf-8")) | {"work": counted}
+        result["minutes_laptop"] = round(stated_minutes(LessonWork.of(result["work"])), 1)
         path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -406,7 +421,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginning of a name, such as 02")
     mode = parser.add_mutually_exclusive_group()
-    for name in ("check", "record", "replay", "prose"):
+    for name in ("check", "record", "replay", "prose", "count"):
         mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name)
     chosen = parser.parse_args(arguments)
     try:
@@ -418,12 +433,14 @@ def main(arguments: list[str] | None = None) -> int:
                 reword(path)
                 continue
             print(f"{path.stem} ...", flush=True)
-            used, seconds = build(path, chosen.mode or "")
+            used, seconds, counted = build(path, chosen.mode or "")
             if chosen.mode in ("record", "replay"):
                 write_used(read_used() | {path.stem: used})
-            if chosen.mode != "replay":
-                keep_minutes(path.stem[:2], seconds / 60)
-            print(f"{path.stem} ran in {seconds:.0f} s, and is built", flush=True)
+            keep_work(path.stem[:2], counted)
+            print(
+                f"{path.stem} ran in {seconds:.0f} s, and is {'counted' if chosen.mode == 'count' else 'built'}",
+                flush=True,
+            )
         if chosen.mode == "record" and not chosen.names:
             delete_unused()
     except BuildError as error:

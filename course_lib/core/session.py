@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import numbers
 import os
+import platform
 import random
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +23,8 @@ from course_lib.core.progress import in_notebook
 from course_lib.core.text import as_path, say
 
 ROOT = Path(__file__).resolve().parents[2]
+# What this machine was found to do, in the cache folder: written by `costs.machine`.
+MACHINE_FILE = "machine.json"
 
 PROFILES = ("auto", "laptop", "gpu")
 
@@ -58,7 +64,8 @@ _current: Settings | None = None
 def start(profile: str = "auto", seed: int = 0) -> Settings:
     """Choose the profile, fix the seeds, and say in three lines what was chosen and why.
 
-    In a notebook every report is kept from now on: `cl.own_results` lays them side by side.
+    A fourth says what this lesson takes here, once lesson 00 has measured the machine. In a notebook every report is
+    kept from now on: `cl.own_results` lays them side by side.
 
     Parameters
     ----------
@@ -109,6 +116,14 @@ def cache_dir() -> Path:
     except OSError as error:
         raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another.") from error
     return path
+
+
+def machine_key(settings: Settings) -> str:
+    """What a machine's speed depends on, in words: where one of them is another, it is to be measured again."""
+    import torch
+
+    parts = (platform.node(), platform.machine(), os.cpu_count(), torch.get_num_threads(), torch.__version__)
+    return " · ".join(map(str, (*parts, settings.device, settings.dtype)))
 
 
 def detect_machine() -> Machine:
@@ -207,8 +222,26 @@ def _report(settings: Settings) -> list[str]:
 
     replay = " · replaying stored adapters" if settings.replay in ("on", "strict") else ""
     python = ".".join(map(str, sys.version_info[:3]))
+    minutes = None if replay else _minutes_here(settings)
     return [
         f"profile {settings.profile} · seed {settings.seed}{replay}",
         f"device {settings.device} · {settings.dtype}: {settings.why}",
         f"python {python} · torch {torch.__version__} · transformers {transformers.__version__}",
+        *([] if minutes is None else [f"this machine works on lesson {minutes[0]} for about {minutes[1]} min"]),
     ]
+
+
+def _minutes_here(settings: Settings) -> tuple[str, int] | None:
+    """Which lesson this is, and its minutes on this machine; None unless Jupyter and an earlier measurement say so.
+
+    Nothing is measured for it: `costs.machine` kept what lesson 00 found.
+    """
+    lesson = re.match(r"(\d\d)_", Path(os.environ.get("JPY_SESSION_NAME", "")).name)
+    try:
+        kept = json.loads((cache_dir() / MACHINE_FILE).read_text(encoding="utf-8"))
+        if kept["key"] != machine_key(settings):
+            return None
+        minutes = kept["minutes"][lesson[1]][os.environ.get("COURSE_MODEL") or kept["default"]]
+        return lesson[1], max(1, math.ceil(minutes))
+    except (OSError, ValueError, KeyError, TypeError, CourseError):  # nothing was measured, or it is damaged
+        return None

@@ -6,6 +6,7 @@ That they run, and give what they say, is nbval's to find out (`tests/run_all.py
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -145,6 +146,9 @@ def test_a_lesson_opens_with_what_it_is_about(notebook):
     assert not re.search(r"\*\*Time\*\*.*(T4|GPU)", opening), (
         "minutes on a GPU are stated once somebody has measured them"
     )
+    result = json.loads((ROOT / "data" / "results" / f"{notebook.path.stem[:2]}.json").read_text(encoding="utf-8"))
+    stated = re.search(r"the machine works for about (\d+) of them", opening)
+    assert int(stated[1]) == max(1, math.ceil(result["minutes_laptop"])), "state the computed minutes, rounded up"
     assert re.search(r"By the end\b.*\byou will", opening)
     assert re.search(r"\*\*Claims? on trial\*\*", opening)
 

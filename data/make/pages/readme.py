@@ -3,7 +3,7 @@
     python data/make/pages/readme.py [--check]
 
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. The table of lessons is made from
-`data/results/NN.json`, one file a lesson, which the lesson's measurements write:
+`data/results/NN.json`, one file a lesson, which the lesson's measurements write (its minutes `notebooks/build.py`):
 
     {"lesson": "02", "title": "...", "learn": "...", "minutes_laptop": 4.6,
      "headline": "one sentence with figures, n and interval", "limits": ["what the small model could not do", ...]}

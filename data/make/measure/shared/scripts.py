@@ -60,12 +60,12 @@ def measure_parts(
 
 
 def write_summary(lesson: str, summary: dict[str, Any]) -> None:
-    """Write `data/results/<lesson>.json`; the minutes that a build measured there are kept."""
+    """Write `data/results/<lesson>.json`; what a build counted there is kept."""
     path = keeping.data_dir() / "results" / f"{lesson}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    minutes = {}
+    counted = {}
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        minutes = {key: before[key] for key in before if key == "minutes_laptop"}
-    text = json.dumps({"lesson": lesson, **minutes, **summary}, indent=1, ensure_ascii=False)
+        counted = {key: before[key] for key in before if key in ("minutes_laptop", "work")}
+    text = json.dumps({"lesson": lesson, **counted, **summary}, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
