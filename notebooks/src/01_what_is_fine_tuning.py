@@ -18,7 +18,7 @@
 # - looked inside: which weights moved, how far, and in how few directions;
 # - made the five usual mistakes on purpose, and seen what each one costs.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 60 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *fine-tuning retrains a generalist into a specialist* · *it adjusts the
 # model's internal parameters* · *we only change the parameters that are required* · *it saves time, because you do not

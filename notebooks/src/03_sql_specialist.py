@@ -18,7 +18,7 @@
 # - trained a specialist in minutes, and found out where its skill ends;
 # - asked a database in English, and been told how sure the answer is.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 60 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *fine-tuned on prompt-completion pairs, a model is an expert at turning English into
 # SQL* · *you would need hundreds or even thousands of high-quality examples* · *a few examples in the prompt might do* ·
