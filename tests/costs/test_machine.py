@@ -192,7 +192,7 @@ def test_a_model_is_measured_reading_and_writing(tiny_model):
 
 
 def test_start_says_what_the_lesson_takes_here_once_it_is_known_and_measures_nothing(measuring, monkeypatch, capsys):
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/notebooks/02_open_book_vs_closed_book.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/02_open_book_vs_closed_book.ipynb")
     session.start()
     assert len(capsys.readouterr().out.splitlines()) == 3 and not measuring
     minutes = lesson_times().minutes["02"]
@@ -203,7 +203,7 @@ def test_start_says_what_the_lesson_takes_here_once_it_is_known_and_measures_not
         ("COURSE_MODEL", "qwen-1.5b", 4),
         ("COURSE_MODEL", "owner/name", 3),
         ("COURSE_REPLAY", "1", 3),
-        ("JPY_SESSION_NAME", "/home/me/mine.ipynb", 3),
+        ("JPY_SESSION_NAME", "mine.ipynb", 3),
     ):
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)
