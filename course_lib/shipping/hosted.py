@@ -9,6 +9,8 @@ What stands where, as read on the day:
   models with open weights on GPUs of one's own, reads the format still.
 - Hugging Face trains by Jobs: a machine by the minute, for anybody with credit, on which TRL's script runs
   (huggingface.co/docs/hub/jobs-pricing and huggingface.co/docs/trl/jobs_training, 2026-11-30).
+- OpenAI (help.openai.com, article 11323177) and Azure (learn.microsoft.com, foundry/fine-tuning/cost-management) bill
+  supervised training by the tokens of the file, reinforcement by the hour; both read on 2026-11-30.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import traceback
 import pytest
 from fake_api import api
 
+from course_lib.core import secrets
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, DataError, ModelError
 from course_lib.shipping.chatfiles import SFT, write_chat_jsonl
@@ -24,6 +25,7 @@ def file(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch):
+    monkeypatch.setattr(secrets, "_told", set())  # a part of another test's key would be hidden here
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
