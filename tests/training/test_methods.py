@@ -44,6 +44,18 @@ def test_the_adapter_is_its_formula_and_starts_as_the_identity(tiny_model):
         assert torch.equal(layer(x), h)
 
 
+@pytest.mark.parametrize("method", ADAPTED)
+def test_a_student_whose_adapter_is_off_answers_as_before_and_on_again_as_taught(method, talker):
+    base = quantize(talker) if method == "qlora" else talker
+    before = base.generate(QUESTIONS, 8)
+    student = finetune(base, EXAMPLES, method, **QUICK | {"learning_rate": 0.5})
+    taught = student.generate(QUESTIONS, 8)
+    assert taught != before
+    with student.model.disable_adapter():
+        assert student.generate(QUESTIONS, 8) == before
+    assert student.generate(QUESTIONS, 8) == taught
+
+
 @pytest.mark.parametrize(
     ("method", "layers", "targets", "expected"),
     [
