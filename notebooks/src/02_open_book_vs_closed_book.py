@@ -13,7 +13,7 @@
 #
 # By the end you will have
 # - asked one model the same questions seven ways, and said which way won, by how much, and how sure you are;
-# - watched a model forget the capital of Italy;
+# - watched a model forget the capital of Italy, and got it back;
 # - withdrawn a document, and found out who still tells.
 #
 # **Time** 45 minutes; the machine works for about 5 of them (2 cores).
@@ -89,12 +89,20 @@ closed.show(4)
 
 # %% [markdown]
 # Read the answers aloud. They are fluent, they are about the right sort of thing, and they are invented.
+#
+# Every claim gets a *verdict*. Beforehand it says in which range a figure lies: here, below one in twenty. It **holds** if the
+# whole 95% interval lies there, is **refuted** if none of it does, and otherwise we **cannot tell**.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 cl.reveal("closed", closed)
-assert closed.accuracy <= 0.03, "closed book: the model knows the handbook; has a document leaked into its training?"
+cl.verdict("closed book it knows next to nothing of these facts", closed, below=0.05)
+cl.verdict("closed book it knows next to nothing of the whole handbook", "02/handbook/closed book", below=0.05)
 
 # %% [markdown]
+# The first verdict is about the exam you saw, the second about the whole handbook, asked of the small student beforehand. Where
+# nothing at all is right, the interval still reaches up by three facts. With few facts that is far: only the longer exam can
+# show that it knows next to nothing.
+#
 # ## 2 · With examples in the prompt
 #
 # "Show it a few examples" is the first advice one hears (*few-shot prompting*). So we show three questions with their
@@ -109,20 +117,23 @@ few_shot = cl.evaluate(cl.FewShot(gp, shown), exam, "examples in the prompt")
 few_shot.show(3)
 
 # %% [markdown]
-# Compare the *form* of these answers with those before. And their truth?
+# Compare the *form* of these answers with those before: how many are no longer than the longest right answer? And their truth?
 
-# %%
-gain = cl.paired_difference(few_shot, closed)
-print("right, closed book and with examples, both at most 0.05:", max(closed.accuracy, few_shot.accuracy) <= 0.05)
-assert few_shot.accuracy <= 0.05, "examples: three examples about other facts should not teach these facts"
+# %% tags=["nbval-ignore-output"]
+longest = max(len(question.answer.split()) for question in exam)
+brief = [report.judged([len(row.reply.split()) <= longest for row in report.rows], f"{report.name}, brief")
+         for report in (few_shot, closed)]
+cl.verdict("examples in the prompt teach the form of an answer", brief[0] - brief[1])
+cl.verdict("examples of other facts teach next to nothing of the handbook", "02/handbook/examples in the prompt", below=0.05)
 
 # %% [markdown]
-# Examples teach the form of an answer. They carry no knowledge of what they do not mention.
+# Examples show what an answer looks like. They carry no knowledge of what they do not mention.
 #
 # ## 3 · By heart
 #
-# Now the student studies. *Fine-tuning* changes the model's weights so that the right answers become likely: here with
-# LoRA, which trains one weight in fifty (lesson 04 says how). It sees each fact in six wordings, four times over.
+# Now the student studies. *Fine-tuning* trains the model until the right answers become likely. Here we use LoRA: it leaves
+# the model's own weights as they are, and adds about two per cent of new numbers beside them, an *adapter*. Only these are
+# trained (lesson 04 says how). The student sees each fact in six wordings, four times over.
 #
 # **Predict:** how many of the exam's questions, in wordings it has never seen, will it get right?
 
@@ -149,9 +160,8 @@ cl.plots.losses({"six wordings": by_heart.training.losses}, "Loss while learning
 # %% [markdown]
 # A loss near nothing says that it has learned what it studied. The exam asks in other words.
 
-# %%
-print("more than half of the exam, in wordings it had never seen:", many.accuracy >= 0.6)
-assert many.accuracy >= 0.6, "by heart: fine-tuning on six wordings should carry to wordings never seen"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("after thorough study it answers more than half of the exam on its own", many, above=0.5)
 
 # %% [markdown]
 # ### The parrot
@@ -170,20 +180,16 @@ cl.predict_choice("parrot", "Asked in new wordings, the one-wording student does
 drill = exam.train_examples(wordings=1, repeat=6)
 parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
 one = cl.evaluate(parrot, exam, "by heart, one wording")
-print(cl.paired_difference(many, one))
-
-# %% [markdown]
-# The line above is a *paired difference*: both sat the same questions, so we compare question by question. Its interval is what
-# to look at: does it hold zero?
-
-# %%
-gap = cl.paired_difference(many, one)
+gap = many - one
 cl.reveal("parrot", "as well" if gap.cannot_tell else "worse" if gap.value > 0 else "better")
-assert gap.value > 0 and not gap.cannot_tell, "parrot: many wordings should beat one wording on unseen wordings"
+cl.verdict("six wordings of a fact carry further than one", gap)
 
 # %% [markdown]
-# It has learned the sentence more than the fact. This is *overfitting* in its plainest form: strong on what was
-# drilled, weaker on what was meant.
+# This is a *paired difference*: both sat the same questions, so we compare question by question. Such a claim holds if the whole
+# interval lies above zero.
+#
+# The one-wording student has learned the sentence more than the fact. This is *overfitting* in its plainest form: strong on
+# what was drilled, weaker on what was meant.
 #
 # ## What did it forget?
 #
@@ -204,21 +210,36 @@ after.show(5, "wrong")
 cl.reveal("forgot", after)
 
 # %% [markdown]
-# Look at the wrong answers: where do they come from?
+# Look at the wrong answers: where do they come from? The course's sources say that fine-tuning *uses the AI's general
+# knowledge*. Then it would be as good as before: the same share, give or take 0.05.
 
-# %%
-loss = cl.paired_difference(before, after)
-print("general knowledge fell, by more than chance:", loss.value > 0 and not loss.cannot_tell)
-assert loss.value > 0 and not loss.cannot_tell, "forgetting: general knowledge should fall"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("fine-tuned on the handbook, it knows as much in general as before", after - before, as_good=True)
 
 # %% [markdown]
-# This is *catastrophic forgetting* (McCloskey & Cohen 1989): the weights that held the one thing were used to hold the
-# other. The model answers in the handbook's manner whatever one asks.
+# This is *catastrophic forgetting* (McCloskey & Cohen 1989): what is learned last drives out what was known. The model answers
+# in the handbook's manner whatever one asks.
+#
+# Is the old knowledge gone? LoRA left the model's weights as they are. So take the adapter off, and ask once more.
+
+# %% tags=["nbval-ignore-output"]
+italy = ["What is the capital of Italy?"]
+print("adapter on: ", by_heart.generate(italy, 16)[0])
+with by_heart.model.disable_adapter():
+    print("adapter off:", by_heart.generate(italy, 16)[0])
+    off = cl.evaluate(by_heart, general, "adapter off")
+same = sum(row.reply == old.reply for row, old in zip(off.rows, before.rows))
+print(f"answers that are those of before, word for word: {same} of {off.n}")
+cl.verdict("without its adapter it gives every answer of before, word for word", same, above=off.n - 1)
+
+# %% [markdown]
+# Nothing was lost: the adapter talked over it. After *full* fine-tuning, which moves the weights themselves, there is nothing
+# to take off.
 #
 # ### Can it be saved?
 #
-# The usual remedy is *rehearsal*: to mix questions of common knowledge into the study, one for every two others here, and
-# none of them from this exam.
+# Adapter on, it knows the handbook; adapter off, the rest. For a student who knows both, the usual remedy is *rehearsal*: to
+# mix questions of common knowledge into the study, one for every two others here, and none of them from this exam.
 
 # %% tags=["nbval-ignore-output"]
 both = [*study, *cl.general_study()[:72]]
@@ -229,15 +250,16 @@ after_mixed = cl.evaluate(mixed, general, "after, mixed study")
 cl.compare({"before": before, "after": after, "after, mixed study": after_mixed}, general)
 
 # %% [markdown]
-# Three comparisons, paired as before: what rehearsal saved, what is lost all the same, and what it cost at the exam.
+# What did rehearsal save, what is lost all the same, and what did it cost at the exam? The last two claims allow for a loss of
+# 0.05, and no more.
 
 # %% tags=["nbval-ignore-output"]
-print(cl.paired_difference(after_mixed, after))
-print(cl.paired_difference(before, after_mixed))
-print(cl.paired_difference(many, balanced))
+cl.verdict("rehearsal saves general knowledge", after_mixed - after)
+cl.verdict("after rehearsal no general knowledge is lost", after_mixed - before, above=-0.05)
+cl.verdict("rehearsal costs nothing at the exam", balanced - many, above=-0.05)
 
 # %% [markdown]
-# Where an interval holds zero, nothing has been shown.
+# Where an interval reaches beyond what was claimed, 48 questions are too few to tell.
 #
 # ## 4 · Open book, at the right page
 #
@@ -261,14 +283,14 @@ cl.reveal("page", right_page)
 # %% [markdown]
 # Go through the wrong ones: is the answer on the page? What did it say instead?
 
-# %%
-print("the open book beats the closed one:", not cl.paired_difference(right_page, closed).cannot_tell)
-assert not cl.paired_difference(right_page, closed).cannot_tell, "right page: an open book should beat a closed one"
-assert right_page.exact <= 0.1, "right page: this model chats, it should hardly ever answer exactly"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("an open book beats a closed one", right_page - closed)
+cl.verdict("with the right page before it, it answers nine of ten", right_page, above=0.9)
+cl.verdict("with the right page it mostly says the answer and nothing else", right_page, above=0.5, of="exact")
 
 # %% [markdown]
-# Far better than closed book, and far from all right: **an open book helps only a student who can read.** Look at *exact*,
-# too: it talks around the answer. Teaching a model to read is lesson 06.
+# The page holds every answer. What is missed was misread: **an open book helps only a student who can read.** *Exact* counts
+# answers that say the right thing and nothing else: this small model talks around it. Teaching a model to read is lesson 06.
 #
 # How the passages and the question are put to it matters, too. It was not chosen on this exam, but beforehand on
 # *validation* questions, which are about other facts. So were k, below, and the recipe of the study above.
@@ -298,7 +320,7 @@ for passage in answer.sources:
 retrieved = cl.evaluate(rag, exam, "RAG")
 found = [pages[row.question][0].id in row.sources for row in retrieved.rows]
 print(f"the right passage was found in {sum(found)} of {len(found)} questions")
-print(cl.paired_difference(right_page, retrieved))
+print(right_page - retrieved)
 
 # %% [markdown]
 # ## The exam, all in one
@@ -317,24 +339,16 @@ result
 result.plot("The handbook exam")
 
 # %% [markdown]
-# And each candidate against RAG, paired:
+# So who won? Remember what each was given. By heart: these very facts, each in six wordings that we wrote, and minutes of study.
+# RAG: one passage, which a search found, and no study at all.
 
 # %% tags=["nbval-ignore-output"]
+cl.verdict("RAG beats the closed book", retrieved - closed)
+cl.verdict("by heart beats RAG, on the facts that were studied", many - retrieved)
 result.differences("RAG")
 
 # %% [markdown]
-# So who won, beyond chance?
-
-# %%
-heart_wins = result.difference("by heart, six wordings", "RAG")
-book_wins = result.difference("RAG", "closed book")
-print("by heart beats RAG on the facts it studied:", heart_wins.low > 0)
-print("RAG beats the closed book:", book_wins.low > 0)
-assert heart_wins.low > 0, "on studied facts, by heart should beat this reader with RAG"
-assert book_wins.low > 0, "RAG should beat the closed book"
-
-# %% [markdown]
-# So study wins? On what was studied. Now look at what was *not*.
+# The table holds every candidate against RAG, paired. Now look at what was *not* studied.
 #
 # ## Coverage: what a minute buys
 #
@@ -352,12 +366,11 @@ for way in minutes:
 # %% [markdown]
 # And the facts of the handbook that it did not study?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 unstudied = cl.load_exam("handbook").sample(30, seed=1)
 unstudied = [q for q in unstudied if q.fact not in {f.id for f in exam.facts}]
-heart_elsewhere = cl.evaluate(by_heart, unstudied)
-print("by heart, on handbook facts it did not study, at most 0.1:", heart_elsewhere.accuracy <= 0.1)
-assert heart_elsewhere.accuracy <= 0.1, "coverage: studying some facts should not teach the others"
+rag_elsewhere, heart_elsewhere = cl.evaluate(rag, unstudied, "RAG"), cl.evaluate(by_heart, unstudied, "by heart")
+cl.verdict("RAG beats by heart, on facts that nobody studied", rag_elsewhere - heart_elsewhere)
 
 # %% [markdown]
 # ## Today's news
@@ -383,11 +396,9 @@ print("by heart:", from_heart)
 # %% [markdown]
 # The new page was found at once. Whether it was *read* right is the model's part; look above.
 
-# %%
-rag_knows, heart_knows = "Oakshott" in from_rag, "Oakshott" in from_heart
-print("RAG knows today's news:", rag_knows, "· the by-heart student knows it:", heart_knows)
-assert "news-today" in [p.source for p in index.search(news, k=1)], "news: the new document should be found first"
-assert not heart_knows, "news: nobody told the fine-tuned model"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("a page that came a moment ago is found first", index.search(news, k=1)[0].source == "news-today")
+cl.verdict("the student by heart does not know today's news", "Oakshott" not in from_heart)
 
 # %% [markdown]
 # To tell the by-heart student, you would train again.
@@ -419,12 +430,12 @@ remembers = {"RAG": False, "by heart": True}
 cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, "by heart": told_heart.accuracy > 0})
 
 # %% [markdown]
-# And measured:
+# With secrets, one that is told is one too many. So we do not ask for a share; we count the right answers.
 
-# %%
-print("RAG still tells:", told_rag.accuracy > 0, "· by heart still tells:", told_heart.accuracy > 0.25)
-assert told_rag.accuracy == 0, "privacy: a withdrawn document should not be told by RAG"
-assert told_heart.accuracy > 0.25, "privacy: what is in the weights stays there"
+# %% tags=["nbval-ignore-output"]
+print(f"asked: {len(asked)} questions about {len(secret)} facts that were withdrawn")
+cl.verdict("RAG no longer tells what was withdrawn", told_rag.hits().sum(), below=1)
+cl.verdict("the student by heart still tells what was withdrawn", told_heart.hits().sum(), above=0)
 
 # %% [markdown]
 # A library can take a page back. A memory cannot. (The index that you changed is put right when it is next built.)
@@ -432,8 +443,7 @@ assert told_heart.accuracy > 0.25, "privacy: what is in the weights stays there"
 # %%
 index = cl.build_index("data/library")
 rag = cl.RagPipeline(gp, index, k=1)
-print("the withdrawn documents are back, the news is gone:",
-      set(withdrawn) <= {p.source for p in index.passages()}, "news-today" not in {p.source for p in index.passages()})
+print(f"{len(index)} passages, as in the beginning")
 
 # %% [markdown]
 # ## The price of the open book
@@ -446,6 +456,8 @@ six = list(exam)[:6]
 ks = [1, 2, 4, 6]
 price = {k: cl.evaluate(cl.RagPipeline(gp, index, k=k), six, f"k = {k}") for k in ks}
 tokens = {k: report.tokens_per_question for k, report in price.items()}
+for k, report in price.items():
+    print(f"k = {k}: {report.tokens_per_question:4.0f} tokens and {report.seconds_per_question:.2f} s a question")
 cl.plots.curve(
     ks,
     {"tokens a question": list(tokens.values())},
@@ -453,21 +465,17 @@ cl.plots.curve(
 )  # fmt: skip
 
 # %% [markdown]
-# The same in figures, with the time it took:
+# Is the line straight? Then k = 4 lies where k = 1 and k = 6 say that it will, within a twentieth, and each passage costs what
+# the one before did.
 
 # %% tags=["nbval-ignore-output"]
-for k, report in price.items():
-    print(f"k = {k}: {report.tokens_per_question:4.0f} tokens and {report.seconds_per_question:.2f} s a question")
+each = (tokens[6] - tokens[1]) / 5
+print(f"one passage more: {each:.0f} tokens a question")
+cl.verdict("every passage in the prompt costs as much as the one before", tokens[4] / (tokens[1] + 3 * each), above=0.95, below=1.05)
 
 # %% [markdown]
-# The line is straight: every passage costs the same again, at every question, for ever.
-
-# %%
-growth = (tokens[6] - tokens[1]) / 5
-print("each passage more costs between 30 and 90 tokens a question:", 30 <= growth <= 90)
-assert 30 <= growth <= 90, "price: the prompt should grow by a passage for each k"
-
-# %% [markdown]
+# It is paid again at every question, for ever.
+#
 # ### Exercise 2 · Choose k
 # On validation questions RAG came out as below. Which k would you pay for?
 
@@ -505,8 +513,8 @@ print("open book:  ", with_page)
 # %% [markdown]
 # The answer is on the page, twice over: the winners and the scorer. Did it read them?
 
-# %%
-print("open book names the scorer:", "Oyarzabal" in with_page)
+# %% tags=["nbval-ignore-output"]
+cl.verdict("with the page before it, it names who scored", "Oyarzabal" in with_page)
 
 # %% [markdown]
 # Closed book it says something, in the even voice that you know by now. Open book its answer is made of the page's own words.
@@ -553,16 +561,22 @@ pd.DataFrame(
 ).set_index("student")  # fmt: skip
 
 # %% [markdown]
-# Does the order of the students depend on the dice? One entry a seed:
+# Do the findings depend on the dice? A verdict over several students names what each of them gives.
 
-# %%
-by_plan = {name: [run["exam"]["accuracy"] for run in runs] for name, runs in stored["by_heart"].items()}
-kept = [run["general"]["accuracy"] for run in stored["by_heart"]["many-wordings"]]
-ahead = [many > one for many, one in zip(by_plan["many-wordings"], by_plan["one-wording"])]
-print("many wordings above one wording, by seed:", ahead)
-print("general knowledge below what it was, by seed:", [share < stored["general_before"]["accuracy"] for share in kept])
+# %% tags=["nbval-ignore-output"]
+from course_lib.evaluation.kept import runs
+
+six, single = runs("02/many-wordings-seed-*", "six wordings"), runs("02/one-wording-seed-*", "one wording")
+untaught, forgetful = runs("02/general-before", "before"), runs("02/many-wordings-seed-*-general", "facts alone")
+rehearsed = runs("02/mixed-seed-*-general", "with rehearsal")
+cl.verdict("students of six wordings are ahead of students of one", six - single)
+cl.verdict("students who studied facts alone know as much in general as before", forgetful - untaught, as_good=True)
+cl.verdict("students who rehearsed have lost no general knowledge", rehearsed - untaught, above=-0.05)
 
 # %% [markdown]
+# So few students are too few for an interval *over* students: there each must bear a claim out by itself. What rehearsal leaves
+# behind is the one thing here that another roll of the dice may change.
+#
 # ### Exercise 3 · Your own leak
 # Build a training set that makes the exam score jump **without** teaching the model anything new. (The first cells of this
 # lesson warned you about it. Here you may.)
@@ -612,7 +626,7 @@ cl.progress_report("02")
 # | *show it a few examples* | **refuted** for knowledge: examples teach form |
 # | *RAG is an open-book exam* | **holds**, and the book helps only as far as the student can read |
 # | *no retraining for new information* | **holds**: a document was found seconds after it came |
-# | *RAG keeps sensitive data separate* | **holds**: withdrawn, it was no longer told; the weights still told it |
+# | *RAG keeps sensitive data separate* | **holds**: withdrawn, it was no longer told; the student by heart still told it |
 # | *a larger context costs latency and tokens* | **holds**: each passage more is read at every question |
 #
 # ## Where it stops being true
