@@ -55,6 +55,19 @@ packaged.check_machine()
 # %% [markdown]
 # A cross in the last column comes with what to do about it. If there is none, go on.
 #
+# How long will the lessons take here? Machines differ by a factor of ten and more, so the next cell tries yours: for
+# some ten seconds it multiplies, reads and writes. Then it works out the minutes of each lesson, and whether there is
+# memory enough, for the student of this course and for two larger ones, which you may call in later.
+
+# %% tags=["nbval-ignore-output"]
+from course_lib.costs import machine
+
+machine.lesson_times()
+
+# %% [markdown]
+# In these minutes the machine works while you read. In JupyterLab the first cell of each lesson says them from now on.
+# A cell that says *needs* is no obstacle: every lesson is written for the smallest student.
+#
 # ## Meet the model
 #
 # The student of this course is **SmolLM2-135M-Instruct**, made by Hugging Face and given to everybody (Apache-2.0). It is
