@@ -107,17 +107,7 @@ class Bench:
 
     def examples(self, plan: Plan) -> list[Example]:
         """What a student is trained on; no exam's question, fact or document is among it."""
-        questions = shelves.reading_questions(plan.n, plan.seed)
-        if plan.closed:
-            rows = [question.as_example() for question in questions]
-        else:
-            rows = raft.build_raft_examples(
-                questions, self.study, plan.distractors, plan.p_oracle,
-                reasoning=plan.reasoning, absent=plan.absent, hard=plan.hard, seed=plan.seed,
-            )  # fmt: skip
-        sources = [question.source for question in questions]
-        cl.check_no_leak(rows, self.exam, shelves.plain_exam(), reading=True, sources=sources)
-        return rows
+        return reading_examples(plan, self.study, self.exam, shelves.plain_exam())
 
     def student(self, plan: Plan | None) -> cl.ChatModel | Reasoner:
         """A student, trained now unless it is still here; None is the model as it was."""
@@ -172,6 +162,21 @@ class Bench:
     def closed(self, plan: Plan | None) -> cl.Report:
         """With nothing but the question."""
         return self.sits(plan, "closed", lambda student: student, self.exam)
+
+
+def reading_examples(plan: Plan, study: cl.Index, *exams: cl.Exam) -> list[Example]:
+    """What a plan trains on, out of the documents of a shelf; a LeakError if it holds anything of these exams."""
+    questions = shelves.reading_questions(plan.n, plan.seed)
+    if plan.closed:
+        rows = [question.as_example() for question in questions]
+    else:
+        rows = raft.build_raft_examples(
+            questions, study, plan.distractors, plan.p_oracle,
+            reasoning=plan.reasoning, absent=plan.absent, hard=plan.hard, seed=plan.seed,
+        )  # fmt: skip
+    sources = [question.source for question in questions]
+    cl.check_no_leak(rows, *exams, reading=True, sources=sources)
+    return rows
 
 
 def _trained(training: Any) -> dict[str, Any]:

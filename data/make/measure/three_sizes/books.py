@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from results_02 import INSTRUCTIONS, library
+from results_05 import EMBEDDER_RECIPE, of_ranking, trained, triples
 from three_sizes.sitting import Sitting
 
 import course_lib as cl
@@ -46,3 +47,32 @@ def reads_best(student: Sitting) -> str:
         for i, told in enumerate(INSTRUCTIONS)
     }
     return student.best("02", "instruction", tried)
+
+
+@cache
+def tuned() -> cl.Index:
+    """The library embedded by the model that lesson 05 trains on the questions of other documents."""
+    return trained(triples(library()), EMBEDDER_RECIPE, seed=0)[0]
+
+
+@cache
+def tuned_hybrid() -> words.HybridIndex:
+    return words.HybridIndex(tuned(), words.KeywordIndex(library()))
+
+
+RETRIEVERS: dict[str, Callable[[], Any]] = {
+    "dense": library, "hybrid": hybrid, "trained dense": tuned, "trained hybrid": tuned_hybrid,
+}  # fmt: skip
+
+
+def finds_best(student: Sitting) -> str:
+    """Which retriever puts most pages of validation questions first, and the others highest if that is equal."""
+
+    def compare() -> dict[str, Any]:
+        asked = cl.load_exam("handbook").on_validation()
+        golden = cl.golden_passages(asked, library())
+        found = {name: cl.grade_retrieval(make(), asked, golden) for name, make in RETRIEVERS.items()}
+        chosen = max(found, key=lambda name: (found[name].recall(1), found[name].mrr))
+        return {"chosen": chosen, "by": {name: of_ranking(ranking) for name, ranking in found.items()}}
+
+    return student.decides("02", "retriever", compare)["chosen"]

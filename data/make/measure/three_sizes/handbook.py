@@ -1,10 +1,10 @@
-"""Lesson 02, untrained: closed book, shown examples, the right page, and RAG."""
+"""Lesson 02: closed book, shown examples, the right page, RAG, and RAG at its best."""
 
 from __future__ import annotations
 
 from results_02 import FACTS
-from three_sizes.books import page, rag, reads_best
-from three_sizes.sitting import Sitting
+from three_sizes.books import RETRIEVERS, finds_best, page, rag, reads_best
+from three_sizes.sitting import SMALL, Sitting
 
 import course_lib as cl
 
@@ -29,6 +29,25 @@ def untrained(student: Sitting) -> None:
     student.sits(LESSON, "right page", studied, page(studied, told), STUDIED, instruction=told)
     for each in sorted({1, k}):
         student.sits(LESSON, f"RAG, k = {each}", studied, rag(each, told), STUDIED, **dense(each, told))
+    if student.student != SMALL:  # which reads too little for it: see `reading.py`
+        at_its_best(student, told)
+
+
+def at_its_best(student: Sitting, told: str, chooser: Sitting | None = None, arm: str = "RAG at its best") -> None:
+    """The retriever that finds best, at the k that this reader (or another seed of it) reads best on validation."""
+    exam, retriever, chooser = cl.load_exam("handbook"), finds_best(student), chooser or student
+    asked, index = exam.on_validation(), RETRIEVERS[retriever]
+
+    def settings(k: int) -> dict[str, object]:
+        return {"instruction": told, "k": k, "retriever": retriever}
+
+    tried = {
+        k: chooser.sits(LESSON, f"validation, {arm}, k = {k}", asked, rag(k, told, index), **settings(k)) for k in KS
+    }
+    k = chooser.best(LESSON, f"k, {arm}", tried)
+    student.sits(LESSON, arm, exam, rag(k, told, index), **settings(k))
+    studied = exam.about(FACTS)
+    student.sits(LESSON, arm, studied, rag(k, told, index), STUDIED, **settings(k))
 
 
 def chosen_k(student: Sitting) -> int:

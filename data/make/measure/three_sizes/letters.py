@@ -75,11 +75,11 @@ def untrained(student: Sitting) -> None:
     def shown(n: int) -> Callable[[cl.ChatModel], Any]:
         return lambda model: cl.FewShot(model, [ticket.as_example() for ticket in tickets.few(study, n)])
 
-    tried = {i: student.sits(LESSON, f"validation, told, {i}", asked, told(i), told=i) for i in range(len(TOLD))}
+    tried = {i: student.sits(LESSON, f"validation, told, {i}", asked, told(i), **how(i)) for i in range(len(TOLD))}
     number = student.best(LESSON, "told", tried)
     seen = {n: student.sits(LESSON, f"validation, shown {n}", asked, shown(n), examples=n) for n in SHOWN}
     n = student.best(LESSON, "shown", seen)
-    student.sits(LESSON, "told the rules", exam, told(number), CALLED, told=number)
+    student.sits(LESSON, "told the rules", exam, told(number), CALLED, **how(number))
     student.sits(LESSON, "few-shot", exam, shown(n), CALLED, examples=n)
 
     def likeliest(prompt: Callable[[str], str | Messages]) -> Callable[[cl.ChatModel], Any]:
@@ -89,7 +89,7 @@ def untrained(student: Sitting) -> None:
     turns = [turn for row in rows for turn in (row["prompt"][-1], row["completion"][-1])]
     student.sits(
         LESSON, "told the rules, likeliest of the eight names", exam,
-        likeliest(lambda letter: f"{TOLD[number]}\n\n{letter}"), CALLED, told=number,
+        likeliest(lambda letter: f"{TOLD[number]}\n\n{letter}"), CALLED, **how(number),
     )  # fmt: skip
     student.sits(
         LESSON, "few-shot, likeliest of the eight names", exam,
@@ -97,6 +97,11 @@ def untrained(student: Sitting) -> None:
     )  # fmt: skip
     for n in (*SHOWN, len(study)):
         words_alone(type(student)(WORDS), tickets.few(study, n), exam)
+
+
+def how(number: int) -> dict[str, str]:
+    """One of `TOLD` as settings name it, the rules left out."""
+    return {"instruction": TOLD[number].replace(RULES, "(the rules)")}
 
 
 def words_alone(nobody: Sitting, study: Sequence[tickets.Ticket], exam: cl.Exam) -> None:

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from shared.keeping import measured
-from three_sizes.sitting import PLACE, Sitting
+from three_sizes.sitting import PLACE, Sitting, Study
 
-from course_lib.core.chat import Answer, as_chats
+from course_lib.core.chat import SYSTEM, Answer, as_chats
 from course_lib.models import students as students_module
 from course_lib.models.chatmodel import shared_beginning
 from course_lib.models.students import DEFAULT, STUDENTS
@@ -38,7 +38,7 @@ class Counter:
 
     name: str = "counter"
     tokens: int = 0
-    system: str = ""
+    system: str = SYSTEM
     model: Any = field(default_factory=lambda: SimpleNamespace(device="cpu", config=None))
 
     @property
@@ -74,9 +74,15 @@ class Counter:
 class Planned(Sitting):
     """A student who sits nothing: what each arm would take is summed up in `seconds`, by lesson."""
 
-    def __init__(self, student: str) -> None:
-        super().__init__(student)
+    def __init__(self, student: str, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> None:
+        super().__init__(student, seeds)
         self.seconds: dict[str, float] = defaultdict(float)
+        self.studied: set[str] = set()
+
+    def trained(self, study: Study) -> Planned:
+        made = super().trained(study)
+        made.seconds, made.studied = self.seconds, self.studied
+        return made
 
     @property
     def model(self) -> Counter:
@@ -90,7 +96,17 @@ class Planned(Sitting):
         counter = self.model
         sitting = candidate(counter)
         getattr(sitting, "answer", sitting)([question.question for question in exam])
-        self.adds(lesson, counter.tokens, READ)
+        self._adds(lesson, counter.tokens, READ)
+        self._studies(lesson)
+
+    def _studies(self, lesson: str) -> None:
+        """The training, once, unless its adapter is on the shelf."""
+        if self.study is None or self.training_name in {*self.studied, *measured(PLACE)}:
+            return
+        self.studied.add(self.training_name)
+        rows = self.study.examples()
+        tokens = sum(len(chat_tokens(tokenizer(), row["prompt"] + row["completion"])) for row in rows)
+        self._adds(lesson, tokens * self.study.recipe["epochs"], TRAIN)
 
     def keeps(self, *_: Any, **__: Any) -> None:
         """Made of what was said before: takes no time."""
@@ -100,6 +116,9 @@ class Planned(Sitting):
     def best(self, lesson: str, what: str, reports: Mapping[Any, Any]) -> Any:
         return next(iter(reports))
 
-    def adds(self, lesson: str, tokens: int, operations: int) -> None:
+    def decides(self, *_: Any) -> dict[str, Any]:
+        return {"chosen": "hybrid"}
+
+    def _adds(self, lesson: str, tokens: int, operations: int) -> None:
         """So many tokens more, each of so many operations a parameter."""
         self.seconds[lesson] += operations * STUDENTS[self.student].parameters * tokens / FLOPS

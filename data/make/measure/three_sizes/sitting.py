@@ -6,29 +6,77 @@ A report is kept as "lesson/exam/student/arm", and "/seed N" behind it where the
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shared.keeping import kept, kept_data
-from shared.students import Students
+from shared.students import Students, shelf_of_its_own
 
 import course_lib as cl
+from course_lib.core.chat import Example
 from course_lib.core.errors import CourseError
-from course_lib.core.session import current
+from course_lib.core.session import adapters_dir, current
 from course_lib.evaluation.exams import Question
 from course_lib.models.students import STUDENTS
 
 PLACE = "sizes"
 BASES, TRAINED = Students(most=1), Students(most=1)
+SMALL, MIDDLE, LARGE = STUDENTS
+# The largest is trained by nobody: two cores would take days.
+SEEDS = {SMALL: (0, 1, 2, 3, 4), MIDDLE: (0, 1, 2), LARGE: ()}
+# An adapter of the middle one, on all linear layers, takes 1.1 MB a rank: 4 is the most that the shelf's 5 MB hold.
+RANKS = {MIDDLE: 4}
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a student is trained: what `kind` of training it is called, on how many examples, by which recipe."""
+
+    kind: str
+    n: int
+    examples: Callable[[], list[Example]]
+    recipe: Mapping[str, Any]
+    seed: int = 0
 
 
 class Sitting:
-    """One student, as it came or trained (`trained`)."""
+    """One student, as it came or trained (`trained`); of what is trained with several seeds it takes these."""
 
-    def __init__(self, student: str) -> None:
+    def __init__(self, student: str, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> None:
         self.student = student
-        self.suffix, self.made_with = "", {}
+        self.seeds = tuple(seed for seed in SEEDS.get(student, ()) if seed in seeds)
+        self.suffix, self.made_with, self.study = "", {}, None
+
+    def trained(self, study: Study) -> Sitting:
+        """The same student after some study, which begins when something is asked of it."""
+        made = type(self)(self.student, ())
+        made.study, made.suffix = study, f"/seed {study.seed}"
+        made.made_with = {
+            "trained": study.kind, "examples": study.n, "recipe": dict(study.recipe), "seed": study.seed,
+        }  # fmt: skip
+        return made
+
+    def recipe(
+        self, lesson: str, what: str, recipe: Mapping[str, Any], trial: Callable[[Sitting, str], Any],
+        study: Callable[[Mapping[str, Any], int], Study],
+    ) -> dict[str, Any]:  # fmt: skip
+        """By which recipe this student is trained: the lesson's, which was chosen for the smallest.
+
+        For the middle one the rate is chosen between the lesson's and a quarter of it, by a `trial` of each on
+        validation questions.
+        """
+        if self.student not in RANKS:
+            return dict(recipe)
+        ranked = {**recipe, "rank": RANKS[self.student]}
+        rates = [recipe["learning_rate"], recipe["learning_rate"] / 4]
+        tried = {
+            rate: trial(self.trained(study({**ranked, "learning_rate": rate}, 0)), f"validation, {what}, rate {rate}")
+            for rate in rates
+        }
+        return {**ranked, "learning_rate": self.best(lesson, f"rate, {what}", tried)}
 
     @property
     def base(self) -> str:
@@ -38,9 +86,28 @@ class Sitting:
     @property
     def model(self) -> cl.ChatModel:
         """The model itself; no other is held beside it but the one that it was trained from."""
+        if self.study is not None:
+            return TRAINED.trained(self.training_name, self._train)
         if self.student not in BASES:
             TRAINED.clear()  # shares the weights of another base
         return BASES.trained(self.student, lambda: cl.load_model(self.student))
+
+    @property
+    def training_name(self) -> str:
+        """Under which seconds, tokens and trained parameters are kept."""
+        rate = self.study.recipe["learning_rate"]
+        return f"training/{self.student}/{self.study.kind}, rate {rate}{self.suffix}"
+
+    def _train(self) -> cl.ChatModel:
+        """Trained now, or off the shelf of an earlier run."""
+        study, name = self.study, self.training_name.partition("/")[2].replace("/", ", ")
+        model = cl.finetune(
+            Sitting(self.student).model, study.examples(), name=name, seed=study.seed, from_shelf=True, **study.recipe
+        )
+        done = model.training
+        noted = {"seconds": round(done.seconds, 1), "tokens": done.tokens, "trainable": done.trainable}
+        kept_data(PLACE, self.training_name, lambda: noted, self.made_with)
+        return model
 
     def sits(
         self, lesson: str, arm: str, exam: cl.Exam | Sequence[Question], candidate: Callable[[cl.ChatModel], Any],
@@ -91,6 +158,10 @@ class Sitting:
 
         return kept_data(PLACE, f"{lesson}/chosen/{self.student}/{what}", choose)["chosen"]
 
+    def decides(self, lesson: str, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is chosen once for all students, on validation questions and without any of them."""
+        return kept_data(PLACE, f"{lesson}/chosen/all/{what}", make)
+
     def name(self, lesson: str, called: str, arm: str) -> str:
         """The full name of a report."""
         parts = (lesson, called, self.student, arm)
@@ -104,3 +175,13 @@ def machine() -> dict[str, Any]:
     import torch
 
     return {"cores": os.cpu_count(), "isa": torch.backends.cpu.get_cpu_capability(), "dtype": current().dtype}
+
+
+def shelf() -> None:
+    """A shelf of the students' own. The repository's adapters stand on it too: what a lesson ships is not trained."""
+    shipped = adapters_dir()
+    shelf_of_its_own(PLACE)
+    own = adapters_dir()
+    for folder in shipped.glob("0*"):
+        if not (own / folder.name).exists():
+            shutil.copytree(folder, own / folder.name)
