@@ -117,9 +117,14 @@ def hook(counter: Counter) -> Callable[[], None]:
 
 
 def follow_training(counter: Counter) -> None:
-    """Have a counter told of every run; what a run reads on its way is part of it, and a rehearsal counts as none."""
+    """Have a counter told of every run; what a run reads on its way is part of it, and a rehearsal counts as none.
+
+    Nor does it count when lesson 00 measures the machine, which it does only once.
+    """
+    from course_lib.costs import machine
     from course_lib.training import run
 
+    machine._measured = _unseen(counter, machine._measured)
     run.fit = _unseen(counter, run.fit)
     from course_lib.training import shelf  # after that: it takes its `fit` from there
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from course_lib.core.chat import example
+from course_lib.costs import machine
 from course_lib.models.chatmodel import SHARED
 from course_lib.models.scoring import held_out_loss, log_probability
 from course_lib.training import run, shelf
@@ -35,7 +36,7 @@ def counter():
 @pytest.fixture
 def follows(counter, monkeypatch):
     """The same, told of training besides."""
-    for module, name in ((run, "fit"), (shelf, "fit"), (shelf, "find"), (shelf, "recorded")):
+    for module, name in ((machine, "_measured"), (run, "fit"), (shelf, "fit"), (shelf, "find"), (shelf, "recorded")):
         monkeypatch.setattr(module, name, getattr(module, name))
     counting.follow_training(counter)
     return counter
@@ -104,6 +105,7 @@ def test_a_run_counts_once_by_what_it_says_trained_or_replayed(follows, tiny_mod
 def test_what_a_lesson_takes_from_the_shelf_by_itself_is_no_work_and_a_replay_is(counter, tiny_model, monkeypatch):
     job = a_job(tiny_model)
     made = run.Trained(None, a_training(job))
+    monkeypatch.setattr(machine, "_measured", machine._measured)
     monkeypatch.setattr(run, "fit", run.fit)
     monkeypatch.setattr(shelf, "recorded", shelf.recorded)
     monkeypatch.setattr(shelf, "find", lambda job, from_shelf=False: made)
