@@ -32,11 +32,15 @@ class Counter:
         self.paused = False
         self._began = time.thread_time()
 
-    def passed(self, model: Any, rows: int, length: int, seconds: float, trains: bool) -> None:
+    def took(self, seconds: float, trains: bool) -> None:
+        """A model took so long to read something; what was paused is taken as a whole."""
+        if not self.paused:
+            self.model_seconds += seconds * (1 + BACKWARD * trains)
+
+    def passed(self, model: Any, rows: int, length: int, trains: bool) -> None:
         """A model has read `length` tokens of each of so many rows."""
         if self.paused:
             return
-        self.model_seconds += seconds * (1 + BACKWARD * trains)
         if _embeds(model):
             numbers = sum(p.numel() for name, p in model.named_parameters() if "embeddings" not in name)
             self.flops += 2.0 * numbers * rows * length * (1 + BACKWARD * trains)
@@ -104,13 +108,18 @@ def hook(counter: Counter) -> Callable[[], None]:
     begun: list[float] = []
 
     def before(module: Any, _: Any) -> None:
-        if _reads(module) or _embeds(module):
+        if _whole(module):
             begun.append(time.thread_time())
 
     def after(module: Any, _: Any, output: Any) -> None:
+        if not _whole(module):
+            return
+        states = output["token_embeddings"] if _embeds(module) else output[0]  # (B, T, D), or what is made of it
         if _reads(module) or _embeds(module):
-            states = output["token_embeddings"] if _embeds(module) else output[0]  # (B, T, D)
-            counter.passed(module, *states.shape[:2], time.thread_time() - begun.pop(), states.requires_grad)
+            counter.passed(module, *states.shape[:2], states.requires_grad)
+        seconds = time.thread_time() - begun.pop()
+        if not begun:  # the output layer's time is the outermost model's
+            counter.took(seconds, states.requires_grad)
 
     hooks = [register_module_forward_pre_hook(before), register_module_forward_hook(after)]
     return lambda: [one.remove() for one in hooks]
@@ -156,6 +165,11 @@ def _unseen(counter: Counter, fit: Callable[..., Any]) -> Callable[..., Any]:
             counter.model_seconds += time.thread_time() - began
 
     return quiet
+
+
+def _whole(module: Any) -> bool:
+    """Whether it is a model of transformers, with or without an output layer, or an embedding model's wrapper."""
+    return hasattr(type(module), "base_model_prefix") or _embeds(module)
 
 
 def _reads(module: Any) -> bool:
