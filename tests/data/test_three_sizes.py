@@ -256,15 +256,15 @@ def test_the_front_desks_requests_are_read_off_the_houses(scribe):
     assert f"03/front desk wordings/{SMALL}/no example/machine" in measured("sizes")
 
 
-@pytest.mark.parametrize("written", [False, True])
-def test_a_strangers_exam_is_sat_once_it_is_written(scribe, monkeypatch, capsys, written):
-    exam = Exam("sql stranger", scribe.values.test[:2], grader=scribe.values.grader)
-    made = SimpleNamespace(**{**vars(scribe), **({"stranger": exam} if written else {})})
-    if not written and hasattr(scribe, "stranger"):
-        del made.stranger
-    monkeypatch.setattr(queries, "task", lambda: made)
-    assert ("stranger" in queries.papers()) is written
-    assert ("no stranger has written" in capsys.readouterr().out) is not written
+def test_a_strangers_requests_have_room_for_their_queries_and_are_in_nobodys_study(scribe, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        Scribe, "reply", lambda _, prompts, most: asked.update({len(prompts): most}) or ["no"] * len(prompts)
+    )
+    queries.sits_all(Sitting(SMALL), "no example")
+    assert asked[len(scribe.stranger)] == 256 and asked[len(scribe.values)] == 96
+    studied = {row["prompt"][-1]["content"] for row in queries.studies(queries.ALL)({}, 0).examples()}
+    assert not studied & {question.question for question in scribe.stranger}
 
 
 def test_a_specialist_studies_its_own_patterns_and_no_exam(scribe):

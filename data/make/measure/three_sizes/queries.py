@@ -15,10 +15,12 @@ from course_lib.lessons.sql import task as sql_task
 from course_lib.models import scoring
 
 LESSON = "03"
-NAMES = {"values": "house values", "wordings": "house wordings", "combinations": "house combinations"}
+NAMES = {
+    "values": "house values", "wordings": "house wordings", "combinations": "house combinations",
+    "second_schema": "second schema", "stranger": "stranger",
+}  # fmt: skip
 # Kinds of specialists: 300 pairs of the front desk as the lesson trains it, 300 of all patterns, and all pairs.
 DESK, HOUSE, ALL = "300 pairs", "300 pairs of all patterns", "1,940 pairs"
-NAMES |= {"second_schema": "second schema", "stranger": "stranger"}
 
 
 @cache
@@ -28,12 +30,8 @@ def task() -> sql_task.SqlTask:
 
 @cache
 def papers() -> dict[str, cl.Exam]:
-    """All exams by the task's names for them; a stranger's where somebody has written it."""
-    found = exams(task())
-    if (stranger := getattr(task(), "stranger", None)) is not None:
-        return found | {"stranger": stranger}
-    print("03: no stranger has written an exam yet (SqlTask.stranger): that arm is left out", flush=True)
-    return found
+    """All exams by the task's names for them."""
+    return exams(task(), tuple(NAMES))
 
 
 def untrained(student: Sitting) -> None:
@@ -48,11 +46,12 @@ def sits_all(
     """Every exam, by the names that reports have; the front desk's requests are some of the house's."""
     found = {}
     for name, exam in papers().items():
+        limit = {"max_new_tokens": sql_task.STRANGER_TOKENS} if name == "stranger" else {}
 
-        def candidate(model: cl.ChatModel, exam: cl.Exam = exam) -> sql_task.SqlWriter:
-            return writer(model, task(), exam, **options or {})
+        def candidate(model: cl.ChatModel, exam: cl.Exam = exam, limit: Any = limit) -> sql_task.SqlWriter:
+            return writer(model, task(), exam, **limit, **options or {})
 
-        found[NAMES[name]] = report = student.sits(LESSON, arm, exam, candidate, NAMES[name], **settings)
+        found[NAMES[name]] = report = student.sits(LESSON, arm, exam, candidate, NAMES[name], **limit, **settings)
         if name in ASKED and report is not None:
             (desk,) = at_the_desk({name: report}).values()
             called = f"front desk {name}"
@@ -70,7 +69,7 @@ def studies(kind: str) -> Any:
     def study(recipe: Mapping[str, Any], seed: int) -> Study:
         def examples() -> list[Any]:
             rows = pairs.train_examples(n, seed=seed)
-            cl.check_no_leak(rows, *exams(task()).values())
+            cl.check_no_leak(rows, *papers().values())
             return rows
 
         return Study(kind, n, examples, recipe, seed)
