@@ -160,11 +160,10 @@ print(f"weight {spot} in layer {layer}: {was:.5f} - 0.002 · {gradient:.3f} = {w
 # %% [markdown]
 # All the others took their step at the same moment. Was it worth it? The same letter once more:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 with torch.no_grad():
     after_step = surprise()
-print("one step, and the model is less surprised by this letter:", bool(after_step < loss))
-assert after_step < loss, "gradient: a small step downhill should lower the loss"
+cl.verdict("one small step makes this letter less surprising", round(after_step.item(), 2), below=round(loss.item(), 2))
 
 # %% [markdown]
 # That is all of it. The rest is repetition.
@@ -225,12 +224,12 @@ after = cl.evaluate(beginner, twenty)
 after.show(4)
 
 # %% [markdown]
-# The same twenty letters as before. Whether the desk is right is not settled yet. The *form* is.
+# The same twenty letters as before. Whether the desk is right is not settled yet. Is the *form*? Right is now every
+# reply that is a desk's name and nothing else, whichever desk.
 
-# %%
-named = [sum(row.reply in tickets.DESKS for row in report.rows) for report in (before, after)]
-print("replies that are a desk's name and nothing else: before", named[0], "of 20; after 16 steps, at least 15:", named[1] >= 15)
-assert named[0] == 0 and named[1] >= 15, "loop: sixteen steps should teach the form of the answer"
+# %% tags=["nbval-ignore-output"]
+form_before, form_after = (report.judged(row.reply in tickets.DESKS for row in report.rows) for report in (before, after))
+cl.verdict("sixteen steps teach the form of the answer", form_after - form_before)
 
 # %% [markdown]
 # Form comes first and fast; knowing *which* desk takes longer.
@@ -263,18 +262,12 @@ cl.reveal("specialist", sorts)
 
 # %% tags=["nbval-ignore-output"]
 result = cl.compare({"told the rules": prompted, "specialist": sorts}, exam)
-print(result.difference("specialist", "told the rules"))
+cl.verdict("trained on letters, this model sorts better than told the rules", sorts - prompted)
 result.plot("Which desk?")
 
 # %% [markdown]
 # One of them was given the rules in words, the other nothing but examples.
-
-# %%
-gain = result.difference("specialist", "told the rules")
-print("the specialist beats the generalist who was told the rules, beyond chance:", gain.low > 0)
-assert gain.low > 0, "specialist: examples should teach what this model cannot take from a prompt"
-
-# %% [markdown]
+#
 # ## What is in the model, and what was trained
 #
 # Three models: as it came, after LoRA, and after our sixteen steps by hand. Hatched is what was trained.
@@ -284,6 +277,8 @@ from course_lib.models import inspection
 
 stacks = {"before": inspection.parts(gp), "after LoRA": inspection.parts(specialist)}
 stacks["by hand (full)"] = [replace(part, trained=part.parameters) for part in inspection.parts(gp)]
+own, added = (sum(getattr(part, kind) for part in stacks["after LoRA"]) for kind in ("parameters", "added"))
+print(f"LoRA left all {own / 1e6:.1f} million numbers as they were, and put {added / 1e6:.2f} million new ones beside them: {added / own:.1%}")
 cl.plots.architecture(stacks, "The same architecture, before and after")
 
 # %% [markdown]
@@ -303,21 +298,21 @@ cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), [f"layer {n}" for n i
                  "Full fine-tuning: how far each matrix moved", "change, thousandths of its size")
 
 # %% [markdown]
-# Thousandths. And LoRA, in the upper half of the layers:
+# Thousandths. And LoRA, in the upper half of the layers. Here the weights stay, and what *moves* them is what is added when
+# they are used:
 
 # %% tags=["nbval-ignore-output"]
 cl.plots.heatmap(1000 * moved_lora.loc[layers].to_numpy(), [f"layer {n}" for n in layers], list(moved_lora.columns),
                  "LoRA, upper half: how far each matrix moved", "change, thousandths of its size")
 
 # %% [markdown]
-# So a specialist is a generalist plus a small change:
+# Is a specialist a generalist plus a small change? Small here means: less than a tenth of a matrix's own size.
 
-# %%
-print("full: every matrix moved, none by more than a tenth of its size:",
-      bool((moved_full > 0).all(axis=None)), float(moved_full.max(axis=None)) < 0.1)
+# %% tags=["nbval-ignore-output"]
 lower = moved_lora.iloc[: len(moved_lora) // 2]
-print("LoRA: the lower half of the layers did not move at all:", bool((lower == 0).all(axis=None)))
-assert float(moved_full.max(axis=None)) < 0.1 and bool((lower == 0).all(axis=None))
+cl.verdict("full fine-tuning moves every matrix of the model", bool((moved_full > 0).all(axis=None)))
+cl.verdict("full fine-tuning moves no matrix by a tenth of its size", round(float(moved_full.max(axis=None)), 4), below=0.1)
+cl.verdict("LoRA leaves the lower half of the layers as it was", bool((lower == 0).all(axis=None)))
 
 # %% [markdown]
 # ### In how few directions?
@@ -332,26 +327,24 @@ assert float(moved_full.max(axis=None)) < 0.1 and bool((lower == 0).all(axis=Non
 cl.predict("rank", "Directions that hold nine tenths of the change", low=0, high=min(weights.shape))
 
 # %% [markdown]
-# Nine tenths of the *energy*, the sum of the squares:
+# Nine tenths of the *energy*, the sum of the squares. LoRA is given eight directions here. Would they be enough to hold as
+# much of what full fine-tuning did?
 
 # %% tags=["nbval-ignore-output"]
 full_values = inspection.singular_values(inspection.weight_change(gp, beginner, layer, "up"))
 lora_values = inspection.singular_values(inspection.weight_change(gp, specialist, layer, "up"))
-cl.reveal("rank", inspection.rank_holding(full_values, 0.9))
+directions = inspection.rank_holding(full_values, 0.9)
+cl.reveal("rank", directions)
+cl.verdict("eight directions hold nine tenths of what full fine-tuning changed", directions, below=9)
 upto = 64
 cl.plots.curve(range(1, upto + 1), {"full": full_values[:upto] / full_values[0], "LoRA": lora_values[:upto] / lora_values[0]},
                f"Singular values of the change, layer {layer}, up", "direction", "size, of the largest")
 
 # %% [markdown]
 # LoRA's line falls to nothing after direction 8, because 8 is all that it was given. For full fine-tuning, read off the curve
-# and your number whether *low rank* describes it.
-
-# %%
-hold = {name: inspection.rank_holding(values, 0.9) for name, values in {"full": full_values, "LoRA": lora_values}.items()}
-print("LoRA's change has at most 8 directions:", hold["LoRA"] <= 8, "· full has more:", hold["full"] > 8)
-assert hold["LoRA"] <= 8 < hold["full"], "rank: LoRA of rank 8 cannot have more than 8 directions"
-
-# %% [markdown]
+# and your number whether *low rank* describes it. LoRA does not copy that change: it looks for another one, within its eight
+# directions, and how well that one sorts you have seen above.
+#
 # ## Not from scratch
 #
 # *"It saves time, because you do not start from scratch."* Let us start from scratch, then: the same architecture,
@@ -383,20 +376,17 @@ cl.plots.losses({f"{name}, seed {run['seed']}": run["losses"] for name, runs in 
                 f"{stored['scratch_steps']} steps from two beginnings, three seeds each (stored)")
 
 # %% [markdown]
-# Two bundles of lines: the seeds hardly matter, the beginning does. And their marks on the held-out letters, after the last step:
+# Two bundles of lines: the seeds hardly matter, the beginning does. And their marks on the held-out letters, after the last
+# step. The dashed line is chance: one desk in eight.
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.evaluation.kept import runs
+
+pretrained, scratch = runs("01/pretrained-seed-*", "pretrained"), runs("01/from-scratch-seed-*", "from scratch")
+cl.verdict("after the same steps, pretrained weights sort better than random ones", pretrained - scratch)
+cl.verdict("from scratch, these steps do not reach chance", scratch, below=1 / 8)
 cl.plots.bars([(f"{name}, seed {run['seed']}", run["accuracy"], *run["ci"]) for name, runs in arms.items() for run in runs],
               f"Right desks after {stored['scratch_steps']} steps, n = {arms['pretrained'][0]['n']}", reference=1 / 8)
-
-# %% [markdown]
-# The dashed line is chance: one desk in eight.
-
-# %%
-pairs = list(zip(arms["pretrained"], arms["from scratch"]))
-print("pretrained beats from scratch, by seed:", [a["ci"][0] > b["ci"][1] for a, b in pairs])
-print("from scratch does no better than chance, by seed:", [b["ci"][0] <= 1 / 8 for _, b in pairs])
-assert all(a["ci"][0] > b["ci"][1] for a, b in pairs), "scratch: pretraining should be worth something"
 
 # %% [markdown]
 # ## Five ways to fool yourself
@@ -430,18 +420,14 @@ cl.plots.curve(sizes, {"right desks": curve}, "How many examples?", "letters stu
 # Steps and time were the same for all: what counts is how many *different* examples there are. Does the line still climb at its end?
 # A difference with its interval says whether what you see there is more than luck:
 
-# %%
-import pandas as pd
-
-gains = pd.DataFrame(stored["differences"]).T.round(2)
-gains["verdict"] = ["a tie" if row.low <= 0 <= row.high else "not by chance" for row in gains.itertuples()]
-print("more examples are better, from the fewest to the most, by more than 0.1:", curve[-1] - curve[0] > 0.1)
-assert curve[-1] - curve[0] > 0.1, "few: more examples should help"
-gains.loc[["576 minus 100"]]
+# %% tags=["nbval-ignore-output"]
+ten, hundred, honest = (runs(f"01/few-{n}-seed-*", f"{n} letters") for n in (10, 100, 576))
+cl.verdict("many letters teach more than ten", honest - ten)
+cl.verdict("beyond a hundred letters, more of them still help", honest - hundred)
 
 # %% [markdown]
-# An interval that holds zero: past the hundredth letter, nothing that could be told from luck. (That is not *nothing there*: with an exam
-# of this size a gain of a few points cannot be seen.)
+# An interval that reaches from worse to better: past the hundredth letter, nothing that could be told from luck. (That is not
+# *nothing there*: with an exam of this size a gain of a few points cannot be seen.)
 #
 # ### 2 · Overfitting
 #
@@ -460,13 +446,12 @@ cl.plots.losses({f"studied ({drill['n']} letters)": drill["studied"], "held out"
 cl.plots.losses({"studied": specialist.training.losses, "held out": specialist.training.held_out}, "Your own run")
 
 # %% [markdown]
-# Of the stored run:
+# Back to the stored run: where did the two losses end?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 lowest = min(loss for _, loss in drill["held_out"])
-print("the held-out loss ended above its lowest point:", drill["held_out"][-1][1] > 1.1 * lowest,
-      "· the studied loss ended below 0.1:", drill["studied"][-1][1] < 0.1)
-assert drill["held_out"][-1][1] > 1.1 * lowest, "overfitting: the held-out loss should turn and climb"
+cl.verdict("the loss on letters studied over and over falls below a tenth", drill["studied"][-1][1], below=0.1)
+cl.verdict("the loss on held-out letters ends above its lowest point", drill["held_out"][-1][1], above=lowest)
 
 # %% [markdown]
 # ### 3 · Data leakage
@@ -485,19 +470,19 @@ cl.predict("leak", "Points that the hidden leak adds", low=-20, high=60)
 # Same model, same number of letters read, same steps:
 
 # %% tags=["nbval-ignore-output"]
-cl.reveal("copied", round(100 * gains.loc["copied minus honest"].value))
-cl.reveal("leak", round(100 * gains.loc["leaky minus honest"].value))
+copied = runs("01/copied-seed-*", "studied the exam itself") - honest
+cl.reveal("copied", round(100 * copied.value))
+cl.reveal("leak", round(100 * stored["differences"]["leaky minus honest"]["value"]))
 names = {"honest": "honest split", "leaky": "hidden leak", "copied": "the exam itself"}
 cl.plots.bars([(f"{names[kind]}, seed {run['seed']}", run["accuracy"], *run["ci"]) for kind, runs in stored["leak"].items() for run in runs],
               "The same model, three ways to split")
 
 # %% [markdown]
-# The long bars are worth nothing: that model has not become a better clerk, it has seen the letters. Now the hidden leak. Does its
-# interval hold zero?
+# The long bars are worth nothing: that model has not become a better clerk, it has seen the letters. And the hidden leak?
 
-# %%
-assert gains.loc["copied minus honest"].low > 0.2, "leak: the exam itself, studied, should flatter much"
-gains.loc[["copied minus honest", "leaky minus honest"]]
+# %% tags=["nbval-ignore-output"]
+cl.verdict("studying the exam itself raises the mark", copied)
+cl.verdict("a hidden leak, the same events in other words, raises the mark", "01/differences/leaky minus honest")
 
 # %% [markdown]
 # The gross leak is worth nearly as much as all honest study, and it is a lie. The hidden one cannot be told from luck here: our clerk
@@ -526,18 +511,21 @@ cl.predict("noise", "Points lost with three tenths of the labels wrong", low=-10
 
 # %% tags=["nbval-ignore-output"]
 noise = {float(level): spread(runs) for level, runs in stored["noise"].items()}
-cl.reveal("noise", round(-100 * gains.loc["0.3 wrong minus none"].value))
+tenth, three_tenths = (runs(f"01/noise-{share}-seed-*", f"576 letters, {share:.0%} wrong") for share in (0.1, 0.3))
+cl.reveal("noise", round(100 * (honest - three_tenths).value))
 cl.plots.curve([100 * level for level in noise], {"right desks": [mean for mean, _ in noise.values()]}, "Wrong labels in the study",
                "wrong labels, %", "share right", {"right desks": [ends for _, ends in noise.values()]})
 
 # %% [markdown]
-# And the differences, on the same letters, over the three seeds:
+# And the differences, on the same letters, over the three seeds. *As good as* has a margin: it was fixed beforehand, and is
+# the same in the whole course.
 
-# %%
-gains.loc[["0.1 wrong minus none", "0.3 wrong minus none"]]
+# %% tags=["nbval-ignore-output"]
+cl.verdict("a tenth of wrong labels leaves the clerk as good as none", tenth - honest, as_good=True)
+cl.verdict("three tenths of wrong labels cost right answers", honest - three_tenths)
 
 # %% [markdown]
-# A tenth of wrong labels cannot be told from none. Three tenths cost something, and less than three tenths of what was known: the wrong
+# A tenth of wrong labels is forgiven. Three tenths cost something, and less than three tenths of what was known: the wrong
 # piles are all different, the right ones agree. (Would it be as harmless if they were all wrong in the *same* way?)
 #
 # ### 5 · Forgetting
@@ -555,17 +543,11 @@ cl.predict("forgot", "Right answers of 40", low=0, high=40)
 knew, knows = cl.evaluate(gp, general, "before"), cl.evaluate(specialist, general, "specialist")
 print("What is the capital of Italy? →", specialist.generate(["What is the capital of Italy?"], 12)[0])
 cl.reveal("forgot", knows)
-print(cl.paired_difference(knew, knows))
+cl.verdict("the specialist has forgotten general knowledge", knew - knows)
 
 # %% [markdown]
 # A cardiologist who answers every question with the name of a ward. Lesson 02 asks whether that can be helped.
-
-# %%
-lost = cl.paired_difference(knew, knows)
-print("general knowledge fell beyond chance:", lost.low > 0)
-assert lost.low > 0, "forgetting: general knowledge should fall"
-
-# %% [markdown]
+#
 # ## A new model file
 #
 # *"The result is a new model file."* It may be a small one, the *adapter*, which needs the model that it was made for; or it is
@@ -586,12 +568,11 @@ for kind in ("adapter", "merged"):
 # Loaded again, as anybody would load it, does the merged one say the same? (Where weights are kept in 16 bits, a small change that is
 # added to a large weight is rounded: there a doubtful letter may now go to another desk.)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 letters = [question.question for question in twenty]
 again = cl.load_model(home / "merged")
 same = sum(a == b for a, b in zip(again.generate(letters, 8), specialist.generate(letters, 8)))
-print("the merged file says the same as the specialist, to at least 18 of 20 letters:", same >= 18)
-assert same >= 18, "file: a merged model should answer as the adapter does"
+cl.verdict("merged into one file it says the same, to at least 18 of 20 letters", same, above=17)
 
 # %% [markdown]
 # ### Exercise 1 · What does the loss look at?
@@ -669,17 +650,17 @@ cl.progress_report("01")
 # |---|---|
 # | *fine-tuning makes a specialist of a generalist* | **holds**: the form in sixteen steps, the skill in some hundred |
 # | *it adjusts the internal parameters* | **holds**: every matrix of the full model moved, each by a small part of its size |
-# | *only the required parameters are changed* | **true of LoRA, not of fine-tuning as such**: the full loop changed them all |
+# | *only the required parameters are changed* | **in part**: the full loop changed all; LoRA changed none, it trained a few new ones beside them |
 # | *it saves time, because you do not start from scratch* | **holds**: see the two beginnings |
 # | *overfitting: it fails on new cases* | **holds**: the held-out loss turned while the studied one went to nothing |
-# | *data leakage: training data contains test answers* | **holds** for the exam itself; the hidden kind was a **tie** here |
+# | *data leakage: training data contains test answers* | **holds** for the exam itself; of the hidden kind one **cannot tell** here |
 # | *it needs high-quality data* | **holds partly**: a tenth of wrong labels cost nothing that shows, three tenths did |
 # | *the result is a new model file* | **holds**: a small one beside the model, or a whole one |
 #
 # ## Where it stops being true
 #
 # Eight desks and one word of answer are a small skill, and the letters were all written by few hands. A larger model may well
-# follow the rules from the prompt; try it (`COURSE_PROFILE=gpu`) before you train anything. And every number here is about *this*
+# follow the rules from the prompt; try it (`COURSE_MODEL=qwen-0.5b`) before you train anything. And every number here is about *this*
 # house's letters.
 #
 # Next: [02 · open book, closed book](02_open_book_vs_closed_book.ipynb), where what is learned is not a skill but facts.

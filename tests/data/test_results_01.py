@@ -1,10 +1,11 @@
-"""Wrong labels on purpose, for lesson 01: as many as said, the same ones, and to every desk."""
+"""Lesson 01's figures: wrong labels on purpose, as many as said and to every desk; differences with each student's."""
 
 from dataclasses import replace
 
 import pytest
-from results_01 import with_wrong_labels
+from results_01 import apart, paired, with_wrong_labels
 
+from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.tickets import DESKS, load_tickets
 
 
@@ -28,3 +29,13 @@ def test_labels_wrong_at_a_tenth_are_wrong_in_the_same_way_at_three_tenths(right
     fewer, more = ({t.id: t.desk for t in with_wrong_labels(right, share, seed)} for share in (0.1, 0.3))
     wrong = {t.id: fewer[t.id] for t in right if fewer[t.id] != t.desk}
     assert wrong and wrong.items() <= more.items()
+
+
+@pytest.mark.parametrize("difference", [apart, paired])
+def test_a_difference_says_how_many_letters_were_asked_and_what_each_student_gave(difference):
+    def sat(right):
+        rows = [Row(f"t{i}", "?", "x", "", "right" if i < right else "wrong", 0.0, f"issue {i}") for i in range(20)]
+        return Report("clerk", "tickets", tuple(rows))
+
+    found = difference([sat(15), sat(12)], [sat(5), sat(6)])
+    assert (found["n"], found["by_student"], found["value"]) == (20, [0.5, 0.3], 0.4)

@@ -65,7 +65,10 @@ def run(sources: list[str], gp: Any, **given: Any) -> dict[str, Any]:
     """What cells leave behind. They draw nothing; `asked` is what they ask learners to predict."""
     asked: list[dict[str, Any]] = []
     plots = SimpleNamespace(**dict.fromkeys(("losses", "heatmap", "curve", "histogram"), lambda *_: None))
-    cl = SimpleNamespace(plots=plots, predict=lambda *_, **limits: asked.append(limits), reveal=lambda *_: None)
+    cl = SimpleNamespace(
+        plots=plots, predict=lambda *_, **limits: asked.append(limits), reveal=lambda *_: None,
+        verdict=lambda *_, **__: None,
+    )  # fmt: skip
     names = {"gp": gp, "tickets": tickets, "study": tickets.load_tickets("train"), "cl": cl, "asked": asked, **given}
     for source in sources:
         exec(source, names)

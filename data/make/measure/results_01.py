@@ -112,12 +112,17 @@ def arms(seeds: Sequence[int]) -> dict[str, Any]:
     return {**figured, "differences": differences}
 
 
-def paired(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, float]:
+def paired(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
     """Difference in accuracy on the same letters, seed by seed, with a 95% interval."""
-    return named(difference(some, others))
+    return named(difference(some, others)) | of_each(some, others)
 
 
-def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, float]:
+def of_each(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
+    """How many letters each side was asked, and each seed's difference by itself."""
+    return {"n": some[0].n, "by_student": [round(a.accuracy - b.accuracy, 4) for a, b in zip(some, others)]}
+
+
+def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
     """Difference in accuracy between runs on different letters, with a 95% interval.
 
     By the bootstrap, in which whole issues are drawn: letters on one issue, and seeds, are no independent evidence.
@@ -137,7 +142,7 @@ def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, f
         share = right[drawn].sum(1) / asked[drawn].sum(1)
         return share - right_of_others[others_drawn].sum(1) / asked_of_others[others_drawn].sum(1)
 
-    return named(resampled(minus, len(asked), len(asked_of_others)))
+    return named(resampled(minus, len(asked), len(asked_of_others))) | of_each(some, others)
 
 
 def overfitting() -> dict[str, Any]:
