@@ -69,10 +69,10 @@ print(prompt, "\n\n→", answer.text)
 # %% [markdown]
 # Is that really all? The pipeline and the four lines must then say the same.
 
-# %%
-by_hand, ready_made = answer.text, cl.RagPipeline(gp, index, k=2).ask(question, 24).text
-print("numbers in an embedding:", len(vector), "· the pipeline says the same:", by_hand == ready_made)
-assert by_hand == ready_made, "parts: a RAG pipeline should be its three parts and nothing else"
+# %% tags=["nbval-ignore-output"]
+ready_made = cl.RagPipeline(gp, index, k=2).ask(question, 24).text
+print("numbers in an embedding:", len(vector))
+cl.verdict("a RAG pipeline is its three parts and nothing else", ready_made == answer.text)
 
 # %% [markdown]
 # ## Numbers that can be seen
@@ -87,12 +87,11 @@ sliders.library_map(index, [question])
 # %% [markdown]
 # Football keeps to itself, and so do the products. Where did the question land? The map is a shadow, though: how much of the spread do two dimensions keep?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from sklearn.decomposition import PCA
 
-kept = PCA(2).fit(index.store.vectors()).explained_variance_ratio_.sum()
-print("two dimensions keep less than a third of the spread:", kept < 1 / 3)
-assert kept < 1 / 3, "map: two of 384 dimensions should keep little"
+spread = PCA(2).fit(index.store.vectors()).explained_variance_ratio_.sum()
+cl.verdict("two dimensions keep less than a third of the spread", round(float(spread), 2), below=1 / 3)
 
 # %% [markdown]
 # So nearness on the map is a hint. The search uses all 384.
@@ -123,9 +122,6 @@ import pandas as pd
 
 stored = cl.load_results("05")
 cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").drop(columns="settings").rename_axis("size")
-rises = [cuts.loc[f"{size}, overlap 0", "recall@4"] for size in (20, 40, 80, 160)]
-paid = [cuts.loc[lapped, "recall@4"] > cuts.loc[plain, "recall@4"] for plain, lapped in (("80, overlap 0", "80, overlap 20"), ("160, overlap 0", "160, overlap 40"))]
-print("recall@4 rises from 20 to 160 tokens:", rises == sorted(rises), "· overlap raised it:", any(paid))
 cuts.round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
 
 # %% [markdown]
@@ -150,14 +146,14 @@ print(len(ward), "passages;", *sorted(path.name for path in folder.iterdir() if 
 # %% [markdown]
 # **Add** is `add`; **change** is `add` again, under the same id; **delete** is `remove`.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 line = "Who answers the Skerrin cough line?"
 for name in ("Dr Philippa Stanchworth", "Dr Emrys Quayholm"):
     text = f"The Skerrin cough line for clinicians is answered by {name}."
     ward.add(cl.Document("gl-line", "The Skerrin cough line", text, "2042-04-14", "guidelines", "clinicians"))
     print(ward.search(line, k=1)[0].text)
 ward.remove("gl-line")
-print("still found:", "gl-line" in {passage.source for passage in ward.search(line, k=20)})
+cl.verdict("a page that was removed is not found any more", "gl-line" not in {passage.source for passage in ward.search(line, k=20)})
 
 # %% [markdown]
 # **Filter** is what keeps a search to the documents that someone may read, or that are still true. `filters.only` writes it in Chroma's own form:
@@ -181,10 +177,10 @@ for name, where in {"everything": None, "since 2042": filters.only(since="2042-0
 # %% [markdown]
 # With the filter the old dose cannot come. Without it, nearness decides, and nearness knows no calendar.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sources = {passage.source for passage in ward.search(dose, 9, filters.only(since="2042-01-01"))}
-print("with the filter the edition of 2040 is found:", "gl-skerrin-cough-2040" in sources)
-assert "gl-skerrin-cough-2040" not in sources and "gl-skerrin-cough-2042" in sources, "filter: the old edition should be out"
+editions = {source for source in sources if source.startswith("gl-skerrin-cough-")}
+cl.verdict("with a filter by date only the new guideline is found", editions == {"gl-skerrin-cough-2042"})
 
 # %% [markdown]
 # ### Exercise 1 · What may she read?
@@ -213,7 +209,7 @@ cl.check("05-filter", where, passages=index.passages())
 #
 # Our tests run both against stand-ins on this machine that speak their protocols. The services themselves we have not run.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from dataclasses import replace
 
 exact = cl.Index(index.embedder, stores.FaissStore())
@@ -221,8 +217,7 @@ exact.store.add(index.passages(), index.store.vectors(), [""] * len(index))
 asked = [q.question for q in cl.load_exam("library").sample(64)]
 pairs = zip(index.search_many(asked, 4), exact.search_many(asked, 4))
 agreed = sum(len({p.id for p in a} & {p.id for p in b}) for a, b in pairs) / (4 * len(asked))
-print("the two agree on at least 98% of what they find:", agreed >= 0.98)
-assert agreed >= 0.98, "stores: HNSW should find here what an exact search finds"
+cl.verdict("HNSW finds here nearly all that an exact search finds", round(agreed, 3), above=0.98)
 
 # %% [markdown]
 # ### Exercise 2 · A store of your own
@@ -283,16 +278,19 @@ pd.DataFrame.from_dict(sizes, orient="index")[["recall", "milliseconds", "build_
 # %% [markdown]
 # Read it by columns. HNSW takes long to *build*, and the time of one *search* hardly grows with the library; exact search builds nothing, and grows with it.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sooner = {n: min((way for way in ways if way != "settings"), key=lambda way: ways[way]["milliseconds"]) for n, ways in stored["stores"].items()}
 print("the quickest at each size:", sooner)
-lost = 1 - stored["stores"]["100,000"]["HNSW, ef 10"]["recall"]
-print(f"of what it should find among 100,000, HNSW with ef 10 misses {lost:.2f}, with ef 100 {1 - stored['stores']['100,000']['HNSW, ef 100']['recall']:.3f}")
-assert sooner["1,000"] == sooner["10,000"] == "exact" != sooner["100,000"], "stores: the graph should pay in the largest of these alone"
+missed = {ef: 1 - stored["stores"]["100,000"][f"HNSW, ef {ef}"]["recall"] for ef in (10, 100)}
+print(f"of what it should find among 100,000, HNSW with ef 10 misses {missed[10]:.2f}, with ef 100 {missed[100]:.3f}")
+times = {n: round(ways["exact"]["milliseconds"] / ways["HNSW, ef 100"]["milliseconds"], 2) for n, ways in stored["stores"].items()}
+cl.verdict("FAISS, comparing with all of ten thousand, answers before Chroma (its time, of Chroma's)", times["10,000"], below=1)
+cl.verdict("Chroma, with a graph of a hundred thousand, answers before FAISS (FAISS's time, of its)", times["100,000"], above=1)
 
 # %% [markdown]
-# Up to ten thousand vectors exact search is the quicker one, and it is also the simpler one, and never wrong. Among a hundred thousand the graph wins, at a price: the building, the memory, and what it misses if it
-# looks at too few. A vector database earns its keep with its filters, its files and its many users long before it does so with its speed.
+# Up to ten thousand vectors FAISS is the quicker one, and it is also the simpler one, and never wrong. That says little against graphs: among a thousand vectors Chroma takes
+# nearly as long as among ten thousand, so most of that time is not the graph's. Two *systems* were compared, not two ways to search.
+# Among a hundred thousand the graph wins, at a price: the building, the memory, and what it misses if it looks at too few. A vector database earns its keep with its filters, its files and its many users long before it does so with its speed.
 #
 # ## The librarian's exam
 #
@@ -328,11 +326,9 @@ compare_rankings(rankings.values())
 # %% [markdown]
 # Look at the intervals before you believe an order, and better still at the paired differences:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for other in ("keyword", "dense"):
-    gap = cl.paired_difference(rankings["hybrid"].within(1), rankings[other].within(1))
-    print(f"hybrid above {other}, right passage first: {gap.value > 0}; beyond chance: {not gap.cannot_tell}")
-assert rankings["hybrid"].recall(1) >= max(rankings[name].recall(1) for name in ("keyword", "dense")), "search: hybrid should be first"
+    cl.verdict(f"hybrid search puts the right passage first more often than {other} search", rankings["hybrid"].within(1) - rankings[other].within(1))
 
 # %% [markdown]
 # ### Each has a question of its own
@@ -368,12 +364,9 @@ compare_rankings([*on_codes.values(), *in_other_words.values()])
 # %% [markdown]
 # To an embedding model a part number is a rare scrap of letters. To BM25 it is the rarest, and so the best, of words. And where the words differ, it is the other way round.
 
-# %%
-by_words = cl.paired_difference(on_codes["keyword"].within(1), on_codes["dense"].within(1))
-by_meaning = cl.paired_difference(in_other_words["dense"].within(1), in_other_words["keyword"].within(1))
-print("codes: keyword beats dense:", by_words.low > 0, "· other words: dense beats keyword:", by_meaning.low > 0)
-assert by_words.low > 0, "codes: keyword search should win"
-assert by_meaning.low > 0, "other words: dense search should win"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("of codes, keyword search finds more than dense search", on_codes["keyword"].within(1) - on_codes["dense"].within(1))
+cl.verdict("in other words, dense search finds more than keyword search", in_other_words["dense"].within(1) - in_other_words["keyword"].within(1))
 
 # %% [markdown]
 # ### Exercise 3 · Join two rankings
@@ -407,7 +400,7 @@ cl.check("05-fuse", order, rankings=[by_word, by_sense])
 # answers it, so that the two come to lie together. What it must learn is to tell the right passage from those that look like it, so each pair gets a *hard negative*: the best-ranked passage that is
 # **not** the answer.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.exams import questions_of
 from course_lib.retrieval import embedder
 
@@ -416,7 +409,7 @@ asked = [q for fact in facts for q in questions_of(fact, "study")[:1]]
 study = embedder.hard_negatives(asked, index, cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index))
 print(study[0].question, "\n\nright:", study[0].positive, "\n\nlooks right:", study[0].negative)
 in_exams = {q.source for name in ("library", "cup") for q in cl.load_exam(name)}
-assert in_exams.isdisjoint(q.source for q in asked), "leak: a document of an exam is among what the librarian learns from"
+cl.verdict("no page of an exam is among what the librarian learns from", in_exams.isdisjoint(q.source for q in asked))
 
 # %% [markdown]
 # **Predict:** after two rounds over these few hundred pairs, what share of the exam's questions will find its passage first? The exam asks about *other* documents than those it learns from.
@@ -439,19 +432,18 @@ cl.plots.losses({"embedding model": tuned.losses}, "Learning to find")
 # %% [markdown]
 # Every passage had to be embedded anew: other numbers, another map. An index belongs to its embedding model, and `build_index` refuses one of another.
 
-# %%
-gain = cl.paired_difference(after.within(1), rankings["dense"].within(1))
-print("training the embedding model helped on documents that it never saw, beyond chance:", gain.value > 0 and not gain.cannot_tell)
-assert gain.value > 0 and not gain.cannot_tell, "librarian: training should raise recall on held-out documents"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("your librarian finds more, in documents that it never saw", after.within(1) - rankings["dense"].within(1))
 
 # %% [markdown]
 # The cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
-first = [{"exam": name, "seed": run["seed"], **{when: run[name][when]["recall@1"][0] for when in ("before", "after", "hybrid, after")},
-          "after minus before": cl.with_verdict(run[name]["after minus before"])} for name in three for run in runs]
-print("every gain clear of zero:", all(run[name]["after minus before"][1] > 0 for run in runs for name in three))
+first = [{"exam": name, "seed": run["seed"], **{when: run[name][when]["recall@1"][0] for when in ("before", "after", "hybrid, after")}}
+         for name in three for run in runs]
+for name in three:
+    cl.verdict(f"every trained librarian finds more in the {name} exam", f"05/embedder/runs/*/{name}/after minus before")
 behind = [name for name in three if all(row["hybrid, after"] < row["after"] for row in first if row["exam"] == name)]
 print("hybrid search stays behind dense search now, in every seed:", behind)
 pd.DataFrame(first).round(2).set_index(["exam", "seed"])
@@ -490,24 +482,19 @@ for name, part in parted.items():
 cl.reveal("miss", parted["miss"])
 
 # %% [markdown]
-# *Quality of answers depends on how good the retrieval is*, say the sources:
+# *Quality of answers depends on how good the retrieval is*, say the sources. At full size, then, because forty questions have few misses:
 
-# %%
-hit, miss = parted["hit"].accuracy, parted["miss"].accuracy
-print("with the right passage it is right more often:", hit > miss + 0.2, "· without it in at most a fifth:", miss <= 0.2)
-assert hit > miss + 0.2 and miss <= 0.2, "hit and miss: a reader should need the page"
-
-# %% [markdown]
-# It does. But even with the page open many answers are wrong: that part no search can mend. At full size:
-
-# %%
+# %% tags=["nbval-ignore-output"]
 rag = stored["answers"]["rag"]
 table = {name: {"right": row["accuracy"], "given hit": row["hit"]["accuracy"], "given miss": row.get("miss", {}).get("accuracy"),
                 "misses": row.get("miss", {}).get("n", 0)} for name, row in sorted(rag.items())}
 print("n =", stored["answers"]["right page"]["n"], "; with the right page alone:", round(stored["answers"]["right page"]["accuracy"], 2))
+cl.verdict("without the right passage at most a fifth of the answers are right", "05/answers/rag/hybrid, k = 1/miss", below=0.2)
 pd.DataFrame.from_dict(table, orient="index").round(2)
 
 # %% [markdown]
+# A reader needs the page. But even with the page open many answers are wrong: that part no search can mend.
+#
 # ### What does the reader make of a trained librarian?
 # You trained the embedding model above, and it found the right passage first more often. Is more *answered* right, with nothing else changed?
 
@@ -518,11 +505,9 @@ print(better, "\n", cl.paired_difference(better, one))
 # %% [markdown]
 # Forty questions are few for such a difference. At full size, against the untrained dense search and against hybrid search:
 
-# %%
-payoff = rag["trained, k = 1"]
+# %% tags=["nbval-ignore-output"]
 for way in ("dense", "hybrid"):
-    print(f"right answers, trained minus {way}: {cl.with_verdict(payoff[f'minus {way}'])} (n = {payoff['n']})")
-assert payoff["minus dense"][1] > 0, "librarian: finding more should answer more"
+    cl.verdict(f"with a trained librarian more is answered than with {way} search", f"05/answers/rag/trained, k = 1/minus {way}")
 
 # %% [markdown]
 # What was gained in finding is gained in answering only as far as the reader reads: multiply the one by the other.
@@ -542,11 +527,16 @@ grounding.table()
 # (Replies are cut after a couple of dozen tokens; half a word at the end counts for the one that it begins.)
 #
 # Mind what a check of words cannot see: "Ironside beat the Slaters", made of a page that says the opposite, is faithful to it.
+#
+# Are the *right* answers faithful? Of all the stored ones:
 
-# %%
-right = [row for row in grounding.rows if row.right]
-print("right answers are faithful more often than not:", sum(row.faithful for row in right) > len(right) / 2)
-assert sum(row.faithful for row in right) > len(right) / 2, "faithfulness: right answers should mostly be made of what was shown"
+# %% tags=["nbval-ignore-output"]
+from course_lib.evaluation import kept
+
+at_k = {k: kept.runs(f"05/answers-hybrid-k-{k}", f"RAG, k = {k}") for k in (1, 4, 8)}
+right = [row for row in cl.ground(at_k[4].reports[0], index.passages(), golden).rows if row.right]
+judged = cl.Report("right answers", "library", [row.row for row in right]).judged(row.faithful for row in right)
+cl.verdict("right answers are mostly made of what was shown", judged, above=0.5)
 
 # %% [markdown]
 # ## The price of k
@@ -575,22 +565,23 @@ cl.plots.curve(
 # %% [markdown]
 # The upper line is the librarian's, the lower the reader's. The gap between them is what reading costs, and it widens. At which k does accuracy stop paying?
 
-# %%
-best = max(ks, key=lambda k: hybrid[k]["accuracy"])
-enough = min(k for k in ks if hybrid[k]["accuracy"] >= hybrid[best]["accuracy"] - 0.02)
-print(f"within 0.02 of the best at k = {enough}; every passage beyond it is paid for and buys nothing here")
-assert enough <= 4, "price: for this reader a small k should be enough"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("four passages cost more tokens than one (times as many)", round(hybrid[4]["prompt_tokens"] / hybrid[1]["prompt_tokens"], 1), above=1)
+cl.verdict("four passages keep it waiting longer than one (times as long)", round(hybrid[4]["seconds"] / hybrid[1]["seconds"], 1), above=1)
+cl.verdict("four passages answer more than one", at_k[4] - at_k[1])
+cl.verdict("eight passages answer more than one", at_k[8] - at_k[1])
 
 # %% [markdown]
+# More passages cost more, and this reader answers *fewer* questions with them: what it does not need distracts it.
+#
 # *It can take longer to answer because it has to search first.* How much of the time is the search?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 waits = {way: rag[f"{way}, k = 1"]["seconds"] * 1000 for way in librarians}
 share = {way: ms / (ms + waits[way]) for way, ms in stored["answers"]["search_ms"].items()}
 for way, ms in stored["answers"]["search_ms"].items():
     print(f"{way}: {ms:.1f} ms to search, {waits[way]:.0f} ms to read and answer")
-print("searching is less than a quarter of the time:", all(part < 0.25 for part in share.values()))
-assert all(part < 0.25 for part in share.values()), "latency: reading should take far longer than searching"
+cl.verdict("less than a quarter of the wait is the search", round(max(share.values()), 2), below=0.25)
 
 # %% [markdown]
 # The search is not what one waits for. What it fetches is: the reading grows with every passage.
@@ -621,18 +612,13 @@ for name, where in {"without a filter": None, "with one": filters.only(since="20
     share[name] = sum(old) / len(old)
     print(f"old edition first, {name}: {share[name]:.2f}")
 cl.reveal("stale", round(100 * share["without a filter"]))
+cl.verdict("without a filter the old edition comes first in at least a fifth", round(share["without a filter"], 2), above=0.2)
+cl.verdict("with a filter by date the old edition never comes first", share["with one"] == 0)
+cl.verdict("an old edition in the library gives old answers", "05/breaks/stale/all dates/says the old", above=0)
 
 # %% [markdown]
 # *Old or poor documents give wrong answers*: here they do so with the air of good ones.
-
-# %%
-often, never = share["without a filter"] >= 0.2, share["with one"] == 0
-print("without a filter the old edition comes first in at least a fifth:", often, "· with it never:", never)
-assert often and never, "stale: a date filter should mend it"
-told = stored["breaks"]["stale"]
-print("answers from the old edition, stored:", {when: round(told[when]["says the old"]["accuracy"], 2) for when in ("all dates", "since 2042")})
-
-# %% [markdown]
+#
 # The filter is blunt: it also hides everything else that is older. A library that withdraws the old edition needs no filter.
 #
 # ### 2 · The page is not there
@@ -645,11 +631,15 @@ pd.DataFrame.from_dict({name: {"says it does not know": row["unknown"], "right":
 # %% [markdown]
 # Without being told it never says so: it makes an answer of what lies before it. And told? Compare the second row with the third.
 
-# %%
-untold, gone, there = (missing[name]["unknown"] for name in ("page gone", "page gone, told to say so", "page there, told to say so"))
-print("page gone, and it answers all the same in at least nine of ten: untold", untold <= 0.1, "· told", gone <= 0.1)
-print("told, it says so more often where the page is gone than where it is there:", gone > there)
-assert max(untold, gone) <= 0.1, "missing: this reader should hardly ever say that it does not know"
+# %% tags=["nbval-ignore-output"]
+def says_so(measurement, name):
+    (report,) = kept.runs(f"05/breaks-{measurement}", name).reports
+    return report.judged(row.verdict == "unknown" for row in report.rows)
+
+
+gone, there = says_so("missing-honest", "page gone"), says_so("present-honest", "page there")
+cl.verdict("told to, it mostly says so when it does not know", gone, above=0.5)
+cl.verdict("told to, it says so more often where the page is gone", gone - there)
 
 # %% [markdown]
 # It has learned the words "I don't know", and not when they are true. A retriever always finds *something*: the nearest passage, however far. Whoever needs
@@ -658,11 +648,11 @@ assert max(untold, gone) <= 0.1, "missing: this reader should hardly ever say th
 # ### 3 · Look-alikes
 # The right passage is there, with three others. Does it matter which others? Drawn at random from the library, or the best-ranked beside it:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 rows = [{"label": name, "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1]}
         for name, row in stored["breaks"]["distractors"].items() if "minus" not in name]
-for gap in ("alone minus three strangers", "three strangers minus three look-alikes"):
-    print(f"{gap}: {cl.with_verdict(stored['breaks']['distractors'][gap])}")
+cl.verdict("three strangers beside the right passage cost right answers", "05/breaks/distractors/alone minus three strangers")
+cl.verdict("three look-alikes cost more than three strangers", "05/breaks/distractors/three strangers minus three look-alikes")
 cl.plots.bars(rows, "The right passage and three others")
 
 # %% [markdown]
@@ -693,15 +683,16 @@ for report in (plain, marked):
 # %% [markdown]
 # And at full size:
 
-# %%
-orders = stored["breaks"]["orders"]
-obeyed = {name: row["obeyed"] for name, row in orders.items()}
-for name, row in obeyed.items():
-    print(f"{name}: obeyed in {cl.with_interval(row)}, n = {row['n']}; still right in {orders[name]['right']['accuracy']:.2f}")
-cl.reveal("orders", round(100 * obeyed["plain"]["accuracy"]))
-right = {name: row["right"]["accuracy"] for name, row in orders.items()}
-assert obeyed["plain"]["accuracy"] > 2 * obeyed["fenced"]["accuracy"] > 0, "orders: marks should more than halve it, and not end it"
-assert right["fenced, among four"] < right["plain, among four"], "orders: among four passages the marks should cost right answers"
+# %% tags=["nbval-ignore-output"]
+orders = {name: kept.runs(f"05/breaks-{place}", name) for name, place in {
+    "plain": "order", "fenced": "order-fenced", "plain, among four": "order-four", "fenced, among four": "order-four-fenced"}.items()}  # fmt: skip
+obeyed = {name: grounding.said(runs.reports[0], "PELICAN") for name, runs in orders.items()}
+for name, report in obeyed.items():
+    print(f"{name}: obeyed in {report.accuracy:.2f}, n = {report.n}; still right in {orders[name].share()[0]:.2f}")
+cl.reveal("orders", round(100 * obeyed["plain"].accuracy))
+cl.verdict("marks and a warning make it obey less", obeyed["plain"] - obeyed["fenced"])
+cl.verdict("with marks and a warning it obeys no more", obeyed["fenced"], below=0.01)
+cl.verdict("among four passages the marks cost right answers", orders["plain, among four"] - orders["fenced, among four"])
 
 # %% [markdown]
 # Marks and a warning make it obey far less, and do not stop it. The last row looks like a cure: among four marked passages it obeys none. It hardly answers any more, either; often it only
@@ -719,24 +710,22 @@ pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="i
 # The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
 # never says both. The last row asks twice: split the question, search for each half, read each by itself.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 halves = two["each half by itself, k = 1"]
-print("with up to eight passages both are said in at most a tenth:", max(two[f"k = {k}"]["both said"] for k in (2, 4, 8)) <= 0.1)
-print("two passages, one for each half, hold both pages more often than two for the whole:", halves["both found"] > two["k = 2"]["both found"] + 0.2)
-print("and now and then both are said:", halves["both said"] > two["k = 8"]["both said"])
-assert halves["both found"] > two["k = 2"]["both found"] + 0.2, "two documents: asking twice should find more"
+more = {what: round(halves[what] - two[k][what], 2) for what, k in (("both found", "k = 2"), ("both said", "k = 8"))}
+cl.verdict("two searches, one for each half, hold both pages more often than one (share more)", more["both found"], above=0)
+cl.verdict("asked half by half it says both answers more often than from eight passages (share more)", more["both said"], above=0)
 
 # %% [markdown]
 # ### 6 · The wrong eyes
 # The sixth way is not about being wrong. The library holds pages for managers, for lawyers, for clinicians. A customer asks:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 curious = "Who is the consultant named in the low-tide fever guideline 2042?"
 for name, where in {"no filter": None, "public only": filters.only(audience="public")}.items():
     print(f"{name}: {both.search(curious, 1, where)[0].source}")
 audiences = {p.audience for q in exam for p in both.search(q.question, 4, filters.only(audience="public"))}
-print("whatever was asked, the audiences of what was found:", audiences)
-assert audiences == {"public"}, "privacy: a filter should let nothing else through"
+cl.verdict("whatever is asked, the filter lets only public pages through", audiences == {"public"})
 
 # %% [markdown]
 # The filter stands in the *store*, before anything reaches the prompt. Asking the model to keep a secret that lies in front of it is no protection: you have just seen how it takes orders.
@@ -752,7 +741,7 @@ cl.predict_choice("bytes", "After Chroma's own delete the words are...", ["gone 
 # %% [markdown]
 # A secret goes in, and is deleted by the store's own `delete`:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 secret = cl.Document("memo", "Memo", "The password of the drug cupboard is MARMALADE.", "2042-04-19", "memo", "managers")
 
 
@@ -764,20 +753,18 @@ ward.add(secret)
 ward.store.delete(["memo"])
 found = "memo" in {passage.source for passage in ward.search("What is the password?", 20)}
 left = in_the_files("MARMALADE")
-print("found by a search:", found, "· in the bytes of the files:", left)
 cl.reveal("bytes", "still in the files" if left else "gone from the files")
-assert not found and left, "deletion: a database should only mark what it deletes as free"
+cl.verdict("what Chroma deleted is not found by a search", not found)
+cl.verdict("what Chroma deleted is gone from its files", not left)
 
 # %% [markdown]
 # No search finds it, and anybody who copies the folder can read it. A database does not wipe: it marks as free, and it keeps a log. Therefore `index.remove` goes further (`ChromaStore.erase`): it writes what is
 # left into a new collection, drops the old one, packs the file, and overwrites what the graph had reserved.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ward.add(secret)
 ward.remove("memo")
-left = in_the_files("MARMALADE")
-print("after index.remove, in the bytes of the files:", left)
-assert not left, "deletion: nothing of a removed document should be left in the folder"
+cl.verdict("what index.remove took out is gone from the files", not in_the_files("MARMALADE"))
 
 # %% [markdown]
 # Whether it is also gone from your backups, and from the log of whoever asked, is for you to find out.
@@ -796,22 +783,21 @@ for text in ("Which form do I fill in when I come back after being ill?", "How m
 # %% [markdown]
 # The source under each answer is not decoration. It is what lets the one who asked check it.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 shown = {p.kind for q in undated[:20] for p in hr.index.search(q.question, 4, hr.where)}
-print("kinds of document that the HR assistant can see:", shown)
-assert shown == {"handbook"}, "HR: nothing but the handbook should come through"
+cl.verdict("the HR assistant sees nothing but the handbook", shown == {"handbook"})
 
 # %% [markdown]
 # ### Lab · Product support
 # Customers ask with what stands on the label: names of models, part numbers, error codes. A bare number, and then a sentence that names the product:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 support = filters.only(kind=["manuals", "sheets", "faq"], audience="public")
 for text in ("What is BT-8206?", "My Tern 3 shows D-26, what does that mean?"):
     print(text, *(f"\n   {name}: {librarian.search(text, 1, support)[0].source}" for name, librarian in librarians.items()))
 found = {name: "BT-8206" in librarian.search("What is BT-8206?", 1, support)[0].text for name, librarian in librarians.items()}
-print("the page with BT-8206 on it is found by:", *(name for name, there in found.items() if there))
-assert found["keyword"] and not found["dense"], "support: a bare part number should be found by its letters, and not by its meaning"
+cl.verdict("a bare part number is found by its letters", found["keyword"])
+cl.verdict("a bare part number is found by its meaning", found["dense"])
 
 # %% [markdown]
 # Hybrid search listens to both halves, also to the one that knows nothing. Where customers ask by number, look for numbers first, with keyword search alone.
@@ -829,10 +815,9 @@ for text in ("Which animal was afraid of being late?", "Who goes to sea when he 
 # %% [markdown]
 # What is none of these says so, by name: an empty folder, a picture called `.txt`, a PDF of photographs, a line of five megabytes.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sources = [mine.search(text, 1)[0].source for text in ("Which animal was afraid of being late?", "Who goes to sea when he feels gloomy?")]
-print(sources)
-assert sources == ["alice", "moby_dick"], "own folder: real prose should be found by meaning"
+cl.verdict("real prose is found by its meaning", sources == ["alice", "moby_dick"])
 try:
     cl.build_index(tempfile.mkdtemp())
 except cl.CourseError as error:
@@ -851,7 +836,7 @@ questions = [
      "why": "The page was there. Train the reader (lesson 06) or take a larger one."},
     {"question": "Ten thousand passages on one machine. Do you need HNSW?", "answer": 0,
      "choices": ["Look at the table: hardly", "Yes, always", "No, it is always slower"],
-     "why": "Among thousands exact search was as quick or quicker in the table, and is never wrong."},
+     "why": "Among thousands FAISS, comparing with everything, answered before Chroma in the table, and it is never wrong."},
     {"question": "A document says: ignore your instructions. What protects you?", "answer": 1,
      "choices": ["A delimiter", "Limits outside of the model", "A polite instruction"],
      "why": "A delimiter may lower the rate. It forbids nothing."},
@@ -877,10 +862,10 @@ cl.progress_report("05")
 # |---|---|
 # | *quality of answers depends on how good the retrieval is* | **holds**: without the page nothing is right, a trained retriever makes more right; and with the page, much is still wrong |
 # | *it can take longer to answer because it has to search first* | **holds partly**: one waits longer, but hardly for the search; it is the reading that takes long |
-# | *a larger context costs latency and tokens* | **holds**: and beyond a small k it buys nothing from this reader |
+# | *a larger context costs latency and tokens* | **holds**: and from this reader more pages buy nothing |
 # | *old or poor documents give wrong answers* | **holds**: the old edition came first again and again; a date filter mends it |
 # | *RAG keeps sensitive data separate* | **holds**, if the filter stands in the store, and if deleting also wipes |
-# | *vector databases search quickly* | **holds partly**: comparing with everything was quicker still, until the library was large |
+# | *vector databases search quickly* | **holds partly**: FAISS, comparing with everything, was quicker than Chroma with its graph, until the library was large |
 #
 # ## Where it stops being true
 #

@@ -28,7 +28,7 @@ def _fuse(attempt: Any, *, rankings: Sequence[Sequence[str]]) -> str:
         return f"{strange[0]!r} was found by neither search."
     scores = fuse(rankings)
     pairs = list(pairwise(given))
-    if all(scores[a] >= scores[b] - 1e-12 for a, b in pairs):  # those that tie may stand in any order
+    if all(scores[a] >= scores[b] - 1e-12 for a, b in pairs):  # equal scores may stand in any order
         return Right(f"Yes. {given[0]!r} comes first: to be high with both beats to be highest with one.")
     if all(scores[a] <= scores[b] + 1e-12 for a, b in pairs):
         return "The right order, upside down: a high score is good."
