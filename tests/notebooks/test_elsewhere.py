@@ -21,6 +21,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import course_lib as cl
 from course_lib.evaluation.stored import load_results
 from course_lib.lessons import tickets
 from course_lib.models import inspection
@@ -109,7 +110,7 @@ def test_lesson_01_looks_into_a_model_of_any_depth(tiny_model, plain_small_machi
 def test_lesson_04_takes_the_matrix_at_the_same_height_in_a_model_of_any_depth(depth, expected, tiny_model):
     blocks = [SimpleNamespace(mlp=SimpleNamespace(up_proj=torch.nn.Linear(64, 128, False))) for _ in range(depth)]
     gp = replace(tiny_model, model=SimpleNamespace(model=SimpleNamespace(layers=blocks)))
-    given = {"found": load_results("04")["directions"], "torch": torch, "copy": copy, "math": math}
+    given = {"cl": cl, "found": load_results("04")["directions"], "torch": torch, "copy": copy, "math": math}
     marks = ("class LoRALinear", "up_proj =", "inject_adapter", "matrix =")
     left = run(cells(*marks, lesson="04"), gp, **given)
     assert left["up_proj"] is blocks[expected].mlp.up_proj
