@@ -74,13 +74,7 @@ golden = cl.golden_passages(exam, shelf)
 ranking = cl.grade_retrieval(shelf, exam, golden, name="meaning")
 cl.reveal("first", round(100 * ranking.recall(1)))
 print(f"first: {ranking.recall(1):.2f}, among four: {ranking.recall(4):.2f} (n = {ranking.n})")
-
-# %% [markdown]
-# Hard, and not hopeless:
-
-# %%
-print("first in half to three quarters of the questions, among four nearly always:", 0.5 <= ranking.recall(1) <= 0.75, ranking.recall(4) >= 0.95)
-assert 0.5 <= ranking.recall(1) <= 0.75 and ranking.recall(4) >= 0.95, "the exam: hard to find first, easy among four"
+cl.verdict("the right passage is among four in nine of ten questions", round(ranking.recall(4), 2), above=0.9)
 
 # %% [markdown]
 # That is the everyday case for which RAFT was made. One passage is too few: too often it is the wrong edition. Four passages hold the right one nearly always. So
@@ -113,11 +107,11 @@ cl.reveal("untrained", base)
 
 # %% [markdown]
 # Go through the wrong ones. Three kinds come back: it answers from the other edition, it talks about the question, it answers with the question's own subject.
+# Is it the finding that is lacking, or the reading?
 
-# %%
-print("the right passage was there far more often than the answer was right:", base.accuracy < ranking.recall(4) - 0.4)
-print("hardly ever the answer and nothing else:", base.exact <= 0.05)
-assert base.accuracy < ranking.recall(4) - 0.4, "untrained: reading should be what is lacking here, not finding"
+# %% tags=["nbval-ignore-output"]
+found = base.judged([golden[row.question][0].id in row.sources for row in base.rows], "found among four")
+cl.verdict("the right page is found more often than an untrained model reads it", found - base)
 
 # %% [markdown]
 # ## What RAFT trains on
@@ -160,8 +154,7 @@ from course_lib.retrieval.raft import reasoned_answer, split_reply
 sentence = facts[one.fact].sentence
 print(reasoned_answer(sentence, one.answer))
 parts = split_reply(reasoned_answer(sentence, one.answer))
-print("\nthe quotation stands in the golden passage:", parts.quote in " ".join(right.text.split()), "· what is graded:", repr(parts.answer))
-assert parts.quote in " ".join(right.text.split()), "a quotation should be word for word"
+print("\ncode finds the quotation:", repr(parts.quote), "\nand what is graded:", repr(parts.answer))
 
 # %% [markdown]
 # ### Exercise 1 · Make one by hand
@@ -191,10 +184,9 @@ held = [pages[q][0].id in {p.id for p in shown} for q, shown in desks.items()]
 places = [[p.id for p in shown].index(pages[q][0].id) for (q, shown), has in zip(desks.items(), held) if has]
 print(f"{len(reasoned)} examples; with their golden passage: {sum(held) / len(held):.2f}; where it lies: {sorted(set(places))}")
 cl.check_no_leak(reasoned, exam, reading=True, sources=[q.source for q in questions])
-assert abs(sum(held) / len(held) - 0.8) < 0.01 and set(places) == {0, 1, 2, 3}, "data: P and places"
 
 # %% [markdown]
-# The last line but one of that cell is the important one. It looks for every question, every wording and every fact of the exam in what is trained on, and raises if it finds any.
+# The last line of that cell is the important one. It looks for every question, every wording and every fact of the exam in what is trained on, and raises if it finds any.
 #
 # ### Exercise 2 · Spot the leak
 # A colleague was in a hurry. He took his distractors from the *whole* library. Here are his desks. Which **examined documents** lay on them?
@@ -250,19 +242,11 @@ cl.reveal("raft", raft)
 cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked).plot("Four passages on the desk")
 
 # %% [markdown]
-# The same questions, the same passages, the same prompt. Only the reader is another.
+# The same questions, the same passages, the same prompt. Only the reader is another. How much it gains differs from machine to machine, as one student from another.
 
 # %% tags=["nbval-ignore-output"]
-gain = cl.paired_difference(raft, base)
-print(f"{gain}; at least 0.2: {gain.value >= 0.2}")
-
-# %% [markdown]
-# How much it is differs from machine to machine, as one student from another. That it is no chance does not:
-
-# %%
-print("RAFT reads better than the untrained model, and not by chance:", gain.low > 0)
-print("and it answers, instead of talking:", raft.exact > base.exact + 0.1)
-assert gain.low > 0 and raft.exact > base.exact + 0.1, "RAFT: a short training should improve reading, and form"
+cl.verdict("a hundred examples make a better reader", raft - base)
+cl.verdict("a hundred examples teach it to say the answer and nothing else", cl.paired_difference(raft, base, of="exact"))
 
 # %% [markdown]
 # ## Form, or reading?
@@ -281,12 +265,14 @@ rows = [{"label": name, "value": arms[name]["accuracy"], "low": arms[name]["ci"]
 cl.plots.bars(rows, f"The editions exam, k = 4, n = {arms['base + RAG']['n']}, {len(stored['arms']['seeds'])} seeds")
 
 # %% [markdown]
-# Differences, paired question by question and seed by seed. Where the interval holds zero, nothing has been shown.
+# Differences, paired question by question and seed by seed. Where the interval holds zero, we cannot tell.
 
 # %%
 import pandas as pd
 
-pd.DataFrame({"95% interval and verdict": {name: cl.with_verdict(row) for name, row in apart.items()}})
+from course_lib.evaluation.stored import find
+
+pd.DataFrame({"95% interval": {name: str(find(f"06/arms/differences/{name}")) for name in apart}})
 
 # %% [markdown]
 # Read it in two steps. From *base + RAG* to *form only*: that is **form**. From *form only* to *RAFT*: that is **reading among look-alikes**, and only distractors teach it.
@@ -296,49 +282,60 @@ pd.DataFrame({"95% interval and verdict": {name: cl.with_verdict(row) for name, 
 whole, form = apart["RAFT without reasoning + RAG minus base + RAG"], apart["form only without reasoning + RAG minus base + RAG"]
 reading = apart["RAFT without reasoning + RAG minus form only without reasoning + RAG"]
 print(f"of RAFT's gain of {whole[0]:.2f}, form is {form[0]:.2f} and reading {reading[0]:.2f} ({reading[1]:+.2f} to {reading[2]:+.2f})")
-print("the larger part is form:", form[0] > reading[0])
-print("at least 0.25 above base + RAG:", whole[0] >= 0.25, "· right in at least 0.80:", arms["RAFT without reasoning + RAG"]["accuracy"] >= 0.8)
-assert whole[1] > 0.25 and form[0] > reading[0], "RAFT: far above the untrained model, and most of that is form"
 
 # %% [markdown]
 # So most of what looked like reading was *form*: the suspicion was right. And the rest? Its interval was drawn over **questions**. It says how these three pairs of students would
 # have done on other questions. It does not say how *other students* would have done. A student is drawn too: the seed decides what she studies and in which order. So we trained five pairs, and look at each:
 
 # %%
-five = stored["seeds"]
-by_student = zip(five["form only"]["seeds"], five["RAFT"]["seeds"], five["RAFT minus form only"]["seeds"])
-table = [{"form only": alone, "RAFT": read, "RAFT minus form only": cl.with_verdict(gap)} for alone, read, gap in by_student]
-pd.DataFrame(table, index=[f"student {seed}" for seed in range(len(table))]).round(2)
+from course_lib.evaluation.kept import runs
+
+untrained = runs("06/base-rag-k-4", "untrained")
+brief, practised = (runs(f"06/{arm.replace(' ', '-')}-without-reasoning-seed-*-rag-k-4", arm) for arm in ("form only", "RAFT"))
+worth, gain = practised - brief, practised - untrained
+table = {"form only": brief.marks(), "RAFT": practised.marks(), "RAFT minus form only": worth.by_student}
+pd.DataFrame(table).rename_axis("student").round(2)
 
 # %% [markdown]
-# One value a student, and Student's *t* over them: that interval holds what students differ by.
+# From here on an interval over several students draws both again and again, students and questions. It is wider, and it says what you want to know before you train one of your own.
 
-# %%
-mean = five["RAFT minus form only"]["mean"]
-print(f"distractors are worth, over {len(table)} students: {cl.with_verdict(mean)}")
-print("RAFT over the untrained model, over students:", cl.with_verdict(five["RAFT minus base"]["mean"]))
-print("all the students that learned form only lie between", min(five["form only"]["seeds"]), "and", max(five["form only"]["seeds"]))
-assert five["RAFT minus base"]["mean"][1] > 0.2, "RAFT: over students too it should be far above the untrained model"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("RAFT reads better than an untrained model, whoever is trained", gain)
+cl.verdict("less than half of RAFT's gain is reading, the rest is form", worth, below=round(gain.value / 2, 2))
+cl.verdict("distractors in training make a better reader than form alone", worth)
+cl.verdict("RAFT is right in four of five questions", practised, above=0.8)
 
 # %% [markdown]
-# We had hoped for 0.80. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form:
+# Four of five is what we had hoped for. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form:
 
 # %%
 for name in ("base, right page", "form only without reasoning, right page", "RAFT without reasoning, right page"):
-    print(f"{cl.with_interval(arms[name])}  {name}")
+    print(find(f"06/arms/arms/{name}"), "·", name)
 
 # %% [markdown]
 # So *copying* was learned whole, by both. What is missing at four passages is *choosing*. Choosing what? Every answer was held against the pages on its desk (`cl.ground`, lesson 05). From which page does it come?
 
 # %%
-told = pd.DataFrame(stored["arms"]["told from"]).T
-wrong_from = told.drop(columns="right").div(1 - told["right"], axis=0)
-print("most of RAFT's wrong answers stand in the other edition:", wrong_from.loc["RAFT without reasoning + RAG", "the other edition"] > 0.5)
-assert wrong_from.loc["RAFT without reasoning + RAG", "the other edition"] > 0.5, "RAFT: its mistakes should be the look-alike's"
-told.round(2)
+pd.DataFrame(stored["arms"]["told from"]).T.round(2)
 
 # %% [markdown]
-# Such an answer is the right sentence's twin, in the wrong year. Your own reader, of a few minutes ago:
+# The five RAFT students by themselves:
+
+# %% tags=["nbval-ignore-output"]
+from course_lib.evaluation.reports import Runs
+
+kinds = [[shelves.told_from(row, golden[row.row.question][0]) for row in cl.ground(report, shelf.passages(), golden).rows] for report in practised.reports]
+
+
+def from_page(kind):
+    """The students' answers, those counted that rest on such a page."""
+    return Runs(tuple(report.judged([k == kind for k in row], kind) for report, row in zip(practised.reports, kinds)))
+
+
+cl.verdict("RAFT's wrong answers are the other edition's more often than any other page's", from_page("the other edition") - from_page("another page"))
+
+# %% [markdown]
+# What comes from the other edition is the right sentence's twin, in the wrong year. Your own reader, of a few minutes ago:
 
 # %% tags=["nbval-ignore-output"]
 grounded = cl.ground(raft, shelf.passages(), golden)
@@ -347,13 +344,12 @@ for row in [row for row in grounded.rows if not row.right][:4]:
 
 # %% [markdown]
 # To read "2042" in the question and to hold it against the page: that is the step which is hard for so small a reader. Would more study mend it? Recipes were tried on validation questions, which are none of the
-# exam's:
+# exam's. Each has one student, so of those whose intervals overlap we cannot tell which is better:
 
 # %%
 tried = stored["recipes"]
 for name in ("in use", "800 examples", "two epochs", "upper layers", "in use, reasoning"):
-    print(f"{cl.with_interval(tried[name])}, {tried[name]['tokens'] / tried['in use']['tokens']:.1f} times the tokens  {name}")
-print("twice the study is better beyond chance:", any(tried[name]["ci"][0] > tried["in use"]["accuracy"] for name in ("800 examples", "two epochs")))
+    print(find(f"06/recipes/{name}"), f"{tried[name]['tokens'] / tried['in use']['tokens']:.1f} times the tokens ·", name)
 
 # %% [markdown]
 # ## The paper's table
@@ -377,18 +373,23 @@ theirs = paper.drop(columns="here, 0.135B")
 ours = {arm: arms[name]["accuracy"] for arm, name in names.items()}
 for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG"), ("DSF + RAG", "DSF"), ("RAFT", "DSF + RAG"), ("RAFT", "RAFT without reasoning")]:
     wins = int((theirs.loc[better] > theirs.loc[worse]).sum())
-    print(f"{better} above {worse}: in {wins} of 5 there; here {ours[better] > ours[worse]}")
+    print(f"{better} above {worse}: in {wins} of 5 there; here {ours[better]:.2f} and {ours[worse]:.2f}")
 
 # %% [markdown]
 # Two lines call for a word. **DSF alone** does well in the paper and cannot do well here: there it was trained on the domain in which it was examined, and ours is
-# examined on documents that it never saw. That is on purpose. What by-heart study does for facts that *were* studied you measured in lesson 02.
+# examined on documents that it never saw. That is on purpose. What by-heart study does for facts that *were* studied you measured in lesson 02. With pages before it, it shows what the study of
+# questions without pages teaches of reading.
 #
 # **Reasoning** helped in the paper on four of five. Here the completion must first *find and copy* a whole sentence. A reader of 135 million parameters that begins to
 # copy the wrong sentence can no longer answer rightly, and every quotation costs tokens, in training and at each question:
 
-# %%
+# %% tags=["nbval-ignore-output"]
+three, without = Runs(practised.reports[:3]), runs("06/DSF-seed-*-rag-k-4", "DSF")
+cl.verdict("fine-tuning without pages teaches to read them", without - untrained)
+cl.verdict("a reader trained on pages beats one trained without any", three - without)
+cl.verdict("quoting before answering helps", runs("06/RAFT-seed-*-rag-k-4", "RAFT that quotes") - three)
 for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
-    print(f"{name}: {arms[name]['accuracy']:.2f} right, {arms[name]['tokens']:.0f} tokens a question; by seed {arms[name]['seeds']}")
+    print(f"{name}: {arms[name]['tokens']:.0f} tokens a question")
 
 # %% [markdown]
 # What a quotation does buy is a *check*: code can see whether it stands in the page. An answer at once has no such thing.
@@ -397,31 +398,28 @@ for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
 #
 # ### Against more passages
 #
-# *Training with distractors makes a reader robust to how many passages there are.* Every reader at each k; beside them, how often the right passage is found.
+# *Training with distractors makes a reader robust to how many passages there are.* One student of each kind at each k; beside them, how often the right passage is found.
 
 # %%
 over_k = stored["k"]
 ks = sorted(int(k) for k in over_k["found"])
 curves = {name: [over_k[name][str(k)]["accuracy"] for k in ks] for name in ("base", "form only", "RAFT")}
-cl.plots.curve(ks, {"found": [over_k["found"][str(k)] for k in ks], **curves}, "Accuracy over k", "k, passages in the prompt", "share right")
+cl.plots.curve(ks, {"found": [over_k["found"][str(k)] for k in ks], **curves}, "Accuracy over k, one student each", "k, passages in the prompt", "share right")
 
 # %% [markdown]
 # RAFT was trained at four. Does it hold from two to six?
 
 # %%
-span = {name: max(curves[name][1:]) - min(curves[name][1:]) for name in curves}
-print("from k = 2 to 6 RAFT moves by at most 0.05:", span["RAFT"] <= 0.05, "·", {name: round(moved, 2) for name, moved in span.items()})
-for name, gap in over_k["k = 4 minus k = 1"].items():
-    print(f"{name}: four passages minus one: {cl.with_verdict(gap)}")
-assert max(curves["RAFT"]) == curves["RAFT"][0], "over k: one passage was the best that RAFT was given"
+for name, curve in curves.items():
+    gap = find(f"06/k/k = 4 minus k = 1/{name}").told
+    print(f"{name}: from k = 2 to 6 between {min(curve[1:]):.2f} and {max(curve[1:]):.2f}; four passages minus one: {gap}")
 
 # %% [markdown]
-# That refutes the hope, and us: we had expected that RAFT would hold from two passages to six. Look at the two lines together. With *one* passage the reader is right about as often as the right page is found at all: it
+# One student of each kind is too few for a verdict on the training. But this one does not bear out what we had expected, that RAFT would hold from two passages to six. Look at the two lines together. With *one* passage the reader is right about as often as the right page is found at all: it
 # reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it; this reader loses more by the second than it wins by the first.
 #
 # So on this exam, with this reader, RAFT's whole situation (four pages, one of them right) is one to avoid. Hold on to that until we ask the librarian for help.
-
-# %% [markdown]
+#
 # How many distractors does the training need? Each row is a reader that saw 200 examples with so many of them, read at each k:
 
 # %%
@@ -436,17 +434,17 @@ cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained], [f"
 # %%
 for n, row in trained.items():
     print(f"{n} in training: {row['1']['accuracy']:.2f} at k = 1, {row['6']['accuracy']:.2f} at k = 6, lost {row['1']['accuracy'] - row['6']['accuracy']:.2f}")
-print("three in training minus none, at k = 2, 4 and 6:", cl.with_verdict(stored["distractors"]["3 minus 0, several passages"]))
+print("three in training minus none, at k = 2, 4 and 6:", find("06/distractors/3 minus 0, several passages").told)
 
 # %% [markdown]
 # Here, at half of the study, the paper's claim does show: without distractors in training, a reader loses most by more passages. But each row is *one* student, and you have seen what students differ by; with 400
 # examples (the curves above) the lines fall alike. Read it as a hint.
 #
-# And where should the distractors come from? Two readers of 200 examples each:
+# And where should the distractors come from? One reader each, of 200 examples:
 
 # %%
 drawn = stored["hard"]
-print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['random']['accuracy']:.2f}: {cl.with_verdict(drawn['hard minus random'])}")
+print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['random']['accuracy']:.2f}:", find("06/hard/hard minus random"))
 
 # %% [markdown]
 # ### Against a page that is missing
@@ -482,13 +480,9 @@ cl.plots.curve(shares, {"page there or not, as found": [p[x]["accuracy"] for x i
                {"page there or not, as found": [p[x]["ci"] for x in p]})
 
 # %% [markdown]
-# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours, for documents never seen:
-
-# %%
-best_p = max(p, key=lambda x: p[x]["accuracy"])
-print("the best P here:", best_p, "· P = 1 is as good within 0.05:", p[best_p]["accuracy"] - p["1.0"]["accuracy"] <= 0.05)
-
-# %% [markdown]
+# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: of points that lie near each other we cannot tell which is better. Only to train without
+# any golden passage is clearly bad.
+#
 # ### Against pages that lie
 #
 # Two passages that read the same and state different answers; orders in a passage; the right passage in each place.
@@ -508,7 +502,7 @@ pd.DataFrame(table).T.round(2)
 # %%
 obeyed = {name: robust[name]["order in it"]["obeyed"]["accuracy"] for name in ("base", "RAFT")}
 moved = {name: [robust[name][f"right at {place} of 4"]["accuracy"] for place in range(1, 5)] for name in ("base", "RAFT")}
-print("RAFT obeys less than the untrained model:", obeyed["RAFT"] < obeyed["base"], obeyed)
+print("obey the order:", obeyed)
 print("between the best place and the worst:", {name: round(max(row) - min(row), 2) for name, row in moved.items()})
 
 # %% [markdown]
@@ -591,9 +585,11 @@ pd.DataFrame(rows).set_index(["exam", "reader"])
 # So which would you use where?
 
 # %%
-easy, lost = (stored["plain"][name] for name in ("no look-alikes", "cup"))
-print("no look-alikes: form only with one passage is as good as RAFT with four, within 0.05:", easy["form only"]["1"]["accuracy"] >= easy["RAFT"]["4"]["accuracy"] - 0.05)
-print("cup: RAFT is held down by what is found:", lost["RAFT"]["4"]["accuracy"] <= lost["found among 4"] + 0.05)
+lost = stored["plain"]["cup"]
+cheap = runs("06/form-only-without-reasoning-seed-0-rag-k-1-no-look-alikes", "form only, k = 1")
+full = runs("06/RAFT-without-reasoning-seed-0-rag-k-4-no-look-alikes", "RAFT, k = 4")
+print("no look-alikes:", cheap - full)
+print(f"cup: RAFT is right in {lost['RAFT']['4']['accuracy']:.2f}, and the right page is among four in {lost['found among 4']:.2f}")
 
 # %% [markdown]
 # ## What if the librarian looks at the year?
@@ -627,15 +623,14 @@ rows["found"] = {f"k = {k}": over_k["found"][k] for k in ("1", "4")} | {f"k = {k
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# Compare the row *form only* with everything that training with distractors brought. One passage was the best k of RAFT, so it is RAFT at its best:
+# The three readers with one passage, each with the filter and without it. Then the row *form only* against what training with distractors brought: one student each, RAFT at its best k.
 
-# %%
-for name, gap in years["filter minus none, k = 1"].items():
-    print(f"{name}, one passage: filter minus none {cl.with_verdict(gap)}")
-gap = years["form only with it minus RAFT without, k = 1"]
-print("form only with the filter minus RAFT without, one passage each:", cl.with_verdict(gap))
-print("at least 0.80, the figure we had hoped RAFT would reach:", max(years[name][k]["accuracy"] for name in ("form only", "RAFT") for k in ("1", "4")) >= 0.8)
-assert gap[1] > 0, "years: a filter should beat teaching the reader to look at years"
+# %% tags=["nbval-ignore-output"]
+three = ("base", "form-only-without-reasoning-seed-0", "RAFT-without-reasoning-seed-0")
+searched = {"filter by year": "year", "no filter": "rag"}
+with_it, without = (Runs(tuple(runs(f"06/{who}-{how}-k-1", name).reports[0] for who in three)) for name, how in searched.items())
+cl.verdict("a filter by year helps, whoever reads", with_it - without)
+print("form only with the filter minus RAFT without it:", find("06/years/form only with it minus RAFT without, k = 1").told)
 
 # %% [markdown]
 # Before you train a reader to tell look-alikes apart, ask whether the *search* can. What a field of the index can decide, no weight needs to learn. What is left to RAFT are look-alikes that no field tells apart.
@@ -646,20 +641,19 @@ assert gap[1] > 0, "years: a filter should beat teaching the reader to look at y
 # The form is learned; the figures are looked up. Three candidates on agreements with suppliers that none of them has met:
 
 # %%
-hybrid = stored["hybrid"]
 print(shelves.load_agreements("test")[0].text, "\n")
 print(shelves.load_agreements("test")[0].summary, "\n")
-pd.DataFrame({name: {f"{what}, right": cl.with_interval(hybrid[name][what]) for what in ("form", "facts")}
+pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}")) for what in ("form", "facts")}
               for name in ("specialist alone", "RAG alone", "both")}).T  # fmt: skip
 
 # %% [markdown]
-# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says.
+# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained:
 
-# %%
-gaps = {(other, what): gap for other in ("RAG alone", "specialist alone") for what, gap in hybrid[f"both minus {other}"].items()}
-for (other, what), gap in gaps.items():
-    print(f"both minus {other}, {what}: {cl.with_verdict(gap)}")
-assert gaps["RAG alone", "form"][1] > 0.5 and gaps["specialist alone", "facts"][1] > 0.5, "hybrid: each half should lack what the other has"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("a specialist that reads has the form that RAG alone lacks", "06/hybrid/both minus RAG alone/form")
+cl.verdict("a specialist that reads has more of the facts than RAG alone", "06/hybrid/both minus RAG alone/facts")
+cl.verdict("a specialist that reads has the facts that a specialist alone lacks", "06/hybrid/both minus specialist alone/facts")
+cl.verdict("to read costs the specialist none of its form", "06/hybrid/both minus specialist alone/form", as_good=True)
 
 # %% [markdown]
 # Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, every figure. RAG alone has
@@ -687,7 +681,7 @@ order = "Write one question that this text answers, then the answer in a few wor
 for passage in study.passages()[60:180:40]:
     written = gp.generate([f"{passage.text}\n\n{order}"], 48)[0]
     last = written.splitlines()[-1].strip()
-    print(written, "\n→ its last line stands in the passage:", bool(last) and last in passage.text, "\n")
+    print(written, f"\n→ its last line {'stands' if last and last in passage.text else 'does not stand'} in the passage\n")
 
 # %% [markdown]
 # That is why one takes a larger model for it, and checks all the same.
@@ -741,17 +735,17 @@ cl.progress_report("06")
 # | claim | here |
 # |---|---|
 # | *RAFT is a hybrid of RAG and fine-tuning* | **holds**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, either alone has one |
-# | *fine-tuning without pages does not teach to use them* | **holds**: DSF + RAG read no better than the untrained model |
-# | *training with distractors makes a reader robust* | **not shown**: a hint at 200 examples; over five students of 400 a tie with form only; and one passage was better than four |
-# | *distractors should come out of the retriever* | **not shown**: hard against random is a tie |
-# | *now and then the right page should be missing in training* | **refuted here**: on documents that are new, no P below 1 was better than P = 1 |
+# | *fine-tuning without pages does not teach to use them* | **holds**: DSF + RAG stays far below every reader that was trained on pages, and near the untrained model |
+# | *training with distractors makes a reader robust* | **cannot tell**: a hint at 200 examples; five students of 400 reach from no better than form only to clearly better; and the one that was read at each k did best with one passage |
+# | *distractors should come out of the retriever* | **cannot tell**: one reader of each |
+# | *now and then the right page should be missing in training* | **cannot tell**: one student a point; on documents that are new, none with P below 1 did better than the one with P = 1 |
 # | *quoting before answering helps* | **refuted here**: it cost accuracy and tokens; what it buys is a check |
 #
 # The two largest gains of this lesson were the answer's *form*, learned in less than half of RAFT's tokens, and a *filter*, learned by nobody.
 #
 # ## Where it stops being true
 #
-# - Look-alikes are what RAFT is for. Where the first passage is the right one, *form only* with one passage is as good, for less than half of the tokens; where a field tells the look-alikes apart, filter by it.
+# - Look-alikes are what RAFT is for. Where the first passage is the right one, we saw no gain over *form only* with one passage, for less than half of the tokens; where a field tells the look-alikes apart, filter by it.
 # - Where the page is not found, no reader helps: mend the search first (lesson 05).
 # - Our reader has 135 million parameters. A large model of today reads among four passages without being taught; measure it *before* you train: one line changes.
 # - The paper trained and examined on the same domain. We examined on documents that were new, so that P below 1 had nothing to teach but guessing.

@@ -143,9 +143,12 @@ for part, report in grade_replies(told, letters[:24]).items():
 # %%
 import pandas as pd
 
+from course_lib.evaluation.kept import runs
+from course_lib.evaluation.stored import find
+
 stored = cl.load_results("07")
 asked = stored["start"]
-pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), **{f"fault: {f}": round(x, 2) for f, x in row["faults"].items()},
+pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told, **{f"fault: {f}": round(x, 2) for f, x in row["faults"].items()},
               "words": row["words"]} for name, row in asked.items()}).T  # fmt: skip
 
 # %% [markdown]
@@ -154,9 +157,9 @@ pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), **{f"fault: {f}": 
 #
 # A wish in the prompt is the baseline that any training has to beat: it costs nothing, and a larger model may need nothing more.
 
-# %%
-for name in ("untrained", "start"):
-    print(f"{name}, told the rule minus not told: {asked[f'{name}, told the rule']['accuracy'] - asked[name]['accuracy']:+.2f}")
+# %% tags=["nbval-ignore-output"]
+cl.verdict("told the house rule, an untrained model keeps it more often", runs("07/untrained-rule", "told the rule") - runs("07/untrained", "not told"))
+cl.verdict("told the house rule, the start keeps it more often", runs("07/start-seed-*-rule", "told the rule") - runs("07/start-seed-*", "not told"))
 
 # %% [markdown]
 # ## RLHF in three steps
@@ -183,13 +186,12 @@ began = write_replies(start, letters, name="start")
 began.show(4)
 
 # %% [markdown]
-# It writes as the staff writes, with all the staff's faults:
+# It writes as the staff writes, faults and all:
 
-# %%
-share = {name: report.accuracy for name, report in grade_replies(began, letters).items()}
-print("all of the rule in less than three replies of four:", share["the rule"] < 0.75)
-print("every fault is there:", all(rate < 1 for name, rate in share.items() if name != "the rule"))
-assert share["the rule"] < 0.75, "start: there should be something left to learn"
+# %% tags=["nbval-ignore-output"]
+of_start = grade_replies(began, letters)
+cl.verdict("the start breaks the house rule in a letter of four or more", of_start["the rule"], below=0.75)
+print("faults:", {fault: f"{1 - report.accuracy:.2f}" for fault, report in of_start.items() if fault != "the rule"})
 
 # %% [markdown]
 # ### Step 2: a judge made of labels
@@ -211,13 +213,11 @@ print(graded)
 # %% [markdown]
 # Graded on pairs of letters that it has not read. The labels put a ceiling on it; so hold it against the house as well, at full size:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 reward = stored["reward"]["over pairs"]  # judges that read 72, 144, 288 and all 576 pairs
 best = reward["576"]
-for against in ("labels", "house"):
-    print(f"agrees with the {against}: {cl.with_interval(best[against])}")
-print("better than a coin, and below the ceiling of its labels:", best["labels"]["ci"][0] > 0.5, best["labels"]["accuracy"] <= 1 - best["noise"] + 0.02)
-assert best["labels"]["ci"][0] > 0.5, "reward model: it should know better than a coin"
+cl.verdict("a judge made of labels agrees with them more often than a coin", "07/reward/over pairs/576/labels", above=0.5)
+print(f"their ceiling: {1 - best['noise']:.2f}; it agrees with the house in {find('07/reward/over pairs/576/house')}")
 
 # %% [markdown]
 # How many pairs does it take?
@@ -235,7 +235,6 @@ cl.plots.curve([int(n) for n in reward], {"agrees with the house": [mark["accura
 # %%
 lengthy = [judged["faults"]["long"]["right"] for judged in reward.values()]
 print(f"long replies, told rightly: from {min(lengthy):.2f} to {max(lengthy):.2f}")
-assert max(lengthy) - min(lengthy) > 0.5, "reward model: judges should differ in what they see of length"
 pd.DataFrame({f"{n} pairs": {f"{fault} (n = {seen['n']})": f"{seen['right']:.2f}" for fault, seen in judged["faults"].items()} for n, judged in reward.items()})
 
 # %% [markdown]
@@ -293,9 +292,9 @@ for name, title in (("reward", "What the judge gives"), ("kl", "KL from the star
 # Up goes the reward, which is what was asked for; and so does KL. (The third curve rises and comes down again, this time. Keep an eye on it.) But the reward is the *judge's*. What does the house say? Its rule was never shown to anybody:
 
 # %%
-ways, apart = stored["frontier"]["ways"], stored["frontier"]["differences"]
+ways = stored["frontier"]["ways"]
 rlhf = next(name for name in ways if name.startswith("RLHF") and name.endswith("0.05"))
-print(f"{rlhf}: {cl.with_interval(ways[rlhf])} keep the rule; minus start {cl.with_verdict(apart[f'{rlhf} minus start']['these runs'])}")
+print(f"{rlhf}: {find(f'07/frontier/ways/{rlhf}')} keep the rule, of the start {find('07/start/start')}")
 print("in the policy's own words:")
 for sample in log["samples"][-3:]:
     print("-", sample["reply"])
@@ -310,20 +309,20 @@ for sample in log["samples"][-3:]:
 judges, policies = stored["reward"]["by seed"], stored["hacking"]["by seed"]
 first, last = ({seed: of_seed["curves"]["reward"][end][1] for seed, of_seed in policies.items()} for end in (0, -1))
 pd.DataFrame({f"seed {seed}": {"judge agrees with the house": judges[seed]["house"]["accuracy"], "judge sees long": judges[seed]["faults"]["long"]["right"],
-              "what the judge paid, first step": first[seed], "last step": last[seed], "policy keeps the rule": cl.with_interval(of_seed),
+              "what the judge paid, first step": first[seed], "last step": last[seed], "policy keeps the rule": find(f"07/hacking/by seed/{seed}").told,
               "words of a reply": of_seed["words"], "too long": of_seed["faults"]["long"]} for seed, of_seed in policies.items()})  # fmt: skip
 
 # %% [markdown]
 # Each judge is pleased more and more with its policy. Is the house?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 seeds = list(policies)
 blind = min(seeds, key=lambda seed: judges[seed]["faults"]["long"]["right"])
 longest = max(seeds, key=lambda seed: policies[seed]["faults"]["long"])
 print(f"the judge that is most blind to length: seed {blind}; the policy that is too long most often: seed {longest}")
-print(f"its rule: {policies[blind]['accuracy']:.2f}, and that of the start {asked['start']['seeds'][int(blind)]:.2f}. In its own words:", *policies[blind]["replies"][:2], sep="\n- ")
-assert blind == longest and last[blind] > first[blind], "hacking: the policy of the blind judge should be the long one"
-assert policies[blind]["accuracy"] < asked["start"]["seeds"][int(blind)], "hacking: it should be worse than the start that it came from"
+print("its policy, in its own words:", *policies[blind]["replies"][:2], sep="\n- ")
+of_blind = runs(f"07/rloo-kl-0.05-seed-{blind}", "the policy that the blind judge paid")
+cl.verdict("paid by a judge that is blind to length, a policy got worse than its start", runs(f"07/start-seed-{blind}", "its start") - of_blind)
 
 # %% [markdown]
 # Its judge was never so content, and its replies are worse than before anybody was paid. Nothing warned of it in the mean: this judge agrees with the house about as often as that of seed 1.
@@ -331,11 +330,12 @@ assert policies[blind]["accuracy"] < asked["start"]["seeds"][int(blind)], "hacki
 #
 # Where nobody can say what to look for, take several and pay by the mean of their scores: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The start and the letters of the last seed once more, paid by all three judges together:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
-print(f"the three as one agree with the house in {cl.with_interval(judged['house'])}, and see long in {judged['faults']['long']['right']:.2f}")
-print(f"their policy keeps the rule in {cl.with_interval(paid)}, that of its own judge in {cl.with_interval(policies[seeds[-1]])}; words {paid['words']:.0f} and {policies[seeds[-1]]['words']:.0f}")
-assert paid["ci"][0] > policies[seeds[-1]]["ci"][1], "committee: its policy should be better than that of the blind judge"
+print(f"the three as one agree with the house in {find('07/reward/committee/house')}, and see long in {judged['faults']['long']['right']:.2f}")
+print(f"words of a reply: {paid['words']:.0f}, of its own judge's policy {policies[seeds[-1]]['words']:.0f}")
+of_three = runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{seeds[-1]}", "the policy that all three paid")
+cl.verdict("three judges together paid for better replies than the blind one did", of_three - of_blind)
 
 # %% [markdown]
 # By the mean they are hardly a better judge than the last one alone. But they see more of what it is blind to, and their policy shows it. That costs three readings of every reply. (They help here because they do not err alike. Three that are
@@ -374,13 +374,12 @@ steps, values = zip(*hacked["curves"]["reward"])
 cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid", "step", "kind words")
 
 # %% [markdown]
-# And the house?
+# And the house? Beside it, a policy that the judge paid for twice as long, without a leash:
 
-# %%
-print(f"paid for kind words, it keeps the rule in {cl.with_interval(hacked)}; the start did in {cl.with_interval(asked['start'])}")
-loose = stored["hacking"]["no KL"]
-print(f"paid by the judge without a leash for twice as long: {cl.with_interval(loose)}, KL {loose['kl']:.0f} nats; {rlhf}: KL {ways[rlhf]['kl']:.0f}")
-assert hacked["accuracy"] < asked["start"]["accuracy"], "hacking: a flawed reward should make worse replies"
+# %% tags=["nbval-ignore-output"]
+of_kind = runs("07/rloo-kl-0.0-kind-words-seed-0", "the policy that kind words paid")
+cl.verdict("paid for kind words, a policy got worse than its start", runs("07/start-seed-0", "its start") - of_kind)
+print(f"without a leash: {find('07/hacking/no KL')}, KL {stored['hacking']['no KL']['kl']:.0f} nats; {rlhf}: KL {ways[rlhf]['kl']:.0f}")
 
 # %% [markdown]
 # *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). KL is no cure for it. It is a leash: it keeps the policy near a place where the judge has
@@ -442,9 +441,9 @@ by_trl = twice.training.losses[1][1]
 # %% [markdown]
 # The first step begins at log 2; after it, hand and trainer should agree.
 
-# %%
-print("first step at log 2:", abs(once.training.losses[0][1] - math.log(2)) < 0.02, "· by hand and by TRL the same:", abs(by_hand - by_trl) < 0.05, "· lower:", by_hand < math.log(2))
-assert abs(by_hand - by_trl) < 0.05, "DPO: the loss by hand should be the trainer's"
+# %% tags=["nbval-ignore-output"]
+print(f"log 2 is {math.log(2):.3f}, the first step's loss {once.training.losses[0][1]:.3f}; the second's, by hand {by_hand:.3f}, by TRL {by_trl:.3f}")
+cl.verdict("DPO's loss by hand is the trainer's", round(by_hand - by_trl, 3), above=-0.05, below=0.05)
 
 # %% [markdown]
 # Now for real: seventy-two pairs, each seen once, two at a time. One thing is added to the loss, an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). You will see below
@@ -475,10 +474,8 @@ pd.DataFrame({part if part == "the rule" else f"free of: {part}": {**{name: f"{o
 # %% [markdown]
 # Look at the row *long* too: is anything paid for with length? Naming the right desk was what the start did worst, and what the labels say most clearly of:
 
-# %%
-desk = gains["desk"]
-print("it names the right desk more often than the start:", desk.value > 0)
-assert desk.value > 0, "DPO: 72 pairs should teach which desk to name"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("seventy-two pairs teach DPO to name the right desk", gains["desk"])
 
 # %% [markdown]
 # Those replies were sampled. And the likeliest ones, of the start and after DPO?
@@ -487,18 +484,10 @@ assert desk.value > 0, "DPO: 72 pairs should teach which desk to name"
 likeliest = {name: write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
 for report in likeliest.values():
     print(grade_replies(report, letters[:24])["the rule"])
-gain = cl.paired_difference(likeliest["DPO"], likeliest["start"])
-print(gain)
+cl.verdict("seventy-two pairs teach DPO's likeliest reply to keep the house rule", likeliest["DPO"] - likeliest["start"])
 
 # %% [markdown]
-# Two minutes, seventy-two labels, and a rule that it has never read:
-
-# %%
-print("its likeliest reply keeps the rule more often than the start's:", gain.value > 0, "· not by chance:", gain.low > 0)
-assert gain.low > 0, "DPO: 72 pairs should teach the likeliest reply to keep the rule"
-
-# %% [markdown]
-# The likeliest reply moves first: a little more weight on one word is enough to change it, while the old words are still *sampled* now and then. Keep both numbers in mind; they will part company further below.
+# Two minutes, seventy-two labels, and a rule that it has never read. The likeliest reply moves first: a little more weight on one word is enough to change it, while the old words are still *sampled* now and then. Keep both numbers in mind; they will part company further below.
 #
 # What the trainer followed: β times the change of each reply's log-probability, its *implicit reward*.
 
@@ -517,10 +506,9 @@ cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "
 # %%
 tried = stored["recipes"]
 bare = {name: row for name, row in tried.items() if name == "start" or name.endswith("anchor 0.0")}
-table = {name.removesuffix(", anchor 0.0"): {"KL": row["kl"], "keeps the rule": cl.with_interval(row), "words": row["words"]} for name, row in bare.items()}
+table = {name.removesuffix(", anchor 0.0"): {"KL": row["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": row["words"]} for name, row in bare.items()}
 together = pd.DataFrame(table).T.astype({"KL": float, "words": float})[["KL", "words"]].corr("spearman").loc["KL", "words"]
-print(f"the further, the longer: rank correlation {together:.2f}")
-assert together > 0.5, "DPO: replies should grow longer with the distance"
+print(f"how closely words follow the distance: rank correlation {together:.2f} over {len(table)} runs")
 pd.DataFrame(table).T.sort_values("KL")
 
 # %% [markdown]
@@ -531,7 +519,7 @@ pd.DataFrame(table).T.sort_values("KL")
 
 # %%
 held = {"start": tried["start"], **{name: row for name, row in tried.items() if "anchor 1.0" in name}}
-pd.DataFrame({name: {"KL": row["kl"], "keeps the rule": cl.with_interval(row), "words": row["words"]} for name, row in held.items()}).T.sort_values("KL")
+pd.DataFrame({name: {"KL": row["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": row["words"]} for name, row in held.items()}).T.sort_values("KL")
 
 # %% [markdown]
 # ## The frontier
@@ -555,39 +543,48 @@ frontier(ways, asked["start"], "Sampled replies, against the distance from the s
 
 # %% [markdown]
 # Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*. How *other runs* would have come out is another question, as in lesson 06, and three runs
-# say little of it (Student's t: three runs that lie far apart promise nothing). Both, for each way against the start:
+# are too few for an interval. So here is each run by itself, less the start that it came from:
 
 # %%
-def both_intervals(differences):
-    """Each difference twice: how other letters might have moved it, and how other runs."""
-    return pd.DataFrame({name: {"these runs, other letters": cl.with_verdict(row["these runs"]), "other runs": cl.with_verdict(row["other runs"])} for name, row in differences.items()}).T
+def students(name, asking=""):
+    """The stored replies of a way's three runs; asked "-likeliest", at temperature 0."""
+    kind, _, size = name.rpartition(" ")
+    place = {"DPO, β =": f"dpo-beta-{size}", "RLHF, KL ×": f"rloo-kl-{size}", "fine-tuned on the": "chosen"}.get(kind, "start")
+    return runs(f"07/{place}-seed-*{asking}", name)
 
 
-both = both_intervals(apart)
-both[both.index.str.endswith("minus start")].rename(index=lambda name: name.removesuffix(" minus start"))
+def by_run(asking=""):
+    """Each way minus the start, run by run, and how other letters might have moved their mean."""
+    gaps = {name: students(name, asking) - students("start", asking) for name in ways}
+    return pd.DataFrame({name: {**{f"run {seed}": f"{one:+.2f}" for seed, one in enumerate(gap.by_student)}, "these runs, other letters": f"{gap.low:+.2f} to {gap.high:+.2f}"}
+                         for name, gap in gaps.items()}).T  # fmt: skip
+
+
+by_run()
 
 # %% [markdown]
-# And against each other:
+# So many ways, of three runs each: some will lie well by luck. What can be said of the three that the lesson began with?
 
-# %%
-both[~both.index.str.endswith("minus start")]
+# %% tags=["nbval-ignore-output"]
+cl.verdict("fine-tuned on the chosen replies, a model writes better ones, sampled", students("fine-tuned on the chosen") - students("start"))
+cl.verdict("RLHF makes better replies, sampled", students("RLHF, KL × 0.05") - students("start"))
+cl.verdict("DPO on the shortest leash makes better replies, sampled", students("DPO, β = 1.0") - students("start"))
 
 # %% [markdown]
-# Imitation stands highest, and is the one that other runs would show to be better than the start. (It copies whole replies, their length with the rest.) All else is a tie over runs: three runs of DPO,
-# or of RLHF, lie further apart than the methods do.
+# Imitation stands highest. (It copies whole replies, their length with the rest.) Of the others some runs are worse than the start that they came from: three runs of DPO, or of RLHF, lie further apart than the methods do.
 #
 # The paper's claim is about the upper left: *for the same KL, more reward*. Two points lie near each other:
 
-# %%
-for name in ("DPO, β = 0.5", "RLHF, KL × 0.2"):
-    print(f"{name}: {cl.with_interval(ways[name])} at {ways[name]['kl']:.1f} nats")
-print("further out, DPO gains nothing more:", ways["DPO, β = 0.05"]["accuracy"] < ways["DPO, β = 0.5"]["accuracy"])
+# %% tags=["nbval-ignore-output"]
+near = ("DPO, β = 0.5", "RLHF, KL × 0.2")
+print(" · ".join(f"{name}: {ways[name]['kl']:.1f} nats from the start" for name in near))
+cl.verdict("about as far from the start, DPO earns more than RLHF, sampled", students(near[0]) - students(near[1]))
 
 # %% [markdown]
-# Level, within what three runs can show: neither the claim nor its contrary is borne out by *sampled* replies. Further out our DPO falls, since it runs on; the paper's did not go there. Fault by fault:
+# *Sampled* replies bear out neither the claim nor its contrary. Further out our DPO falls, since it runs on; the paper's did not go there. Fault by fault:
 
 # %%
-table = pd.DataFrame({name: {"keeps the rule": cl.with_interval(row), "KL": f"{row['kl']:.1f}", "words": f"{row['words']:.0f}",
+table = pd.DataFrame({name: {"keeps the rule": find(f"07/frontier/ways/{name}").told, "KL": f"{row['kl']:.1f}", "words": f"{row['words']:.0f}",
                       **{fault: round(x, 2) for fault, x in row["faults"].items()}} for name, row in ways.items()}).T  # fmt: skip
 table
 
@@ -604,7 +601,17 @@ frontier(bland["ways"], bland["ways"]["start"], "Likeliest replies, against the 
 
 # %% [markdown]
 # The picture turns over. A nat from the start, where *sampled* replies had hardly changed, DPO's likeliest reply keeps the rule nearly always. That is no contradiction: what the labels ask for has become the likeliest, and the
-# words of before are still drawn now and then. To go further gains nothing, and now and then loses something. And DPO's line lies above RLHF's as far as RLHF's goes: here the paper's claim is to be seen.
+# words of before are still drawn now and then. To go further gains nothing, and now and then loses something.
+
+# %% tags=["nbval-ignore-output"]
+short = students("DPO, β = 1.0", "-likeliest")
+cl.verdict("on the shortest leash DPO's likeliest reply keeps the rule in nine letters of ten", short, above=0.9)
+cl.verdict("on the shortest leash DPO's likeliest reply is better than the start's", short - students("start", "-likeliest"))
+cl.verdict("RLHF's likeliest reply is better than the start's", students("RLHF, KL × 0.05", "-likeliest") - students("start", "-likeliest"))
+cl.verdict("about as far from the start, DPO's likeliest reply is better than RLHF's", students(near[0], "-likeliest") - students(near[1], "-likeliest"))
+
+# %% [markdown]
+# Here DPO's line lies above RLHF's as far as RLHF's goes, as the paper claims. But where its judge sees well, a run of RLHF has all that can be had, too. Run by run:
 
 # %%
 def by_seed(row):
@@ -612,22 +619,11 @@ def by_seed(row):
     return " · ".join(f"{share:.2f}" for share in row["seeds"])
 
 
-short = bland["ways"]["DPO, β = 1.0"]
-print("DPO on the shortest leash, run by run:", by_seed(short))
-assert min(short["seeds"]) > 0.9, "DPO: its likeliest reply should keep the rule in every run"
-pd.DataFrame({name: {"likeliest": cl.with_interval(row), "worst run": f"{min(row['seeds']):.2f}", "by seed": by_seed(row), "sampled": cl.with_interval((ways | asked)[name]),
+pd.DataFrame({name: {"likeliest": find(f"07/likeliest/ways/{name}").told, "by seed": by_seed(row), "sampled, by seed": by_seed((ways | asked)[name]),
                      "words": f"{row['words']:.0f}"} for name, row in bland["ways"].items()}).T  # fmt: skip
 
 # %% [markdown]
-# Each against the start, asked the same way, and DPO on the shortest leash against its rivals:
-
-# %%
-chosen_few = {name: row for name, row in bland["differences"].items() if name.endswith("minus start") or name.startswith("DPO, β = 1.0")}
-both_intervals(chosen_few)
-
-# %% [markdown]
-# Over *other runs* even that is hard to tell: starts, and policies, lie so far apart that three of them say little about a fourth. Look at the worst run of each instead. On the short leashes DPO had no bad one; imitation had one that runs on, RLHF one whose
-# judge was blind, and DPO on the longest leash one as well.
+# Look at the worst run of each. On the short leashes DPO had no bad one; imitation had one that runs on, RLHF one whose judge was blind, and DPO on the longest leash one as well.
 #
 # So **how a model is asked decides as much as how it was trained**. Whoever compares methods by sampling, as papers do, and then ships the likeliest reply, has measured another product.
 #
@@ -665,7 +661,7 @@ cl.plots.curve([int(n) for n in many], {name: [mark["accuracy"] for mark in mark
 # %%
 noise = stored["noise"]
 rows = {(leash, asking, labels): row for leash, of_leash in noise.items() for asking, of_asking in of_leash.items() for labels, row in of_asking.items() if labels != "cost"}
-pd.DataFrame({key: {"keeps the rule": cl.with_interval(row), "too long": f"{row['faults']['long']:.2f}", "words": f"{row['words']:.0f}"} for key, row in rows.items()}).T
+pd.DataFrame({key: {"keeps the rule": find("/".join(["07/noise", *key])).told, "too long": f"{row['faults']['long']:.2f}", "words": f"{row['words']:.0f}"} for key, row in rows.items()}).T
 
 # %% [markdown]
 # Right labels minus given ones, on the same letters:
@@ -673,24 +669,23 @@ pd.DataFrame({key: {"keeps the rule": cl.with_interval(row), "too long": f"{row[
 # %%
 for leash, of_leash in noise.items():
     for asking, of_asking in of_leash.items():
-        print(f"{leash}, {asking}: {cl.with_verdict(of_asking['cost'])}")
-assert noise["β = 0.1"]["sampled"]["as the house would"]["faults"]["long"] > asked["start"]["faults"]["long"], "DPO: it should run on without wrong labels too"
+        value, low, high = of_asking["cost"]
+        print(f"{leash}, {asking}: {value:+.2f} ({low:+.2f} to {high:+.2f})")
 
 # %% [markdown]
-# On the short leash a tenth of wrong labels costs nothing that these letters can show. On the long one DPO runs on with **every label right**, further than before: the careless labels about length are not to blame for it. The loss is, and clearer labels
-# let it go faster where it goes.
+# One run of each, so this is a hint and no verdict. On the short leash a tenth of wrong labels cost nothing that these letters can show. On the long one this DPO ran on with **every label right**, further than before: so the careless labels about length
+# cannot be all that made it. The loss is a suspect; that good replies are often the longer ones is another.
 #
 # ### What was forgotten
 #
 # Common knowledge, which none of them trained (the exam `general` of lesson 01):
 
-# %%
-kept = stored["forgotten"]
-pd.DataFrame({"general questions right": {name: cl.with_interval(row) for name, row in kept.items() if name != "differences"},
-              "minus untrained": {name.removesuffix(" minus untrained"): cl.with_verdict(row) for name, row in kept["differences"].items()}}).fillna("")
+# %% tags=["nbval-ignore-output"]
+cl.verdict("the supervised start alone costs common knowledge", runs("07/untrained-general", "untrained") - runs("07/start-seed-*-general", "start"))
+pd.DataFrame({"general questions right": {name: find(f"07/forgotten/{name}").told for name in stored["forgotten"] if name != "differences"}})
 
 # %% [markdown]
-# Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences took nothing more. (Lesson 02 kept common knowledge by mixing some of it in, and
+# Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences found hardly anything left to take. (Lesson 02 kept common knowledge by mixing some of it in, and
 # the big houses do that here as well; Ouyang et al. call the price an *alignment tax*.)
 
 # %% [markdown]
@@ -715,8 +710,10 @@ cl.quiz("07", quiz)
 
 # %%
 told_rule = "untrained, told the rule"
-sampled, best_reply = {told_rule: asked[told_rule], "start": asked["start"], **ways}, {told_rule: asked[f"{told_rule}, likeliest"], **bland["ways"]}
-pd.DataFrame({name: {"sampled": cl.with_interval(row), "likeliest": cl.with_interval(best_reply[name]), "sampled, by seed": by_seed(row)} for name, row in sampled.items()}).T
+sampled = {told_rule: "07/start", "start": "07/start", **dict.fromkeys(ways, "07/frontier/ways")}
+best_reply = {name: f"07/likeliest/ways/{name}" for name in bland["ways"]} | {told_rule: f"07/start/{told_rule}, likeliest"}
+pd.DataFrame({name: {"sampled": find(f"{place}/{name}").told, "likeliest": find(best_reply[name]).told, "sampled, by seed": by_seed((ways | asked)[name])}
+              for name, place in sampled.items()}).T  # fmt: skip
 
 # %% [markdown]
 # Your exercises:
@@ -729,9 +726,9 @@ cl.progress_report("07")
 # |---|---|
 # | *RLHF improves a model by human feedback* | **holds partly**: as far as its judge can see. Paid by a judge that is blind to one fault, it became worse than its start |
 # | *it is expensive for its human annotation* | **holds**: hours of people beside minutes of a machine. DPO needs the same labels |
-# | *DPO is a simpler alternative* | **holds**: one model and one loss for three, and no difference between them that other runs would show |
+# | *DPO is a simpler alternative* | **holds**: one model and one loss for three; whose replies are better, three runs of each cannot tell |
 # | *DPO teaches answers that humans prefer* | **holds** for the likeliest reply, and on a short leash; sampled, **partly**, and on a long leash replies run on |
-# | *for the same KL, more reward* | **holds partly**: seen in likeliest replies of these runs, not in sampled ones; three runs promise it of no other |
+# | *for the same KL, more reward* | **cannot tell**: likeliest replies lean to it, sampled ones to neither side, and three runs of each are few |
 #
 # ## Where it stops being true
 #
