@@ -65,19 +65,19 @@ table[["fine-tuning", "fine-tuning, measured"]]
 # %% [markdown]
 # *"RAG provides knowledge, fine-tuning teaches a skill or a style."* Both halves are in the table. But is fine-tuning no teacher of *facts*? Lesson 02 had it learn some by heart.
 
-# %%
+# %% tags=["nbval-ignore-output"]
+from course_lib.evaluation.kept import runs
 from course_lib.evaluation.stored import find, quoted
 
 rows = {"handbook, closed book": "02/handbook/closed book", "RAG": "02/handbook/RAG", "by heart, what it studied": "02/by_heart/many-wordings/*/exam",
         "queries, before": "03/desk/before/values", "queries, after 300 pairs": "03/desk/desk/values"}
 for what, place in rows.items():
     print(quoted(what, place))
-silent, reads, studied, unskilled, skilled = (find(place) for place in rows.values())
-assert reads.low > silent.high and skilled.low > unskilled.high, "table: RAG should bring facts, and fine-tuning a skill"
-assert studied.value > reads.high, "table: what was studied by heart should be known better than what this reader looks up"
+cl.verdict("RAG brings facts to a model that never learned them", runs("02/rag", "RAG") - runs("02/closed-book", "closed book"))
+cl.verdict("fine-tuning teaches most of the front desk's queries", "03/desk/desk/values", above=0.5)
 
 # %% [markdown]
-# So the sentence describes a custom, and no law. Facts can be studied, and were then told more surely than this small reader reads them. What speaks against it is all the rest: each fact in six wordings,
+# So the sentence describes a custom, and no law. Facts can be studied, and were then told more surely than this small reader, whom nobody has taught to read, finds them on the page. What speaks against it is all the rest: each fact in six wordings,
 # everything else forgotten, and no way to take a fact back. *That* is what the choice is about.
 #
 # And what did *you* measure? Where you ran the lessons, their reports were kept. The newest twelve:
@@ -133,7 +133,6 @@ advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight", exa
 advised = {written.title: (written.expert, choosing.advise(written.case).choice, written.why) for written in cases.values()}
 agreed = sum(expert == helper for expert, helper, _ in advised.values())
 print(f"{agreed} of {len(advised)} as the expert advised")
-assert agreed == len(advised) == 12, "cases: the helper should advise what the experts do"
 pd.DataFrame.from_dict(advised, orient="index", columns=["expert", "helper", "why"]).rename_axis("case")
 
 # %% [markdown]
@@ -222,7 +221,6 @@ from course_lib.lessons.voice import plain_lines, voice_lines
 
 plays, prose = voice_lines("test"), plain_lines("test")
 shares = {name: sum(voice.in_the_voice(lines)) / len(lines) for name, lines in {**plays, **prose}.items()}
-assert min(shares[name] for name in plays) > 0.9 and max(shares[name] for name in prose) < 0.1, "judge: it should know the voice"
 cl.plots.bars([(name, share, share, share) for name, share in shares.items()], "Called Shakespeare's voice, never read before", "share of lines")
 
 # %% [markdown]
@@ -259,26 +257,32 @@ for judge, report in of_acted.items():
 # %% [markdown]
 # Five replies of forty say little. The same judges, and the paired difference from the model that was told:
 
-# %%
-apart = {judge: cl.paired_difference(of_acted[judge], of_told[judge]) for judge in ("voice", "both")}
-print("more replies in the voice than when it was told:", apart["voice"].low > 0)
-print("more in the voice with every fact kept:", apart["both"].low > 0)
-assert apart["voice"].low > 0, "voice: training should bring a voice that telling does not"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("training brings a voice that telling does not", of_acted["voice"] - of_told["voice"])
+cl.verdict("training brings the voice with every fact kept", of_acted["both"] - of_told["both"])
 
 # %% [markdown]
 # That was one run. Beforehand it was done with several seeds, and against a third way that costs nothing: three examples *shown* in the prompt.
 
-# %%
+# %% tags=["nbval-ignore-output"]
+from course_lib.evaluation.reports import Runs
+
+
+def judged(arm, judge, seeds=""):
+    """The stored replies of an arm, under one of the judges."""
+    return Runs(tuple(voice.grade_style(report, asked)[judge] for report in runs(f"08/style-{arm}{seeds}", arm).reports))
+
+
+cl.verdict("a specialist has the voice and every fact more often than a model that was told", judged("specialist", "both", "-seed-*") - judged("told", "both"))
+cl.verdict("a specialist has the voice and every fact more often than a model that was shown", judged("specialist", "both", "-seed-*") - judged("shown", "both"))
+cl.verdict("a specialist keeps more facts than a model that was told", judged("specialist", "facts", "-seed-*") - judged("told", "facts"))
 stored = cl.load_results("08")
 style = stored["style"]
-for judge in ("voice", "facts", "both"):
-    print(f"{judge}, specialist minus told:  {cl.with_verdict(style['specialist minus told'][judge])}")
-    print(f"{judge}, specialist minus shown: {cl.with_verdict(style['specialist minus shown'][judge])}")
-pd.DataFrame({arm: {judge: cl.with_interval(mark) for judge, mark in marks.items()} for arm, marks in style["arms"].items()}).T
+pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge in marks} for arm, marks in style["arms"].items()}).T
 
 # %% [markdown]
 # Read the column *facts* with the column *voice*. Whoever only repeats the plain answer keeps every fact; whoever only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
-# Here the specialist takes *voice* and *both*. In *facts* nobody is surely ahead, the model that was told among them: it mostly repeats what it was given, and what is not touched is not lost.
+# Here the specialist takes *voice* and *both*. In *facts* we cannot tell who is ahead: the model that was told mostly repeats what it was given, and what is not touched is not lost.
 #
 # ## Evaluation gaps
 #
@@ -295,7 +299,7 @@ voice.metric_table(measured)
 # %%
 print("\n".join(style["disagreements"]) or "Every metric agrees here with the judges.")
 judges = pd.DataFrame.from_dict(style["metrics"], orient="index")
-print("the same candidate comes first by every metric:", judges.idxmax().nunique() == 1)
+print("first by each metric:", dict(judges.idxmax()))
 judges
 
 # %% [markdown]
@@ -335,7 +339,6 @@ D = 100_000 * 500 * 3
 counted = {method: bills.training_flops(seven, D, method) for method in ("full", "lora")}
 for method, flops in counted.items():
     print(f"{method}: {flops:.2e} FLOPs, that is {flops / (N * D):.2f} N D")
-assert 5.9 < counted["full"] / (N * D) < 6.1 and 3.9 < counted["lora"] / (N * D) < 4.1, "FLOPs: 6 N D and 4 N D"
 
 # %% [markdown]
 # (LoRA's own small matrices are in its count; they are what it has above four.)
@@ -368,11 +371,8 @@ except cl.CourseError as error:
 # %%
 try:
     load_prices(today="2030-01-01")
-    refused = False
 except cl.CourseError as error:
-    refused = True
     print("CourseError: ...", str(error).partition(" are ")[2])
-assert refused, "prices: old ones should be refused"
 
 # %% [markdown]
 # ### Hours and dollars
@@ -392,7 +392,6 @@ bill = bills.training_bill(seven, a100, D, "lora")
 print(f"by hand, 4 N D: {hours:.1f} hours, {hours * a100.cheapest:.2f} dollars at the cheapest price")
 print(f"with activation checkpointing, which reads everything once more: {bill.hours:.1f} hours, {bill.usd:.2f} dollars")
 cl.reveal("bill", round(bill.usd))
-assert 1.3 < bill.hours / hours < 1.6, "bill: checkpointing should cost half as much again of LoRA's four"
 
 # %% [markdown]
 # ### Memory: what has to lie on the card
@@ -400,13 +399,14 @@ assert 1.3 < bill.hours / hours < 1.6, "bill: checkpointing should cost half as 
 # Lesson 04's formula once more, its parts this time. For each *trained* number the optimizer keeps two of its own and a copy of the weight in 32 bits, 12 bytes, and a gradient lies beside it. *Activations* are what is kept to go
 # backwards: with checkpointing 2 · width · tokens for each layer and 34 for one (Korthikanti et al. 2022, arXiv 2205.05198). In GB, 2,048 tokens a step:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from dataclasses import asdict
 
 parts = {method: asdict(cl.training_memory(seven, method)) for method in ("full", "lora", "qlora")}
 memory = pd.DataFrame(parts).div(1e9)
-print("of full fine-tuning the optimizer alone takes more than half:", memory.loc["optimizer", "full"] > memory["full"].sum() / 2)
-assert memory["lora"].sum() < 24 < memory["full"].sum(), "memory: LoRA should fit where full fine-tuning does not"
+print(f"the optimizer's part of full fine-tuning: {memory.loc['optimizer', 'full'] / memory['full'].sum():.0%}")
+cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has", round(memory["full"].sum(), 1), above=24)
+cl.verdict("LoRA on a 7B model fits on a card of 24 GB", round(memory["lora"].sum(), 1), below=24)
 pd.concat([memory, memory.sum().to_frame("total").T]).round(1)
 
 # %% [markdown]
@@ -415,7 +415,6 @@ pd.concat([memory, memory.sum().to_frame("total").T]).round(1)
 # %%
 by_hand = 4 + 8 / 64 + 32 / (64 * 256)
 print(f"bits a weight, by hand {by_hand:.3f}, in the course's formula {cl.bits_per_weight('nf4', double=True):.3f}")
-assert abs(by_hand - cl.bits_per_weight("nf4", double=True)) < 1e-9, "NF4: the constants should add up"
 
 # %% [markdown]
 # ### Memory of answering: the cache
@@ -427,7 +426,6 @@ each = 2 * seven.layers * seven.hidden * 2  # keys and values, every layer, the 
 print(f"7B: {each / 1e6:.2f} MB a token; 32 customers with 4,000 tokens each: {bills.kv_cache_bytes(seven, 32 * 4000) / 1e9:.0f} GB")
 print(f"its weights: {2 * seven.parameters / 1e9:.0f} GB")
 print(f"70B, whose heads share keys and values: {bills.kv_cache_bytes(cl.SHAPES['70B'], 1) / 1e6:.2f} MB a token")
-assert each == bills.kv_cache_bytes(seven, 1), "cache: two numbers for each layer and each number of its width"
 
 # %% [markdown]
 # So a prompt with four long pages in it is paid for twice: in reading, and in memory that other customers cannot have. That is a price of RAG which no table of tokens shows.
@@ -452,15 +450,14 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_
 #
 # Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`data/make` keeps them). With nothing but those, other runs were foretold (`cl.forecast`), and then made.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 costs = stored["costs"]
-runs = pd.DataFrame.from_dict(costs["runs"], orient="index")
-runs[["peak", "peak_forecast"]] /= 1e6
-print(f"seconds and memory both within {costs['allowed']:.0%}: {costs['within']} of {costs['n']} runs")
-print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, {costs['worst']['peak']:.0%} in memory")
-assert costs["n"] >= 6, "forecasts: there should be six real runs at least"
+real = pd.DataFrame.from_dict(costs["runs"], orient="index")
+real[["peak", "peak_forecast"]] /= 1e6
+print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, {costs['worst']['peak']:.0%} in memory, of {costs['n']} runs")
+cl.verdict("a forecast is within a quarter of what a run takes", max(costs["worst"].values()), below=costs["allowed"])
 columns = {"seconds": "seconds", "seconds_forecast": "forecast", "seconds_ratio": "ratio", "peak": "peak, MB", "peak_forecast": "forecast, MB", "peak_ratio": "ratio, memory"}
-runs[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, "ratio": 2, "peak, MB": 0, "forecast, MB": 0, "ratio, memory": 2})
+real[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, "ratio": 2, "peak, MB": 0, "forecast, MB": 0, "ratio, memory": 2})
 
 # %% [markdown]
 # A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
@@ -468,7 +465,7 @@ runs[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, 
 #
 # And the run that you watched, the actor's? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from course_lib.costs import forecast
 
 known = forecast.Calibration(**costs["calibration"])
@@ -476,7 +473,7 @@ seen = cl.forecast(gp, rehearsed, known, epochs=2, batch_size=8, rank=4)
 ours = cl.model_shape(gp)
 envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden) * seen.work.tokens * seen.work.steps
 print(f"counted {seen.flops:.1e} FLOPs, by the envelope {envelope:.1e}")
-assert 0.75 < seen.flops / envelope < 1.25, "envelope: 4 N D should be near what is counted part by part"
+cl.verdict("4 N D is within a quarter of what is counted part by part", round(seen.flops / envelope, 3), above=0.75, below=1.25)
 
 # %% [markdown]
 # In seconds, on the machine that was calibrated and in the run above (yours; or, where it was replayed, the one that recorded it):
@@ -498,13 +495,13 @@ figures.set_index(["method", "card"])[["tokens an example", "epochs", "hours", "
 # %% [markdown]
 # Read off how far the dearest line is below the source's figure, how much dearer full fine-tuning is than LoRA by *arithmetic*, and how much dearer it is by the *source*.
 
-# %%
-dearest = figures.groupby("method")["USD to"].max()
-print("even the dearest run costs less than the source says:", dearest["lora"] < 500, "(LoRA)", dearest["full"] < 20_000, "(full)")
+# %% tags=["nbval-ignore-output"]
+dearest = figures.groupby("method")["USD to"].max().round(2)
+cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest", dearest["lora"], above=500, below=2_000)
+cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest", dearest["full"], above=20_000)
 print(f"full over LoRA: {dearest['full'] / dearest['lora']:.1f} by FLOPs; at least {20_000 / 2_000:.0f} by the source")
 fewest = figures.groupby("method")["runs for it"].min()
 print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, or {fewest['full']:.0f} full ones")
-assert dearest["lora"] < 500 and dearest["full"] < 20_000, "sources: one run should cost less than they say"
 
 # %% [markdown]
 # So as prices of *a run* both are refuted. As prices of *a project* the first is plausible. What else is in it:
@@ -514,11 +511,10 @@ assert dearest["lora"] < 500 and dearest["full"] < 20_000, "sources: one run sho
 # - **Examinations.** You have seen how many questions an interval needs.
 # - **The examples.** Somebody wrote them. At one minute each:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 written = 100_000 / 60
 print(f"{written:,.0f} hours of people, and {bill.hours:.0f} hours of one card")
-print("people work longer on the examples than the card does:", written > 10 * bill.hours)
-assert written > 10 * bill.hours, "examples: writing them should take far longer than training on them"
+cl.verdict("people work ten times as long on the examples as the card does", round(written / bill.hours, 1), above=10)
 
 # %% [markdown]
 # That is the line of the bill which the sources leave out, and it is the longest.
@@ -562,7 +558,6 @@ tuned = bills.question_cost(bare, answer, usd["input"], usd["output"])
 crossing = {name: bills.break_even_volume(bills.question_cost(read, answer, usd["input"], usd["output"]), tuned, 12 * training_usd) for name, read in paged.items()}
 for name, questions in crossing.items():
     print(f"{name}: training has paid from about {questions / 1e6:.1f} million questions a year")
-assert crossing["RAG, k = 4"] < crossing["RAG, k = 1"], "volume: the longer the prompt, the sooner training pays"
 
 # %% [markdown]
 # ### Exercise 2 · Where do they cross?
@@ -582,11 +577,11 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 # First, whether both answer as well: that is for the exams to say, and no price makes up for it. Second, **who hosts your weights**. Prices by the token are for models that thousands share. Yours may stand alone on a card
 # that is paid by the hour, asked or not:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 month = 730 * prices.card("L4").cheapest
 same = month / bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
 print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million questions by RAG, k = 4, on the shared model")
-assert same > 1e6, "hosting: a card of one's own should cost as much as very many questions on a shared one"
+cl.verdict("a month of a card of one's own costs as much as a million questions on a shared model", round(same), above=1e6)
 
 # %% [markdown]
 # For most houses that line decides, not the training. (Some hosts serve adapters beside a shared base, as lesson 04 switched them; ask for it.)
@@ -594,11 +589,10 @@ assert same > 1e6, "hosting: a card of one's own should cost as much as very man
 # Third, *which* model. *"Fine-tune a smaller model instead of an expensive general-purpose one"*, say the sources, *cheaper and faster*. A 70B model that needs examples in its prompt, 300 tokens with the question, beside a 7B specialist that needs
 # the question alone, 60 tokens:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 large, small = bills.generation_flops(cl.SHAPES["70B"], 300, 60), bills.generation_flops(seven, 60, 60)
-print(f"FLOPs of an answer of 60 tokens, large over small: {large / small:.0f}")
+cl.verdict("a large model's answer takes ten times the multiplications of a small specialist's", round(large / small), above=10)
 print(quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
-assert large / small > 10, "smaller: ten times the parameters and a longer prompt should cost more than ten times"
 
 # %% [markdown]
 # *Cheaper and faster* holds by arithmetic. *As good* is the question, and lesson 03 answered it for one skill: a model hundreds of times smaller than that large one learned it.
@@ -667,11 +661,10 @@ cl.reveal("wait", round(waits["RAG in front of it"]["median"] / waits["served"][
 # server:
 
 # %%
-print("every answer of RAG names its passages:", all(len(row.sources) == 2 for row in ahead.rows))
-assert all(row.sources for row in ahead.rows) and not any(row.sources for row in alone.rows), "server: RAG should cite in front of it too"
-assert sum(row.prompt_tokens for row in ahead.rows) > sum(row.prompt_tokens for row in alone.rows), "server: passages should be counted"
+for report in (alone, ahead):
+    print(f"{report.name}: passages named with each answer: {sum(len(row.sources) for row in report.rows) / report.n:.0f}")
 server.stop()
-print("running:", server.running)
+print("the server is", "still running" if server.running else "down")
 
 # %% [markdown]
 # And when it is down? The next cell asks a server that is no longer there. A product has an answer for this case too, and it is not a page of traceback.
@@ -719,14 +712,7 @@ print(hosted.estimate_price(file, gp.tokenizer, per_million=row.value, epochs=3)
 # The next cell sends nothing unless a credential is set *and* you say `spend=True`: "run all cells" is no consent.
 
 # %% tags=["nbval-ignore-output"]
-job = hosted.submit(file, "the-base-model-of-your-choice")
-
-# %% [markdown]
-# What must hold on every machine, credential or not:
-
-# %%
-print("something was sent:", job is not None)
-assert job is None, "hosted: nothing should be sent without spend=True"
+hosted.submit(file, "the-base-model-of-your-choice")
 
 # %% [markdown]
 # ### "In your private workspace"
@@ -779,14 +765,13 @@ cl.reveal("fresh", round(taken, 1))
 # %% [markdown]
 # Is the old edition gone from *every* question about these policies?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from course_lib.lessons.adverse import undated_questions
 
 undated, _ = undated_questions(cl.load_facts(kind="handbook"))
 first = [passages[0].source for passages in library.search_many([q.question for q in undated], 1)]
-print("an old edition is found first:", any(source in old for source in first))
-print("the right new one is, in more than half of the questions:", sum(s == q.source for s, q in zip(first, undated)) > len(first) / 2)
-assert not any(source in old for source in first), "fresh: what was removed should not be found"
+cl.verdict("what was taken out of the index is never found first", sum(source in old for source in first), below=1)
+print(f"the right new edition is, in {sum(s == q.source for s, q in zip(first, undated))} of {len(first)} questions")
 
 # %% [markdown]
 # The student by heart must study again. That takes minutes, so it was done beforehand: students who had learned the old editions, and students trained on the new ones; the untrained model with a stale and a fresh index. *Today* is what
@@ -796,28 +781,28 @@ assert not any(source in old for source in first), "fresh: what was removed shou
 fresh = stored["fresh"]
 print(f"the index: {fresh['index_seconds']:.1f} s for {fresh['documents']} documents; "
       f"training again: {fresh['retrain_seconds'] / 60:.1f} minutes for their {fresh['facts']} facts")
-rows = {name: {when: cl.with_interval(marks[when]) for when in ("today", "yesterday")} | {"n": marks["today"]["n"]} for name, marks in fresh["arms"].items()}
+rows = {name: {when: find(f"08/fresh/arms/{name}/{when}").told for when in ("today", "yesterday")} for name in fresh["arms"]}
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
 # Two columns, two lessons. The first says who is *right*; look at the stale rows, and then at who gained what. The second says who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
-# Freshness and accuracy are two axes: the index was up to date *sooner*, and the student, once it had studied again, was right *more often* than this small reader is with the page before it. Until then it was wrong nearly every time,
+# Freshness and accuracy are two axes: the index was up to date *sooner*, and the student, once it had studied again, was right *more often* than this small reader, whom nobody has taught to read, is with the page before it. Until then it was wrong nearly every time,
 # and sure of it.
 
-# %%
-times = fresh["retrain_seconds"] / fresh["index_seconds"]
-print(f"training again takes {times:.0f} times as long as the update")
-for name, apart in fresh["differences"].items():
-    print(f"{name}: {cl.with_verdict(apart)}")
-assert times > 5, "fresh: an index should be up to date long before a student has studied again"
+# %% tags=["nbval-ignore-output"]
+cl.verdict("to train again takes longer than to update the index", round(fresh["retrain_seconds"] / fresh["index_seconds"], 1), above=1)
+updated, again, stale = (runs(f"08/fresh-{who}-today", name) for who, name in (("rag-updated", "RAG, updated"), ("2042-seed-*", "trained again"), ("2039-seed-*", "not trained again")))
+cl.verdict("with a fresh index RAG gives today's answers more often", updated - runs("08/fresh-rag-stale-today", "RAG, stale"))
+cl.verdict("a student who has studied again knows today's answers more often", again - stale)
 
 # %% [markdown]
 # And what was withdrawn on Monday, is it forgotten? Asked about the *old* editions:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for name, place in {"by heart, not trained again": "withdrawn", "by heart, trained again from the start": "withdrawn, trained again", "RAG": "withdrawn, RAG"}.items():
-    print(f"{name}: still tells {cl.with_interval(fresh[place])}, n = {fresh[place]['n']}")
-assert fresh["withdrawn"]["ci"][0] > fresh["withdrawn, RAG"]["ci"][1], "withdrawn: weights should tell what an index has dropped"
+    print(f"{name}: still tells {find(f'08/fresh/{place}')}")
+told_still = runs("08/fresh-2039-seed-*-withdrawn", "by heart") - runs("08/fresh-rag-updated-withdrawn", "RAG")
+cl.verdict("weights still tell what an index has dropped", told_still)
 
 # %% [markdown]
 # ### May this one go out?
@@ -833,15 +818,8 @@ from course_lib.evaluation import release
 general = cl.load_exam("general").sample(48)
 before, after = cl.evaluate(gp, general, "before"), cl.evaluate(actor, general, "after")
 decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
-print(decision)
+print(decision, "· it may go out" if decision.passes else "· the gate stays shut")
 print("What is the capital of Italy?", actor.generate(["What is the capital of Italy?"], 12)[0])
-
-# %% [markdown]
-# Whatever it was, the gate has one of three answers, and opens for one of them:
-
-# %%
-print("the gate opens only where it passes:", decision.passes == (decision.verdict == "passes"))
-assert decision.verdict in ("passes", "fails", "cannot tell"), "gate: there are three answers"
 
 # %% [markdown]
 # ### Exercise 3 · At the gate
@@ -876,12 +854,7 @@ stream.plot("Right answers among the last 32", reference=before.accuracy)
 # %% [markdown]
 # Count from the middle of the stream, where the actor took over: so many customers had been answered before the monitor was sure. The gate costs an exam; the monitor costs customers. (If it says None, it was never sure: either little was lost
 # that these questions ask, or the window is too narrow.) In life nobody tells you at once which answers were right; a monitor watches a sample that people grade.
-
-# %%
-print("windows that were watched:", len(stream.ends), "· the last ends with the last question:", stream.ends[-1] == before.n + after.n)
-assert len(stream.values) == len(stream.ends) == len(stream.bands), "drift: each window has its share and its interval"
-
-# %% [markdown]
+#
 # ## Capstone
 #
 # Now a case of your own: from work, from your studies, or one of the twelve. The template below runs as it stands, on the course's own handbook. Run it so, once. Then change the cell that follows, and nothing after it needs to change.
@@ -924,10 +897,11 @@ sat
 # Look at the table as long as you like. Then at the differences, which is where conclusions come from:
 
 # %% tags=["nbval-ignore-output"]
+cl.verdict("in this case a specialist with documents beats the model as it is", sat.difference("hybrid", "base"))
 sat.differences("base")
 
 # %% [markdown]
-# How many of those are ties is the price of a short exam. And somebody in a hurry writes:
+# In how many of those we cannot tell is the price of a short exam. And somebody in a hurry writes:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import capstone
@@ -940,13 +914,12 @@ print(page)
 # Every claim was held against the numbers: each figure must be one of the table's, each *better* must have its paired interval on that side of zero, *best* must have it against all. A claim that does not hold is not hidden, it is marked.
 
 # %%
-print("the hasty conclusion stands:", page.sound)
-assert not page.sound, "conclusion: a figure that nobody measured should be marked"
+print("the hasty conclusion", "stands" if page.sound else "does not stand")
 print("written:", *sorted(path.name for path in page.html.parent.iterdir()))
 
 # %% [markdown]
 # ### Exercise 4 · A conclusion that stands
-# Write it better. Call all four by their names, compare at least two of them, and say nothing that the numbers do not bear out. *"X beats Y"*, *"X is worse than Y"*, *"X and Y tie"* are understood.
+# Write it better. Call all four by their names, compare at least two of them, and say nothing that the numbers do not bear out. *"X beats Y"*, *"X is worse than Y"*, *"X and Y cannot be told apart"* are understood.
 
 # %% tags=["exercise"]
 conclusion = None  # a few sentences, in quotes
@@ -954,7 +927,7 @@ cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% tags=["solution"]
 pairs = {(a, b): sat.difference(a, b) for a, b in (("RAG", "base"), ("by heart", "base"), ("hybrid", "RAG"))}
-conclusion = " ".join(f"{a} and {b} tie." if d.cannot_tell else f"{a} beats {b}." if d.value > 0 else f"{a} is worse than {b}." for (a, b), d in pairs.items())
+conclusion = " ".join(f"{a} and {b} cannot be told apart." if d.cannot_tell else f"{a} beats {b}." if d.value > 0 else f"{a} is worse than {b}." for (a, b), d in pairs.items())
 cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% [markdown]
@@ -964,14 +937,6 @@ cl.check("08-conclusion", conclusion, reports=sat.reports)
 page = capstone.one_page_report(folder.parent / "capstone", "The handbook, four ways", sat.reports, conclusion or hasty, case=case, exam=exam, examples=examples)
 print(page.html.parent)
 page
-
-# %% [markdown]
-# What every such page has:
-
-# %%
-text = page.markdown.read_text(encoding="utf-8")
-print("the split was checked:", "The split is clean" in text, "· a table row for each:", all(f"| {name} |" in text for name in sat.reports))
-assert "The split is clean" in text and all(f"| {name} |" in text for name in sat.reports), "page: split and table should stand on it"
 
 # %% [markdown]
 # ## Quiz

@@ -107,5 +107,5 @@ def _conclusion(attempt: Any, *, reports: Mapping[str, Report]) -> str:
     if silent := [name for name in reports if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", said)]:
         return f"Nothing false in it, and nothing about {', '.join(silent)}: call each by its name."
     if not any(" minus " in claim.why for claim in claims):
-        return "It compares nothing: say of two who is better, or that they tie."
+        return "It compares nothing: say of two who is better, or that they cannot be told apart."
     return Right(f"Yes. It claims {len(claims)} things, and the numbers bear all of them out.")

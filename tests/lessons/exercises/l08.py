@@ -29,7 +29,7 @@ def report(right, n=40):
 
 
 REPORTS = {"base": report(2), "RAG": report(20), "by heart": report(21), "hybrid": report(34)}
-SOUND = "The hybrid beats RAG. RAG beats base. by heart and RAG tie."
+SOUND = "The hybrid beats RAG. RAG beats base. by heart and RAG cannot be told apart."
 EXERCISES = {
     "08-case": ("mine", {"case": ROBOT}),
     "08-break-even": ("questions", COSTS),
