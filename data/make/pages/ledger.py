@@ -2,10 +2,10 @@
 
     python data/make/pages/ledger.py [--check]
 
-Figures are read from `data/results/` at the places that the claims name; nobody types one in. Refused are a claim
-without a section, a section that is no heading of its lesson, a figure at a place that does not exist, a verdict that
-nothing measured stands behind (the cells of a draft have measured nothing), and a claim that waits for a lesson that is
-there. --check writes nothing and exits with 1 if the page is stale.
+Figures are read: from the verdicts that the built notebooks hold, from `data/results/` at the places that the claims
+name, and from what three sizes of students did; nobody types one in. Refused are a claim without a section, a section
+that is no heading of its lesson, a figure that is not there, more than two figures, and a verdict that its notebooks'
+verdicts do not bear out. --check writes nothing and exits with 1 if the page is stale.
 """
 
 from __future__ import annotations
@@ -13,19 +13,29 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import verdicts
 import yaml
 
 from course_lib.core.errors import CourseError
+from course_lib.evaluation.sizes import stored
 from course_lib.evaluation.stored import find
+from course_lib.evaluation.verdicts import HOLDS, OPEN, REFUTED, Verdict
+from course_lib.models.students import STUDENTS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = "CLAIMS.md"
-VERDICTS = ("holds", "holds partly", "refuted", "taught without measurement", "not yet")
-MEASURED = VERDICTS[:3]
-NEEDED, ALLOWED = {"id", "claim", "seeds", "section", "verdict"}, {"figures", "live", "why"}
+PARTLY, TAUGHT = "holds partly", "taught without measurement"
+VERDICTS = (REFUTED, PARTLY, OPEN, HOLDS, TAUGHT)  # in this order they stand on the page
+NEEDED, ALLOWED = (
+    {"id", "claim", "seeds", "section", "verdict"},
+    {"figures", "verdicts", "sizes", "given", "live", "why"},
+)
+MOST_FIGURES = 2  # of a row
 HEADING = re.compile(r"^# #{2,}\s+(.+?)\s*$", re.MULTILINE)
 
 
@@ -33,11 +43,12 @@ class LedgerError(Exception):
     """The ledger says something that is not so; names the claim."""
 
 
-def load(path: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The source documents by number, and the claims; each claim has the fields that it needs and no others."""
+def load(path: Path) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
+    """The source documents by number, and the claims by theme; each has the fields that it needs and no others."""
     try:
         ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
-        documents, claims = ledger["documents"], ledger["claims"]
+        documents, themes = ledger["documents"], dict(ledger["claims"])
+        claims = [claim for listed in themes.values() for claim in listed]
     except (OSError, TypeError, KeyError, ValueError, yaml.YAMLError) as error:
         raise LedgerError(f"{path.name} holds no documents and claims ({' '.join(str(error).split())})") from error
     for claim in claims:
@@ -45,98 +56,134 @@ def load(path: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
     twice = [name for name, count in Counter(claim["id"] for claim in claims).items() if count > 1]
     if twice:
         raise LedgerError(f"{twice[0]}: there are two claims of this id")
-    return documents, claims
+    return documents, themes
 
 
 def _check_fields(claim: Any, documents: dict[str, str]) -> None:
     name = claim.get("id", claim) if isinstance(claim, dict) else claim
     if not isinstance(claim, dict) or not NEEDED <= set(claim) <= NEEDED | ALLOWED:
         raise LedgerError(f"{name!s:.80}: a claim has {', '.join(sorted(NEEDED))}, and may have {', '.join(ALLOWED)}")
-    section = claim["section"]
-    if not isinstance(section, dict) or not {"lesson", "heading"} <= set(section) <= {"lesson", "heading", "planned"}:
-        raise LedgerError(f"{name}: a section has lesson and heading, and may be planned")
+    if not isinstance(claim["section"], dict) or set(claim["section"]) != {"lesson", "heading"}:
+        raise LedgerError(f"{name}: a section has lesson and heading")
     if claim["verdict"] not in VERDICTS:
         raise LedgerError(f"{name}: verdict {claim['verdict']!r} is not one of {', '.join(VERDICTS)}")
     for seed in claim["seeds"] or [""]:
         if not re.fullmatch(r"\d{3}:\d+(-\d+)?", seed) or seed[:3] not in documents:
             raise LedgerError(f"{name}: {seed!r} is not a document and its line, such as 000:24")
-    for field in ("why", "live"):
+    for field in ("why", "live", "given"):
         if re.search(r"\d", re.sub(r"lesson \d\d", "", claim.get(field, ""))):
             raise LedgerError(f"{name}: {field} has a figure in it; figures are read, not written")
-    if claim["verdict"] in MEASURED and not (claim.get("figures") or claim.get("live")):
+    count = sum(len(claim.get(field) or ()) for field in ("figures", "verdicts", "sizes"))
+    if count > MOST_FIGURES:
+        raise LedgerError(f"{name}: a row has {MOST_FIGURES} figures at most, not {count}")
+    if claim["verdict"] != TAUGHT and not (count or claim.get("live")):
         raise LedgerError(f"{name}: {claim['verdict']!r} needs figures, or what is measured live")
-    if claim["verdict"] == "taught without measurement" and not claim.get("why"):
-        raise LedgerError(f"{name}: what is taught without measurement says why")
+    if claim["verdict"] in (TAUGHT, PARTLY) and not claim.get("why"):
+        raise LedgerError(f"{name}: what {claim['verdict']!r} says why")
 
 
-def headings(root: Path, lesson: str) -> list[str] | None:
-    """The headings of a lesson's source, finished or draft; None if there is none."""
-    sources = sorted((root / "notebooks" / "src").glob(f"{lesson}_*.py*"))
-    if not sources:
-        return None
-    return [heading for path in sources for heading in HEADING.findall(path.read_text(encoding="utf-8"))]
+def borne_out(said: str, outcomes: list[str]) -> bool:
+    """Whether the verdicts of notebooks bear out what the ledger says of a claim: "holds" only if all of them do."""
+    kinds = set(outcomes)
+    if len(kinds) < 2 and said != PARTLY:
+        return kinds <= {said}
+    return said == PARTLY or (said == OPEN and REFUTED not in kinds)
 
 
-def check_section(root: Path, claim: dict[str, Any]) -> None:
-    """Raises LedgerError if the section is no heading of its lesson, or is planned though the lesson is there."""
-    lesson, heading = claim["section"]["lesson"], claim["section"]["heading"]
-    there, planned = headings(root, lesson), claim["section"].get("planned", False)
-    finished = bool(list((root / "notebooks" / "src").glob(f"{lesson}_*.py")))
-    if planned and finished:
-        raise LedgerError(f"{claim['id']}: lesson {lesson} is written: name its section, and take out `planned`")
-    if not planned and there is None:
-        raise LedgerError(f"{claim['id']}: there is no lesson {lesson} yet: say `planned: true`")
-    if not planned and heading not in there:
-        raise LedgerError(f"{claim['id']}: {heading!r} is no heading of lesson {lesson}")
-    if claim.get("live") and not finished:
-        raise LedgerError(f"{claim['id']}: lesson {lesson} is a draft: none of its cells has measured anything yet")
-    if planned and claim["verdict"] in MEASURED:
-        raise LedgerError(f"{claim['id']}: a section that is planned cannot have measured anything")
+class Ledger:
+    """The claims of a repository, and the figures that they name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.documents, self.themes = load(root / "data" / "claims.yaml")
+        self.tried = {one.claim: one for listed in verdicts.tried(root).values() for one in listed}
+
+    def measured(self, claim: dict[str, Any]) -> str:
+        """The figures as they are today, what each side was given, and what is measured live."""
+        try:
+            told = [*self._figures(claim)]
+        except CourseError as error:
+            raise LedgerError(f"{claim['id']}: {error}") from error
+        live = f"*live:* {claim['live']}" if claim.get("live") else ""
+        given = f"*given:* {claim['given']}" if claim.get("given") else ""
+        return "; ".join(filter(None, [*told, live, given]))
+
+    def _figures(self, claim: dict[str, Any]) -> Iterator[str]:
+        for what, place in (claim.get("figures") or {}).items():
+            yield f"{what} {find(place)}"
+        found = [self._verdict(claim, words) for words in claim.get("verdicts") or ()]
+        if found and not borne_out(claim["verdict"], [one.outcome for one in found]):
+            said = ", ".join(f"{one.claim!r} {one.outcome}" for one in found)
+            raise LedgerError(f"{claim['id']}: it says {claim['verdict']!r}, and its notebooks: {said}")
+        for one in found:
+            yield f"{one.claim}: {one.measured}" + (f", *{one.outcome}*" if one.outcome != claim["verdict"] else "")
+        for what, (place, arm) in (claim.get("sizes") or {}).items():
+            yield f"{what} {of_sizes(place, arm)}"
+
+    def _verdict(self, claim: dict[str, Any], words: str) -> Verdict:
+        if words not in self.tried:
+            raise LedgerError(f"{claim['id']}: no built notebook tries {words!r}")
+        return self.tried[words]
+
+    def section(self, claim: dict[str, Any]) -> str:
+        """A link to the section itself. Raises LedgerError if the lesson has no such heading, or is not built."""
+        lesson, heading = claim["section"]["lesson"], claim["section"]["heading"]
+        sources = sorted((self.root / "notebooks" / "src").glob(f"{lesson}_*.py"))
+        if not sources or heading not in HEADING.findall(sources[0].read_text(encoding="utf-8")):
+            raise LedgerError(f"{claim['id']}: {heading!r} is no heading of lesson {lesson}")
+        words = heading.replace("*", "")
+        return f"[{lesson} · {words}](notebooks/{sources[0].stem}.ipynb#{quote(words.replace(' ', '-'), safe=',.:')})"
+
+    def page(self) -> str:
+        """The whole of CLAIMS.md."""
+        claims = [claim for listed in self.themes.values() for claim in listed]
+        counts = Counter(claim["verdict"] for claim in claims)
+        lines = [
+            "# What the sources claim, and what came of it",
+            "",
+            f"The course was commissioned from {len(self.documents)} documents. Here is every claim and system of "
+            f"theirs, {len(claims)} in all, with a verdict: "
+            + ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in VERDICTS if counts[verdict])
+            + ". What did not hold stands first. Unless a row says otherwise, the figures are the default student's "
+            "(135M parameters), with n and a 95% interval; three figures after one another are three students' of "
+            + ", ".join(_size(student) for student in STUDENTS)
+            + ". Each lesson ends by saying where its verdicts stop being true.",
+            "",
+            "Made by `make readme` from `data/claims.yaml`, the verdicts of the built notebooks and `data/results/`.",
+            "",
+            *[f"- `{number}` *{title}*" for number, title in self.documents.items()],
+        ]
+        for theme, listed in self.themes.items():
+            lines += [
+                "",
+                f"## {theme}",
+                "",
+                "| claim | verdict | measured | tried in | source |",
+                "|---|---|---|---|---|",
+            ]
+            lines += [self._row(claim) for claim in sorted(listed, key=lambda claim: VERDICTS.index(claim["verdict"]))]
+        return "\n".join(lines) + "\n"
+
+    def _row(self, claim: dict[str, Any]) -> str:
+        verdict = f"**{claim['verdict']}**" + (f": {claim['why']}" if claim.get("why") else "")
+        cells = (claim["claim"], verdict, self.measured(claim), self.section(claim), ", ".join(claim["seeds"]))
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def measured(claim: dict[str, Any]) -> str:
-    """The figures as they are stored today, or what is measured live."""
-    try:
-        told = [f"{what} {find(place)}" for what, place in (claim.get("figures") or {}).items()]
-    except CourseError as error:
-        raise LedgerError(f"{claim['id']}: {error}") from error
-    return "; ".join([*told, *([f"*live:* {claim['live']}"] if claim.get("live") else [])])
+def of_sizes(place: str, arm: str) -> str:
+    """One arm's share of right answers, by every student that sat it, the smallest first: "0.32 / 0.79 (n = 154)"."""
+    runs = stored(place).only(arm).runs
+    return " / ".join(f"{one.share()[0]:.2f}" for one in runs.values()) + f" (n = {next(iter(runs.values())).n})"
+
+
+def _size(student: str) -> str:
+    parameters = STUDENTS[student].parameters
+    return f"{parameters / 1e9:.1f}B" if parameters > 4e8 else f"{parameters / 1e6:.0f}M"
 
 
 def page(root: Path = ROOT) -> str:
     """The whole of CLAIMS.md."""
-    documents, claims = load(root / "data" / "claims.yaml")
-    counts = Counter(claim["verdict"] for claim in claims)
-    lines = [
-        "# What the sources claim, and what came of it",
-        "",
-        f"The course was commissioned from {len(documents)} documents. Here is every claim and system of theirs, "
-        f"{len(claims)} in all: the section that tries it, the figures with n and 95% interval, and a verdict: "
-        + ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in VERDICTS if counts[verdict])
-        + ". The figures are of one very small model and of the tasks named; each lesson ends by saying where they "
-        "stop being true.",
-        "",
-        "Made by `make readme` (`python data/make/pages/ledger.py`) from `data/claims.yaml` and `data/results/`.",
-        "",
-        *[f"- `{number}` *{title}*" for number, title in documents.items()],
-        "",
-        "| claim | source | tried in | measured | verdict |",
-        "|---|---|---|---|---|",
-    ]
-    for claim in claims:
-        check_section(root, claim)
-        verdict = f"**{claim['verdict']}**" + (f": {claim['why']}" if claim.get("why") else "")
-        cells = (claim["claim"], ", ".join(claim["seeds"]), _section(root, claim["section"]), measured(claim), verdict)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _section(root: Path, section: dict[str, Any]) -> str:
-    said = f"{section['lesson']} · {section['heading'].replace('*', '')}"
-    if section.get("planned"):
-        return f"{said} (planned)"
-    notebooks = sorted((root / "notebooks").glob(f"{section['lesson']}_*.ipynb"))
-    return f"[{said}](notebooks/{notebooks[0].name})" if notebooks else f"{said} (in the making)"
+    return Ledger(root).page()
 
 
 def stale(root: Path = ROOT) -> bool:
