@@ -1,6 +1,7 @@
 """The claims ledger: every claim has its section and its figures, and the page is made of them."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +23,14 @@ CLAIM = {
 TRIED = (
     Verdict("an open book helps", HOLDS, "page 0.33 against closed 0.00: +0.33", 0.33, 0.2, 0.4, 48),
     Verdict("it reads all", REFUTED, "page 0.33", 0.33, 0.2, 0.4, 48),
-    Verdict("k = 4 is as good", OPEN, "-0.02", -0.02, -0.1, 0.1, 48),
+    Verdict("k = 4 is as good", OPEN, "-0.02", -0.02, -0.1, 0.1, 48, note="claimed: a difference within 0.05"),
+    Verdict("its steps take less", HOLDS, "0.56", 0.56, 0.56, 0.56, note="claimed: below 1"),
 )
 
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """The least of a repository that a ledger is made from: lesson 02, built, with three verdicts."""
+    """The least of a repository that a ledger is made from: lesson 02, built, with some verdicts."""
     for folder in ("data/results", "notebooks/src"):
         (tmp_path / folder).mkdir(parents=True)
     held = {"exam": {"RAG": {"accuracy": 0.25, "ci": [0.18, 0.31], "n": 154}}}
@@ -72,11 +74,11 @@ def test_the_page_is_where_readers_and_makers_find_it():
 
 def test_a_claim_is_shown_with_its_verdict_its_figure_and_a_link_to_its_section(repository):
     assert row(repository) == (
-        "| RAG is an \\| open book | **holds** | RAG 0.25 (0.18 to 0.31, n = 154) "
+        "| RAG is an \\| open book | **holds** | RAG: 0.25 (0.18 to 0.31, n = 154) "
         "| [02 · Open book, or (not)?](notebooks/02_books.ipynb#Open-book,-or-%28not%29%3F) | 001:31-32 |"
     )
     assert "| **holds partly**: So so. |" in row(repository, verdict="holds partly", why="So so.")
-    assert "; *given:* the right page" in row(repository, given="the right page")
+    assert "<br>*given:* the right page" in row(repository, given="the right page")
 
 
 def test_what_did_not_hold_stands_first(repository):
@@ -95,9 +97,14 @@ def test_what_did_not_hold_stands_first(repository):
 
 def test_a_verdict_of_a_notebook_is_read_where_it_was_kept(repository):
     said = row(repository, figures=None, verdicts=["an open book helps"])
-    assert "| an open book helps: page 0.33 against closed 0.00: +0.33 |" in said
-    partly = {"verdict": "holds partly", "why": "It reads some.", "verdicts": ["an open book helps", "it reads all"]}
-    assert "it reads all: page 0.33, *refuted*" in row(repository, figures=None, **partly)
+    assert "| *holds* · an open book helps: page 0.33 against closed 0.00: +0.33 |" in said
+    partly = {"verdict": "holds partly", "why": "It reads some.", "verdicts": ["it reads all"]}
+    assert "*refuted* · it reads all: page 0.33<br>RAG: 0.25" in row(repository, **partly)
+
+
+def test_of_what_was_counted_the_page_says_what_was_claimed(repository):
+    counted = {"figures": None, "verdicts": ["its steps take less"]}
+    assert "its steps take less: 0.56 (claimed: below 1) |" in row(repository, **counted)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +120,14 @@ def test_a_claim_says_no_more_than_its_notebooks(said, outcomes, so):
     assert borne_out(said, outcomes) == so
 
 
-def test_three_sizes_stand_after_one_another(repository, monkeypatch):
-    monkeypatch.setattr(ledger, "of_sizes", lambda place, arm: f"0.32 / 0.79 of {arm} at {place}")
-    assert "right 0.32 / 0.79 of RAG at 02/handbook" in row(
-        repository, figures=None, sizes={"right": ["02/handbook", "RAG"]}
-    )
+def test_each_student_who_sat_an_exam_has_its_figure():
+    assert re.fullmatch(r".*0\.5B 0\.\d\d.* \(n = 154\)", ledger.of_sizes("02/handbook", "right page"))
+
+
+def test_sizes_stand_beside_their_label(repository, monkeypatch):
+    monkeypatch.setattr(ledger, "of_sizes", lambda place, arm: f"135M 0.32, 0.5B 0.79 of {arm} at {place}")
+    sizes = {"right": ["02/handbook", "RAG"]}
+    assert "right: 135M 0.32, 0.5B 0.79 of RAG at 02/handbook" in row(repository, figures=None, sizes=sizes)
 
 
 def test_a_changed_figure_makes_the_page_stale(repository):

@@ -84,10 +84,9 @@ def _check_fields(claim: Any, documents: dict[str, str]) -> None:
 
 def borne_out(said: str, outcomes: list[str]) -> bool:
     """Whether the verdicts of notebooks bear out what the ledger says of a claim: "holds" only if all of them do."""
-    kinds = set(outcomes)
-    if len(kinds) < 2 and said != PARTLY:
-        return kinds <= {said}
-    return said == PARTLY or (said == OPEN and REFUTED not in kinds)
+    if said == OPEN:
+        return OPEN in outcomes and REFUTED not in outcomes
+    return said == PARTLY or set(outcomes) <= {said}
 
 
 class Ledger:
@@ -99,26 +98,22 @@ class Ledger:
         self.tried = {one.claim: one for listed in verdicts.tried(root).values() for one in listed}
 
     def measured(self, claim: dict[str, Any]) -> str:
-        """The figures as they are today, what each side was given, and what is measured live."""
+        """The figures as they are today, what each side was given, and what is measured live, a line each."""
         try:
-            told = [*self._figures(claim)]
+            told = [*self._verdicts(claim), *_figures(claim)]
         except CourseError as error:
             raise LedgerError(f"{claim['id']}: {error}") from error
-        live = f"*live:* {claim['live']}" if claim.get("live") else ""
-        given = f"*given:* {claim['given']}" if claim.get("given") else ""
-        return "; ".join(filter(None, [*told, live, given]))
+        told += [f"*{field}:* {claim[field]}" for field in ("given", "live") if claim.get(field)]
+        return "<br>".join(told)
 
-    def _figures(self, claim: dict[str, Any]) -> Iterator[str]:
-        for what, place in (claim.get("figures") or {}).items():
-            yield f"{what} {find(place)}"
+    def _verdicts(self, claim: dict[str, Any]) -> Iterator[str]:
         found = [self._verdict(claim, words) for words in claim.get("verdicts") or ()]
         if found and not borne_out(claim["verdict"], [one.outcome for one in found]):
             said = ", ".join(f"{one.claim!r} {one.outcome}" for one in found)
             raise LedgerError(f"{claim['id']}: it says {claim['verdict']!r}, and its notebooks: {said}")
         for one in found:
-            yield f"{one.claim}: {one.measured}" + (f", *{one.outcome}*" if one.outcome != claim["verdict"] else "")
-        for what, (place, arm) in (claim.get("sizes") or {}).items():
-            yield f"{what} {of_sizes(place, arm)}"
+            counted = f" ({one.note})" if one.note and one.n is None else ""  # without chance; what was claimed of it
+            yield f"*{one.outcome}* · {one.claim}: {one.measured}{counted}"
 
     def _verdict(self, claim: dict[str, Any], words: str) -> Verdict:
         if words not in self.tried:
@@ -144,10 +139,9 @@ class Ledger:
             f"The course was commissioned from {len(self.documents)} documents. Here is every claim and system of "
             f"theirs, {len(claims)} in all, with a verdict: "
             + ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in VERDICTS if counts[verdict])
-            + ". What did not hold stands first. Unless a row says otherwise, the figures are the default student's "
-            "(135M parameters), with n and a 95% interval; three figures after one another are three students' of "
-            + ", ".join(_size(student) for student in STUDENTS)
-            + ". Each lesson ends by saying where its verdicts stop being true.",
+            + ". In each theme what did not hold stands first. Unless a row says otherwise, the figures are the "
+            "default student's (135M parameters), with n and a 95% interval. Each lesson ends by saying where "
+            "its verdicts stop being true.",
             "",
             "Made by `make readme` from `data/claims.yaml`, the verdicts of the built notebooks and `data/results/`.",
             "",
@@ -170,10 +164,18 @@ class Ledger:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def _figures(claim: dict[str, Any]) -> Iterator[str]:
+    for what, place in (claim.get("figures") or {}).items():
+        yield f"{what}: {find(place)}"
+    for what, (place, arm) in (claim.get("sizes") or {}).items():
+        yield f"{what}: {of_sizes(place, arm)}"
+
+
 def of_sizes(place: str, arm: str) -> str:
-    """One arm's share of right answers, by every student that sat it, the smallest first: "0.32 / 0.79 (n = 154)"."""
+    """One arm's share of right answers, by every student that sat it: "135M 0.32, 0.5B 0.79 (n = 154)"."""
     runs = stored(place).only(arm).runs
-    return " / ".join(f"{one.share()[0]:.2f}" for one in runs.values()) + f" (n = {next(iter(runs.values())).n})"
+    shares = ", ".join(f"{_size(student)} {one.share()[0]:.2f}" for (_, student), one in runs.items())
+    return f"{shares} (n = {next(iter(runs.values())).n})"
 
 
 def _size(student: str) -> str:
