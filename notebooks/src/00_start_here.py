@@ -289,7 +289,7 @@ cl.progress_report("00")
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *language models know a lot in general* | **in part**: at this size it knows some of what everybody knows, and misses much |
+# | *language models know a lot in general* | **cannot tell**, if a lot is more than half: at this size it knows some of what everybody knows, and misses much |
 # | *it may make things up about what it was never told* | **holds**: it spoke of a cup that does not exist |
 # | *asked about the 2024 championship, it may fail* | see your own answer above; ask it for the score and the scorers |
 #

@@ -650,12 +650,12 @@ cl.progress_report("01")
 # |---|---|
 # | *fine-tuning makes a specialist of a generalist* | **holds**: the form in sixteen steps, the skill in some hundred |
 # | *it adjusts the internal parameters* | **holds**: every matrix of the full model moved, each by a small part of its size |
-# | *only the required parameters are changed* | **in part**: the full loop changed all; LoRA changed none, it trained a few new ones beside them |
+# | *only the required parameters are changed* | **holds partly**: the full loop changed all; LoRA changed none, it trained a few new ones beside them |
 # | *it saves time, because you do not start from scratch* | **holds**: see the two beginnings |
 # | *overfitting: it fails on new cases* | **holds**: the held-out loss turned while the studied one went to nothing |
 # | *data leakage: training data contains test answers* | **holds** for the exam itself; of the hidden kind one **cannot tell** here |
 # | *it needs high-quality data* | **holds partly**: a tenth of wrong labels cost nothing that shows, three tenths did |
-# | *the result is a new model file* | **holds**: a small one beside the model, or a whole one |
+# | *the result is a new model file* | **holds partly**: a whole one if it is merged; else a small one, which needs the model beside it |
 #
 # ## Where it stops being true
 #

@@ -626,7 +626,7 @@ cl.progress_report("02")
 # | *show it a few examples* | **refuted** for knowledge: examples teach form |
 # | *RAG is an open-book exam* | **holds**, and the book helps only as far as the student can read |
 # | *no retraining for new information* | **holds**: a document was found seconds after it came |
-# | *RAG keeps sensitive data separate* | **holds**: withdrawn, it was no longer told; the student by heart still told it |
+# | *RAG keeps sensitive data separate* | **holds partly**: withdrawn, it was no longer told, and the student by heart still told it; whether it is gone from the files, lesson 05 asks |
 # | *a larger context costs latency and tokens* | **holds**: each passage more is read at every question |
 #
 # ## Where it stops being true

@@ -694,7 +694,7 @@ cl.progress_report("03")
 # | *fine-tuned on prompt-completion pairs, a model is an expert at turning English into SQL* | **holds for what it studied**, in new words too; **refuted** for new combinations and new tables |
 # | *you would need hundreds or even thousands of high-quality examples* | **holds**: hundreds for a desk, thousands for a house; "high-quality" was work for a broom and a person |
 # | *a few examples in the prompt might do* | **refuted** at this size: three examples gave hardly a right query |
-# | *the result is a new model file* | **holds**: a small one, which you took from the shelf and set beside the model |
+# | *the result is a new model file* | **holds partly**: a small one, which you took from the shelf; it needs the model beside it |
 
 # %% [markdown]
 # ## Where it stops being true

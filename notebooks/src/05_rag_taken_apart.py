@@ -863,7 +863,7 @@ cl.progress_report("05")
 # | *it can take longer to answer because it has to search first* | **holds partly**: one waits longer, but hardly for the search; it is the reading that takes long |
 # | *a larger context costs latency and tokens* | **holds**: and from this reader more pages buy nothing |
 # | *old or poor documents give wrong answers* | **holds**: the old edition came first again and again; a date filter mends it |
-# | *RAG keeps sensitive data separate* | **holds**, if the filter stands in the store, and if deleting also wipes |
+# | *RAG keeps sensitive data separate* | **holds partly**: if the filter stands in the store, and if deleting also wipes |
 # | *vector databases search quickly* | **holds partly**: FAISS, comparing with everything, was quicker than Chroma with its graph, until the library was large |
 #
 # ## Where it stops being true

@@ -734,7 +734,7 @@ cl.progress_report("06")
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *RAFT is a hybrid of RAG and fine-tuning* | **holds**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, either alone has one |
+# | *RAFT is a hybrid of RAG and fine-tuning* | **holds partly**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, either alone has one; what wrong pages in the training add is not shown |
 # | *fine-tuning without pages does not teach to use them* | **holds**: DSF + RAG stays far below every reader that was trained on pages, and near the untrained model |
 # | *training with distractors makes a reader robust* | **cannot tell**: a hint at 200 examples; five students of 400 reach from no better than form only to clearly better; and the one that was read at each k did best with one passage |
 # | *distractors should come out of the retriever* | **cannot tell**: one reader of each |

@@ -725,8 +725,8 @@ cl.progress_report("07")
 # | claim | here |
 # |---|---|
 # | *RLHF improves a model by human feedback* | **holds partly**: as far as its judge can see. Paid by a judge that is blind to one fault, it became worse than its start |
-# | *it is expensive for its human annotation* | **holds**: hours of people beside minutes of a machine. DPO needs the same labels |
-# | *DPO is a simpler alternative* | **holds**: one model and one loss for three; whose replies are better, three runs of each cannot tell |
+# | *it is expensive for its human annotation* | **holds partly**: hours of people beside minutes of a machine, at half a minute a pair, which we assumed. DPO needs the same labels |
+# | *DPO is a simpler alternative* | **holds partly**: simpler, one model and one loss for three; whose replies are better, three runs of each cannot tell |
 # | *DPO teaches answers that humans prefer* | **holds** for the likeliest reply, and on a short leash; sampled, **partly**, and on a long leash replies run on |
 # | *for the same KL, more reward* | **cannot tell**: likeliest replies lean to it, sampled ones to neither side, and three runs of each are few |
 #

@@ -980,16 +980,16 @@ cl.progress_report("08")
 # | claim | here |
 # |---|---|
 # | *RAG provides knowledge, fine-tuning a skill or style* | **holds partly**: facts can be studied too, at a price that is paid elsewhere |
-# | *stable tasks: fine-tuning; changing or large: RAG; both: a hybrid* | **holds**, with the reasons and the rows; and each of them loses somewhere |
+# | *stable tasks: fine-tuning; changing or large: RAG; both: a hybrid* | **holds partly**: with the reasons and the rows; *best* needs larger models in the same exams, and each of them loses somewhere |
 # | *a finance chatbot is a case for fine-tuning* | **holds partly**: for its manner; rules that change and must be cited belong in pages |
 # | *a chatbot in the voice of Shakespeare* | **holds partly**: not *always*, but in most replies, and with every fact in nearly as many; told or shown the voice, the model rarely found it |
 # | *LoRA on a 7B model costs $500 to $2,000* | **refuted** as the price of a run, plausible as the price of a project |
 # | *full fine-tuning of it costs over $20,000* | **refuted** as the price of a run, by a wider margin |
-# | *a smaller, fine-tuned model is cheaper and faster* | **holds** by arithmetic; whether it is good enough is for an exam to say |
-# | *RAG is a cost-effective solution* | **holds** up to very many questions, and beyond them if nobody hosts your weights by the token |
+# | *a smaller, fine-tuned model is cheaper and faster* | **holds partly**: by arithmetic; whether it is good enough is for an exam to say |
+# | *RAG is a cost-effective solution* | **holds partly**: in dollars a question, up to very many, and beyond them if nobody hosts your weights by the token; not in dollars a right answer |
 # | *fine-tuning needs updates as your data changes* | **holds**: it says yesterday's answer until it has studied again |
-# | *use multiple metrics and human checks* | **holds**: see which metrics disagree with the wish, and your own count |
-# | *consider privacy, latency and cost* | **holds**: each has its cell above |
+# | *use multiple metrics and human checks* | **holds partly**: see which metrics disagree with the wish; the human check is your own count |
+# | *consider privacy, latency and cost* | **taught without measurement**: advice; each has its cell above |
 # | *your private workspace secures model and dataset* | **taught without measurement**: a promise, and three things that it cannot cover |
 #
 # ## Where it stops being true
