@@ -51,6 +51,23 @@ def test_saved_and_loaded_again_a_model_says_the_same_by_whatever_path(talker, s
     assert (saved / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("made", ["loaded", "untrained", "trained", "copied"])
+def test_the_output_layer_reads_what_lies_in_order(saved, made):
+    # What does not is multiplied with a copy of the layer for each prompt of a batch.
+    model = load_model(saved)
+    if made == "untrained":
+        model = untrained(model)
+    if made == "trained":
+        model = finetune(model, [example("Who?", "Pell.")] * 2, epochs=1, batch_size=2)
+    weights = copy.deepcopy(model.model) if made == "copied" else model.model
+    seen = []
+    plain = torch.nn.functional.linear
+    layer = weights.get_output_embeddings()
+    layer.forward = lambda read: seen.append(read.is_contiguous()) or plain(read, layer.weight)
+    ChatModel(weights, model.tokenizer, "it", "base").generate(QUESTIONS, 2)
+    assert seen and all(seen)
+
+
 def test_a_saved_adapter_is_a_plain_peft_folder_that_loads_and_says_the_same(saved):
     plain = load_model(saved)
     before = plain.generate(QUESTIONS, 12)
