@@ -13,6 +13,7 @@ from course_lib.costs.memory import Memory, Shape, model_shape, trained_paramete
 from course_lib.models.chatmodel import ChatModel
 from course_lib.models.scoring import token_counts
 from course_lib.training.methods import METHODS
+from course_lib.training.shelf import RANK, fitting_rank
 
 # Logits are held as they come, as log-probabilities, and as their gradient; in fp32.
 LOGITS_BYTES = 3 * 4
@@ -80,7 +81,7 @@ def forecast(
     *,
     epochs: float = 4,
     batch_size: int = 16,
-    rank: int = 8,
+    rank: int | None = None,
     layers: str = "all",
     targets: str = "all",
 ) -> Forecast:
@@ -89,6 +90,9 @@ def forecast(
     Seconds by the calibration; memory by `training_memory`, for the largest step, and the logits' beside it.
     """
     shape, work = model_shape(model), work_of(model, examples, batch_size, epochs)
+    if rank is None:
+        numbers = trained_parameters(shape, method, 1, targets, layers)
+        rank = fitting_rank(numbers) if METHODS[method].placed else RANK
     needs = step_needs(shape, work, method, rank, targets, layers)
     prices = (calibration.flop, calibration.step, calibration.side, calibration.trained, calibration.packed)
     each = sum(price * need for price, need in zip(prices, needs))

@@ -113,6 +113,12 @@ def adapted(model: ChatModel, recipe: Recipe) -> Any:
     return METHODS[recipe.method].build(model, recipe)
 
 
+def trained_numbers(model: ChatModel, recipe: Recipe) -> int:
+    """How many numbers a recipe trains, counted in the model that it makes of one without adapters."""
+    with without_old_names():
+        return sum(p.numel() for p in adapted(model, recipe).parameters() if p.requires_grad)
+
+
 def load_adapted(model: ChatModel, folder: str | Path, recipe: Recipe) -> PeftModel:
     """An adapter out of its folder, on what it was trained on: the model's weights, which are shared."""
     from peft import PeftModel

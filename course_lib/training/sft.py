@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from course_lib.core.chat import Example, check_examples, check_length
 from course_lib.core.errors import CourseError, choose, whole_above_zero
 from course_lib.models.chatmodel import ChatModel
-from course_lib.training.methods import METHODS, Recipe
+from course_lib.training.methods import METHODS, Recipe, trained_numbers
 from course_lib.training.run import fit, prepared, started
-from course_lib.training.shelf import find, recorded
+from course_lib.training.shelf import RANK, find, fitting_rank, recorded
 
 
 def finetune(
@@ -22,7 +23,7 @@ def finetune(
     epochs: float = 4,
     learning_rate: float | None = None,
     batch_size: int = 16,
-    rank: int = 8,
+    rank: int | None = None,
     layers: str = "all",
     targets: str = "all",
     order: str = "length",
@@ -64,7 +65,8 @@ def finetune(
     rank
         How large the adapter is: the rank of LoRA's two matrices, whose update is scaled by alpha / rank = 2; the
         width of an adapter's bottleneck; the number of virtual tokens of "prompt" and "prefix", at most 256. Nothing
-        for "full".
+        for "full". Unless said otherwise it is 8, and on a large model 4, 2 or 1: halved until the adapter's numbers
+        fit the shelf in bf16 (`shelf.MAX_BYTES`, 5 MB). A rank that is given is never changed.
     layers
         "all", or "upper" for the upper half of the layers alone: nothing flows back through the lower half. For
         "lora", "qlora" and "adapter".
@@ -89,9 +91,12 @@ def finetune(
     """
     choose("method", method, METHODS)
     rate = METHODS[method].learning_rate if learning_rate is None else learning_rate
-    numbers = {"epochs": epochs, "learning_rate": rate, "batch_size": batch_size, "rank": rank, "seed": seed}
+    numbers = {"epochs": epochs, "learning_rate": rate, "batch_size": batch_size, "seed": seed}
     place = {"layers": layers, "targets": targets, "order": order}
-    model, recipe = started("finetune", model, Recipe, method=method, **numbers, **place)
+    known = RANK if rank is None else rank
+    model, recipe = started("finetune", model, Recipe, method=method, rank=known, **numbers, **place)
+    if rank is None and METHODS[method].placed:
+        recipe = replace(recipe, rank=fitting_rank(trained_numbers(model, replace(recipe, rank=1))))
     rows = _checked(model, examples)
     if every is not None:
         whole_above_zero(every=every)

@@ -32,6 +32,7 @@ REHEARSAL_STEPS = 3
 # Longer than any lesson may take: what `data/make/` trained, and no test trains anew.
 FULL_SIZE_MINUTES = 10
 MAX_BYTES = 5_000_000
+RANK = 8  # unless another is given
 CARD = "card.json"
 # What a replay reads; `recorded` writes more.
 CARD_KEYS = ("key", "machine", "minutes", "losses", "tokens", "trainable")
@@ -99,6 +100,14 @@ def stored_adapters() -> list[StoredAdapter]:
 def find_adapter(key: str) -> StoredAdapter | None:
     """The adapter that exactly this call made, or None."""
     return next((adapter for adapter in stored_adapters() if adapter.card["key"] == key), None)
+
+
+def fitting_rank(numbers: int) -> int:
+    """8, or as often halved (to 1 at last) as an adapter needs that trains so many numbers for each rank, to ship."""
+    rank = RANK
+    while rank > 1 and 2 * rank * numbers > MAX_BYTES:  # bf16: two bytes a number
+        rank //= 2
+    return rank
 
 
 def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:

@@ -39,6 +39,15 @@ def test_a_forecast_is_the_quantities_times_their_prices(tiny_model):
     assert seen.seconds == pytest.approx(2.0 + 6 * seen.step_seconds)
 
 
+def test_a_forecast_takes_the_rank_that_fine_tuning_would(tiny_model, monkeypatch):
+    def takes(method="lora", **rank):
+        return forecast(tiny_model, EXAMPLES, TRUE, method, batch_size=4, **rank)
+
+    assert takes() == takes(rank=8) != takes(rank=1)
+    monkeypatch.setattr("course_lib.training.shelf.MAX_BYTES", 0)
+    assert takes() == takes(rank=1) and takes("prompt") == takes("prompt", rank=8)
+
+
 @pytest.mark.parametrize(("price", "dear", "cheap"), [("trained", "full", "lora"), ("packed", "qlora", "lora")])
 def test_each_method_pays_for_what_it_alone_needs(tiny_model, price, dear, cheap):
     known = Calibration(**{"flop": 0, "step": 0, "side": 0, "trained": 0, "packed": 0} | {price: 1.0})

@@ -12,9 +12,11 @@ from small_runs import ADAPTED, EXAMPLES, OTHERS, QUESTIONS, QUICK, WINNERS, log
 
 import course_lib as cl
 from course_lib.core.errors import CourseError
+from course_lib.costs.machine import STUDENT_SHAPES
+from course_lib.costs.memory import trained_parameters
 from course_lib.models.quantization import dequantized, is_quantized, quantize
 from course_lib.models.scoring import completion_loss, held_out_loss
-from course_lib.training import run
+from course_lib.training import run, shelf
 from course_lib.training.dpo import PreferenceRecipe
 from course_lib.training.methods import METHODS, Recipe, adapted, without_old_names
 from course_lib.training.rl import PolicyRecipe
@@ -356,6 +358,35 @@ def test_a_method_that_has_no_layers_refuses_layers_and_targets(method, setting,
 def test_a_rank_above_what_the_model_has_room_for_is_refused(method, rank, said, tiny_model):
     with pytest.raises(CourseError, match=f"rank is {rank}: for '{method}' it is {said} here"):
         finetune(tiny_model, EXAMPLES, method, rank=rank)
+
+
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [("lora", {}), ("lora", {"layers": "upper"}), ("lora", {"targets": "mlp"}), ("qlora", {}), ("adapter", {})],
+)
+def test_the_rank_is_8_halved_until_the_adapter_fits_the_shelf_and_one_that_is_given_stays(
+    method, place, tiny_model, monkeypatch
+):
+    def learned(**given):
+        return finetune(tiny_model, EXAMPLES[:2], method, epochs=1, **place, **given)
+
+    trained = learned()
+    assert trained.base == learned(rank=8).base, "one call, one key"
+    for room, rank in ((2 * trained.training.trainable, 8), (2 * trained.training.trainable - 1, 4), (0, 1)):
+        monkeypatch.setattr(shelf, "MAX_BYTES", room)
+        assert learned().training.recipe.rank == rank
+    assert learned(rank=7).training.recipe.rank == 7
+
+
+@pytest.mark.parametrize("method", ["full", "prompt", "prefix"])
+def test_the_number_of_virtual_tokens_is_8_on_every_model(method, tiny_model, monkeypatch):
+    monkeypatch.setattr(shelf, "MAX_BYTES", 0)
+    assert finetune(tiny_model, EXAMPLES[:2], method, epochs=1).training.recipe.rank == 8
+
+
+def test_adapters_of_the_three_students_ship_with_ranks_of_8_4_and_2():
+    numbers = [trained_parameters(shape, rank=1) for shape in STUDENT_SHAPES.values()]
+    assert [*map(shelf.fitting_rank, numbers)] == [8, 4, 2]
 
 
 def test_full_fine_tuning_does_not_care_about_rank(tiny_model):
