@@ -48,6 +48,24 @@ def test_other_settings_are_measured_anew_and_take_the_place_of_the_old():
     assert {name: one.report for name, one in measured("02").items()} == {"rag": other}
 
 
+@pytest.mark.parametrize(
+    "asked", [[("Wer gewann?", "Änna")], [("Wer verlor?", "Änna")] * 2, [("Wer gewann?", "Bea")] * 2]
+)
+def test_a_report_of_other_questions_or_other_right_answers_is_measured_anew(asked):
+    kept("02", "rag", lambda: REPORT)
+    assert kept("02", "rag", never, asked=[("Wer gewann?", "Änna")] * 2) == REPORT
+    other = replace(REPORT, name="measured anew")
+    assert kept("02", "rag", lambda: other, asked=asked) == other
+
+
+def test_what_was_noted_of_a_report_goes_with_it_and_nothing_else_does():
+    kept("02", "rag", lambda: REPORT, {"k": 1})
+    for name in ("rag/machine", "rag/seed 0/machine", "ragged/machine"):
+        kept_data("02", name, lambda: {"cores": 2})
+    kept("02", "rag", lambda: REPORT, {"k": 2})
+    assert set(measured("02")) == {"rag", "rag/seed 0/machine", "ragged/machine"}
+
+
 def test_any_reader_of_parquet_shows_a_row_for_each_question(folder):
     import pandas as pd
 

@@ -1,6 +1,7 @@
 """Students of three sizes before the lessons' exams: what is kept under which name, and chosen by what."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -82,6 +83,15 @@ def test_a_report_is_named_by_lesson_exam_student_and_arm_and_asked_for_once(loa
     assert measured("sizes")[f"02/towns/{MIDDLE}/right page"].report.accuracy == 0.5, "other settings, another report"
 
 
+def test_an_exam_that_asks_something_else_is_sat_again_and_what_was_noted_of_the_old_sitting_is_forgotten(loaded):
+    student = Sitting(SMALL)
+    student.sits("02", "closed book", EXAM, lambda model: model)
+    student.notes("02", "closed book", "towns", "obeyed", lambda: {"obeyed": 1})
+    other = replace(EXAM, test=tuple(replace(q, answer=f"{q.answer} in all") for q in EXAM))
+    assert student.sits("02", "closed book", other, lambda model: model).accuracy == 0
+    assert set(measured("sizes")) == {f"02/towns/{SMALL}/closed book{end}" for end in ("", "/machine")}
+
+
 def test_what_was_kept_before_a_fault_stays(loaded):
     student = Sitting(SMALL)
     student.sits("02", "closed book", EXAM, lambda model: model)
@@ -108,7 +118,9 @@ def test_a_trained_student_has_its_seed_in_its_name_and_is_trained_once(loaded):
 
 def test_the_kept_file_reads_back_as_stored_arms_with_their_seeds_and_words_alone_last(loaded, monkeypatch, kept_here):
     monkeypatch.setenv("COURSE_DATA", str(kept_here.parent))
-    Sitting("words alone").keeps("02", "TF-IDF", "towns", 4, lambda: evaluate(Model(1), EXAM, "TF-IDF"))
+    Sitting("words alone").keeps(
+        "02", "TF-IDF", "towns", sitting.asked_in(EXAM), lambda: evaluate(Model(1), EXAM, "TF-IDF")
+    )
     for seed in (0, 1):
         Sitting(SMALL).trained(study({"learning_rate": 1e-4}, seed)).sits("02", "by heart", EXAM, lambda model: model)
     found = cl.stored("02/towns")
@@ -124,7 +136,9 @@ def test_the_choice_is_what_validation_says_exactness_decides_between_equals_and
 
     reports = {"long": tried((3, False)), "short": tried((3, True)), "few": tried((2, True))}
     assert student.best("02", "instruction", reports) == "short"
-    assert student.best("02", "instruction", {"few": reports["few"]}) == "short", "kept"
+    kept = measured("sizes")[f"02/chosen/{SMALL}/instruction"]
+    assert kept.settings["by"] == {"long": [0.75, 0.0], "short": [0.75, 0.75], "few": [0.5, 0.5]}
+    assert student.best("02", "instruction", {"few": reports["few"]}) == "few", "of others another is chosen"
 
 
 @pytest.mark.parametrize(("student", "rate", "rank"), [(SMALL, 2e-3, None), (MIDDLE, 5e-4, 4)])
@@ -194,6 +208,24 @@ def test_a_leak_of_the_handbook_into_what_readers_learn_is_caught(library, monke
     monkeypatch.setattr(shelves, "reading_questions", lambda n, seed: exam)
     with pytest.raises(LeakError):
         reading.studies("form only")({}, 0).examples()
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("form only", 5e-4), ("RAFT", 2e-3)])
+def test_each_kind_of_reader_is_trained_at_the_rate_that_its_own_trial_found_best(loaded, monkeypatch, kind, rate):
+    """Else one side of the contest is tuned and the other isn't."""
+    monkeypatch.setattr(reading, "rag", lambda *_: lambda model: model)
+    monkeypatch.setattr(reading.shelves, "editions_exam", lambda: SimpleNamespace(on_validation=lambda: EXAM))
+    monkeypatch.setattr(reading, "reading_examples", lambda plan, *_: [{}] * plan.n)
+    monkeypatch.setattr(reading, "study_shelf", lambda: None)
+    monkeypatch.setattr(reading, "exams", tuple)
+
+    def finetune(model, rows, name, seed, from_shelf, **recipe):
+        tuned = Model(4 if (recipe["learning_rate"] < 1e-3) == (", form only," in name) else 1)
+        tuned.training = SimpleNamespace(seconds=1.0, tokens=9, trainable=3)
+        return tuned
+
+    monkeypatch.setattr(sitting.cl, "finetune", finetune, raising=False)
+    assert reading.recipe(Sitting(MIDDLE), kind)["learning_rate"] == rate
 
 
 def test_readers_of_one_kind_differ_by_seed_and_answer_without_reasoning(shelved):
@@ -272,6 +304,19 @@ def test_a_specialist_studies_its_own_patterns_and_no_exam(scribe):
     assert len(desk) == 300 and len(whole) == len(scribe.train)
     wanted = {pair.request for pair in scribe.about(FRONT_DESK).train}
     assert {row["prompt"][-1]["content"] for row in desk} <= wanted
+
+
+@pytest.mark.parametrize("exam", list(queries.NAMES))
+@pytest.mark.parametrize("kind", [queries.DESK, queries.ALL])
+def test_an_exams_request_among_the_pairs_of_a_specialist_is_caught(scribe, monkeypatch, exam, kind):
+    request = queries.papers()[exam][0].question
+    desk = scribe.about(FRONT_DESK).train
+    leak = replace(desk[0], request=f"Quickly: {request}")
+    leaky = replace(scribe, train=[leak, *(pair for pair in scribe.train if pair.id != leak.id)])
+    monkeypatch.setattr(queries, "task", lambda: leaky)
+    monkeypatch.setattr(queries, "PAIRS", len(desk))  # all of them, whatever the seed draws
+    with pytest.raises(LeakError, match="is among what is trained on"):
+        queries.studies(kind)({}, 0).examples()
 
 
 def test_confidence_is_that_of_the_least_certain_token_of_each_query(scribe, tiny_model):

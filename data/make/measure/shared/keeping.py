@@ -6,7 +6,7 @@ All that is kept of a lesson lies in one file, `data/results/NN.parquet` (`cours
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,19 @@ SCHEMA = pa.schema(
 _may_measure = True
 
 
-def kept(lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None) -> cl.Report:
-    """A lesson's report of a name, made now if none is kept or it was made with other settings."""
-    report = _kept(lesson, name, lambda wanted: Kept(wanted, report=make()), settings).report
+def kept(
+    lesson: str, name: str, make: Callable[[], cl.Report], settings: Mapping[str, Any] | None = None,
+    asked: Sequence[tuple[str, str]] | None = None,
+) -> cl.Report:  # fmt: skip
+    """A lesson's report of a name, made now if none is kept or it was made with other settings.
+
+    Nor is one kept that did not answer what is `asked`: the questions with their right answers, in their order.
+    """
+
+    def stands(found: Kept) -> bool:
+        return asked is None or [(row.question, row.expected) for row in found.report.rows] == list(asked)
+
+    report = _kept(lesson, name, lambda wanted: Kept(wanted, report=make()), settings, stands).report
     print(f"{lesson}/{name}: {report}", flush=True)
     return report
 
@@ -61,7 +71,7 @@ def measured(lesson: str) -> dict[str, Kept]:
 
 
 def keep(lesson: str, new: Mapping[str, Kept]) -> None:
-    """Add to what is kept of a lesson, or take the place of it.
+    """Add to what is kept of a lesson, or take the place of it; what was noted of a report ("its name/…") goes with it.
 
     The file is written anew beside the old one and takes its place at once: whatever stops a script, what was measured
     before stays. Processes that measure parts of one lesson take turns. The same measurements give the same bytes.
@@ -72,7 +82,11 @@ def keep(lesson: str, new: Mapping[str, Kept]) -> None:
         for folder in (path.parent, lock.parent):
             folder.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
-            rows = [row for name, one in sorted({**measured(lesson), **new}.items()) for row in one.rows(name)]
+            held = {
+                name: one for name, one in measured(lesson).items()
+                if one.report is not None or name.rpartition("/")[0] not in new
+            }  # fmt: skip
+            rows = [row for name, one in sorted({**held, **new}.items()) for row in one.rows(name)]
             table = pa.Table.from_pylist(rows, schema=SCHEMA)
             pq.write_table(table, draft, compression="zstd", compression_level=19)
             draft.replace(path)
@@ -86,10 +100,13 @@ def refuse_to_measure(refused: bool = True) -> None:
     _may_measure = not refused
 
 
-def _kept(lesson: str, name: str, make: Callable[[dict[str, Any]], Kept], settings: Mapping[str, Any] | None) -> Kept:
+def _kept(
+    lesson: str, name: str, make: Callable[[dict[str, Any]], Kept], settings: Mapping[str, Any] | None,
+    stands: Callable[[Kept], bool] = lambda _: True,
+) -> Kept:  # fmt: skip
     wanted = json.loads(_json(settings or {}))
     found = measured(lesson).get(name)
-    if found is None or found.settings != wanted:
+    if found is None or found.settings != wanted or not stands(found):
         if not _may_measure:
             raise errors.DataError(f"{name} of lesson {lesson} is not kept, or was made with other settings.")
         keep(lesson, {name: make(wanted)})

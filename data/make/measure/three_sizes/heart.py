@@ -7,7 +7,7 @@ from typing import Any
 
 from results_02 import FACTS, RECIPE, study
 from three_sizes.handbook import LESSON, STUDIED
-from three_sizes.sitting import Sitting, Study
+from three_sizes.sitting import Sitting, Study, asked_in
 
 import course_lib as cl
 
@@ -36,8 +36,9 @@ def by_heart(student: Sitting, kinds: Sequence[str] = ("by heart",), seeds: Sequ
 
     recipe = student.recipe(LESSON, "by heart", RECIPE, trial, on_validation)
     student.keeps(
-        LESSON, "closed book", "general", len(general), lambda: student.sits("00", "closed book", general, lambda m: m)
-    )
+        LESSON, "closed book", "general", asked_in(general),
+        lambda: student.sits("00", "closed book", general, lambda m: m),
+    )  # fmt: skip
     for kind in kinds:
         for seed in [seed for seed in student.seeds if seed in seeds]:
             heart = student.trained(studies(exam, kind)(recipe, seed))

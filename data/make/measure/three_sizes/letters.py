@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from three_sizes.sitting import Sitting
+from three_sizes.sitting import Sitting, asked_in
 
 import course_lib as cl
 from course_lib.core.chat import Answer, Messages, as_messages
@@ -117,4 +117,4 @@ def words_alone(nobody: Sitting, study: Sequence[tickets.Ticket], exam: cl.Exam)
         return cl.evaluate(lambda questions: [str(desk) for desk in sorter.predict(list(questions))], exam, arm)
 
     arm = f"TF-IDF with logistic regression, {len(study)} letters"
-    nobody.keeps(LESSON, arm, CALLED, len(exam), sit, examples=len(study))
+    nobody.keeps(LESSON, arm, CALLED, asked_in(exam), sit, examples=len(study))

@@ -55,7 +55,8 @@ def sits_all(
         if name in ASKED and report is not None:
             (desk,) = at_the_desk({name: report}).values()
             called = f"front desk {name}"
-            found[called] = student.keeps(LESSON, arm, called, desk.n, lambda desk=desk: desk, **settings)
+            asked = [(row.question, row.expected) for row in desk.rows]
+            found[called] = student.keeps(LESSON, arm, called, asked, lambda desk=desk: desk, **settings)
     return found
 
 

@@ -63,7 +63,7 @@ def recipe(student: Sitting, kind: str) -> dict[str, Any]:
     def trial(tried: Sitting, arm: str) -> Any:
         return tried.sits(LESSON, arm, asked, rag(K, READING_INSTRUCTION, editions_shelf), **given(K))
 
-    return student.recipe(LESSON, "form only", own, trial, studies("form only"))
+    return student.recipe(LESSON, kind, own, trial, studies(kind))
 
 
 def of_editions(student: Sitting, kinds: Sequence[str] = ("form only", "RAFT")) -> None:

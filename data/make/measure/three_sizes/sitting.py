@@ -121,26 +121,30 @@ class Sitting:
             lesson,
             arm,
             called or exam.name,
-            len(exam),
+            asked_in(exam),
             lambda: cl.evaluate(candidate(self.model), exam, arm),
             **settings,
         )
 
     def keeps(
-        self, lesson: str, arm: str, called: str, n: int, make: Callable[[], cl.Report], **settings: Any
-    ) -> cl.Report:
-        """A report under its full name, however it is made; beside it, on which kind of machine."""
+        self, lesson: str, arm: str, called: str, asked: Sequence[tuple[str, str]], make: Callable[[], cl.Report],
+        **settings: Any,
+    ) -> cl.Report:  # fmt: skip
+        """A report under its full name, however it is made; beside it, on which kind of machine.
+
+        `asked` are the questions and their right answers: once they are others, the report is made anew.
+        """
         name = self.name(lesson, called, arm)
         wanted = {
             "lesson": lesson,
             "arm": arm,
             "student": self.base,
-            "n": n,
+            "n": len(asked),
             **self.made_with,
             **settings,
         }
         started = time.perf_counter()
-        report = kept(PLACE, name, make, wanted)
+        report = kept(PLACE, name, make, wanted, asked)
         kept_data(PLACE, f"{name}/machine", machine, wanted)
         if (minutes := (time.perf_counter() - started) / 60) > 0.05:
             print(f"    {minutes:.1f} minutes", flush=True)
@@ -151,12 +155,13 @@ class Sitting:
         kept_data(PLACE, f"{self.name(lesson, called, arm)}/{what}", make, self.made_with)
 
     def best(self, lesson: str, what: str, reports: Mapping[Any, cl.Report]) -> Any:
-        """Which choice answers most of the validation questions right, exactly if that is equal; the choice is kept."""
+        """Which choice answers most of the validation questions right, exactly if that is equal.
 
-        def choose() -> dict[str, Any]:
-            return {"chosen": max(reports, key=lambda choice: (reports[choice].accuracy, reports[choice].exact))}
-
-        return kept_data(PLACE, f"{lesson}/chosen/{self.student}/{what}", choose)["chosen"]
+        The choice is kept with what it was chosen by.
+        """
+        by = {choice: [report.accuracy, report.exact] for choice, report in reports.items()}
+        name, shown = f"{lesson}/chosen/{self.student}/{what}", {str(choice): mark for choice, mark in by.items()}
+        return kept_data(PLACE, name, lambda: {"chosen": max(by, key=by.__getitem__)}, {"by": shown})["chosen"]
 
     def decides(self, lesson: str, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What is chosen once for all students, on validation questions and without any of them."""
@@ -168,6 +173,11 @@ class Sitting:
         if odd := [part for part in parts if "/" in part]:
             raise CourseError(f"{odd[0]!r} has a slash, which parts the names of measurements: say it without.")
         return "/".join(parts) + self.suffix
+
+
+def asked_in(exam: cl.Exam | Sequence[Question]) -> list[tuple[str, str]]:
+    """The questions of an exam and their right answers."""
+    return [(question.question, question.answer) for question in exam]
 
 
 def machine() -> dict[str, Any]:
