@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from course_lib.evaluation.sizes import stored as stored
     from course_lib.evaluation.stored import load_results as load_results
     from course_lib.evaluation.stored import own_results as own_results
-    from course_lib.evaluation.stored import with_interval as with_interval
-    from course_lib.evaluation.stored import with_verdict as with_verdict
     from course_lib.evaluation.verdicts import verdict as verdict
     from course_lib.lessons.checks import check as check
     from course_lib.lessons.checks import progress_report as progress_report
@@ -93,7 +91,7 @@ _HOME = {
     "evaluation.exams": ["Exam", "Question", "check_no_leak", "general_study", "load_exam", "load_facts"],
     "evaluation.reports": ["Report", "paired_difference"],
     "evaluation.evaluation": ["Comparison", "compare", "evaluate"],
-    "evaluation.stored": ["load_results", "own_results", "with_interval", "with_verdict"],
+    "evaluation.stored": ["load_results", "own_results"],
     "evaluation.sizes": ["stored"],
     "evaluation.verdicts": ["verdict"],
     "display": ["plots"],

@@ -117,7 +117,8 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     Raises
     ------
     BuildError
-        For a long code cell, an empty one, one that is not Python, or no more markdown cells than code cells.
+        For a long code cell, an empty one, one that is not Python or that asserts (another student would stop there),
+        or no more markdown cells than code cells.
     """
     cells = notebook.cells
     for number, cell in enumerate(cells):
@@ -128,9 +129,11 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {MAX_CODE_LINES}")
         try:
-            ast.parse(cell.source)
+            parsed = ast.parse(cell.source)
         except SyntaxError as error:
             raise BuildError(f"{where(path, number, cell)}: not Python ({error})") from error
+        if any(isinstance(node, ast.Assert) for node in ast.walk(parsed)):
+            raise BuildError(f"{where(path, number, cell)}: it asserts; try the claim by cl.verdict")
     code = sum(cell.cell_type == "code" for cell in cells)
     if code >= len(cells) - code:
         raise BuildError(f"{path.name}: {code} code cells and only {len(cells) - code} markdown cells")

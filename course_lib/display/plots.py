@@ -75,17 +75,23 @@ def dots(
 ) -> Picture:
     """Dots with intervals, a line for each group: group -> name -> (value, low, high), on an axis from 0 to 1.
 
-    A name has the same colour and the same marker in every group.
+    A name has the same colour and the same marker in every group, so there are no more names than markers. What lies
+    outside widens the axis.
     """
     lines = {group: dict(_named(row, f"dots: {group}")) for group, row in _named(groups, "dots")}
-    looks = dict(zip(dict.fromkeys(name for row in lines.values() for name in row), LOOKS))
+    names = dict.fromkeys(name for row in lines.values() for name in row)
+    if len(names) > len(LOOKS):
+        raise CourseError(f"dots: {len(names)} names, and only {len(LOOKS)} can be told apart: show fewer.")
+    looks = dict(zip(names, LOOKS))
     items = {
         group: [_checked_bar((name, *_filled(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
         for group, row in lines.items()
     }
     with drawing(title, 1.5 + 0.3 * sum(map(len, items.values())) + 0.2 * len(items)) as (figure, axes):
         draw_dots(axes, items, looks)
-        axes.set(xlabel=xlabel, xlim=(min(0.0, *(item["low"] for row in items.values() for item in row)), 1.0))
+        shown = [item for row in items.values() for item in row]
+        left, right = min(0.0, *(item["low"] for item in shown)), max(1.0, *(item["high"] for item in shown))
+        axes.set(xlabel=xlabel, xlim=(left, right))
         handles, names = axes.get_legend_handles_labels()
         key = dict(zip(names, handles))  # one of each name
         figure.legend(key.values(), key.keys(), loc="outside lower left", ncols=3, fontsize=13)

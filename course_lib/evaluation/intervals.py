@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RESAMPLES, BOOTSTRAP_SEED = 2000, 0
 FEW_STUDENTS = 5  # of fewer, an interval over students says nothing
+ALIKE = 1e-9  # shares that differ by less differ by rounding
 
 
 def span(low: float, high: float, form: str = ".2f") -> str:
@@ -31,7 +32,7 @@ def interval(values: Sequence[float] | np.ndarray, clusters: Sequence[str], low:
 
     totals, sizes = _by_cluster(values, clusters)
     mean = float(np.mean(values))
-    if np.ptp(totals / sizes) == 0:
+    if np.ptp(totals / sizes) < ALIKE:
         margin = min(1.0, 3 / len(totals))
         return max(low, mean - margin), min(1.0, mean + margin)
     return _bootstrap(totals, sizes)
@@ -48,7 +49,7 @@ def crossed_interval(values: np.ndarray, clusters: Sequence[str], low: float = 0
     students = len(values)
     by_cluster = [_by_cluster(row, clusters) for row in values]
     totals, sizes = np.array([sums for sums, _ in by_cluster]), by_cluster[0][1]  # (S, clusters), (clusters,)
-    if students < FEW_STUDENTS or np.ptp(totals / sizes) == 0:
+    if students < FEW_STUDENTS or np.ptp(totals / sizes) < ALIKE:
         return interval(values.mean(axis=0), clusters, low)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     # how often each student, and each cluster, is drawn: (RESAMPLES, S), (RESAMPLES, clusters)

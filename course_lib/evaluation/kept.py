@@ -52,7 +52,7 @@ def measured(path: Path) -> dict[str, Kept]:
         return dict(_read(path, stat.st_ino, stat.st_mtime_ns))
     except FileNotFoundError:
         return {}
-    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:  # bad bytes are pyarrow's OSError
         raise DataError(f"{path} holds no measurements ({error}): take it out of git again.") from error
 
 

@@ -174,7 +174,7 @@ class Report:
 class Runs:
     """The same exam sat by several students who were trained alike, each with another seed.
 
-    Raises a CourseError unless all were asked the same questions.
+    Raises a CourseError unless all were asked the same questions in the same order, or if one stands there twice.
     """
 
     reports: tuple[Report, ...]
@@ -183,6 +183,13 @@ class Runs:
         object.__setattr__(self, "reports", tuple(self.reports))
         if not self.reports:
             raise CourseError("there is no report: give those of one student or more.")
+        for report in self.reports:
+            if not isinstance(report, Report):
+                raise CourseError(f"{report!r:.60} is no report: evaluate a candidate first.")
+        if not self.n:
+            raise CourseError(f"the report of {self.name!r} has no answers: there is nothing to tell.")
+        if len({id(report) for report in self.reports}) < len(self.reports):
+            raise CourseError(f"one report of {self.name!r} is given twice: each student counts once.")
         if len({tuple(row.id for row in report.rows) for report in self.reports}) > 1:
             raise CourseError(f"the students of {self.name!r} answered different questions.")
 
@@ -262,7 +269,7 @@ def paired_difference(better: Report | Runs, worse: Report | Runs, of: str = "ri
     some, others = (side if isinstance(side, Runs) else Runs((side,)) for side in (better, worse))
     if [row.id for row in some.reports[0].rows] != [row.id for row in others.reports[0].rows]:
         raise CourseError(
-            f"{some.name!r} and {others.name!r} answered different questions: only the same can be paired."
+            f"{some.name!r} and {others.name!r} answered different questions; pair the same, in one order."
         )
     counts = {len(some.reports), len(others.reports)} - {1}
     if len(counts) > 1:

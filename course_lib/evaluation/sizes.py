@@ -60,7 +60,7 @@ class Stored:
 
     def only(self, *arms: str) -> Stored:
         """The same with some of the arms, in this order."""
-        for arm in arms:
+        for arm in arms or [""]:
             choose("arm", arm, self.arms)
         kept = {key: self.runs[key] for arm in arms for key in self.runs if key[0] == arm}
         return Stored(self.place, kept, self.seeds, self.machines)

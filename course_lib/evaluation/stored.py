@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,28 +33,13 @@ def load_results(lesson: str) -> dict[str, Any]:
         raise DataError(f"{path} is damaged ({error}): run `make results`.") from error
 
 
-def with_interval(figures: Mapping[str, Any]) -> str:
-    """What was stored of a report as prose quotes it: "0.88 (0.81 to 0.94)"."""
-    return f"{figures['accuracy']:.2f} ({span(*figures['ci'])})"
-
-
-def with_verdict(difference: Sequence[float]) -> str:
-    """A stored difference (value, low, high) as prose quotes it: "+0.08 (+0.01 to +0.14), not by chance"."""
-    value, low, high = difference
-    return f"{value:+.2f} ({span(low, high, '+.2f')}){_chance(low, high)}"
-
-
-def _chance(low: float, high: float) -> str:
-    return ", cannot tell" if low <= 0 <= high else ", not by chance"
-
-
 @dataclass(frozen=True)
 class Finding:
     """A measured figure, as prose quotes it."""
 
     place: str  # where it is stored
     value: float  # of several seeds that were stored apart, the mean
-    low: float | None = None  # ends of its 95% interval, where one was stored
+    low: float | None = None  # ends of its 95% interval, where one was stored; of several seeds, the mean of their ends
     high: float | None = None
     n: int | None = None  # questions, or seeds times questions; None for what is no exam
     seeds: int = 0  # how many runs it is the mean of; 0 where the place does not say
@@ -75,16 +59,18 @@ class Finding:
         small = abs(self.value) <= 1 or (abs(self.value) < 10 and not float(self.value).is_integer())
         said = f"{self.value:{sign}.2f}" if small else f"{self.value:{sign},.0f}"
         notes = []
-        if self.low is not None:
-            notes.append(span(self.low, self.high, f"{sign}.2f"))
         if self.spread is not None:
             notes.append(f"{self.seeds} seeds from {span(*self.spread)}")
+        elif self.low is not None:
+            notes.append(span(self.low, self.high, f"{sign}.2f"))
         if self.n is not None:
             notes.append(f"n = {self.n}")
         return f"{said} ({', '.join(notes)})" if notes else said
 
     def __str__(self) -> str:
-        return self.told + _chance(self.low, self.high) if self.signed and self.low is not None else self.told
+        if not self.signed or self.low is None or self.spread is not None:
+            return self.told
+        return self.told + (", cannot tell" if self.low <= 0 <= self.high else ", not by chance")
 
 
 def quoted(what: str, place: str) -> str:
@@ -105,7 +91,8 @@ def find(place: str) -> Finding:
 
     "02/handbook/RAG" is what `data/results/02.json` holds under "handbook" and there under "RAG"; `*` takes every item
     of a list, such as the seeds: "02/by_heart/many-wordings/*/exam". A figure is a number, [value, low, high], or a
-    dict with accuracy and ci, or value, low and high; under `*` several.
+    dict with accuracy and ci, or value, low and high; under `*` several. Of those the mean is taken, and the mean of
+    their intervals' ends: over questions, for these very seeds, no interval of the mean is wider.
     """
     lesson, *keys = place.split("/")
     if not re.fullmatch(r"\d\d", lesson) or not keys:
@@ -114,9 +101,12 @@ def find(place: str) -> Finding:
     if not isinstance(found, _Many):
         return _figure(place, found, above)
     each = [_figure(place, item, above) for item in found]
-    values = [one.value for one in each]
-    mean, spread = sum(values) / len(values), (min(values), max(values))
-    return Finding(place, mean, n=each[0].n, seeds=len(each), spread=spread, name=each[0].name)
+    values, mean = tuple(one.value for one in each), lambda numbers: sum(numbers) / len(each)
+    ends = None, None
+    if all(one.low is not None for one in each):
+        ends = mean([one.low for one in each]), mean([one.high for one in each])
+    spread, first = (min(values), max(values)), each[0]
+    return Finding(place, mean(values), *ends, first.n, len(each), spread, first.name, values)
 
 
 class _Many(list):

@@ -7,6 +7,7 @@ tell*. (That is estimation by intervals; of the margin see Lakens 2017, "Equival
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import math
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from course_lib.core.errors import CourseError, above_zero, is_number
+from course_lib.core.errors import CourseError, DataError, above_zero, choose, is_number
 from course_lib.core.progress import in_notebook
 from course_lib.core.session import cache_dir, data_dir, keeps_reports
 from course_lib.core.text import say, shown, write_text
@@ -47,13 +48,17 @@ class Verdict:
     by_student: tuple[float, ...] = ()
     note: str = ""  # why it is so, where the figures don't say it
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_student", tuple(self.by_student))  # JSON has lists alone
+        choose("outcome", self.outcome, COLOURS)
+
     def __str__(self) -> str:
         return shown(f"{self.outcome} · {self.claim}: {self.measured}{self.note and f' ({self.note})'}")
 
     def _repr_html_(self) -> str:
         back, ink = COLOURS[self.outcome]
         badge = f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{self.outcome}</b>'
-        note = f" <i>({html.escape(self.note)})</i>" if self.note else ""
+        note = f" <i>({html.escape(shown(self.note))})</i>" if self.note else ""
         return f"<p>{badge} {html.escape(shown(self.claim))}: {html.escape(shown(self.measured))}{note}</p>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -70,6 +75,7 @@ def verdict(
     margin: float = MARGIN,
     because: str = "",
     of: str = "right",
+    unit: str = "",
 ) -> None:
     """Try a claim, and show what came of it: holds, cannot tell, or refuted, with its numbers.
 
@@ -88,14 +94,21 @@ def verdict(
         Claims of a difference that it is none worth speaking of: it lies within `margin`, to either side.
     margin, because
         Another margin than 0.05 has a reason.
+    of
+        Of a report, "right" or "exact" answers.
+    unit
+        What a counted number is of, "GB"; said behind it.
 
     Raises
     ------
     CourseError
-        If the claim has no range, or a margin no reason. Where COURSE_VERDICTS is "hold", as in the course's own tests,
-        also if the verdict is not that of `data/verdicts.yaml`.
+        If the claim has no range or an empty one, a margin no reason, or an argument nothing to say of. Where
+        COURSE_VERDICTS is "hold", as in the course's own tests, also if the verdict is not that of
+        `data/verdicts.yaml`.
     """
-    found = tried(claim, measured, above=above, below=below, as_good=as_good, margin=margin, because=because, of=of)
+    found = tried(
+        claim, measured, above=above, below=below, as_good=as_good, margin=margin, because=because, of=of, unit=unit
+    )
     if in_notebook():
         from IPython.display import display
 
@@ -110,25 +123,15 @@ def verdict(
 
 def tried(
     claim: str, measured: Any, *, above: float | None = None, below: float | None = None, as_good: bool = False,
-    margin: float = MARGIN, because: str = "", of: str = "right",
+    margin: float = MARGIN, because: str = "", of: str = "right", unit: str = "",
 ) -> Verdict:  # fmt: skip
     """As `verdict`, but returns what came of the claim, and shows, keeps and holds nothing."""
     if not isinstance(claim, str) or not claim.strip():
         raise CourseError(f"the claim is {claim!r}: say it in words.")
-    seen = _seen(find(measured) if isinstance(measured, str) else measured, of)
-    if as_good:
-        above_zero(margin=margin)
-        if margin != MARGIN and not because.strip():
-            raise CourseError(f"{claim!r} has a margin of {margin:g} where {MARGIN:g} is usual: say why (because=...).")
-        above, below, wanted = -margin, margin, f"a difference within {margin:g}{because and f', {because}'}"
-    elif above is None and below is None:
-        if not seen.signed:
-            raise CourseError(f"{claim!r} claims no range: say above=..., below=... or both.")
-        above, wanted = 0.0, ""
-    else:
-        wanted = " and ".join(
-            f"{name} {end:g}" for name, end in (("above", above), ("below", below)) if end is not None
-        )
+    seen = _seen(find(measured) if isinstance(measured, str) else measured, of, unit)
+    above, below, wanted = _range(claim, seen, above, below, margin if as_good else None, because, unit)
+    if not as_good and margin != MARGIN:
+        raise CourseError(f"{claim!r} has a margin, and does not claim to be as good: say as_good=True, or above=....")
     bottom, top = -math.inf if above is None else above, math.inf if below is None else below
     outcome = _outcome(seen, bottom, top)
     why = _why_open(seen, bottom, top, wanted) if outcome == OPEN else ""
@@ -137,9 +140,43 @@ def tried(
     return Verdict(claim, outcome, seen.words, *figures, seen.n, seen.students, seen.by_student, note)
 
 
+def _range(
+    claim: str, seen: _Seen, above: float | None, below: float | None, margin: float | None, because: str, unit: str
+) -> tuple[float | None, float | None, str]:
+    """Where the figure is claimed to lie, and that in words; `margin` where it is claimed to be as good."""
+    ends = {name: end for name, end in (("above", above), ("below", below)) if end is not None}
+    for name, end in ends.items():
+        if not is_number(end):
+            raise CourseError(f"{claim!r} claims a figure {name} {end!r:.40}: give a number.")
+    if margin is not None:
+        above_zero(margin=margin)
+        if ends or not (seen.signed or seen.counted):
+            raise CourseError(f"{claim!r} claims to be as good: that is said of a difference, without above or below.")
+        if margin != MARGIN and not str(because or "").strip():
+            raise CourseError(f"{claim!r} has a margin of {margin:g} where {MARGIN:g} is usual: say why (because=...).")
+        return -margin, margin, f"a difference within {margin:g}{because and f', {because}'}"
+    if not ends:
+        if not seen.signed:
+            raise CourseError(f"{claim!r} claims no range: say above=..., below=... or both.")
+        return 0.0, None, ""
+    if len(ends) == 2 and not above < below:
+        raise CourseError(f"{claim!r} claims a figure above {above:g} and below {below:g}: there is none.")
+    return above, below, " and ".join(f"{name} {number_text(end, unit)}" for name, end in ends.items())
+
+
+def number_text(number: float, unit: str = "") -> str:
+    """A number that was counted, as a sentence says it: three decimals, of a small one three significant ones."""
+    decimals = 3 if abs(number) >= 1 or number == 0 else 2 - math.floor(math.log10(abs(number)))
+    text = f"{number:,.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}".rstrip()
+
+
 @dataclass(frozen=True)
 class _Seen:
-    """A figure of whatever kind, with its words; `signed` for a difference."""
+    """A figure of whatever kind, with its words; `signed` for a difference, `counted` for what has no chance in it.
+
+    `alone` are the figures of students over whom the interval does not reach: each must bear a verdict out by itself.
+    """
 
     words: str
     value: float
@@ -149,9 +186,18 @@ class _Seen:
     students: int = 1
     by_student: tuple[float, ...] = ()
     signed: bool = False
+    counted: bool = False
+    alone: tuple[float, ...] = ()
 
 
-def _seen(figure: Any, of: str) -> _Seen:
+def _seen(figure: Any, of: str, unit: str = "") -> _Seen:
+    if getattr(figure, "ndim", None) == 0 and hasattr(figure, "item"):  # a scalar of numpy's or torch's
+        figure = figure.item()
+    counted = is_number(figure) or (isinstance(figure, Finding) and figure.low is None)
+    if of != "right" and not isinstance(figure, Report | Runs):
+        raise CourseError(f"of={of!r} is said of a report; of a difference, cl.paired_difference(a, b, of={of!r}).")
+    if unit and not counted:
+        raise CourseError(f"unit={unit!r} is said of a number that was counted, not of {type(figure).__name__}.")
     if isinstance(figure, Difference):
         name = f"{figure.better} minus {figure.worse}:"
         if figure.shares is not None:
@@ -163,43 +209,61 @@ def _seen(figure: Any, of: str) -> _Seen:
         each = runs.marks(of) if len(runs.reports) > 1 else ()
         return _counted(name, *runs.share(of), runs.n, each, "")
     if isinstance(figure, Finding):
-        low, high = (figure.low, figure.high) if figure.spread is None else figure.spread
-        ends = (figure.value, figure.value) if low is None else (low, high)
-        name = figure.name and f"{figure.name}:"
-        if figure.by_student and figure.n:
-            return _counted(name, figure.value, *ends, figure.n, figure.by_student, "+" * figure.signed)
-        words = f"{name} {figure.told}".lstrip()
-        return _Seen(words, figure.value, *ends, figure.n, max(1, figure.seeds), signed=figure.signed)
+        return _stored(figure, unit)
     if isinstance(figure, bool):
         return _Seen("it is so" if figure else "it is not so", *[float(figure)] * 3, signed=True)
-    if not is_number(figure):
+    if not counted:
         raise CourseError(f"{figure!r:.60} can't be tried: give a difference, a report, a stored place or a number.")
-    return _Seen(f"{figure:,.10g}", *[float(figure)] * 3)
+    return _Seen(number_text(float(figure), unit), *[float(figure)] * 3, counted=True)
+
+
+def _stored(figure: Finding, unit: str) -> _Seen:
+    """What was stored says nothing of whether its interval reaches over students: so each has to bear it out."""
+    if not is_number(figure.value):
+        raise CourseError(f"what is stored at {figure.place} is {figure.value}: make that lesson's results again.")
+    ends = (figure.value, figure.value) if figure.low is None else (figure.low, figure.high)
+    name = figure.name and f"{figure.name}:"
+    if figure.by_student and figure.low is not None:
+        return _counted(name, figure.value, *ends, figure.n, figure.by_student, "+" * figure.signed, crossed=False)
+    words = f"{name} {figure.told}{unit and f' {unit}'}".lstrip()
+    counted, alone = figure.low is None, figure.by_student or figure.spread or ()
+    students = max(1, figure.seeds, len(figure.by_student))
+    return _Seen(words, figure.value, *ends, figure.n, students, figure.by_student, figure.signed, counted, alone)
 
 
 def _counted(
-    name: str, value: float, low: float, high: float, n: int, each: tuple[float, ...], sign: str
+    name: str, value: float, low: float, high: float, n: int | None, each: tuple[float, ...], sign: str,
+    crossed: bool = True,
 ) -> _Seen:  # fmt: skip
+    if not all(map(is_number, (value, low, high, *each))):
+        raise CourseError(f"{name} {value} ({low} to {high}) can't be tried: it is not all numbers.".lstrip())
     students = max(1, len(each))
+    asked = f"n = {n}, " if n else ""
     words = (
-        f"{name} {value:{sign}.2f} ({span(low, high, f'{sign}.2f')}, n = {n}, {students} student{'s' * (students > 1)}"
+        f"{name} {value:{sign}.2f} ({span(low, high, f'{sign}.2f')}, {asked}{students} student{'s' * (students > 1)}"
     )
-    if 1 < students < FEW_STUDENTS:
-        words += ", too few for an interval over them: each " + ", ".join(f"{one:{sign}.2f}" for one in each)
-    return _Seen(words + ")", value, low, high, n, students, tuple(round(one, 4) for one in each), bool(sign))
+    alone = each if students > 1 and not (crossed and students >= FEW_STUDENTS) else ()
+    if alone:
+        words += ", too few for an interval over them" if students < FEW_STUDENTS else ", not resampled"
+        words += ": each " + ", ".join(f"{one:{sign}.2f}" for one in each)
+    each = tuple(round(one, 4) for one in each)
+    return _Seen(words.lstrip() + ")", value, low, high, n, students, each, bool(sign), alone=alone)
 
 
 def _outcome(seen: _Seen, bottom: float, top: float) -> str:
-    """Where the interval lies; of few students each by itself must lie where the claim has it."""
+    """Where the interval lies; of students whom it does not reach over each must lie there, too, by itself."""
+    inside = [bottom < one < top for one in seen.alone]
     if bottom < seen.low and seen.high < top:
-        few = seen.by_student if seen.students < FEW_STUDENTS else ()
-        return HOLDS if all(bottom < one < top for one in few) else OPEN
-    return REFUTED if seen.high <= bottom or top <= seen.low else OPEN
+        return HOLDS if all(inside) else OPEN
+    return REFUTED if (seen.high <= bottom or top <= seen.low) and not any(inside) else OPEN
 
 
 def _why_open(seen: _Seen, bottom: float, top: float, wanted: str) -> str:
+    few = "few " * (seen.students < FEW_STUDENTS)
     if bottom < seen.low and seen.high < top:
-        return "one of these few students does not bear it out"
+        return f"one of these {few}students does not bear it out"
+    if seen.high <= bottom or top <= seen.low:
+        return f"one of these {few}students does bear it out"
     return "the interval lies partly outside" if wanted else "the interval reaches from worse to better"
 
 
@@ -207,8 +271,15 @@ def expected() -> dict[str, dict[str, Any]]:
     """What `data/verdicts.yaml` holds: claim -> `verdict` (one, or a list), and `between`, the bounds of its figure."""
     import yaml
 
-    lessons = yaml.safe_load((data_dir() / "verdicts.yaml").read_text(encoding="utf-8"))
-    return {claim: held for claims in (lessons or {}).values() for claim, held in claims.items()}
+    try:
+        lessons = yaml.safe_load((data_dir() / "verdicts.yaml").read_text(encoding="utf-8"))
+        found = {claim: held for claims in (lessons or {}).values() for claim, held in claims.items()}
+        if not all({"verdict", "between"} <= set(held) and len(held["between"]) == 2 for held in found.values()):
+            raise ValueError("a claim without verdict or between")
+    except (OSError, AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise DataError(f"data/verdicts.yaml holds no verdicts ({said}): take it out of git again.") from error
+    return found
 
 
 def hold(found: Verdict, held: dict[str, dict[str, Any]]) -> None:
@@ -228,14 +299,14 @@ def own_verdicts() -> list[Verdict]:
     """What came of the claims that you tried on this machine, the newest first."""
     found = []
     for path in sorted(_own().glob("*.json"), key=lambda path: -path.stat().st_mtime):
-        with suppress(OSError, ValueError, TypeError):  # one that a crash left half written
+        with suppress(OSError, ValueError, TypeError, CourseError):  # one that a crash left half written
             found.append(Verdict(**json.loads(path.read_text(encoding="utf-8"))))
     return found
 
 
 def _keep(found: Verdict) -> None:
     """Over an older verdict of the same claim. Where it cannot be written, no lesson stops for it."""
-    name = re.sub(r"[^\w-]+", "-", found.claim)[:120]
+    name = re.sub(r"[^a-zA-Z0-9-]+", "-", found.claim)[:80] + hashlib.sha256(found.claim.encode()).hexdigest()[:8]
     with suppress(CourseError):
         write_text(_own() / f"{name}.json", json.dumps(asdict(found), ensure_ascii=False) + "\n")
 

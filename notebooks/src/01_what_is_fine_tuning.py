@@ -572,7 +572,7 @@ for kind in ("adapter", "merged"):
 letters = [question.question for question in twenty]
 again = cl.load_model(home / "merged")
 same = sum(a == b for a, b in zip(again.generate(letters, 8), specialist.generate(letters, 8)))
-cl.verdict("merged into one file it says the same, to at least 18 of 20 letters", same, above=17)
+cl.verdict("merged into one file it says the same, to at least 18 of 20 letters", same, above=17, unit="letters")
 
 # %% [markdown]
 # ### Exercise 1 · What does the loss look at?

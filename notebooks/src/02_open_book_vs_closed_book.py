@@ -230,7 +230,7 @@ with by_heart.model.disable_adapter():
     off = cl.evaluate(by_heart, general, "adapter off")
 same = sum(row.reply == old.reply for row, old in zip(off.rows, before.rows))
 print(f"answers that are those of before, word for word: {same} of {off.n}")
-cl.verdict("without its adapter it gives every answer of before, word for word", same, above=off.n - 1)
+cl.verdict("without its adapter it gives every answer of before, word for word", same, above=off.n - 1, unit="answers")
 
 # %% [markdown]
 # Nothing was lost: the adapter talked over it. After *full* fine-tuning, which moves the weights themselves, there is nothing

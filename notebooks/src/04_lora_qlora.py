@@ -763,8 +763,8 @@ llama = {m: cl.training_memory(cl.SHAPES["65B"], m, 64, precision="16-bit", toke
 print(f"GPT-3 175B: full {gpt3['full']:,.0f} GB, LoRA {gpt3['lora']:,.0f} GB: {gpt3['full'] / gpt3['lora']:.1f} times less")
 print(f"LLaMA 65B:  full {llama['full']:,.0f} GB, QLoRA {llama['qlora']:.0f} GB")
 cl.verdict("by our formula LoRA needs three times less, as its paper says", round(gpt3["full"] / gpt3["lora"], 2), above=2.8, below=3.2)
-cl.verdict("by our formula full fine-tuning of 65B needs more than 780 GB", round(llama["full"]), above=780)
-cl.verdict("by our formula QLoRA trains 65B in less than 48 GB", round(llama["qlora"], 1), below=48)
+cl.verdict("by our formula full fine-tuning of 65B needs more than 780 GB", round(llama["full"]), above=780, unit="GB")
+cl.verdict("by our formula QLoRA trains 65B in less than 48 GB", round(llama["qlora"], 1), below=48, unit="GB")
 
 # %% [markdown]
 # The ratios and the limits are met. LoRA's 1.2 TB is more than we count for full fine-tuning; the paper does not say what else was in it.

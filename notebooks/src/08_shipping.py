@@ -405,8 +405,8 @@ from dataclasses import asdict
 parts = {method: asdict(cl.training_memory(seven, method)) for method in ("full", "lora", "qlora")}
 memory = pd.DataFrame(parts).div(1e9)
 print(f"the optimizer's part of full fine-tuning: {memory.loc['optimizer', 'full'] / memory['full'].sum():.0%}")
-cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has", round(memory["full"].sum(), 1), above=24)
-cl.verdict("LoRA on a 7B model fits on a card of 24 GB", round(memory["lora"].sum(), 1), below=24)
+cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has", round(memory["full"].sum(), 1), above=24, unit="GB")
+cl.verdict("LoRA on a 7B model fits on a card of 24 GB", round(memory["lora"].sum(), 1), below=24, unit="GB")
 pd.concat([memory, memory.sum().to_frame("total").T]).round(1)
 
 # %% [markdown]
@@ -497,8 +497,8 @@ figures.set_index(["method", "card"])[["tokens an example", "epochs", "hours", "
 
 # %% tags=["nbval-ignore-output"]
 dearest = figures.groupby("method")["USD to"].max().round(2)
-cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest", dearest["lora"], above=500, below=2_000)
-cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest", dearest["full"], above=20_000)
+cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest", dearest["lora"], above=500, below=2_000, unit="dollars")
+cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest", dearest["full"], above=20_000, unit="dollars")
 print(f"full over LoRA: {dearest['full'] / dearest['lora']:.1f} by FLOPs; at least {20_000 / 2_000:.0f} by the source")
 fewest = figures.groupby("method")["runs for it"].min()
 print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, or {fewest['full']:.0f} full ones")
@@ -514,7 +514,7 @@ print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, or {few
 # %% tags=["nbval-ignore-output"]
 written = 100_000 / 60
 print(f"{written:,.0f} hours of people, and {bill.hours:.0f} hours of one card")
-cl.verdict("people work ten times as long on the examples as the card does", round(written / bill.hours, 1), above=10)
+cl.verdict("people work ten times as long on the examples as the card does", round(written / bill.hours, 1), above=10, unit="times")
 
 # %% [markdown]
 # That is the line of the bill which the sources leave out, and it is the longest.
@@ -581,7 +581,7 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 month = 730 * prices.card("L4").cheapest
 same = month / bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
 print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million questions by RAG, k = 4, on the shared model")
-cl.verdict("a month of a card of one's own costs as much as a million questions on a shared model", round(same), above=1e6)
+cl.verdict("a month of a card of one's own costs as much as a million questions on a shared model", round(same), above=1e6, unit="questions")
 
 # %% [markdown]
 # For most houses that line decides, not the training. (Some hosts serve adapters beside a shared base, as lesson 04 switched them; ask for it.)
@@ -591,7 +591,7 @@ cl.verdict("a month of a card of one's own costs as much as a million questions 
 
 # %% tags=["nbval-ignore-output"]
 large, small = bills.generation_flops(cl.SHAPES["70B"], 300, 60), bills.generation_flops(seven, 60, 60)
-cl.verdict("a large model's answer takes ten times the multiplications of a small specialist's", round(large / small), above=10)
+cl.verdict("a large model's answer takes ten times the multiplications of a small specialist's", round(large / small), above=10, unit="times")
 print(quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
 
 # %% [markdown]
@@ -790,7 +790,7 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 # and sure of it.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("to train again takes longer than to update the index", round(fresh["retrain_seconds"] / fresh["index_seconds"], 1), above=1)
+cl.verdict("to train again takes longer than to update the index", round(fresh["retrain_seconds"] / fresh["index_seconds"], 1), above=1, unit="times")
 updated, again, stale = (runs(f"08/fresh-{who}-today", name) for who, name in (("rag-updated", "RAG, updated"), ("2042-seed-*", "trained again"), ("2039-seed-*", "not trained again")))
 cl.verdict("with a fresh index RAG gives today's answers more often", updated - runs("08/fresh-rag-stale-today", "RAG, stale"))
 cl.verdict("a student who has studied again knows today's answers more often", again - stale)

@@ -226,6 +226,11 @@ NAN = float("nan")
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(2, 1)]}), "low 2 is above high 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(0, 1)] * 2}), "2 pairs where 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", live={"b": (1, NAN)}), "live b: nan"),
+        (lambda: plots.dots({}, "t"), "at least one series"),
+        (lambda: plots.dots({"RAG": {}}, "t"), "dots: RAG: give a dict of at least one"),
+        (lambda: plots.dots({"RAG": {"0.5B": (NAN, 0, 1)}}, "t"), "value of 0.5B: nan"),
+        (lambda: plots.dots({"RAG": {"0.5B": (0.5, 0.6, 0.7)}}, "t"), "inside its interval"),
+        (lambda: plots.dots({"RAG": {f"{i}B": (0.5, 0.4, 0.6) for i in range(8)}}, "t"), "8 names, and only 7"),
         (lambda: plots.frontier({}, "t", "x"), "at least one series"),
         (lambda: plots.frontier({"DPO": []}, "t", "x"), "no points"),
         (lambda: plots.frontier({"DPO": [{"label": "a", "x": 1}]}, "t", "x"), "a point is a dict"),
@@ -256,6 +261,15 @@ NAN = float("nan")
 def test_what_cannot_be_drawn_is_refused_in_one_sentence_that_names_it(draw, message):
     with pytest.raises(CourseError, match=message):
         draw()
+
+
+def test_dots_beyond_a_share_widen_the_axis(monkeypatch):
+    seen = []
+    monkeypatch.setattr(plots, "Picture", lambda figure, alt: seen.append((figure.axes[0].get_xlim(), alt)))
+    for spot in ((0.5, 0.4, 0.6), (1.5, 1.4, 1.6), (-0.2, -0.3, -0.1)):
+        plots.dots({"RAG": {"0.5B": spot}}, "t")
+    assert [ends for ends, _ in seen] == [(0, 1), (0, 1.6), (-0.3, 1)]
+    assert seen[0][1] == "Dots: RAG: 0.5B 0.50 (0.40 to 0.60). Title: t"
 
 
 def test_half_a_character_in_a_label_or_a_title_is_drawn_as_its_replacement():

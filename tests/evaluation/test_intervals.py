@@ -46,6 +46,12 @@ def test_where_nobody_differs_in_anything_the_rule_of_three_holds():
     assert crossed_interval(np.zeros((5, 100)), FACTS, low=-1.0) == pytest.approx((-0.03, 0.03))
 
 
+def test_shares_that_differ_by_rounding_alone_do_not_differ():
+    values = np.array([0.1 + 0.2] * 50 + [0.3] * 50)
+    assert interval(values, FACTS) == pytest.approx((0.27, 0.33))
+    assert crossed_interval(np.stack([values] * 5), FACTS) == pytest.approx((0.27, 0.33))
+
+
 def test_wordings_of_one_fact_stay_together():
     hits = np.repeat(answers(*[0.5] * 5)[:, :50], 2, axis=1)
     pairs = [f"fact {i // 2}" for i in range(100)]

@@ -1,6 +1,7 @@
 """How sure we are: shares with their intervals, paired differences; and how a report is shown and kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from course_lib.core.chat import Answer
 from course_lib.core.errors import CourseError, DataError
 from course_lib.evaluation.evaluation import compare, evaluate
 from course_lib.evaluation.exams import Question
-from course_lib.evaluation.reports import Report, Row, paired_difference
+from course_lib.evaluation.reports import Report, Row, Runs, paired_difference
 from course_lib.retrieval.documents import Passage
 
 
@@ -103,6 +104,23 @@ def test_two_who_answered_alike_tie_without_certainty_and_two_who_never_did_diff
 def test_only_the_same_questions_can_be_paired():
     with pytest.raises(CourseError, match="'it' and 'it' answered different questions"):
         paired_difference(report([1, 0]), report([1, 0, 1]))
+    turned = report([1, 0])
+    with pytest.raises(CourseError, match="pair the same, in one order"):
+        report([1, 0]) - replace(turned, rows=turned.rows[::-1])
+
+
+def test_students_are_reports_with_answers_and_each_counts_once():
+    one = report([1, 0])
+    for reports, said in {
+        (): "there is no report",
+        (one, "it"): "'it' is no report",
+        (report([]),): "has no answers",
+        (one, report([0, 1]), one): "is given twice: each student counts once",
+    }.items():
+        with pytest.raises(CourseError, match=said):
+            Runs(reports)
+    with pytest.raises(CourseError, match="3 is no report"):
+        one - 3
 
 
 # Shown and kept

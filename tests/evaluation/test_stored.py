@@ -10,21 +10,7 @@ from course_lib.core.errors import CourseError, DataError
 from course_lib.evaluation import stored
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
-from course_lib.evaluation.stored import find, load_results, own_results, quoted, with_interval, with_verdict
-
-
-@pytest.mark.parametrize(
-    ("difference", "quoted"),
-    [
-        ((0.078, 0.012, 0.141), "+0.08 (+0.01 to +0.14), not by chance"),
-        ((-0.05, -0.11, -0.01), "-0.05 (-0.11 to -0.01), not by chance"),
-        ((0.01, -0.04, 0.06), "+0.01 (-0.04 to +0.06), cannot tell"),
-        ((0.05, 0.0, 0.1), "+0.05 (+0.00 to +0.10), cannot tell"),
-    ],
-)
-def test_a_difference_is_quoted_with_its_verdict_and_an_accuracy_with_its_interval(difference, quoted):
-    assert with_verdict(difference) == quoted
-    assert with_interval({"accuracy": 0.8788, "ci": [0.8106, 0.94], "n": 44}) == "0.88 (0.81 to 0.94)"
+from course_lib.evaluation.stored import find, load_results, own_results, quoted
 
 
 @pytest.mark.parametrize(("text", "said"), [(None, "there are no stored results for lesson '09'"), ("{", "is damaged")])
@@ -43,7 +29,8 @@ def lesson_09(tmp_path, monkeypatch):
         "exam": {"RAG": exam},
         "seeds": [{"exam": exam | {"accuracy": share}} for share in (0.8, 0.9, 1.0)],
         "RAG minus closed": [0.25, 0.18, 0.31],
-        "against_lora": {"value": 0.01, "low": -0.04, "high": 0.06},
+        "against_lora": {"value": 0.01, "low": -0.04, "high": 0.06}, "a minus b": [0.05, 0.0, 0.1],
+        "runs": [{"RAG minus closed": [0.1, 0.0, 0.2]}, {"RAG minus closed": [0.3, 0.1, 0.4]}],
         "share": {"n": 100, "lora": {"value": 0.6, "low": 0.5, "high": 0.7}},
         "recall": {"n": 256, "@1": [0.65, 0.59, 0.71]},
         "bytes": 871372032, "seconds": 0.579, "words": "text", "empty": [],
@@ -62,6 +49,8 @@ def lesson_09(tmp_path, monkeypatch):
         ("09/seeds/1/exam", "0.90 (0.18 to 0.31, n = 154)"),
         ("09/RAG minus closed", "+0.25 (+0.18 to +0.31), not by chance"),
         ("09/against_lora", "+0.01 (-0.04 to +0.06), cannot tell"),
+        ("09/a minus b", "+0.05 (+0.00 to +0.10), cannot tell"),
+        ("09/runs/*/RAG minus closed", "+0.20 (2 seeds from 0.10 to 0.30)"),
         ("09/share/lora", "0.60 (0.50 to 0.70, n = 100)"),
         ("09/recall/@1", "0.65 (0.59 to 0.71, n = 256)"),
         ("09/bytes", "871,372,032"),
@@ -101,6 +90,12 @@ def test_a_difference_keeps_its_name_and_each_students_figure(lesson_09, tmp_pat
     (tmp_path / "results" / "09.json").write_text(json.dumps({"against_lora": {"full": named}}), encoding="utf-8")
     found = find("09/against_lora/full")
     assert (found.name, found.by_student, found.n) == ("full minus LoRA", (0.07, -0.05), 192)
+
+
+def test_under_a_star_each_seed_is_kept_and_the_interval_is_one_over_questions(lesson_09):
+    found = find("09/runs/*/RAG minus closed")
+    assert found.by_student == (0.1, 0.3) and (found.low, found.high) == pytest.approx((0.05, 0.3))
+    assert find("09/seeds/*/exam/tokens").low is None, "what has no interval gets none"
 
 
 def test_a_row_that_was_not_measured_says_so_instead_of_a_figure(lesson_09):

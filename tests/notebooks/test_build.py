@@ -94,6 +94,7 @@ def test_a_source_with_wrong_tags_is_refused_by_cell(source, old, new, complaint
     [
         ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines, more than 15"),
         ("answer ==", "not Python"),
+        ("if 1:\n    assert 1 < 2", r"cell \d \('if 1:'\): it asserts; try the claim by cl.verdict"),
         ("answer = None\n\n# %%\nmore = 1\n\n# %%\nmost = 1", "4 code cells and only 3 markdown cells"),
     ],
 )

@@ -40,17 +40,12 @@ def tried(root: Path = ROOT) -> dict[str, list[Verdict]]:
         cells = nbformat.read(path, as_version=4).cells
         for output in (output for cell in cells for output in cell.get("outputs", ())):
             if MIME in output.get("data", {}):
-                verdict = of_json(output["data"][MIME])
+                verdict = Verdict(**output["data"][MIME])
                 if verdict.claim in seen:
                     raise CourseError(f"{path.name}: {verdict.claim!r} is tried twice: say what is different.")
                 seen.add(verdict.claim)
                 found.setdefault(path.name[:2], []).append(verdict)
     return found
-
-
-def of_json(data: dict[str, Any]) -> Verdict:
-    """A verdict as a notebook keeps it."""
-    return Verdict(**data | {"by_student": tuple(data["by_student"])})
 
 
 def held(root: Path = ROOT) -> dict[str, dict[str, dict[str, Any]]]:
