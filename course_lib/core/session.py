@@ -14,6 +14,7 @@ import platform
 import random
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from course_lib.core.text import as_path, say
 ROOT = Path(__file__).resolve().parents[2]
 # What this machine was found to do, in the cache folder: written by `costs.machine`.
 MACHINE_FILE = "machine.json"
+
+# Where Linux says how much memory a container may take, in bytes: cgroups' second version, and their first.
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 PROFILES = ("auto", "laptop", "gpu")
 
@@ -116,6 +120,14 @@ def cache_dir() -> Path:
     except OSError as error:
         raise CourseError(f"cannot write to the cache folder {path} ({error}). Set COURSE_CACHE to another.") from error
     return path
+
+
+def memory_limit() -> float:
+    """Bytes that a container's processes may take together, infinite outside one: psutil sees the machine around it."""
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError):  # no such file; "max"
+            return float(Path(path).read_text(encoding="utf-8"))
+    return math.inf
 
 
 def machine_key(settings: Settings) -> str:
@@ -243,5 +255,12 @@ def _minutes_here(settings: Settings) -> tuple[str, int] | None:
             return None
         minutes = kept["minutes"][lesson[1]][os.environ.get("COURSE_MODEL") or kept["default"]]
         return lesson[1], max(1, math.ceil(minutes))
-    except (OSError, ValueError, KeyError, TypeError, CourseError):  # nothing was measured, or it is damaged
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        CourseError,
+    ):  # nothing was measured, or it is damaged
         return None

@@ -15,7 +15,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError, above_zero
 from course_lib.core.progress import Progress
-from course_lib.core.session import MACHINE_FILE, cache_dir, current, data_dir, machine_key
+from course_lib.core.session import MACHINE_FILE, cache_dir, current, data_dir, machine_key, memory_limit
 from course_lib.core.text import write_text
 from course_lib.costs.bills import forward_flops, kv_cache_bytes
 from course_lib.costs.forecast import LOGITS_BYTES, Calibration, Work, step_needs
@@ -323,13 +323,13 @@ def lesson_times(again: bool = False) -> MachineReport:
 
 
 def memory_room() -> float:
-    """Bytes of memory for a lesson: of the GPU what is free, else what is free here, and what this process holds."""
+    """Bytes of memory for a lesson: what is free, of the GPU or here, and what this process holds already."""
     import psutil
     import torch
 
     if current().device == "cuda":
-        return float(torch.cuda.mem_get_info()[0])
-    return float(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
+        return float(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+    return min(float(psutil.virtual_memory().available + psutil.Process().memory_info().rss), memory_limit())
 
 
 def _number_bytes(dtype: str) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import ModelError
-from course_lib.core.session import cache_dir, current
+from course_lib.core.session import cache_dir, current, memory_limit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def check_machine() -> pd.DataFrame:
     import psutil
 
     settings = current()
-    memory = psutil.virtual_memory().total / 1e9
+    memory = min(psutil.virtual_memory().total, memory_limit()) / 1e9
     disk = shutil.disk_usage(cache_dir()).free / 1e9
     try:
         gguf_folder()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import random
 import subprocess
@@ -238,6 +239,19 @@ def test_without_a_home_folder_the_cache_says_which_variable_to_set(monkeypatch)
     monkeypatch.setattr(Path, "expanduser", nowhere)
     with pytest.raises(CourseError, match=r"no home folder for .*COURSE_CACHE"):
         cache_dir()
+
+
+@pytest.mark.parametrize(
+    ("second", "first", "limit"),
+    [("2147483648\n", None, 2**31), ("max\n", None, math.inf), (None, "4294967296\n", 2**32), (None, None, math.inf)],
+)
+def test_a_container_says_how_much_memory_it_allows(tmp_path, monkeypatch, second, first, limit):
+    places = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
+    for place, text in zip(places, (second, first)):
+        if text is not None:
+            place.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(session, "MEMORY_LIMITS", tuple(map(str, places)))
+    assert session.memory_limit() == limit
 
 
 # --- start --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -115,6 +116,21 @@ def test_the_report_says_the_same_in_text_and_in_html():
             assert part in shown
 
 
+def test_the_room_is_what_is_free_and_held_here_and_no_more_than_a_container_allows(monkeypatch):
+    whole = machine.memory_room()
+    monkeypatch.setattr(machine, "memory_limit", lambda: 1e8)
+    assert machine.memory_room() == 1e8 < whole
+
+
+def test_on_a_gpu_what_this_process_holds_of_its_memory_counts_as_room(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(machine, "current", lambda: SimpleNamespace(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (14e9, 16e9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 1e9)
+    assert machine.memory_room() == 15e9
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +225,12 @@ def test_start_says_what_the_lesson_takes_here_once_it_is_known_and_measures_not
             patch.setenv(variable, value)
             session.start()
             assert len(capsys.readouterr().out.splitlines()) == lines
+    place = session.cache_dir() / session.MACHINE_FILE
+    kept = json.loads(place.read_text(encoding="utf-8"))
+    for damaged in ({**kept, "minutes": {"02": {"smollm2-135m": float("inf")}}}, {**kept, "minutes": []}, []):
+        place.write_text(json.dumps(damaged), encoding="utf-8")
+        session.start()
+        assert len(capsys.readouterr().out.splitlines()) == 3
     assert len(measuring) == 1
 
 

@@ -62,6 +62,11 @@ def test_a_file_of_another_hash_or_a_missing_one_is_refused_before_anything_is_r
     assert check_machine().loc["model packages", "will do"].startswith("✗ ")
 
 
+def test_a_machine_has_no_more_memory_than_its_container_allows(package, monkeypatch):
+    monkeypatch.setattr(packaged, "memory_limit", lambda: 2e9)
+    assert list(check_machine().loc["memory"]) == ["2 GB", "✗ close other programs"]
+
+
 @pytest.mark.parametrize("load", [load_model, load_embedder])
 def test_a_package_that_is_not_installed_says_how_to_install_it(monkeypatch, nothing_is_read, load):
     monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda _: None)
