@@ -7,6 +7,7 @@ while it runs the lesson); how fast a machine is, in shares of its matrix produc
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -224,10 +225,8 @@ def product_gflops(dtype: Any = None, repeats: int = 4) -> float:
 
 def student_speed(model: ChatModel, shape: Shape, repeats: int = 2) -> dict[str, float]:
     """FLOP/s in which a model reads a batch of prompts, and bytes/s of its weights in writing one reply."""
-    import torch
-
-    drawn = torch.Generator().manual_seed(0)
-    prompts = torch.randint(model.config.vocab_size, (PROMPTS, PROMPT_TOKENS), generator=drawn).tolist()
+    drawn = random.Random(0)
+    prompts = [[drawn.randrange(model.config.vocab_size) for _ in range(PROMPT_TOKENS)] for _ in range(PROMPTS)]
 
     def completes(batch: Sequence[list[int]], tokens: int) -> float:
         return _best(lambda: model.complete(list(batch), tokens, min_new_tokens=tokens).cpu(), repeats)
