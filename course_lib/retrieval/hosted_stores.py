@@ -15,9 +15,9 @@ from typing import Any
 
 from course_lib.core.credentials import credential
 from course_lib.core.errors import CourseError
-from course_lib.core.secrets import quotable
+from course_lib.core.secrets import quotable, without_secrets
 from course_lib.retrieval.documents import Passage
-from course_lib.retrieval.filters import matches, metadata
+from course_lib.retrieval.filters import FIELDS, matches, metadata
 from course_lib.retrieval.stores import passage_of
 
 # As the extras of pyproject.toml have them.
@@ -56,8 +56,8 @@ def explained(service: str, variable: str, failed: tuple[type[BaseException], ..
 
 
 def in_short(text: str) -> str:
-    """On one line, and not all of it."""
-    text = " ".join(text.split())
+    """On one line, and not all of it; secrets are hidden first: half a key is one too."""
+    text = " ".join(without_secrets(text).split())
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
@@ -67,7 +67,11 @@ def record(passage: Passage, digest: str) -> dict[str, Any]:
 
 
 def recorded(kept: dict[str, Any], score: float = 0.0) -> Passage:
-    """The passage of a `record`."""
+    """The passage of a `record`; a CourseError if it is somebody else's."""
+    if unknown := {"passage", "text", *FIELDS} - kept.keys():
+        raise CourseError(
+            f"the store holds what the course did not put there (it lacks {min(unknown)!r}): choose another name."
+        )
     return passage_of(kept["passage"], kept["text"], kept, float(score))
 
 
@@ -77,9 +81,9 @@ def key_of(passage: Passage) -> str:
 
 
 def check_k(k: int, service: str) -> None:
-    """Refuse to ask for more than the services return."""
-    if k > MOST:
-        raise CourseError(f"k is {k:,}: {service} finds at most {MOST:,} passages at once.")
+    """Refuse what the services don't return; 0 is no limit to Weaviate."""
+    if not 1 <= k <= MOST:
+        raise CourseError(f"k is {k:,}: {service} finds 1 to {MOST:,} passages at once.")
 
 
 def translated(where: Any, join: Callable[[str, list[Any]], Any], compare: Callable[[str, str, Any], Any]) -> Any:

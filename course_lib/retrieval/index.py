@@ -177,10 +177,11 @@ def build_index(
     `folder` holds Markdown (front matter optional), text and PDF files, in folders at any depth; it is relative to
     here, or else to the repository. What `read_documents` leaves out it prints, and that is not in the index.
     `embedder` is a sentence-transformers model, by default the course's. `store` takes the place of the folder on disk:
-    a `FaissStore`, `PineconeStore` or `WeaviateStore`, or one of your own that also tells its `digests()`.
+    a `FaissStore`, `PineconeStore` or `WeaviateStore`, or one of your own that also tells its `digests()`. It is for
+    this folder alone: other documents that it holds are deleted.
 
     A DataError names the folder if it is missing or holds no document that can be read, and the index stays as it was.
-    A CourseError says that the index cannot be written, or was made with another version of the embedding model.
+    A CourseError says that the index cannot be written, or was made with another embedding model.
     """
     from filelock import FileLock
 
@@ -190,6 +191,7 @@ def build_index(
         if path is not None:
             raise CourseError("path is where Chroma keeps its files: give a path or a store, not both.")
         index = Index(embedder or load_embedder(), store)
+        _check_vectors(index)
         index.sync(documents)
         return index
     which = _weights_digest(embedder) if embedder is not None else ""
@@ -226,11 +228,28 @@ def _check_embedder(index: Index) -> None:
     there = index.store.probe
     if there is None:
         index.store.probe = here
-    elif len(there) != len(here) or sum(a * b for a, b in zip(there, here)) < 0.99:
+    elif _apart(here, there):
         raise CourseError(
             f"the index in {index.store.path} was made with another embedding model: delete that folder, and it is "
             "built again."
         )
+
+
+def _check_vectors(index: Index) -> None:
+    """As `_check_embedder`, for a store that notes no sentence: by a passage that it holds, if it can list them."""
+    rows = index.store.rows() if hasattr(index.store, "rows") else ()
+    for passage, vector, _ in rows:
+        if _apart(index.embed([passage.searched])[0], vector):
+            raise CourseError(
+                f"the store was filled with another embedding model (passage {passage.id!r} lies elsewhere): take "
+                "another name for this one's."
+            )
+        return
+
+
+def _apart(here: Sequence[float], there: Sequence[float]) -> bool:
+    """Whether two unit vectors of one text are not of one embedding model."""
+    return len(there) != len(here) or sum(a * b for a, b in zip(there, here)) < 0.99
 
 
 def _weights_digest(embedder: Any) -> str:

@@ -24,7 +24,7 @@ from course_lib.retrieval.hosted_stores import (
     setting,
     translated,
 )
-from course_lib.retrieval.stores import Listing
+from course_lib.retrieval.stores import Listing, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +40,9 @@ class PineconeStore(Listing):
     """Passages and their vectors in an index of Pinecone (its Documents API), made when the first are added.
 
     The key comes from PINECONE_API_KEY. Pinecone is eventually consistent: it confirms what it has written down, and
-    searches see it some moments later. So `add` and `delete` wait until they do, for `wait` seconds at most. An index
-    holds vectors of one embedding model: take another `name` for another.
+    searches see it some moments later. So `add` and `delete` wait until they do, for `wait` seconds at most; where it
+    does not say how far it has come, nobody can wait. An index holds vectors of one embedding model: take another
+    `name` for another.
     """
 
     def __init__(self, name: str = "course", cloud: str = "aws", region: str = "us-east-1", wait: float = 30.0) -> None:
@@ -61,9 +62,9 @@ class PineconeStore(Listing):
                 self._open()
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
-        """Add passages, or replace those of the same id; `vectors` (N, D)."""
+        """Add passages, all of a document at once, or replace those of the same id; `vectors` (N, D)."""
         documents = []
-        for passage, vector, digest in zip(passages, vectors, digests):
+        for passage, vector, digest in zip(passages, vectors, counted(passages, digests)):
             kept = record(passage, digest)
             if (size := _bytes(kept)) > BYTES_A_RECORD:
                 raise CourseError(
@@ -102,9 +103,10 @@ class PineconeStore(Listing):
     def _make(self, dimensions: int) -> None:
         schema = {"fields": {VECTOR: {"type": "dense_vector", "dimension": dimensions, "metric": "cosine"}}}
         with self._explained():
-            self._client.indexes.create(
-                name=self.name, schema=schema, deployment=self._deployment, timeout=READY_WITHIN
-            )
+            if not self._client.indexes.exists(self.name):  # another process may have made it meanwhile
+                self._client.indexes.create(
+                    name=self.name, schema=schema, deployment=self._deployment, timeout=READY_WITHIN
+                )
             self._open()
 
     def _open(self) -> None:

@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import struct
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +66,8 @@ class Listing:
         return np.stack([vector for _, vector, _ in rows])
 
     def digests(self) -> dict[str, str]:
-        """Document id to digest, for every document that has a passage here."""
-        return {passage.source: digest for passage, _, digest in self.rows()}
+        """Document id to digest, "" where passages are missing, for every document that has a passage here."""
+        return digests_of((passage.source, digest) for passage, _, digest in self.rows())
 
 
 class ChromaStore:
@@ -100,8 +101,8 @@ class ChromaStore:
         return self._client.get_collection(self.COLLECTION, embedding_function=None)
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
-        """Add passages; `vectors` (N, D); `digests` are those of the documents they come from."""
-        metas = [metadata(p) | {"digest": digest} for p, digest in zip(passages, digests)]
+        """Add passages, all of a document at once; `vectors` (N, D); `digests` are those of their documents."""
+        metas = [metadata(p) | {"digest": digest} for p, digest in zip(passages, counted(passages, digests))]
         self._write(self._passages, [p.id for p in passages], vectors, [p.text for p in passages], metas)
 
     def delete(self, sources: Sequence[str]) -> None:
@@ -152,8 +153,9 @@ class ChromaStore:
         return np.asarray(found["embeddings"])[order]
 
     def digests(self) -> dict[str, str]:
-        """Document id to digest, for every document that has a passage here."""
-        return {meta["source"]: meta["digest"] for meta in self._passages.get(include=["metadatas"])["metadatas"]}
+        """Document id to digest, "" where passages are missing, for every document that has a passage here."""
+        metas = self._passages.get(include=["metadatas"])["metadatas"]
+        return digests_of((meta["source"], meta["digest"]) for meta in metas)
 
     def erase(self) -> None:
         """Make the files forget what was deleted.
@@ -346,6 +348,25 @@ def forget_clients() -> None:
     from chromadb.api.shared_system_client import SharedSystemClient
 
     SharedSystemClient.clear_system_cache()
+
+
+def counted(passages: Sequence[Passage], digests: Sequence[str]) -> list[str]:
+    """Digests as they are kept: each with the number of passages that its document has here."""
+    numbers = Counter(passage.source for passage in passages)
+    return [f"{digest} of {numbers[passage.source]}" for passage, digest in zip(passages, digests)]
+
+
+def digests_of(kept: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Document id to digest, of the id and the kept digest of every passage.
+
+    "" for a document that lacks some, as a kill or a cut connection leaves it: nothing has that digest, and it is
+    written again.
+    """
+    found: dict[str, str] = {}
+    for (source, digest), held in Counter(kept).items():
+        digest, _, number = digest.rpartition(" of ") if " of " in digest else (digest, "", held)
+        found[source] = digest if int(number) == held and source not in found else ""
+    return found
 
 
 def passage_of(id: str, text: str, meta: dict[str, Any], score: float = 0.0) -> Passage:

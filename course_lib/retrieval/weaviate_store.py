@@ -15,7 +15,6 @@ from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.filters import FIELDS
 from course_lib.retrieval.hosted_stores import (
     AT_ONCE,
-    MOST,
     PAGE,
     check_k,
     each,
@@ -28,7 +27,7 @@ from course_lib.retrieval.hosted_stores import (
     setting,
     translated,
 )
-from course_lib.retrieval.stores import Listing
+from course_lib.retrieval.stores import Listing, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,12 +61,22 @@ class WeaviateStore(Listing):
             if not self._client.collections.exists(name):
                 self._make()
             self._held = self._client.collections.use(name)
+            properties = self._held.config.get(simple=True).properties
+        whole = {asked.name for asked in properties if asked.tokenization == self._classes.config.Tokenization.FIELD}
+        if not whole.issuperset(FIELDS):  # word by word, "public" would let "not public" through
+            raise CourseError(f"Weaviate's collection {name!r} is not the course's: choose another name.")
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray, digests: Sequence[str]) -> None:
-        """Add passages, or replace those of the same id; `vectors` (N, D)."""
+        """Add passages, all of a document at once, or replace those of the same id; `vectors` (N, D)."""
+        for passage in passages:
+            if padded := [name for name in FIELDS if (value := getattr(passage, name)) != value.strip()]:
+                raise CourseError(
+                    f"passage {passage.id!r} has blanks around its {padded[0]}, which Weaviate does not see: it would "
+                    "be taken for another. Take them away."
+                )
         objects = [
             self._classes.data.DataObject(record(p, digest), uuid=key_of(p), vector=[float(x) for x in vector])
-            for p, vector, digest in zip(passages, vectors, digests)
+            for p, vector, digest in zip(passages, vectors, counted(passages, digests))
         ]
         for i in range(0, len(objects), AT_ONCE):
             with self._explained():
@@ -78,10 +87,11 @@ class WeaviateStore(Listing):
 
     def delete(self, sources: Sequence[str]) -> None:
         """Delete every passage of these documents: when this returns, no search finds them."""
+        sources = [source for source in sources if source == source.strip()]  # no others are here: see `add`
         for i in range(0, len(sources), AT_ONCE):
-            named = self._classes.query.Filter.by_property("source").contains_any(list(sources[i : i + AT_ONCE]))
-            matched = MOST
-            while matched >= MOST:  # it deletes no more in one call
+            named = self._classes.query.Filter.by_property("source").contains_any(sources[i : i + AT_ONCE])
+            matched = True
+            while matched:  # one call deletes no more than its server is set to
                 with self._explained():
                     done = self._held.data.delete_many(where=named)
                 matched = done.matches

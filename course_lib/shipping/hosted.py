@@ -83,11 +83,13 @@ def submit(file: ChatFile, model: str, *, spend: bool = False) -> str | None:
     nothing is sent, which is said and returns None; none of this needs a network. If the service refuses the job, an
     uploaded file stays there. For Cohere and Hugging Face nothing is ever sent: what to do instead is said.
     """
+    if not isinstance(model, str) or not model.strip():
+        raise CourseError(f"model is {model!r}: give the name by which {file.provider} knows it.")
     provider = PROVIDERS[file.provider]
     file = check_chat_jsonl(file.path, file.provider)
     if provider.instead:
-        path, name = shlex.quote(str(file.path)), re.sub(r"[^\w.-]+", "-", file.path.stem)
-        say(f"Not submitted: {provider.instead.format(file=path, name=name, model=shlex.quote(model))}")
+        path, name = shlex.quote(str(file.path)), re.sub("[^A-Za-z0-9]+", "-", file.path.stem).strip("-")
+        say(f"Not submitted: {provider.instead.format(file=path, name=name or 'examples', model=shlex.quote(model))}")
         return None
     missing = [name for name in (provider.key, provider.address) if name and not os.environ.get(name, "").strip()]
     if missing:

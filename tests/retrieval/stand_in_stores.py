@@ -22,6 +22,12 @@ SIGNS = {
 }  # fmt: skip
 
 
+HNSW = (  # settings that Weaviate fills in
+    "cleanupIntervalSeconds", "dynamicEfMin", "dynamicEfMax", "dynamicEfFactor", "ef", "efConstruction",
+    "flatSearchCutoff", "maxConnections", "skip", "vectorCacheMaxObjects",
+)  # fmt: skip
+
+
 def cosine(a, b):
     return float(np.dot(a, b) / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
 
@@ -33,6 +39,7 @@ class PineconeService:
         self.server, self.schema, self.documents, self.seen = server, None, {}, {}
         self.lag = self.waits = self.written = self.reconciled = 0
         self.fault = None  # (status, message) of every answer
+        self.room = 10**6  # documents
         server.answer = self.answer
 
     def store(self, **options):
@@ -47,6 +54,8 @@ class PineconeService:
         assert self.server.asked[-1][2] == KEY
         if self.fault:
             return self.fault[0], {"error": {"code": "FAULT", "message": self.fault[1]}, "status": self.fault[0]}
+        if path == "/v1/indexes" and body and self.schema:
+            return 409, {"error": {"code": "ALREADY_EXISTS", "message": "Resource already exists"}, "status": 409}
         if path == "/v1/indexes" and body:
             self.schema, self.deployment = body["schema"], body["deployment"]
         if path.startswith("/v1/indexes"):
@@ -66,6 +75,8 @@ class PineconeService:
         return 200, said, {"x-pinecone-request-lsn": str(self.written)}
 
     def upsert(self, documents):
+        if len(self.documents) >= self.room:
+            return 500, {"error": {"code": "FAULT", "message": "cut off"}}
         for document in documents:
             rest = {name: value for name, value in document.items() if name not in ("_id", "vector")}
             assert document["_id"].isascii() and len(document["_id"]) <= 512
@@ -114,7 +125,7 @@ class WeaviateService:
 
     def __init__(self, server):
         self.server, self.schema, self.objects = server, None, {}
-        self.most, self.fault, self.refuses = 10_000, None, ""
+        self.most, self.room, self.fault, self.refuses = 10_000, 10**6, None, ""
         self.calls = []
         server.answer = self.answer
 
@@ -129,6 +140,10 @@ class WeaviateService:
         if path == "/v1/meta":
             return 200, {"version": "1.37.0", "grpcMaxMessageSize": 104_858_000}
         if path == "/v1/schema" and body:
+            for asked in body["properties"]:
+                asked.setdefault("indexSearchable", False)
+            graph = body["vectorConfig"]["default"]
+            graph["vectorIndexConfig"] = dict.fromkeys(HNSW, 0) | graph["vectorIndexConfig"]
             self.schema = body
         return (200, self.schema) if self.schema and path.startswith("/v1/schema") else (404, {})
 
@@ -142,9 +157,12 @@ class WeaviateService:
             context.abort(grpc.StatusCode.INTERNAL, self.fault[1])
 
     def BatchObjects(self, request, context):
+        import grpc
         from weaviate.proto.v1 import batch_pb2
 
         self.checked("add", context)
+        if len(self.objects) >= self.room:
+            context.abort(grpc.StatusCode.INTERNAL, "cut off")
         assert len(request.objects) <= 1000
         if self.refuses:
             return batch_pb2.BatchObjectsReply(errors=[{"index": 0, "error": self.refuses}])

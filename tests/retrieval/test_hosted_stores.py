@@ -80,9 +80,10 @@ def test_what_cannot_be_translated_is_refused_in_a_sentence(where, says, filled)
         filled.query(VECTORS[0], 3, where)
 
 
-def test_more_than_the_services_return_is_refused(filled):
-    with pytest.raises(CourseError, match=r"k is 10,001: \w+ finds at most 10,000 passages at once"):
-        filled.query(VECTORS[0], 10_001)
+@pytest.mark.parametrize("k", [-1, 0, 10_001])
+def test_a_number_of_passages_that_the_services_do_not_return_is_refused(filled, k):
+    with pytest.raises(CourseError, match=rf"k is {k:,}: \w+ finds 1 to 10,000 passages at once"):
+        filled.query(VECTORS[0], k)
 
 
 # What is kept
@@ -108,13 +109,12 @@ def test_what_is_added_twice_is_there_once_and_the_last_time(service):
     assert ([p.text for p in store.passages()], store.digests()) == (["after"], {"a": "after"})
 
 
-def test_many_passages_go_in_requests_that_the_services_take_and_all_are_listed_and_deleted(service, monkeypatch):
+def test_many_passages_go_in_requests_that_the_services_take_and_all_are_listed_and_deleted(service):
     many = [Passage(f"d{i % 7}/{i}", "word " * 400, f"d{i % 7}") for i in range(1250)]
     store = service.store()
     store.add(many, np.tile(VECTORS[:1], (len(many), 1)), ["x"] * len(many))
     assert {p.id for p in store.passages()} == {p.id for p in many}
-    service.most = 100  # what one call of Weaviate's deletes
-    monkeypatch.setattr("course_lib.retrieval.weaviate_store.MOST", service.most)
+    service.most = 100  # what one call of Weaviate's deletes: its owner may set less than the 10,000 that it comes with
     store.delete(["d1", *(f"none-{i}" for i in range(700)), "d2"])
     assert store.digests().keys() == {"d0", "d3", "d4", "d5", "d6"}
 
@@ -146,6 +146,36 @@ def test_a_folder_is_brought_up_to_date_in_a_store_and_only_what_changed_is_sent
     }
     with pytest.raises(CourseError, match="give a path or a store, not both"):
         build_index(library, path=library / "index", store=again.store)
+
+
+def test_a_document_whose_writing_is_cut_in_the_middle_is_written_again_by_the_same_call(
+    service, library, small_embedder, monkeypatch, no_waiting
+):
+    parts = [f"# Part {i}\nTown {i} has {i} wells. {'Well. ' * 70}" for i in range(8)]
+    (library / "book.md").write_text("\n".join(parts))
+    monkeypatch.setattr("course_lib.retrieval.weaviate_store.AT_ONCE", 3)
+    monkeypatch.setattr("course_lib.retrieval.pinecone_store.RECORDS_A_REQUEST", 3)
+    service.room = 6
+    with pytest.raises(CourseError, match=r"did not do it .*cut off.* make the same call again"):
+        build_index(library, store=service.store())
+    service.room = 100
+    assert len(service.store().passages()) == 6
+    assert "" in service.store().digests().values()
+    index = build_index(library, store=service.store())
+    assert len(index) == 11 and "" not in index.store.digests().values()
+
+
+def test_a_store_that_another_embedding_model_filled_is_refused_and_left_as_it_is(service, library, small_embedder):
+    index = build_index(library, store=service.store())
+    (library / "corrin.md").unlink()
+
+    class Other(type(small_embedder)):
+        def encode(self, texts, **options):
+            return -super().encode(texts, **options)
+
+    with pytest.raises(CourseError, match=r"filled with another embedding model \(passage '.*/0' lies elsewhere\)"):
+        build_index(library, Other(), store=service.store())
+    assert len(index) == 3
 
 
 # Pinecone
@@ -190,6 +220,22 @@ def test_an_index_of_another_make_is_left_alone(pinecone):
     pinecone.schema, pinecone.deployment = index_with("embedding")
     with pytest.raises(CourseError, match="Pinecone's index 'course' is not the course's: choose another name"):
         pinecone.store()
+
+
+def test_documents_of_another_make_are_said_to_be_and_left_alone(pinecone, library, small_embedder):
+    store = pinecone.store()
+    store.add(PASSAGES[:1], VECTORS[:1], [""])
+    pinecone.documents = {"theirs": {"_id": "theirs", "vector": [1.0] * 64, "text": "not ours", "day": 3}}
+    with pytest.raises(CourseError, match=r"holds what the course did not put there .* choose another name"):
+        build_index(library, store=store)
+    assert pinecone.documents.keys() == {"theirs"}
+
+
+def test_an_index_that_another_process_made_meanwhile_is_taken(pinecone):
+    first, second = pinecone.store(), pinecone.store()
+    first.add(PASSAGES[:1], VECTORS[:1], [""])
+    second.add(PASSAGES[1:2], VECTORS[1:2], [""])
+    assert len(first.passages()) == 2
 
 
 def test_an_index_that_is_empty_is_no_fault_and_one_that_is_gone_is_when_it_should_keep_something(pinecone):
@@ -241,6 +287,14 @@ def test_a_service_that_fails_in_between_loses_nothing(service, call, no_waiting
     CALLS[call](store)
 
 
+def test_half_a_key_at_the_end_of_a_long_message_is_not_shown(service, no_waiting):
+    for filler in range(240, 300):  # what stands before the message is the client's
+        service.fault = (500, f"{'x' * filler} {KEY} and more")
+        with pytest.raises(CourseError, match="did not do it") as error:
+            service.store()
+        assert KEY[:5] not in f"{error.value} {error.value.__cause__}"
+
+
 def test_a_service_that_is_not_there_is_said_in_a_sentence(service, monkeypatch, no_waiting):
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -251,11 +305,39 @@ def test_a_service_that_is_not_there_is_said_in_a_sentence(service, monkeypatch,
         service.store()
 
 
-def test_passages_that_weaviate_does_not_take_are_counted_with_its_reason():
+@pytest.fixture
+def weaviate():
     with SERVICES["weaviate"]() as service:
-        store, service.refuses = service.store(), "vector lengths don't match: 384 vs 12"
-        with pytest.raises(CourseError, match=r"did not take 1 of the passages \(vector lengths don't match"):
-            store.add(PASSAGES[:2], VECTORS[:2], ["", ""])
+        yield service
+
+
+def test_a_collection_whose_filters_would_let_more_through_is_left_alone(weaviate):
+    weaviate.store()
+    (audience,) = (asked for asked in weaviate.schema["properties"] if asked["name"] == "audience")
+    audience["tokenization"] = "word"
+    with pytest.raises(CourseError, match="Weaviate's collection 'Course' is not the course's: choose another name"):
+        weaviate.store()
+
+
+@pytest.mark.parametrize("name", ["source", "audience"])
+def test_what_weaviate_would_take_for_another_is_refused_before_anything_is_sent(weaviate, name):
+    padded = Passage("b/0", "text", **{"source": "b", name: "staff "})
+    with pytest.raises(CourseError, match=f"passage 'b/0' has blanks around its {name}, which Weaviate does not see"):
+        weaviate.store().add([PASSAGES[0], padded], VECTORS[:2], ["", ""])
+    assert weaviate.objects == {}
+
+
+def test_deleting_what_weaviate_would_take_for_another_deletes_nothing(weaviate):
+    store = weaviate.store()
+    store.add(PASSAGES, VECTORS, [""] * len(PASSAGES))
+    store.delete(["a ", " a"])
+    assert (len(store.passages()), weaviate.calls.count("delete")) == (len(PASSAGES), 0)
+
+
+def test_passages_that_weaviate_does_not_take_are_counted_with_its_reason(weaviate):
+    store, weaviate.refuses = weaviate.store(), "vector lengths don't match: 384 vs 12"
+    with pytest.raises(CourseError, match=r"did not take 1 of the passages \(vector lengths don't match"):
+        store.add(PASSAGES[:2], VECTORS[:2], ["", ""])
 
 
 def test_without_a_key_or_an_address_the_variable_is_named(service, monkeypatch):

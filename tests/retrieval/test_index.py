@@ -15,7 +15,7 @@ from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import cache_dir
 from course_lib.retrieval.documents import Document, read_documents, split_into_passages
 from course_lib.retrieval.index import PROBE, build_index
-from course_lib.retrieval.stores import forget_clients
+from course_lib.retrieval.stores import ChromaStore, digests_of, forget_clients
 from course_lib.retrieval.words import KeywordIndex
 
 PROSE = Path(__file__).parents[1] / "prose"
@@ -171,6 +171,29 @@ def test_an_interrupted_build_is_finished_by_the_next_with_every_document_whole(
     passages = [p for d in read_documents(library) for p in split_into_passages(d, 80, lambda t: len(t.split()))]
     assert len(index) == len(passages) == len(embedded), "all are there, and none was embedded twice"
     assert 0 < done < len(passages), "what was done before the interrupt is not lost"
+
+
+def test_a_book_whose_writing_is_killed_in_the_middle_is_written_again(library, small_embedder, monkeypatch):
+    (library / "book.md").write_text("\n".join(f"# Part {j}\n{LONG[:150]}" for j in range(30)))
+    write = ChromaStore._write
+
+    def killed(store, collection, ids, vectors, texts, metas):
+        write(store, collection, ids[:5], vectors[:5], texts[:5], metas[:5])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChromaStore, "_write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_index(library)
+    index = build_index(library)
+    passages = [p for d in read_documents(library) for p in split_into_passages(d, 80, lambda t: len(t.split()))]
+    assert len(index) == len(passages)
+
+
+def test_what_was_kept_without_a_number_of_passages_is_not_embedded_again():
+    assert digests_of([("a", "x"), ("a", "x"), ("b", "y of 2"), ("b", "y of 2"), ("c", "z of 2")]) == {
+        "a": "x", "b": "y", "c": "",
+    }  # fmt: skip
 
 
 def test_an_embedder_that_fails_takes_nothing_out_of_the_index(library, index, small_embedder, monkeypatch):

@@ -92,6 +92,19 @@ def test_the_commands_for_hugging_face_are_those_that_its_command_line_and_trl_k
     assert found.push_to_hub and found.hub_private_repo
 
 
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("my style", "my-style"), ("--a..b_", "a-b"), ("Übung 1", "bung-1"), ("日本", "examples"), ("`x`$(y)", "x-y")],
+)
+def test_whatever_a_file_is_called_a_repository_may_be_called_so(tmp_path, capsys, stem, name):
+    from huggingface_hub.utils import validate_repo_id
+
+    submit(write_chat_jsonl(EXAMPLES, tmp_path / f"{stem}.jsonl", "huggingface"), "owner/model")
+    said = capsys.readouterr().out
+    assert f"hf upload you/{name} " in said and f"--output_dir {name} " in said
+    validate_repo_id(f"you/{name}")
+
+
 def parsed_by_hf(line):
     """What Hugging Face's own command line makes of what stands behind `hf`; nothing is run."""
     from huggingface_hub.cli.hf import app
@@ -108,6 +121,13 @@ def with_key(service, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-a-secret")
     monkeypatch.setenv("OPENAI_BASE_URL", service.url)
     return service
+
+
+@pytest.mark.parametrize("model", ["", " ", None])
+def test_without_a_model_nothing_is_uploaded(file, with_key, model):
+    with pytest.raises(CourseError, match=rf"model is {model!r}: give the name by which openai knows it"):
+        submit(file, model, spend=True)
+    assert with_key.asked == []
 
 
 def test_credentials_alone_spend_no_money(file, with_key, capsys):
