@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
@@ -80,9 +80,7 @@ def dots(
     """
     lines = {group: dict(_named(row, f"dots: {group}")) for group, row in _named(groups, "dots")}
     names = dict.fromkeys(name for row in lines.values() for name in row)
-    if len(names) > len(LOOKS):
-        raise CourseError(f"dots: {len(names)} names, and only {len(LOOKS)} can be told apart: show fewer.")
-    looks = dict(zip(names, LOOKS))
+    looks = _looks(names, "dots")
     items = {
         group: [_checked_bar((name, *_filled(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
         for group, row in lines.items()
@@ -156,8 +154,10 @@ def frontier(
     }
     every = [point for points in found.values() for point in points]
     spots = [(point["x"], point["value"]) for point in every] + [run for point in every for run in point["runs"]]
+    looks = _looks(found, "frontier")
     with drawing(title, 5.6) as (figure, axes):
-        for (name, points), (colour, marker, style) in zip(found.items(), LOOKS):
+        for name, points in found.items():
+            colour, marker, style = looks[name]
             ends = [
                 [max(0.0, p["value"] - p["low"]) for p in points],
                 [max(0.0, p["high"] - p["value"]) for p in points],
@@ -390,6 +390,13 @@ def _filled(values: Any, where: str, what: str) -> Any:
     if values is None or isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
         raise CourseError(f"{where}: there are no {what} to draw.")
     return values
+
+
+def _looks(names: Collection[str], where: str) -> dict[str, tuple[str, str, str]]:
+    """A colour, a marker and a dash for each name."""
+    if len(names) > len(LOOKS):
+        raise CourseError(f"{where}: {len(names)} names, and only {len(LOOKS)} can be told apart: show fewer.")
+    return dict(zip(names, LOOKS))
 
 
 def _pairs(rows: Any, where: str, length: int | None = None) -> list[tuple[float, ...]]:

@@ -99,6 +99,9 @@ class Stored:
     def _repr_html_(self) -> str:
         return self.table().to_html()
 
+    def __str__(self) -> str:
+        return self.table().to_string()
+
 
 def stored(place: str) -> Stored:
     """What the three students did in an exam: "02/handbook" is lesson 02's, "03/stranger" lesson 03's.

@@ -27,6 +27,7 @@ from course_lib.evaluation.reports import Difference, Report, Runs
 from course_lib.evaluation.stored import Finding, find
 
 HOLDS, OPEN, REFUTED = "holds", "cannot tell", "refuted"
+FEW = ", too few for an interval over them"  # said of students
 MARGIN = 0.05  # what counts as "as good as", unless a call says why another should
 MIME = "application/vnd.course-lib.verdict+json"
 # Colours in pairs, of the badge and of its word; the word says the same.
@@ -244,7 +245,7 @@ def _counted(
     )
     alone = each if students > 1 and not (crossed and students >= FEW_STUDENTS) else ()
     if alone:
-        words += ", too few for an interval over them" if students < FEW_STUDENTS else ", not resampled"
+        words += FEW if students < FEW_STUDENTS else ", not resampled"
         words += ": each " + ", ".join(f"{one:{sign}.2f}" for one in each)
     each = tuple(round(one, 4) for one in each)
     return _Seen(words.lstrip() + ")", value, low, high, n, students, each, bool(sign), alone=alone)

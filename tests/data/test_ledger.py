@@ -24,6 +24,15 @@ TRIED = (
     Verdict("an open book helps", HOLDS, "page 0.33 against closed 0.00: +0.33", 0.33, 0.2, 0.4, 48),
     Verdict("it reads all", REFUTED, "page 0.33", 0.33, 0.2, 0.4, 48),
     Verdict("k = 4 is as good", OPEN, "-0.02", -0.02, -0.1, 0.1, 48, note="claimed: a difference within 0.05"),
+    Verdict(
+        "it learns",
+        HOLDS,
+        "0.50 (n = 48, 2 students, too few for an interval over them: each 0.40, 0.60)",
+        0.5,
+        0.4,
+        0.6,
+        48,
+    ),
     Verdict("its steps take less", HOLDS, "0.56", 0.56, 0.56, 0.56, note="claimed: below 1"),
 )
 
@@ -102,6 +111,12 @@ def test_a_verdict_of_a_notebook_is_read_where_it_was_kept(repository):
     assert "*refuted* · it reads all: page 0.33<br>RAG: 0.25" in row(repository, **partly)
 
 
+def test_that_students_are_few_is_said_once_for_all_rows(repository):
+    said = row(repository, figures=None, verdicts=["it learns"])
+    assert "it learns: 0.50 (n = 48, 2 students: each 0.40, 0.60)" in said
+    assert page(repository).count("of fewer than five") == 1
+
+
 def test_of_what_was_counted_the_page_says_what_was_claimed(repository):
     counted = {"figures": None, "verdicts": ["its steps take less"]}
     assert "its steps take less: 0.56 (claimed: below 1) |" in row(repository, **counted)
@@ -165,6 +180,9 @@ REFUSED = {
     "why has a figure in it": [{"why": "0.25 of them"}],
     "live has a figure in it": [{"live": "0.25 of them"}],
     "given has a figure in it": [{"given": "144 pairs"}],
+    "why is .*, and not a str": [{"why": ["so"]}],
+    "figures is .*, and not a dict": [{"figures": ["02/exam/RAG"]}],
+    "verdicts is 'it helps', and not a list": [{"verdicts": "it helps"}],
     "is not a document and its line": [{"seeds": seeds} for seeds in (["31"], ["007:1"], [], ["001:x"])],
 }
 

@@ -233,6 +233,10 @@ NAN = float("nan")
         (lambda: plots.dots({"RAG": {f"{i}B": (0.5, 0.4, 0.6) for i in range(8)}}, "t"), "8 names, and only 7"),
         (lambda: plots.frontier({}, "t", "x"), "at least one series"),
         (lambda: plots.frontier({"DPO": []}, "t", "x"), "no points"),
+        (
+            lambda: plots.frontier({f"{i}": FAMILIES["DPO"] for i in range(8)}, "t", "x"),
+            "frontier: 8 names, and only 7",
+        ),
         (lambda: plots.frontier({"DPO": [{"label": "a", "x": 1}]}, "t", "x"), "a point is a dict"),
         (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"x": NAN}]}, "t", "x"), "x of β = 1: nan"),
         (lambda: plots.frontier({"DPO": [FAMILIES["DPO"][0] | {"low": 0.9}]}, "t", "x"), "inside its interval"),

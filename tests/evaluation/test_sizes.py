@@ -49,6 +49,7 @@ def test_a_row_for_each_arm_and_student_the_smallest_first(handbook):
         ("RAG, k = 1", "qwen-1.5b"),
     ]
     reader = table.loc[("reader", "smollm2-135m")]
+    assert str(handbook) == table.to_string(), "a console reads the same"
     assert (reader.right, reader.n, reader.seeds, reader["tokens/question"]) == (0.5, 20, 2, 100)
     assert table.loc[("RAG, k = 1", "qwen-1.5b")].seeds == 0 and reader.machine == "2 cores, AVX2, float32"
 

@@ -24,7 +24,7 @@ import yaml
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.sizes import stored
 from course_lib.evaluation.stored import find
-from course_lib.evaluation.verdicts import HOLDS, OPEN, REFUTED, Verdict
+from course_lib.evaluation.verdicts import FEW, HOLDS, OPEN, REFUTED, Verdict
 from course_lib.models.students import STUDENTS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,6 +35,7 @@ NEEDED, ALLOWED = (
     {"id", "claim", "seeds", "section", "verdict"},
     {"figures", "verdicts", "sizes", "given", "live", "why"},
 )
+KINDS = dict.fromkeys(("why", "live", "given"), str) | {"figures": dict, "sizes": dict, "verdicts": list}
 MOST_FIGURES = 2  # of a row
 HEADING = re.compile(r"^# #{2,}\s+(.+?)\s*$", re.MULTILINE)
 
@@ -70,6 +71,9 @@ def _check_fields(claim: Any, documents: dict[str, str]) -> None:
     for seed in claim["seeds"] or [""]:
         if not re.fullmatch(r"\d{3}:\d+(-\d+)?", seed) or seed[:3] not in documents:
             raise LedgerError(f"{name}: {seed!r} is not a document and its line, such as 000:24")
+    for field, kind in KINDS.items():
+        if not isinstance(claim.get(field, kind()), kind):
+            raise LedgerError(f"{name}: {field} is {claim[field]!r:.40}, and not a {kind.__name__}")
     for field in ("why", "live", "given"):
         if re.search(r"\d", re.sub(r"lesson \d\d", "", claim.get(field, ""))):
             raise LedgerError(f"{name}: {field} has a figure in it; figures are read, not written")
@@ -113,7 +117,8 @@ class Ledger:
             raise LedgerError(f"{claim['id']}: it says {claim['verdict']!r}, and its notebooks: {said}")
         for one in found:
             counted = f" ({one.note})" if one.note and one.n is None else ""  # without chance; what was claimed of it
-            yield f"*{one.outcome}* · {one.claim}: {one.measured}{counted}"
+            measured = one.measured.replace(FEW, "")  # the page says it once
+            yield f"*{one.outcome}* · {one.claim}: {measured}{counted}"
 
     def _verdict(self, claim: dict[str, Any], words: str) -> Verdict:
         if words not in self.tried:
@@ -140,8 +145,14 @@ class Ledger:
             f"theirs, {len(claims)} in all, with a verdict: "
             + ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in VERDICTS if counts[verdict])
             + ". In each theme what did not hold stands first. Unless a row says otherwise, the figures are the "
-            "default student's (135M parameters), with n and a 95% interval. Each lesson ends by saying where "
-            "its verdicts stop being true.",
+            "default student's (135M parameters). Each lesson ends by saying where its verdicts stop being true.",
+            "",
+            "The second column is our verdict on the sources' claim. The third says what was measured for it: a claim "
+            "that a lesson tries, in *italics* what came of it, and its figures. Such a claim *holds* if the whole 95% "
+            "interval lies where it has the figure, is *refuted* if none of it does, and else we *cannot tell*. n is "
+            "the number of questions, and a student is one model, trained once or not at all: of fewer than five the "
+            "interval is one over questions alone, each one's figure stands beside it, and each must bear the verdict "
+            "out. What was counted has no interval.",
             "",
             "Made by `make readme` from `data/claims.yaml`, the verdicts of the built notebooks and `data/results/`.",
             "",
