@@ -113,7 +113,8 @@ def stored(place: str) -> Stored:
     places = sorted({"/".join(parts[:2]) for parts in names.values()})
     if place not in places:
         raise DataError(
-            f"nothing is stored at {place!r}; there are {', '.join(places) or 'no results: run `make results`'}."
+            f"nothing is stored at {place!r}; there are "
+            f"{', '.join(places) or 'no results: run data/make/measure/sizes.py'}."
         )
     found: dict[tuple[str, str], list[Report]] = {}
     seeds: dict[tuple[str, str], int] = {}

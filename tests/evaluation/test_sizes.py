@@ -89,5 +89,5 @@ def test_a_place_that_is_not_there_names_those_that_are(handbook, results):
 
 def test_where_nothing_was_measured_the_command_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "data_dir", lambda: tmp_path)
-    with pytest.raises(DataError, match="make results"):
+    with pytest.raises(DataError, match=r"sizes\.py"):
         sizes.stored("02/handbook")
