@@ -1,23 +1,77 @@
-"""What the benchmarks share: contenders take turns, because machines are noisy, and their medians are compared."""
+"""What the benchmarks share: contenders take turns, because machines are noisy, and their medians are compared.
+
+A contest's medians go to `results.json`, as multiples; `page.py` makes the page of them.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import statistics
+import time
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
-# A contender does its work once, and says for how many seconds and with which losses.
-Contender = Callable[[], tuple[float, list[float]]]
+import torch
+
+from course_lib.core.session import current
+from course_lib.models.students import STUDENTS
+
+RESULTS = Path(__file__).with_name("results.json")
+LIMIT = "the limit"  # what the multiplications alone need, at this machine's own speed
+# A contender does its work once, and says for how many seconds and with what that shows it did the same as the others.
+Contender = Callable[[], tuple[float, str]]
 
 
-def contest(contenders: dict[str, Contender], rounds: int, against: str) -> None:
-    """Print what each does in each round, and its median as a multiple of the speed of one of them."""
+def options(description: str, rounds: int = 3) -> argparse.ArgumentParser:
+    """The command line of a benchmark: which student, how much work, how many rounds."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--student", choices=tuple(STUDENTS), default="smollm2-135m")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--keep", action="store_true", help="write the ratios to results.json")
+    return parser
+
+
+def contest(contenders: dict[str, Contender], rounds: int, against: str, flops: float = 0.0) -> dict[str, float]:
+    """Print what each does in each round, and return its median speed as a multiple of that of one of them.
+
+    With `flops`, what the work takes, the limit is among them: measured in each round, by matrix products alone.
+    """
+    if flops:
+        contenders = contenders | {LIMIT: lambda: (flops / product_speed(), "")}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
-            elapsed, losses = run()
+            elapsed, said = run()
             seconds[name].append(elapsed)
-            print(f"{name:20} {elapsed:6.1f} s  first loss {losses[0]:.4f}  last {losses[-1]:.4f}", flush=True)
+            print(f"{name:28} {elapsed:7.1f} s  {said}", flush=True)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
+    ratios = {name: round(medians[against] / value, 2) for name, value in medians.items()}
     print(f"\nmedian of {rounds}")
     for name, value in medians.items():
-        print(f"{name:20} {value:6.1f} s  x{medians[against] / value:.2f} of {against}")
+        print(f"{name:28} {value:7.1f} s  x{ratios[name]:.2f} of {against}")
+    return ratios
+
+
+def product_speed(size: int = 2048) -> float:
+    """FLOP/s of matrix products in the session's number format, on all its threads; the best of five."""
+    a, best = torch.rand(size, size).to(getattr(torch, current().dtype)), 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        best = max(best, 2 * size**3 / (time.perf_counter() - started))
+    return best
+
+
+def keep(what: str, student: str, work: str, ratios: dict[str, float]) -> None:
+    """Put a contest's ratios where the page is made from; those of another machine's kind stay beside them."""
+    everything = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    machine = f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, {current().dtype}"
+    everything[f"{what}, {student}, {machine}"] = {
+        "what": what, "student": student, "machine": machine, "work": work, "on": date.today().isoformat(),
+        "gflops": round(product_speed() / 1e9), "ratios": ratios,
+    }  # fmt: skip
+    text = json.dumps(dict(sorted(everything.items())), indent=1, ensure_ascii=False)
+    RESULTS.write_text(text + "\n", encoding="utf-8")
