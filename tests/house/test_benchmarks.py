@@ -8,8 +8,8 @@ import pytest
 from course_lib.core.session import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
-import contest as contests  # noqa: E402
-import page as pages  # noqa: E402
+import contest as contests
+import page as pages
 
 
 def test_the_page_is_made_of_what_was_kept():
