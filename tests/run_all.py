@@ -23,10 +23,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_lib.costs.machine import KNOWN_GFLOPS, product_gflops
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900", "-p", "notebook_progress"]
-KNOWN_GFLOPS = 135  # for which the course states its minutes
 
 
 @dataclass
@@ -113,16 +114,11 @@ def longest_first(names: Iterable[str], results: Path = ROOT / "data" / "results
 
 
 def gflops() -> float:
-    """What this machine does in a second, on all its threads: fp32 matrix products, the best of five."""
+    """GFLOP/s of fp32 matrix products on all threads of this machine's CPU."""
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
-    a, best = torch.rand(2048, 2048), 0.0
-    for _ in range(5):
-        started = time.perf_counter()
-        a @ a
-        best = max(best, 2 * len(a) ** 3 / (time.perf_counter() - started) / 1e9)
-    return best
+    return product_gflops(device="cpu")
 
 
 def summary(stages: list[Stage], speed: float | None = None) -> str:

@@ -255,12 +255,5 @@ def _minutes_here(settings: Settings) -> tuple[str, int] | None:
             return None
         minutes = kept["minutes"][lesson[1]][os.environ.get("COURSE_MODEL") or kept["default"]]
         return lesson[1], max(1, math.ceil(minutes))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        CourseError,
-    ):  # nothing was measured, or it is damaged
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, CourseError):  # not measured, or damaged
         return None

@@ -215,11 +215,11 @@ def _measured() -> dict[str, float]:
     return speed
 
 
-def product_gflops(dtype: Any = None, repeats: int = 4) -> float:
-    """GFLOP/s of a product of two square matrices on the session's device, the best of some tries; fp32 unless said."""
+def product_gflops(dtype: Any = None, repeats: int = 4, device: str | None = None) -> float:
+    """GFLOP/s of a product of two square matrices, the best of some tries; fp32 on the session's device unless said."""
     import torch
 
-    a = torch.rand(SIDE, SIDE, device=current().device).to(dtype or torch.float32)
+    a = torch.rand(SIDE, SIDE, device=device or current().device).to(dtype or torch.float32)
     return 2 * SIDE**3 / _best(lambda: (a @ a)[0, 0].item(), repeats) / 1e9
 
 

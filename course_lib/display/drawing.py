@@ -179,6 +179,13 @@ def draw_dots(axes: Axes, groups: Mapping[str, Sequence[dict[str, Any]]], looks:
     axes.grid(axis="y", visible=False)
 
 
+def draw_key(figure: Figure, axes: Axes, side: str, columns: int) -> None:
+    """Below the axes, what colours and markers stand for: each name once."""
+    handles, names = axes.get_legend_handles_labels()
+    key = dict(zip(names, handles))
+    figure.legend(key.values(), key.keys(), loc=f"outside lower {side}", ncols=columns, fontsize=13)
+
+
 def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
     """A matrix as colours that part at 0 if it has both signs, with its figures where there is room."""
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm

@@ -4,25 +4,31 @@ sign, and words that tell the same figures to whoever cannot see them. What cann
 
 from __future__ import annotations
 
-import base64
-import io
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from course_lib.core.errors import CourseError
-from course_lib.core.text import whole
+from course_lib.display.checking import (
+    checked_band,
+    checked_bar,
+    checked_numbers,
+    checked_pairs,
+    checked_rows,
+    checked_series,
+    checked_spot,
+    looks_for,
+    starred,
+)
 from course_lib.display.drawing import (
-    DPI,
     INK,
     LOOKS,
     STAR,
     VERMILLION,
-    count_text,
     draw_bar,
     draw_cells,
     draw_dots,
     draw_histogram,
+    draw_key,
     draw_lines,
     draw_parts,
     draw_stars,
@@ -31,9 +37,7 @@ from course_lib.display.drawing import (
     value_text,
     wrap,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from course_lib.display.pictures import Picture, tell, tell_lines, tell_part, tell_spot
 
 
 def bars(rows: Sequence[Any], title: str, xlabel: str = "share right", reference: float | None = None) -> Picture:
@@ -42,9 +46,9 @@ def bars(rows: Sequence[Any], title: str, xlabel: str = "share right", reference
     A row is (label, value, low, high), or a dict of these with, if wanted, `exact`: a second, hatched bar. `reference`
     is a dashed line: chance, the best known.
     """
-    items = [_checked_bar(row) for row in _filled(rows, "bars", "rows")]
+    items = [checked_bar(row) for row in checked_rows(rows, "bars", "rows")]
     if reference is not None:
-        _numbers([reference], "bars: reference")
+        checked_numbers([reference], "bars: reference")
     both = any("exact" in item for item in items)
     with drawing(title, 1.3 + (0.95 if both else 0.62) * len(items) + 0.4 * both) as (figure, axes):
         for y, item in enumerate(items):
@@ -63,11 +67,9 @@ def bars(rows: Sequence[Any], title: str, xlabel: str = "share right", reference
         if reference is not None:
             axes.axvline(reference, color=VERMILLION, linewidth=1.8, linestyle=(0, (4, 3)), zorder=1)
         if both:
-            handles, names = axes.get_legend_handles_labels()
-            key = dict(zip(names, handles))  # one of each name
-            figure.legend(key.values(), key.keys(), loc="outside lower right", ncols=2, fontsize=13)
+            draw_key(figure, axes, "right", columns=2)
         line = f" Reference {value_text(reference)}." if reference is not None else ""
-        return Picture(figure, f"Bars: {', '.join(map(_tell, items))}.{line} Title: {title}")
+        return Picture(figure, f"Bars: {', '.join(map(tell, items))}.{line} Title: {title}")
 
 
 def dots(
@@ -78,11 +80,11 @@ def dots(
     A name has the same colour and the same marker in every group, so there are no more names than markers. What lies
     outside widens the axis.
     """
-    lines = {group: dict(_named(row, f"dots: {group}")) for group, row in _named(groups, "dots")}
+    lines = {group: dict(checked_series(row, f"dots: {group}")) for group, row in checked_series(groups, "dots")}
     names = dict.fromkeys(name for row in lines.values() for name in row)
-    looks = _looks(names, "dots")
+    looks = looks_for(names, "dots")
     items = {
-        group: [_checked_bar((name, *_filled(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
+        group: [checked_bar((name, *checked_rows(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
         for group, row in lines.items()
     }
     with drawing(title, 1.5 + 0.3 * sum(map(len, items.values())) + 0.2 * len(items)) as (figure, axes):
@@ -90,10 +92,8 @@ def dots(
         shown = [item for row in items.values() for item in row]
         left, right = min(0.0, *(item["low"] for item in shown)), max(1.0, *(item["high"] for item in shown))
         axes.set(xlabel=xlabel, xlim=(left, right))
-        handles, names = axes.get_legend_handles_labels()
-        key = dict(zip(names, handles))  # one of each name
-        figure.legend(key.values(), key.keys(), loc="outside lower left", ncols=3, fontsize=13)
-        told = "; ".join(f"{group}: {', '.join(map(_tell, row))}" for group, row in items.items())
+        draw_key(figure, axes, "left", columns=3)
+        told = "; ".join(f"{group}: {', '.join(map(tell, row))}" for group, row in items.items())
         return Picture(figure, f"Dots: {told}. Title: {title}")
 
 
@@ -113,12 +113,12 @@ def curve(
     `bands` holds for names of series a (low, high) for each x. `live` is name -> (x, y), drawn as a star with its name:
     what was measured here, over lines that were stored.
     """
-    xs = _numbers(_filled(xs, "curve", "xs"), "curve: xs")
-    lines = {name: (xs, _numbers(ys, f"curve: {name}", len(xs))) for name, ys in _named(series, "curve")}
+    xs = checked_numbers(checked_rows(xs, "curve", "xs"), "curve: xs")
+    lines = {name: (xs, checked_numbers(ys, f"curve: {name}", len(xs))) for name, ys in checked_series(series, "curve")}
     if logx and min(xs) <= 0:
         raise CourseError(f"curve: a logarithmic axis needs xs above 0, not {min(xs):g}.")
-    edges = {name: _checked_band(name, band, lines) for name, band in (bands or {}).items()}
-    stars = {name: _numbers(spot, f"curve: live {name}", 2) for name, spot in (live or {}).items()}
+    edges = {name: checked_band(name, band, lines) for name, band in (bands or {}).items()}
+    stars = {name: checked_numbers(spot, f"curve: live {name}", 2) for name, spot in (live or {}).items()}
     with drawing(title, 4.8) as (figure, axes):
         if logx:
             axes.set_xscale("log")
@@ -128,16 +128,16 @@ def curve(
         draw_lines(figure, axes, lines, edges, xlabel, ylabel)
         draw_stars(axes, stars)
         told = "".join(f" Star: {name} {value_text(y)} at {x:,.10g}." for name, (x, y) in stars.items())
-        return Picture(figure, f"Lines: {_tell_lines(lines)}.{told} Title: {title}")
+        return Picture(figure, f"Lines: {tell_lines(lines)}.{told} Title: {title}")
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str) -> Picture:
     """Training loss over steps: name of a run -> its (step, loss) pairs; runs may differ in length."""
-    runs = {name: _pairs(run, f"losses: {name}") for name, run in _named(histories, "losses")}
+    runs = {name: checked_pairs(run, f"losses: {name}") for name, run in checked_series(histories, "losses")}
     lines = {name: tuple(zip(*run)) for name, run in runs.items()}
     with drawing(title, 4.8) as (figure, axes):
         draw_lines(figure, axes, lines, {}, "training step", "loss")
-        return Picture(figure, f"Training loss: {_tell_lines(lines)}. Title: {title}")
+        return Picture(figure, f"Training loss: {tell_lines(lines)}. Title: {title}")
 
 
 def frontier(
@@ -149,12 +149,12 @@ def frontier(
     `runs`, an (x, value) each, of which it is the mean, these are drawn small beside it.
     """
     found = {
-        name: [_checked_spot(point) for point in _filled(points, f"frontier: {name}", "points")]
-        for name, points in _named(families, "frontier")
+        name: [checked_spot(point) for point in checked_rows(points, f"frontier: {name}", "points")]
+        for name, points in checked_series(families, "frontier")
     }
     every = [point for points in found.values() for point in points]
     spots = [(point["x"], point["value"]) for point in every] + [run for point in every for run in point["runs"]]
-    looks = _looks(found, "frontier")
+    looks = looks_for(found, "frontier")
     with drawing(title, 5.6) as (figure, axes):
         for name, points in found.items():
             colour, marker, style = looks[name]
@@ -170,9 +170,9 @@ def frontier(
                 axes.plot(*zip(*runs), linestyle="", marker=marker, markersize=5, color=colour, alpha=0.45)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.margins(0.12)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=13)
+        draw_key(figure, axes, "left", columns=3)
         name_points(figure, axes, spots, {i: point["label"] for i, point in enumerate(every)}, [])
-        told = "; ".join(f"{name}: {', '.join(map(_tell_spot, points))}" for name, points in found.items())
+        told = "; ".join(f"{name}: {', '.join(map(tell_spot, points))}" for name, points in found.items())
         return Picture(figure, f"{ylabel} against {xlabel}. {told}. Title: {title}")
 
 
@@ -185,7 +185,9 @@ def heatmap(
     """
     row_labels, column_labels = ([str(label) for label in labels] for labels in (row_labels, column_labels))
     wide = len(column_labels)
-    rows = [_numbers(row, f"heatmap: row {i}", wide) for i, row in enumerate(_filled(matrix, "heatmap", "rows"))]
+    rows = [
+        checked_numbers(row, f"heatmap: row {i}", wide) for i, row in enumerate(checked_rows(matrix, "heatmap", "rows"))
+    ]
     if len(rows) != len(row_labels) or not wide:
         raise CourseError(f"heatmap: {len(row_labels)} row labels for {len(rows)} rows of {wide} columns.")
     with drawing(title, 2.2 + 0.5 * min(len(rows), 16)) as (figure, axes):
@@ -211,11 +213,11 @@ def histogram(
 
     `levels` is name -> the levels of a format; those of the first are drawn through the bars too.
     """
-    spread = _numbers(_filled(values, "histogram", "values"), "histogram: values")
+    spread = checked_numbers(checked_rows(values, "histogram", "values"), "histogram: values")
     if min(spread) == max(spread):
         raise CourseError(f"histogram: all {len(spread)} values are {spread[0]:g}: there is no spread to draw.")
     marks = {
-        name: _numbers(_filled(row, f"histogram: {name}", "levels"), f"histogram: {name}")
+        name: checked_numbers(checked_rows(row, f"histogram: {name}", "levels"), f"histogram: {name}")
         for name, row in (levels or {}).items()
     }
     with drawing(title, 4.4 + 0.3 * len(marks)) as (figure, axes):
@@ -234,10 +236,10 @@ def points(xy: Any, labels: Sequence[str], title: str, highlight: Sequence[int |
     If all N labels differ, each stands beside its point; if they repeat, they are groups, with colours and markers.
     Points to `highlight`, by index or label, are drawn as stars, with their label in bold.
     """
-    spots, labels = _pairs(xy, "points: xy"), [str(label) for label in labels]
+    spots, labels = checked_pairs(xy, "points: xy"), [str(label) for label in labels]
     if len(labels) != len(spots):
         raise CourseError(f"points: {len(labels)} labels for {len(spots)} points.")
-    stars = _starred(labels, highlight)
+    stars = starred(labels, highlight)
     groups = list(dict.fromkeys(labels))
     grouped = len(groups) < len(spots)
     with drawing(title, 6.2) as (figure, axes):
@@ -266,7 +268,10 @@ def architecture(models: Mapping[str, Sequence[Any]], title: str) -> Picture:
 
     Name -> parts, as `inspection.parts` gives them; a token enters at the bottom. At most four have room.
     """
-    stacks = {name: _filled(stack, f"architecture: {name}", "parts") for name, stack in _named(models, "architecture")}
+    stacks = {
+        name: checked_rows(stack, f"architecture: {name}", "parts")
+        for name, stack in checked_series(models, "architecture")
+    }
     if len(stacks) > 4:
         raise CourseError(f"architecture: {len(stacks)} models do not fit side by side: draw at most 4.")
     floors = max(map(len, stacks.values()))
@@ -277,143 +282,5 @@ def architecture(models: Mapping[str, Sequence[Any]], title: str) -> Picture:
         axes.set(xlim=(-0.1, len(stacks)), ylim=(-0.1, floors), yticks=[])
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        told = "; ".join(f"{name}: {', '.join(map(_tell_part, parts))}" for name, parts in stacks.items())
+        told = "; ".join(f"{name}: {', '.join(map(tell_part, parts))}" for name, parts in stacks.items())
         return Picture(figure, f"Parts of models. {told}. Title: {title}")
-
-
-class Picture:
-    """A figure rendered to PNG once (`png`, its bytes, carry no date), with the sentence that stands for it (`alt`)."""
-
-    def __init__(self, figure: Figure, alt: str) -> None:
-        import matplotlib.backends.backend_agg as agg
-
-        buffer = io.BytesIO()
-        agg.FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-        figure.clear()
-        self.png, self.alt = buffer.getvalue(), whole(alt)
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        image = base64.b64encode(self.png).decode("ascii")
-        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
-
-
-def _tell(item: dict[str, Any]) -> str:
-    value, low, high = (value_text(item[name]) for name in ("value", "low", "high"))
-    exact = f", exact {value_text(item['exact'])}" if "exact" in item else ""
-    return f"{item['label']} {value} ({low} to {high}{exact})"
-
-
-def _tell_spot(point: dict[str, Any]) -> str:
-    runs = ", ".join(f"{value_text(value)} at {x:,.3g}" for x, value in point["runs"])
-    return f"{_tell(point)} at {point['x']:,.3g}" + f" (runs: {runs})" * bool(runs)
-
-
-def _tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
-    told = []
-    for name, (xs, ys) in lines.items():
-        (x0, y0), (x1, y1) = min(zip(xs, ys)), max(zip(xs, ys))
-        told.append(f"{name} from {value_text(y0)} at {x0:,.10g} to {value_text(y1)} at {x1:,.10g}")
-        if max(ys) > max(y0, y1):
-            told[-1] += f", highest {value_text(max(ys))} at {xs[ys.index(max(ys))]:,.10g}"
-    return "; ".join(told)
-
-
-def _tell_part(part: Any) -> str:
-    added = f" and {count_text(part.added)} added and trained" if part.added else ""
-    return f"{part.name} {count_text(part.parameters)} {'trained' if part.trained else 'frozen'}{added}"
-
-
-def _checked_bar(row: Any) -> dict[str, Any]:
-    names = ("label", "value", "low", "high")
-    item = dict(zip(names, row)) if isinstance(row, (list, tuple)) and len(row) == len(names) else row
-    if isinstance(item, Mapping) and item.get("exact", 0) is None:
-        item = {name: value for name, value in item.items() if name != "exact"}
-    return _checked_interval(
-        item, names, {"exact"}, "bars", "a row is (label, value, low, high) or a dict of these and exact"
-    )
-
-
-def _checked_spot(point: Any) -> dict[str, Any]:
-    names = ("label", "x", "value", "low", "high")
-    form = "a point is a dict of label, x, value, low and high (and runs)"
-    item = _checked_interval(point, names, {"runs"}, "frontier", form)
-    return item | {"runs": [_numbers(run, f"frontier: a run of {item['label']}", 2) for run in point.get("runs", ())]}
-
-
-def _checked_interval(row: Any, needed: Sequence[str], more: set[str], where: str, form: str) -> dict[str, Any]:
-    """A row of the keys needed, perhaps with more, its numbers as floats and its value inside its interval."""
-    if not isinstance(row, Mapping) or not set(needed) <= set(row) <= {*needed, *more}:
-        raise CourseError(f"{where}: {form}, not {row!r}.")
-    label = row["label"]
-    named = {
-        name: _numbers([row[name]], f"{where}: {name} of {label}")[0] for name in row if name not in ("label", "runs")
-    }
-    item = {"label": label, **named}
-    slack = 1e-9 * max(1, abs(item["value"]))  # an interval of a share of 0 may begin at 1e-18
-    if item["low"] > item["high"] or not item["low"] - slack <= item["value"] <= item["high"] + slack:
-        raise CourseError(f"{where}: {label}: {_tell(item)} is not a value inside its interval, low to high.")
-    return item
-
-
-def _checked_band(name: str, band: Any, lines: Any) -> list[tuple[float, ...]]:
-    if name not in lines:
-        raise CourseError(f"curve: a band of {name!r}, which is not one of {', '.join(lines)}.")
-    edges = _pairs(band, f"curve: band of {name}", len(lines[name][0]))
-    for low, high in edges:
-        if low > high:
-            raise CourseError(f"curve: band of {name}: low {low:g} is above high {high:g}.")
-    return edges
-
-
-def _starred(labels: Sequence[str], highlight: Sequence[int | str] | None) -> list[int]:
-    stars: list[int] = []
-    for wanted in [highlight] if isinstance(highlight, (str, int)) else highlight or ():
-        found = [i for i, label in enumerate(labels) if wanted in (i, label)]
-        if not found:
-            raise CourseError(f"points: highlight {wanted!r} is neither a label nor an index below {len(labels)}.")
-        stars += [i for i in found if i not in stars]
-    return stars
-
-
-def _named(series: Any, where: str) -> Any:
-    if not isinstance(series, Mapping) or not series:
-        raise CourseError(f"{where}: give a dict of at least one series by name.")
-    return series.items()
-
-
-def _filled(values: Any, where: str, what: str) -> Any:
-    values = list(values) if isinstance(values, Iterator) else values
-    if values is None or isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
-        raise CourseError(f"{where}: there are no {what} to draw.")
-    return values
-
-
-def _looks(names: Collection[str], where: str) -> dict[str, tuple[str, str, str]]:
-    """A colour, a marker and a dash for each name."""
-    if len(names) > len(LOOKS):
-        raise CourseError(f"{where}: {len(names)} names, and only {len(LOOKS)} can be told apart: show fewer.")
-    return dict(zip(names, LOOKS))
-
-
-def _pairs(rows: Any, where: str, length: int | None = None) -> list[tuple[float, ...]]:
-    found = [_numbers(row, where, 2) for row in _filled(rows, where, "pairs")]
-    if length is not None and len(found) != length:
-        raise CourseError(f"{where}: {len(found)} pairs where {length} are wanted.")
-    return found
-
-
-def _numbers(values: Any, where: str, length: int | None = None) -> tuple[float, ...]:
-    try:
-        found = tuple(float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise CourseError(f"{where}: {values!r} are not all numbers.") from error
-    if length is not None and len(found) != length:
-        raise CourseError(f"{where}: {len(found)} values where {length} are wanted.")
-    for number in found:
-        if not math.isfinite(number):
-            raise CourseError(f"{where}: {number} cannot be drawn.")
-    return found

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from contest import contest, keep, options
+from contest import contest, options
 
 import course_lib as cl
 from course_lib.costs.bills import generation_flops
@@ -66,10 +66,7 @@ def main() -> None:
         "course_lib": lambda: timed(lambda: by_course(model, prompts)),
     }
     work = f"{len(prompts)} questions with the right page, {sum(read):,} tokens read, {sum(written):,} written"
-    print(work)
-    ratios = contest(contenders, asked.rounds, "course_lib", flops)
-    if asked.keep:
-        keep("answering", asked.student, work, ratios)
+    contest("answering", work, contenders, asked, flops)
 
 
 if __name__ == "__main__":

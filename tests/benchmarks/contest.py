@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import statistics
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,9 +16,11 @@ from pathlib import Path
 import torch
 
 from course_lib.core.session import current
+from course_lib.costs.machine import product_gflops
 from course_lib.models.students import STUDENTS
 
 RESULTS = Path(__file__).with_name("results.json")
+COURSE = "course_lib"
 LIMIT = "the limit"  # what the multiplications alone need, at this machine's own speed
 # A contender does its work once, and says for how many seconds and with what that shows it did the same as the others.
 Contender = Callable[[], tuple[float, str]]
@@ -34,35 +35,35 @@ def options(description: str, rounds: int = 3) -> argparse.ArgumentParser:
     return parser
 
 
-def contest(contenders: dict[str, Contender], rounds: int, against: str, flops: float = 0.0) -> dict[str, float]:
-    """Print what each does in each round, and return its median speed as a multiple of that of one of them.
+def contest(
+    what: str, work: str, contenders: dict[str, Contender], asked: argparse.Namespace, flops: float = 0.0
+) -> dict[str, float]:
+    """Print what each does in each round, and return its median speed as a multiple of the course's; keep it if asked.
 
     With `flops`, what the work takes, the limit is among them: measured in each round, by matrix products alone.
     """
+    print(f"{what}: {work}")
     if flops:
         contenders = contenders | {LIMIT: lambda: (flops / product_speed(), "")}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
+    for _ in range(asked.rounds):
         for name, run in contenders.items():
             elapsed, said = run()
             seconds[name].append(elapsed)
             print(f"{name:28} {elapsed:7.1f} s  {said}", flush=True)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = {name: round(medians[against] / value, 2) for name, value in medians.items()}
-    print(f"\nmedian of {rounds}")
+    ratios = {name: round(medians[COURSE] / value, 2) for name, value in medians.items()}
+    print(f"\nmedian of {asked.rounds}")
     for name, value in medians.items():
-        print(f"{name:28} {value:7.1f} s  x{ratios[name]:.2f} of {against}")
+        print(f"{name:28} {value:7.1f} s  x{ratios[name]:.2f} of {COURSE}")
+    if asked.keep:
+        keep(what, asked.student, work, ratios)
     return ratios
 
 
-def product_speed(size: int = 2048) -> float:
-    """FLOP/s of matrix products in the session's number format, on all its threads; the best of five."""
-    a, best = torch.rand(size, size).to(getattr(torch, current().dtype)), 0.0
-    for _ in range(5):
-        started = time.perf_counter()
-        a @ a
-        best = max(best, 2 * size**3 / (time.perf_counter() - started))
-    return best
+def product_speed() -> float:
+    """FLOP/s of matrix products in the session's number format."""
+    return 1e9 * product_gflops(getattr(torch, current().dtype))
 
 
 def keep(what: str, student: str, work: str, ratios: dict[str, float]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from unittest.mock import patch
 
-from contest import contest, keep, options
+from contest import contest, options
 
 import course_lib as cl
 from course_lib.lessons import letters
@@ -51,11 +51,8 @@ def main() -> None:
         "RLOO": lambda: cl.reinforce(model, [row.letter() for row in rows], length, steps=asked.pairs // 8),
     }
     for name, learn in ways.items():
-        print(name)
         contenders = {"TRL's own": lambda learn=learn: as_in_trl(learn), "course_lib": lambda learn=learn: timed(learn)}
-        ratios = contest(contenders, asked.rounds, against="course_lib")
-        if asked.keep:
-            keep(name, asked.student, f"{len(rows)} pairs, or letters", ratios)
+        contest(name, f"{len(rows)} pairs, or letters", contenders, asked)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contest import contest, keep, options
+from contest import contest, options
 from transformers import PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
@@ -109,10 +109,7 @@ def main() -> None:
         "a bare PyTorch loop": lambda: bare_loop(model, rows),
     }
     work = f"{len(rows)} examples, {tokens:,} tokens, LoRA of rank {RECIPE.rank}"
-    print(work)
-    ratios = contest(contenders, asked.rounds, "course_lib", flops)
-    if asked.keep:
-        keep("training", asked.student, work, ratios)
+    contest("training", work, contenders, asked, flops)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ def test_the_page_is_made_of_what_was_kept():
 
 def test_medians_are_compared_and_the_limit_is_among_them(monkeypatch, capsys):
     monkeypatch.setattr(contests, "product_speed", lambda: 10.0)
-    took = {"slow": iter([4.0, 9.0, 4.0]), "ours": iter([2.0, 2.0, 8.0])}
+    took = {"slow": iter([4.0, 9.0, 4.0]), contests.COURSE: iter([2.0, 2.0, 8.0])}
     contenders = {name: lambda name=name: (next(took[name]), "the same loss") for name in took}
-    ratios = contests.contest(contenders, 3, "ours", flops=10.0)
-    assert ratios == {"slow": 0.5, "ours": 1.0, contests.LIMIT: 2.0}
-    assert "x0.50 of ours" in capsys.readouterr().out
+    asked = contests.options("what").parse_args(["--rounds", "3"])
+    ratios = contests.contest("training", "96 examples", contenders, asked, flops=10.0)
+    assert ratios == {"slow": 0.5, contests.COURSE: 1.0, contests.LIMIT: 2.0}
+    assert "x0.50 of course_lib" in capsys.readouterr().out
 
 
 def test_what_was_kept_of_another_machine_stays(monkeypatch, tmp_path):

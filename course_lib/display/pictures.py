@@ -1,0 +1,60 @@
+"""A picture, rendered, and the words that tell its figures to those who cannot see it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_lib.core.text import whole
+from course_lib.display.drawing import DPI, count_text, value_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Picture:
+    """A figure rendered to PNG once (`png`, its bytes, carry no date), with the sentence that stands for it (`alt`)."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        import matplotlib.backends.backend_agg as agg
+
+        buffer = io.BytesIO()
+        agg.FigureCanvasAgg(figure)
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        figure.clear()
+        self.png, self.alt = buffer.getvalue(), whole(alt)
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        image = base64.b64encode(self.png).decode("ascii")
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def tell(item: dict[str, Any]) -> str:
+    value, low, high = (value_text(item[name]) for name in ("value", "low", "high"))
+    exact = f", exact {value_text(item['exact'])}" if "exact" in item else ""
+    return f"{item['label']} {value} ({low} to {high}{exact})"
+
+
+def tell_spot(point: dict[str, Any]) -> str:
+    runs = ", ".join(f"{value_text(value)} at {x:,.3g}" for x, value in point["runs"])
+    return f"{tell(point)} at {point['x']:,.3g}" + f" (runs: {runs})" * bool(runs)
+
+
+def tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
+    told = []
+    for name, (xs, ys) in lines.items():
+        (x0, y0), (x1, y1) = min(zip(xs, ys)), max(zip(xs, ys))
+        told.append(f"{name} from {value_text(y0)} at {x0:,.10g} to {value_text(y1)} at {x1:,.10g}")
+        if max(ys) > max(y0, y1):
+            told[-1] += f", highest {value_text(max(ys))} at {xs[ys.index(max(ys))]:,.10g}"
+    return "; ".join(told)
+
+
+def tell_part(part: Any) -> str:
+    added = f" and {count_text(part.added)} added and trained" if part.added else ""
+    return f"{part.name} {count_text(part.parameters)} {'trained' if part.trained else 'frozen'}{added}"
