@@ -376,8 +376,8 @@ cl.plots.losses({f"{name}, seed {run['seed']}": run["losses"] for name, runs in 
                 f"{stored['scratch_steps']} steps from two beginnings, three seeds each (stored)")
 
 # %% [markdown]
-# Two bundles of lines: the seeds hardly matter, the beginning does. And their marks on the held-out letters, after the last
-# step. The dashed line is chance: one desk in eight.
+# Two bundles of lines: in the loss the beginning matters, and the seeds hardly do. In the marks on held-out letters after the
+# last step, below, the seeds differ more. The dashed line is chance: one desk in eight.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
