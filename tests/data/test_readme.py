@@ -1,14 +1,12 @@
-"""README.md and data/README.md: their generated parts, their first screen, and the picture."""
+"""README.md and data/README.md: their generated parts and their first screen."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import make_images
 import pytest
 import readme
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,18 +80,3 @@ def test_a_result_of_another_lesson_is_refused(repository):
 def test_a_mark_that_nothing_makes_is_refused():
     with pytest.raises(SystemExit, match="'lesons'"):
         readme.filled("<!-- lesons:begin -->\n<!-- lesons:end -->")
-
-
-def test_the_picture_is_the_one_that_its_script_draws():
-    with Image.open(ROOT / "images" / "open_book_closed_book.png") as picture:
-        picture.load()
-        assert picture.text.get(make_images.SOURCE_KEY) == make_images.source_digest(), "run `make images`"
-        assert not {"date", "Creation Time"} & set(picture.text)
-
-
-def test_the_picture_asks_a_question_of_the_exam():
-    rows = (ROOT / "data" / "exams" / "cup.jsonl").read_text(encoding="utf-8").splitlines()
-    asked = {question["question"]: question["answer"] for question in map(json.loads, rows)}
-    source = Path(make_images.__file__).read_text(encoding="utf-8")
-    assert asked[make_images.QUESTION] in source
-    assert asked[make_images.QUESTION] in (ROOT / "README.md").read_text(encoding="utf-8")
