@@ -5,7 +5,9 @@
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
 the solutions, and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its solution. Both are
 executed and their outputs kept, the solved one with the adapters that are stored (COURSE_REPLAY=1): a solution that its
-own check refuses is not written. NAME is the beginning of a name ("02"); without one, all are built.
+own check refuses is not written. NAME is the beginning of a name ("02"); without one, all are built. What is deeper
+than a lesson, `notebooks/src/appendix/NN_topic.py`, becomes notebooks in the same way, in folders `appendix`; their
+names begin with "appendix/02".
 
 --check     only say whether the built notebooks are what their sources would give; runs nothing
 --record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
@@ -41,6 +43,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
+APPENDIX = "appendix"
 ADAPTERS = ROOT / "data" / "adapters"
 MAX_CODE_LINES = 15
 CELL_TIMEOUT = 1800
@@ -58,13 +61,29 @@ class BuildError(Exception):
 
 
 def sources(names: Iterable[str] = (), folder: Path = NOTEBOOKS / "src") -> list[Path]:
-    """The sources whose names begin with one of `names`; all of them, if none is given."""
-    paths = sorted(folder.glob("[0-9][0-9]_*.py"))
+    """The sources whose names begin with one of `names`; all of them, the appendix last, if none is given."""
+    paths = numbered(folder, "py")
     names = list(names)
     for name in names:
-        if not any(path.stem.startswith(name) for path in paths):
-            raise BuildError(f"no source begins with {name!r}; there are: {', '.join(p.stem for p in paths) or 'none'}")
-    return [path for path in paths if not names or path.stem.startswith(tuple(names))]
+        if not any(name_of(path).startswith(name) for path in paths):
+            there = ", ".join(map(name_of, paths)) or "none"
+            raise BuildError(f"no source begins with {name!r}; there are: {there}")
+    return [path for path in paths if not names or name_of(path).startswith(tuple(names))]
+
+
+def numbered(folder: Path, kind: str) -> list[Path]:
+    """The files `NN_*.kind` of a folder, and then those of the appendix in it."""
+    return [path for place in (folder, folder / APPENDIX) for path in sorted(place.glob(f"[0-9][0-9]_*.{kind}"))]
+
+
+def in_appendix(path: Path) -> bool:
+    """Whether a source or a notebook is the appendix's, not a lesson."""
+    return path.parent.name == APPENDIX
+
+
+def name_of(path: Path) -> str:
+    """What a source and its notebook are called: "02_books", and in the appendix "appendix/02_books"."""
+    return f"{APPENDIX}/{path.stem}" if in_appendix(path) else path.stem
 
 
 def read_source(path: Path) -> NotebookNode:
@@ -263,7 +282,7 @@ def differences(path: Path, notebooks: Path = NOTEBOOKS) -> list[str]:
     """What in the two built notebooks is not what the source gives: cells and tags; outputs are not looked at."""
     source, found = read_source(path), []
     for folder, without in ((notebooks, "solution"), (notebooks / "solutions", "exercise")):
-        built = folder / f"{path.stem}.ipynb"
+        built = folder / f"{name_of(path)}.ipynb"
         name = built.relative_to(notebooks)
         if not built.exists():
             found.append(f"{name} is not built")
@@ -280,9 +299,10 @@ def differences(path: Path, notebooks: Path = NOTEBOOKS) -> list[str]:
 
 def strays(notebooks: Path = NOTEBOOKS) -> list[str]:
     """Built notebooks that have no source."""
-    known = {path.stem for path in sources(folder=notebooks / "src")}
-    built = [*notebooks.glob("*.ipynb"), *(notebooks / "solutions").glob("*.ipynb")]
-    return [str(path.relative_to(notebooks)) for path in sorted(built) if path.stem not in known]
+    known = {name_of(path) for path in sources(folder=notebooks / "src")}
+    folders = (notebooks, notebooks / APPENDIX, notebooks / "solutions", notebooks / "solutions" / APPENDIX)
+    built = sorted(path for folder in folders for path in folder.glob("*.ipynb"))
+    return [str(path.relative_to(notebooks)) for path in built if name_of(path) not in known]
 
 
 def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
@@ -293,7 +313,8 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
     The keys of the adapters that the learner's one needed, the seconds that it ran, and its work (`counting.py`).
     """
     learner, solved = both(path)
-    before = shelf()
+    before, place = shelf(), (NOTEBOOKS / name_of(path)).parent
+    place.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         log, work, startup = (Path(folder) / name for name in ("adapters_used", "work.json", "startup.py"))
         startup.write_text('__import__("counting").begin()\n', encoding="utf-8")  # leaves no name in the kernel
@@ -302,7 +323,7 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
         environment |= {"COURSE_WORK": str(work), "PYTHONSTARTUP": str(startup)}
         environment |= {} if not mode else {"COURSE_RECORD": "1"} if mode == "record" else {"COURSE_REPLAY": "1"}
         started = time.perf_counter()
-        execute(learner, path, NOTEBOOKS, environment)
+        execute(learner, path, place, environment)
         seconds = time.perf_counter() - started
         used = set(log.read_text(encoding="utf-8").split()) if log.exists() else set()
         counted = json.loads(work.read_text(encoding="utf-8")) if work.exists() else {}
@@ -311,7 +332,7 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
     if mode == "record":
         used |= {key for key, stamp in shelf().items() if before.get(key) != stamp}
     check_executed(clean(learner), path)
-    execute(solved, path, NOTEBOOKS, plain | {"COURSE_REPLAY": "1"})
+    execute(solved, path, place, plain | {"COURSE_REPLAY": "1"})
     check_executed(clean(solved), path)
     check_solved(solved, path)
     write_both(learner, solved, path)
@@ -328,10 +349,12 @@ def reword(path: Path) -> None:
     """
     new = both(path)
     for notebook, folder in zip(new, (NOTEBOOKS, NOTEBOOKS / "solutions")):
-        stored = nbformat.read(folder / f"{path.stem}.ipynb", as_version=4)
+        stored = nbformat.read(folder / f"{name_of(path)}.ipynb", as_version=4)
         ran, wanted = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (stored, notebook))
         if [(does(cell), tags_of(cell)) for cell in ran] != [(does(cell), tags_of(cell)) for cell in wanted]:
-            raise BuildError(f"{path.stem}: a code cell changed, so the notebook must be run: build it without --prose")
+            raise BuildError(
+                f"{name_of(path)}: a code cell changed, so the notebook must be run: build it without --prose"
+            )
         for cell, old in zip(wanted, ran):
             cell.outputs, cell.execution_count = old.outputs, old.execution_count
     write_both(*new, path)
@@ -348,8 +371,8 @@ def both(path: Path) -> tuple[NotebookNode, NotebookNode]:
 
 def write_both(learner: NotebookNode, solved: NotebookNode, path: Path) -> None:
     """Write both notebooks of a source to their places."""
-    write(learner, NOTEBOOKS / f"{path.stem}.ipynb")
-    write(solved, NOTEBOOKS / "solutions" / f"{path.stem}.ipynb")
+    write(learner, NOTEBOOKS / f"{name_of(path)}.ipynb")
+    write(solved, NOTEBOOKS / "solutions" / f"{name_of(path)}.ipynb")
 
 
 def does(cell: NotebookNode) -> str:
@@ -380,7 +403,7 @@ def read_used() -> dict[str, list[str]]:
 
 def write_used(used: dict[str, list[str]]) -> None:
     """Keep who needs which adapters; those who are gone (no source, no such script) need none."""
-    known = {path.stem for path in sources()}
+    known = {name_of(path) for path in sources()}
     kept = {name: keys for name, keys in sorted(used.items()) if keys and (name in known or (ROOT / name).is_file())}
     ADAPTERS.mkdir(parents=True, exist_ok=True)
     (ADAPTERS / "used.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -435,14 +458,15 @@ def main(arguments: list[str] | None = None) -> int:
             if chosen.mode == "prose":
                 reword(path)
                 continue
-            print(f"{path.stem} ...", flush=True)
+            name = name_of(path)
+            print(f"{name} ...", flush=True)
             used, seconds, counted = build(path, chosen.mode or "")
             if chosen.mode in ("record", "replay"):
-                write_used(read_used() | {path.stem: used})
-            keep_work(path.stem[:2], counted)
+                write_used(read_used() | {name: used})
+            if not in_appendix(path):
+                keep_work(path.stem[:2], counted)
             print(
-                f"{path.stem} ran in {seconds:.0f} s, and is {'counted' if chosen.mode == 'count' else 'built'}",
-                flush=True,
+                f"{name} ran in {seconds:.0f} s, and is {'counted' if chosen.mode == 'count' else 'built'}", flush=True
             )
         if chosen.mode == "record" and not chosen.names:
             delete_unused()

@@ -94,7 +94,8 @@ def unit(fast: bool, options: list[str]) -> Stage:
 def notebooks(live: bool, options: list[str]) -> Stage:
     """Every learner's notebook under nbval, from top to bottom, in the folder where learners run it."""
     folder = ROOT / "notebooks"
-    paths = longest_first(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    deeper = (f"appendix/{path.name}" for path in folder.glob("appendix/*.ipynb"))
+    paths = longest_first([*(path.name for path in folder.glob("[0-9][0-9]_*.ipynb")), *deeper])
     if not paths:
         return Stage("notebooks", None)
     plugins = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))

@@ -90,6 +90,14 @@ def test_a_claim_is_shown_with_its_verdict_its_figure_and_a_link_to_its_section(
     assert "<br>*given:* the right page" in row(repository, given="the right page")
 
 
+def test_a_section_of_the_appendix_is_linked_there(repository):
+    deeper = repository / "notebooks/src/appendix/02_deeper.py"
+    deeper.parent.mkdir()
+    deeper.write_text("# %% [markdown]\n# ## Deeper\n", encoding="utf-8")
+    said = row(repository, section={"lesson": "02", "heading": "Deeper"})
+    assert "[02 · Deeper](notebooks/appendix/02_deeper.ipynb#Deeper)" in said
+
+
 def test_what_did_not_hold_stands_first(repository):
     claims = [
         CLAIM | {"id": name, "claim": name, "verdict": verdict, "why": "So."}

@@ -48,6 +48,12 @@ def test_a_new_claim_gets_its_verdict_and_its_interval(repository):
     assert verdicts.faults(repository) == []
 
 
+def test_a_verdict_of_the_appendix_stands_under_its_lesson(repository):
+    (repository / "notebooks" / "appendix").mkdir()
+    write(repository, Verdict("it is deeper", "holds", "1", 1.0, 1.0, 1.0), name="appendix/02_deeper")
+    assert list(verdicts.renewed(repository)["02"]) == ["it helps", "it costs", "it is deeper"]
+
+
 def test_what_was_set_by_hand_stays(repository):
     path = repository / verdicts.FILE
     path.write_text(path.read_text().replace("verdict: holds", "verdict: [holds, cannot tell]"), encoding="utf-8")

@@ -212,6 +212,23 @@ def test_names_choose_by_their_beginning(source):
         build.sources(["10"], source.parent)
 
 
+def test_the_appendix_is_built_beside_the_lessons_and_counted_with_them(source, monkeypatch):
+    root = source.parents[1]
+    deeper = source.parent / "appendix" / "09_deeper.py"
+    deeper.parent.mkdir()
+    deeper.write_text(SOURCE, encoding="utf-8")
+    monkeypatch.setattr(build, "NOTEBOOKS", root)
+    assert build.sources(folder=source.parent) == [source, deeper]
+    assert build.sources(["09"], source.parent) == [source]
+    assert build.sources(["appendix/09"], source.parent) == [deeper]
+    assert build.differences(deeper, root)[0] == "appendix/09_deeper.ipynb is not built"
+    build.write_both(*build.both(deeper), deeper)
+    assert build.differences(deeper, root) == []
+    assert (root / "solutions" / "appendix" / "09_deeper.ipynb").exists()
+    store(new_notebook(cells=[new_markdown_cell("lost")]), root / "appendix" / "08_lost.ipynb")
+    assert build.strays(root) == ["appendix/08_lost.ipynb"]
+
+
 @pytest.fixture
 def repository(source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`build` pointed at a small repository of its own."""

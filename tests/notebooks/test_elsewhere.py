@@ -118,6 +118,6 @@ def test_lesson_04_takes_the_matrix_at_the_same_height_in_a_model_of_any_depth(d
 
 @pytest.mark.parametrize("path", build.sources(), ids=lambda path: path.stem)
 def test_no_lesson_takes_one_models_template_or_layers_for_granted(path):
-    found = [line for source in code(path.stem[:2]) for line in source.splitlines()
+    found = [line for source in code(build.name_of(path)) for line in source.splitlines()
              if re.search(r"<\|\w+\|>|\blayers\[\d+\]|\bloc\[:\d+\]", line)]  # fmt: skip
     assert found == []

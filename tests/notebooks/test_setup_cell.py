@@ -102,7 +102,7 @@ def test_colab_installs_what_lessons_import_and_keeps_what_is_its_own():
     every = [
         Requirement(line) for line in re.findall(r"^[^#\s]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     ]
-    paths = [*(ROOT / "course_lib").rglob("*.py"), *(ROOT / "notebooks" / "src").glob("*.py")]
+    paths = [*(ROOT / "course_lib").rglob("*.py"), *(ROOT / "notebooks" / "src").rglob("*.py")]
     nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

@@ -128,11 +128,14 @@ class Ledger:
     def section(self, claim: dict[str, Any]) -> str:
         """A link to the section itself. Raises LedgerError if the lesson has no such heading, or is not built."""
         lesson, heading = claim["section"]["lesson"], claim["section"]["heading"]
-        sources = sorted((self.root / "notebooks" / "src").glob(f"{lesson}_*.py"))
-        if not sources or heading not in HEADING.findall(sources[0].read_text(encoding="utf-8")):
+        folder = self.root / "notebooks" / "src"
+        sources = [*folder.glob(f"{lesson}_*.py"), *sorted(folder.glob(f"appendix/{lesson}_*.py"))]
+        holding = [path for path in sources if heading in HEADING.findall(path.read_text(encoding="utf-8"))]
+        if not holding:
             raise LedgerError(f"{claim['id']}: {heading!r} is no heading of lesson {lesson}")
+        page = holding[0].relative_to(folder).with_suffix(".ipynb").as_posix()
         words = heading.replace("*", "")
-        return f"[{lesson} · {words}](notebooks/{sources[0].stem}.ipynb#{quote(words.replace(' ', '-'), safe=',.:')})"
+        return f"[{lesson} · {words}](notebooks/{page}#{quote(words.replace(' ', '-'), safe=',.:')})"
 
     def page(self) -> str:
         """The whole of CLAIMS.md."""

@@ -36,7 +36,8 @@ def tried(root: Path = ROOT) -> dict[str, list[Verdict]]:
     """
     found: dict[str, list[Verdict]] = {}
     seen: set[str] = set()
-    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    notebooks = root / "notebooks"
+    for path in (*sorted(notebooks.glob("[0-9][0-9]_*.ipynb")), *sorted(notebooks.glob("appendix/*.ipynb"))):
         cells = nbformat.read(path, as_version=4).cells
         for output in (output for cell in cells for output in cell.get("outputs", ())):
             if MIME in output.get("data", {}):
