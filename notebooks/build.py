@@ -54,6 +54,9 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = re.compile(r"(HBox|VBox|Box|Label|IntProgress|FloatProgress|Output)\(|[^\n]*\d+%\|")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
+# Between two of them a page sets what stands there as mathematics; a formula of its own begins and ends with $$.
+DOLLAR = re.compile(r"(?<!\\)\$")
+FORMULA, CODE = re.compile(r"\$\$.+?\$\$", re.DOTALL), re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
 
 class BuildError(Exception):
@@ -137,13 +140,16 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     ------
     BuildError
         For a long code cell, an empty one, one that is not Python or that asserts (another student would stop there),
-        or no more markdown cells than code cells.
+        two bare dollars in a paragraph, or no more markdown cells than code cells.
     """
     cells = notebook.cells
     for number, cell in enumerate(cells):
         if not cell.source.strip():
             raise BuildError(f"{where(path, number, cell)}: the cell is empty")
         if cell.cell_type != "code":
+            for paragraph in FORMULA.sub("", CODE.sub("", cell.source)).split("\n\n"):
+                if len(DOLLAR.findall(paragraph)) > 1:
+                    raise BuildError(f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$ for each")
             continue
         if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {MAX_CODE_LINES}")

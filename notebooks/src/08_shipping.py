@@ -22,7 +22,7 @@
 # **Time** 90 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RAG provides knowledge, fine-tuning a skill or a style* · *fine-tuning is best for stable tasks, RAG for changing or large ones, a hybrid for
-# both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs $500 to $2,000 with LoRA, over $20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
+# both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs \$500 to \$2,000 with LoRA, over \$20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
 # *RAG is cost-effective* · *fine-tuning needs updates as your data changes* · *use multiple metrics and human checks* · *your private workspace secures model and dataset*.
 
 # %% tags=["setup", "nbval-ignore-output"]
@@ -325,7 +325,7 @@ for number, (pair, row) in enumerate(zip(asked[:10], acted.rows), 1):
 # Reading one token, a model of N numbers multiplies and adds once with each: 2 N floating point operations (FLOPs). Going backwards takes 2 N for what the layers below must hear, and 2 N for what the weights must learn. So
 # for D tokens
 #
-# $$ \text{full: } 6\,N D \qquad \text{LoRA: } 4\,N D $$
+# **full: 6 N D  ·  LoRA: 4 N D**
 #
 # because frozen weights learn nothing, and their third is saved (Kaplan et al. 2020, arXiv 2001.08361; Hu et al. 2021, arXiv 2106.09685). The sources' example is a 7B model with 100,000 examples. How long each is, and how
 # often it is read, they do not say; we take 500 tokens, three times.
@@ -485,7 +485,7 @@ print(f"forecast there {seen.seconds:.0f} s at {known.flops / 1e9:.0f} GFLOP/s; 
 # %% [markdown]
 # ### The sources' two prices
 #
-# *"Fine-tuning a 7B model with LoRA on 100k examples: about $500–2,000. Full fine-tuning of the same model: over $20,000."* They say neither how long an example is, nor how often it is read, nor on what. So we work it out for short
+# *"Fine-tuning a 7B model with LoRA on 100k examples: about \$500–2,000. Full fine-tuning of the same model: over \$20,000."* They say neither how long an example is, nor how often it is read, nor on what. So we work it out for short
 # and long examples, read once and three times, on two kinds of card at their cheapest and dearest price. *Runs for it* is how many such runs the source's (lower) figure buys, at the dearest price.
 
 # %%
@@ -983,8 +983,8 @@ cl.progress_report("08")
 # | *stable tasks: fine-tuning; changing or large: RAG; both: a hybrid* | **holds partly**: with the reasons and the rows; *best* needs larger models in the same exams, and each of them loses somewhere |
 # | *a finance chatbot is a case for fine-tuning* | **holds partly**: for its manner; rules that change and must be cited belong in pages |
 # | *a chatbot in the voice of Shakespeare* | **holds partly**: not *always*, but in most replies, and with every fact in nearly as many; told or shown the voice, the model rarely found it |
-# | *LoRA on a 7B model costs $500 to $2,000* | **refuted** as the price of a run, plausible as the price of a project |
-# | *full fine-tuning of it costs over $20,000* | **refuted** as the price of a run, by a wider margin |
+# | *LoRA on a 7B model costs \$500 to \$2,000* | **refuted** as the price of a run, plausible as the price of a project |
+# | *full fine-tuning of it costs over \$20,000* | **refuted** as the price of a run, by a wider margin |
 # | *a smaller, fine-tuned model is cheaper and faster* | **holds partly**: by arithmetic; whether it is good enough is for an exam to say |
 # | *RAG is a cost-effective solution* | **holds partly**: in dollars a question, up to very many, and beyond them if nobody hosts your weights by the token; not in dollars a right answer |
 # | *fine-tuning needs updates as your data changes* | **holds**: it says yesterday's answer until it has studied again |

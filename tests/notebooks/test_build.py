@@ -104,6 +104,26 @@ def test_a_notebook_that_breaks_a_rule_is_refused(source, new, complaint):
         build.check_rules(notebook, source)
 
 
+@pytest.mark.parametrize(
+    ("prose", "fine"),
+    [
+        ("from $500 to $2,000", False),
+        ("| *$5* |\n| *$6* |", False),
+        (r"from \$500 to \$2,000", True),
+        ("$500\n\n$2,000", True),
+        ("`$a` and `$b`", True),
+        ("$$ 6 N D $$", True),
+    ],
+)
+def test_two_dollars_that_a_page_would_take_for_mathematics_are_refused(source, prose, fine):
+    notebook = learner(source)
+    notebook.cells[0].source = prose
+    if fine:
+        return build.check_rules(notebook, source)
+    with pytest.raises(build.BuildError, match="two bare dollars in a paragraph"):
+        build.check_rules(notebook, source)
+
+
 def test_a_cell_does_the_same_with_other_comments_and_layout():
     one, same = new_code_cell("# why\n\nx = f(1,\n      2)  # here"), new_code_cell("x = f(1, 2)")
     assert build.does(one) == build.does(same) != build.does(new_code_cell("x = f(1, 3)"))
