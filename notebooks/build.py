@@ -149,7 +149,9 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         if cell.cell_type != "code":
             for paragraph in FORMULA.sub("", CODE.sub("", cell.source)).split("\n\n"):
                 if len(DOLLAR.findall(paragraph)) > 1:
-                    raise BuildError(f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$ for each")
+                    raise BuildError(
+                        f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$ for each"
+                    )
             continue
         if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {MAX_CODE_LINES}")
