@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
-from course_lib.core.progress import in_notebook
+from course_lib.core.faults import say_one_sentence
+from course_lib.core.progress import Progress, in_notebook
 from course_lib.core.text import as_path, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,9 +80,11 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
         For Python, NumPy and torch: a whole number from 0 to 2**32 - 1.
     """
     global _current
-    _current = replace(_resolve(profile, seed), keeps_reports=in_notebook())
-    _be_quiet()
-    _seed_everything(seed)
+    with Progress("Starting", 0):  # torch alone takes seconds to be imported
+        _current = replace(_resolve(profile, seed), keeps_reports=in_notebook())
+        _be_quiet()
+        _seed_everything(seed)
+    say_one_sentence()
     for line in _report(_current):
         say(line)
     return _current

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course_lib.core.errors import CourseError
-from course_lib.core.progress import in_notebook
+from course_lib.core.faults import sentence
+from course_lib.core.progress import drawn_on, in_notebook
 from course_lib.core.text import say, shown
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -69,7 +70,10 @@ def button(label: str, meanwhile: str, act: Callable[[], Any], out: Any) -> Any:
     def press(_: Any) -> None:
         pressed.disabled, out.value = True, meanwhile
         try:
-            out.value = _in_html(act)
+            with drawn_on(lambda drawn: setattr(out, "value", drawn)):
+                out.value = _in_html(act)
+        except KeyboardInterrupt as error:
+            out.value = as_html(sentence(error, error.__traceback__) or "Stopped.")
         finally:
             pressed.disabled = False
 

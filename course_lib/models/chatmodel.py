@@ -15,6 +15,7 @@ from course_lib.core.chat import SYSTEM, Answer, Messages, as_chats, as_messages
 from course_lib.core.errors import CourseError, DataError, disk_explained, not_below_zero, whole_above_zero
 from course_lib.core.progress import Progress
 from course_lib.core.text import as_path
+from course_lib.models.following import Followed
 from course_lib.models.templates import chat_tokens
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ class ChatModel:
         with Progress("Answering", len(encoded)) as progress:
             size = 1 if pads_matter(self.model) else size
             for batch in batches_by_length(encoded, size, None if batch_size else BATCH_TOKENS):
-                for i, answer in zip(batch, self._answers([encoded[i] for i in batch], max_new_tokens, temperature)):
-                    answers[i] = answer
-                progress.advance(len(batch))
+                chats = [encoded[i] for i in batch]
+                with Followed(self.model, progress, chats, max_new_tokens, self.stops()) as follow:
+                    for i, answer in zip(batch, self._answers(chats, max_new_tokens, temperature, follow)):
+                        answers[i] = answer
         return answers
 
     def answer(self, questions: Sequence[str], max_new_tokens: int = 24) -> list[Answer]:
@@ -174,9 +176,12 @@ class ChatModel:
         settings = getattr(self.model, "generation_config", None)
         return stop_tokens(self.tokenizer.eos_token_id, getattr(settings, "eos_token_id", None))
 
-    def _answers(self, batch: list[list[int]], max_new_tokens: int, temperature: float) -> Iterator[Answer]:
+    def _answers(
+        self, batch: list[list[int]], max_new_tokens: int, temperature: float, follow: Followed
+    ) -> Iterator[Answer]:
         started = time.perf_counter()
-        new = self.complete(batch, max_new_tokens, temperature)[:, max(map(len, batch)) :]  # (B, up to max_new_tokens)
+        made = self.complete(batch, max_new_tokens, temperature, stopping_criteria=[follow])
+        new = made[:, max(map(len, batch)) :]  # (B, up to max_new_tokens)
         seconds = (time.perf_counter() - started) / len(batch)
         for prompt, completion in zip(batch, new.tolist()):
             said = self.ended(completion)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import ModelError, choose, disk_explained
+from course_lib.core.progress import Progress
 from course_lib.core.secrets import quotable, without_secrets
 from course_lib.core.session import Settings, current
 from course_lib.core.text import as_path, say
@@ -66,6 +67,11 @@ def load_model(
         choose("quantization", quantization, QUANTIZATIONS)
     if name is None:
         name = os.environ.get("COURSE_MODEL") or DEFAULT.name
+    with Progress(f"Loading {name}", 0):
+        return _loaded(name, settings, quantization, revision)
+
+
+def _loaded(name: Any, settings: Settings, quantization: str | None, revision: str | None) -> ChatModel:
     for student in STUDENTS.values():
         if str(name) in (student.name, student.title):
             return _load_student(student, settings, quantization)
@@ -119,9 +125,10 @@ def _in_order(_: Any, read: tuple[Any, ...]) -> tuple[Any, ...]:
 def load_embedder() -> SentenceTransformer:
     """all-MiniLM-L6-v2 (22.7M parameters, 384 dimensions, 256 tokens), out of its package, on the session's device."""
     folder = embedder_folder()
-    from sentence_transformers import SentenceTransformer
+    with Progress("Loading the embedding model", 0):
+        from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(str(folder), device=current().device, local_files_only=True)
+        return SentenceTransformer(str(folder), device=current().device, local_files_only=True)
 
 
 def _load_student(student: Student, settings: Settings, quantization: str | None) -> ChatModel:

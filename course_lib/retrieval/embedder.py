@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError, TrainingError
+from course_lib.core.progress import Progress
 from course_lib.core.session import current
 from course_lib.evaluation.exams import Question
 from course_lib.models.loading import load_embedder
@@ -84,18 +85,17 @@ def finetune_embedder(
     rows = datasets.Dataset.from_list(
         [{"anchor": t.question, "positive": t.positive, "negative": t.negative} for t in triples]
     )
-    progress = ProgressCallback("Training the embedding model")
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = _arguments(folder, epochs, learning_rate, batch_size, seed)
-        try:
-            trainer = PlainTrainer(
-                model=tuned, args=arguments, train_dataset=rows, loss=MultipleNegativesRankingLoss(tuned)
-            )
-            trainer.remove_callback(PrinterCallback)
-            trainer.add_callback(progress)
-            trainer.train()
-        finally:
-            progress.close()
+    with tempfile.TemporaryDirectory() as folder, Progress("Training the embedding model", 0) as bar:
+        trainer = PlainTrainer(
+            model=tuned,
+            args=_arguments(folder, epochs, learning_rate, batch_size, seed),
+            train_dataset=rows,
+            loss=MultipleNegativesRankingLoss(tuned),
+        )
+        trainer.remove_callback(PrinterCallback)
+        progress = ProgressCallback(bar)
+        trainer.add_callback(progress)
+        trainer.train()
     tuned.eval()
     tuned.losses = tuple(progress.losses)
     return tuned

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from course_lib.core.chat import Example
 from course_lib.core.errors import TrainingError, above_zero, whole_above_zero
+from course_lib.core.progress import Progress
 from course_lib.core.session import cache_dir, current
 from course_lib.core.text import say
 from course_lib.models.chatmodel import ChatModel, expect_model, unwrapped
@@ -130,6 +131,12 @@ def fit(job: Job, max_steps: int = -1) -> Trained:
 
     `max_steps` ends it after so many, without checkpoints or looks at held-out examples; -1 is the whole run.
     """
+    total = steps_of(job) if max_steps < 0 else max_steps
+    with Progress(f"Training {job.label}", math.ceil(total)) as bar:  # trl alone takes seconds to be imported
+        return _fitted(job, max_steps, bar)
+
+
+def _fitted(job: Job, max_steps: int, bar: Progress) -> Trained:
     from transformers import PrinterCallback, set_seed
 
     from course_lib.training.trainers import TRAINERS, HeldOutWatch, ProgressCallback
@@ -139,7 +146,7 @@ def fit(job: Job, max_steps: int = -1) -> Trained:
     set_seed(recipe.seed)
     weights = adapted(job.model, recipe)
     arguments = kind.arguments(recipe, folder, save_every(job) if whole else 0, max_steps)
-    progress, watches = ProgressCallback(f"Training {job.label}", kind.SHOWS), []
+    progress, watches = ProgressCallback(bar, kind.SHOWS), []
     if job.held_out and whole:
         reading = replace(job.model, model=weights)
         often = job.every or max(1, int(steps_of(job) / LOOKS_A_RUN))
@@ -215,7 +222,7 @@ def count_parameters(model: Any) -> int:
 
 @contextlib.contextmanager
 def _faults_explained(label: str, folder: Path, progress: Any, whole: bool) -> Iterator[None]:
-    """What an interrupt or a disk does to a run, as a TrainingError; the progress bar goes in any case."""
+    """What an interrupt or a disk does to a run, as a TrainingError."""
     try:
         yield
     except KeyboardInterrupt:
@@ -225,8 +232,6 @@ def _faults_explained(label: str, folder: Path, progress: Any, whole: bool) -> I
         raise TrainingError(
             f"a checkpoint cannot be written to {folder} ({error}): free some disk or set COURSE_CACHE, and run again."
         ) from error
-    finally:
-        progress.close()
 
 
 def _last_checkpoint(folder: Path) -> str | None:

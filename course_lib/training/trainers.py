@@ -308,24 +308,23 @@ def _numbers(rewards: Any, replies: list[str]) -> list[float]:
 
 
 class ProgressCallback(TrainerCallback):
-    """One figure of the log, live, beside one progress bar; stops a run whose loss is no number.
+    """One figure of the log, live, beside the progress bar of a run; stops a run whose loss is no number.
 
     `shows` names the figure: what is learned from rewards has a loss that says nothing.
     """
 
-    def __init__(self, what: str, shows: str = "loss") -> None:
-        self.what, self.shows = what, shows
+    def __init__(self, progress: Progress, shows: str = "loss") -> None:
+        self.progress, self.shows = progress, shows
         self.losses: list[tuple[int, float]] = []
-        self.progress: Progress | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.losses = [(row["step"], row["loss"]) for row in state.log_history if "loss" in row]
-        self.progress = Progress(self.what, state.max_steps)
-        self.progress.done = state.global_step
+        self.progress.total = state.max_steps
+        self.progress.begin(state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         loss = (logs or {}).get("loss")
-        if loss is None or self.progress is None:
+        if loss is None:
             return
         self.losses.append((state.global_step, loss))
         self.progress.advance(state.global_step - self.progress.done, f"{self.shows} {logs[self.shows]:.3f}")
@@ -334,10 +333,6 @@ class ProgressCallback(TrainerCallback):
                 f"the loss is {loss} at step {state.global_step}: the learning rate {args.learning_rate:g} is too "
                 "high. Try a tenth of it."
             )
-
-    def close(self) -> None:
-        if self.progress is not None:
-            self.progress.__exit__()
 
 
 class HeldOutWatch(TrainerCallback):

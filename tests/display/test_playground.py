@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from course_lib.core import progress
 from course_lib.core.errors import CourseError
+from course_lib.core.progress import Progress
 from course_lib.display.playground import VIEW, as_html, panel, show
 
 CONTROLS = {"rank": ((1, 2, 4, 1_000), 2), "place": (("all", "upper"), "all"), "cite": ((), False)}
@@ -70,18 +72,27 @@ def test_the_button_does_something_with_the_values_which_is_gone_when_they_chang
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(CourseError("no <disk>."), "no &lt;disk&gt;."), (KeyboardInterrupt(), "")]
+    ("fault", "said"), [(CourseError("no <disk>."), "no &lt;disk&gt;."), (KeyboardInterrupt(), "Stopped.")]
 )
 def test_a_button_whose_work_fails_can_be_pressed_again(fault, said):
     def fail(*_):
         raise fault
 
     pressed, done = panel(CONTROLS, words, 2, ("Train", "", fail)).children[2].children
-    try:
-        pressed.click()
-    except KeyboardInterrupt:
-        assert isinstance(fault, KeyboardInterrupt)
+    pressed.click()
     assert done.value == said and not pressed.disabled
+
+
+def test_what_a_button_starts_shows_its_bar_beside_the_button():
+    def work(*_):
+        bar = Progress("Training", 8)
+        with bar:
+            progress._place.get()(bar.html())
+        return done.value
+
+    pressed, done = panel(CONTROLS, words, 2, ("Train", "Training ...", work)).children[2].children
+    pressed.click()
+    assert "&lt;progress" in done.value, "the bar stood there until the work was done"
 
 
 def test_an_answer_that_knows_its_own_html_is_asked_for_it():

@@ -5,8 +5,10 @@ import torch
 
 from course_lib.core.chat import SYSTEM, example, pair
 from course_lib.core.errors import CourseError, DataError
+from course_lib.core.progress import Progress
 from course_lib.models import chatmodel
 from course_lib.models.chatmodel import ChatModel, expect_model
+from course_lib.models.following import Followed
 from course_lib.models.scoring import log_probability, token_counts
 from course_lib.training.dpo import prefer
 from course_lib.training.reward import train_reward_model
@@ -232,3 +234,39 @@ def test_what_is_no_chat_model_is_refused_in_the_name_of_the_function(tiny_model
     for odd in (None, "SmolLM2", tiny_model.model):
         with pytest.raises(CourseError, match=r"^compare takes a ChatModel, such as cl\.load_model\(\), not "):
             expect_model("compare", tiny_model, odd)
+
+
+def test_while_a_batch_is_read_and_answered_its_layers_move_the_bar_and_leave_nothing_behind(talker, monkeypatch):
+    seen = []
+    reach = Progress.reach
+    monkeypatch.setattr(Progress, "reach", lambda bar, far, done: (reach(bar, far, done), seen.append((far, done)))[0])
+    asked = ["Who?", "Where is it?", "Why?"]
+    talker.reply(asked, 6)
+    far = [reached for reached, _ in seen]
+    assert far == sorted(far) and far[-1] == 3 and seen[-1] == (3, 3)
+    assert len(far) > 6 and 0 < far[0] < far[1] < 3, "within one batch, and within the reading of its prompts"
+    assert not any(part._forward_hooks for part in talker.model.modules())
+
+
+def test_replies_that_have_ended_are_counted_before_the_batch_is_through(talker, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Progress, "reach", lambda bar, far, done: seen.append(done))
+    first = int(talker.complete([talker.encode("Who?")], 1)[0, -1])
+    monkeypatch.setattr(ChatModel, "stops", lambda model: {first})
+    talker.reply(["Who?", "Where is it?", "Why?"], 6)
+    assert max(seen[:-1]) > 0
+
+
+def test_an_interrupt_while_a_batch_is_answered_leaves_no_hook_and_the_model_answers_again(talker, monkeypatch):
+    before = talker.generate(["Who?", "Why?"], 6)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Followed, "__call__", stop)
+        with pytest.raises(KeyboardInterrupt) as raised:
+            talker.generate(["Who?", "Why?"], 6)
+    assert raised.value.__notes__ == ["Stopped after 0 of 2."]
+    assert not any(part._forward_hooks for part in talker.model.modules())
+    assert talker.generate(["Who?", "Why?"], 6) == before
