@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from course_lib.display.ask import predict_choice as predict_choice
     from course_lib.display.ask import quiz as quiz
     from course_lib.display.ask import reveal as reveal
+    from course_lib.display.telling import say as say
     from course_lib.evaluation.evaluation import Comparison as Comparison
     from course_lib.evaluation.evaluation import compare as compare
     from course_lib.evaluation.evaluation import evaluate as evaluate
@@ -96,6 +97,7 @@ _HOME = {
     "evaluation.verdicts": ["verdict"],
     "display": ["plots"],
     "display.ask": ["predict", "predict_choice", "quiz", "reveal"],
+    "display.telling": ["say"],
     "training.sft": ["finetune"],
     "training.dpo": ["prefer"],
     "training.reward": ["train_reward_model"],

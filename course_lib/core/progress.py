@@ -5,32 +5,19 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import html
-import os
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 
-from course_lib.core.text import say, shown
+from course_lib.core.text import for_a_page, in_notebook, say, shown
 
 SHOW_AFTER_SECONDS, REDRAW_SECONDS = 1.5, 0.5
 
 # Where a widget has its own place for what its work says, as a function that takes HTML.
 _place: contextvars.ContextVar[Callable[[str], None] | None] = contextvars.ContextVar("place", default=None)
 _open: list[Progress] = []  # bars within one another; the innermost is shown, in the place of the outermost
-
-
-def in_notebook() -> bool:
-    """Whether the code runs in a Jupyter kernel (JupyterLab, VS Code, Colab)."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
-def for_a_page() -> bool:
-    """Whether a notebook is run to be stored or compared, and nobody watches: `COURSE_PAGE=1`."""
-    return os.environ.get("COURSE_PAGE", "") not in ("", "0")
 
 
 @contextlib.contextmanager

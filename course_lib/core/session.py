@@ -21,8 +21,8 @@ from typing import Any
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.faults import say_one_sentence
-from course_lib.core.progress import Progress, in_notebook
-from course_lib.core.text import as_path, say
+from course_lib.core.progress import Progress
+from course_lib.core.text import as_path, in_notebook, say
 
 ROOT = Path(__file__).resolve().parents[2]
 # What this machine was found to do, in the cache folder: written by `costs.machine`.

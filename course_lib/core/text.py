@@ -5,13 +5,17 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import sys
+import textwrap
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.secrets import without_secrets
+
+WIDTH = 88  # letters of a line that a notebook shows whole, in a window of 1,024 pixels
 
 # What stands for a sign that a console's encoding has not; of letters the accent goes.
 PLAIN = {
@@ -24,7 +28,34 @@ def say(*texts: Any, end: str = "\n", file: Any = None, flush: bool = False) -> 
     """`print` for every console: a sign that it cannot show is written in ASCII, and a secret is hidden."""
     stream = sys.stdout if file is None else file
     spare(stream)
-    print(*map(shown, texts), end=end, file=stream, flush=flush)
+    lines = map(shown, texts)
+    if file is None and in_notebook() and not for_a_page():
+        lines = map(wrapped, lines)  # Jupyter breaks a long line within a word
+    print(*lines, end=end, file=stream, flush=flush)
+
+
+def wrapped(text: str, width: int = WIDTH) -> str:
+    """Text whose long lines are broken at words, the rest of each indented as it is; columns stay as they stand."""
+
+    def broken(line: str) -> str:
+        if len(line) <= width or re.search(r"\S {2,}\S", line):
+            return line
+        indent = line[: len(line) - len(line.lstrip())]
+        return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+    return "\n".join(map(broken, text.split("\n")))
+
+
+def in_notebook() -> bool:
+    """Whether the code runs in a Jupyter kernel (JupyterLab, VS Code, Colab)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def for_a_page() -> bool:
+    """Whether a notebook is run to be stored or compared, and nobody watches: `COURSE_PAGE=1`."""
+    return os.environ.get("COURSE_PAGE", "") not in ("", "0")
 
 
 def shown(text: Any) -> str:

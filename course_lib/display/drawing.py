@@ -68,7 +68,7 @@ def draw_bar(axes: Axes, y: int, item: dict[str, Any], both: bool) -> None:
     """A bar with its interval; if `both` kinds are drawn, above the place of a hatched one for what is exact."""
     value, low, high = item["value"], item["low"], item["high"]
     top, thick = (y - 0.2, 0.36) if both else (y, 0.56)
-    axes.barh(top, value, thick, color=SKY, label="accurate")
+    axes.barh(top, value, thick, color=SKY, label="right")
     axes.errorbar((low + high) / 2, top, xerr=(high - low) / 2, color=INK, linewidth=2, capsize=5, capthick=2)
     _write_value(axes, top, value, (low, high))
     if "exact" in item:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.text import whole
+from course_lib.core.text import for_a_page, whole
 from course_lib.display.drawing import DPI, count_text, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+HIGHEST = 600  # pixels as shown: what is higher does not fit a window beside its cell
 
 
 class Picture:
@@ -30,8 +33,21 @@ class Picture:
         return self.alt
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        """To be looked at, HTML: JupyterLab gives an image no alt text. On a page the image, which GitHub shows."""
         image = base64.b64encode(self.png).decode("ascii")
-        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        if not for_a_page():
+            look = f"max-width:100%;max-height:{HIGHEST}px;background:#ffffff"
+            drawn = (
+                f'<img alt="{html.escape(self.alt, quote=True)}" style="{look}" src="data:image/png;base64,{image}">'
+            )
+            return {"text/html": drawn, "text/plain": self.alt}, {}
+        height = {"height": HIGHEST} if self.height > HIGHEST else {}
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt, **height}}
+
+    @property
+    def height(self) -> int:
+        """Pixels, out of the PNG's header."""
+        return int.from_bytes(self.png[20:24])
 
 
 def tell(item: dict[str, Any]) -> str:

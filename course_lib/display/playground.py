@@ -8,8 +8,8 @@ from typing import Any
 
 from course_lib.core.errors import CourseError
 from course_lib.core.faults import sentence
-from course_lib.core.progress import drawn_on, in_notebook
-from course_lib.core.text import say, shown
+from course_lib.core.progress import drawn_on
+from course_lib.core.text import in_notebook, say, shown
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

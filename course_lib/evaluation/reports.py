@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.errors import CourseError, DataError, choose, whole_above_zero
 from course_lib.core.text import as_path, say, whole, write_text
+from course_lib.display import telling
 from course_lib.evaluation.intervals import crossed_interval, interval, span
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MARKS = {"exact": "✓", "right": "✓", "unknown": "?", "invalid": "!", "wrong": "✗"}
+WORDS = {"unknown": "does not know", "invalid": "does not run"}  # of a verdict that says it in one word, that word
+COLOURS = {"exact": telling.GOOD, "right": telling.GOOD, "unknown": telling.OPEN}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """How one candidate did in one exam. Renders as a table; `show` prints answers."""
+    """How one candidate did in one exam. Renders as a table; `table(n)` shows answers."""
 
     name: str
     exam: str
@@ -131,13 +134,33 @@ class Report:
         rows = [replace(row, verdict="exact" if good else "wrong") for row, good in zip(self.rows, right, strict=True)]
         return replace(self, name=name or self.name, rows=tuple(rows))
 
-    def table(self) -> pd.DataFrame:
-        """One row, as in `compare`."""
-        return report_table([self])
+    def table(self, n: int | None = None, verdict: str | None = None) -> pd.DataFrame | telling.AnswerTable:
+        """The first `n` answers (of one verdict): what was asked, said and right. Without `n` one row, as in `compare`.
+
+        Answers are coloured in a notebook, and long replies folded; printed they are text, as `show` prints them.
+        """
+        if n is None and verdict is None:
+            return report_table([self])
+        if n is not None:
+            whole_above_zero(n=n)
+        rows = self._of(verdict)
+        told = [
+            telling.Told(
+                MARKS[row.verdict], WORDS.get(row.verdict, row.verdict), COLOURS.get(row.verdict, telling.BAD),
+                row.question, row.reply, row.expected,
+            )
+            for row in rows[:n]
+        ]  # fmt: skip
+        return telling.AnswerTable(told, len(rows) - len(told))
+
+    def _of(self, verdict: str | None) -> list[Row]:
+        if verdict is not None:
+            choose("verdict", verdict, MARKS)
+        return [row for row in self.rows if verdict in (None, row.verdict)]
 
     def show(self, n: int = 5, verdict: str | None = None) -> None:
         """Print the first `n` answers (of one verdict)."""
-        rows = [row for row in self.rows if verdict in (None, row.verdict)]
+        rows = self._of(verdict)
         for row in rows[:n]:
             say(f"{MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
         if len(rows) > n:

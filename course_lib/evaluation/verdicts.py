@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.core.errors import CourseError, DataError, above_zero, choose, is_number
-from course_lib.core.progress import in_notebook
 from course_lib.core.session import cache_dir, data_dir, keeps_reports
-from course_lib.core.text import say, shown, write_text
+from course_lib.core.text import in_notebook, say, shown, write_text
+from course_lib.display import telling
 from course_lib.evaluation.intervals import FEW_STUDENTS, span
 from course_lib.evaluation.reports import Difference, Report, Runs
 from course_lib.evaluation.stored import Finding, find
@@ -30,8 +30,7 @@ HOLDS, OPEN, REFUTED = "holds", "cannot tell", "refuted"
 FEW = ", too few for an interval over them"  # said of students
 MARGIN = 0.05  # what counts as "as good as", unless a call says why another should
 MIME = "application/vnd.course-lib.verdict+json"
-# Colours in pairs, of the badge and of its word; the word says the same.
-COLOURS = {HOLDS: ("#00664f", "#ffffff"), OPEN: ("#5a5a5a", "#ffffff"), REFUTED: ("#9c3300", "#ffffff")}
+COLOURS = {HOLDS: telling.GOOD, OPEN: telling.OPEN, REFUTED: telling.BAD}
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class Verdict:
         return shown(f"{self.outcome} · {self.claim}: {self.measured}{self.note and f' ({self.note})'}")
 
     def _repr_html_(self) -> str:
-        back, ink = COLOURS[self.outcome]
-        badge = f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{self.outcome}</b>'
+        badge = telling.badge(self.outcome, COLOURS[self.outcome])
         note = f" <i>({html.escape(shown(self.note))})</i>" if self.note else ""
         return f"<p>{badge} {html.escape(shown(self.claim))}: {html.escape(shown(self.measured))}{note}</p>"
 

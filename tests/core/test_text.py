@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import course_lib
+from course_lib.core import text as text_module
 from course_lib.core.errors import CourseError, DataError
-from course_lib.core.text import as_cell, as_path, say, whole, write_text
+from course_lib.core.text import as_cell, as_path, say, whole, wrapped, write_text
 
 PACKAGE = Path(course_lib.__file__).parent
 
@@ -169,3 +170,25 @@ def test_a_cell_says_what_it_was_given_and_stays_one_cell(text):
     assert len(row["children"]) == 2
     said = "".join(child.get("raw", "") for child in row["children"][0]["children"])
     assert said.replace("&amp;", "&").replace("&lt;", "<") == f"x{' '.join(text.split())}x"
+
+
+# --- lines that a notebook shows whole ------------------------------------------------------------------------------
+
+LINE = "  said: " + "the ferry leaves at nine " * 8
+
+
+def test_a_long_line_is_broken_at_words_and_keeps_its_indent_and_columns_stay():
+    columns = "name" + " " * 60 + "right" + " " * 60 + "0.5"
+    first, *rest = wrapped(f"{LINE}\n{columns}\nshort").split("\n")
+    assert rest[-2:] == [columns, "short"]
+    assert all(len(line) <= 88 and line.startswith("  ") for line in [first, *rest[:-2]])
+    assert " ".join([first, *rest[:-2]]).split() == LINE.split()
+    assert wrapped("x" * 200) == "x" * 200, "an address is not broken"
+
+
+@pytest.mark.parametrize(("in_notebook", "page", "lines"), [(True, "", 3), (True, "1", 1), (False, "", 1)])
+def test_lines_are_broken_where_jupyter_would_and_not_in_what_is_stored(in_notebook, page, lines, monkeypatch, capsys):
+    monkeypatch.setattr(text_module, "in_notebook", lambda: in_notebook)
+    monkeypatch.setenv("COURSE_PAGE", page)
+    say(LINE)
+    assert capsys.readouterr().out.count("\n") == lines

@@ -1,7 +1,9 @@
 """Pictures: what they say in words, that nothing is cut off or covered, and what they refuse."""
 
 import base64
+import html
 import io
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -86,11 +88,30 @@ def test_nothing_is_cut_off_at_the_edge_even_with_long_labels(pictures):
         assert image.min() < 100, f"{name}: nothing is drawn"
 
 
-def test_a_notebook_gets_the_image_its_alt_text_and_the_same_words_as_plain_text(pictures):
+def test_a_notebook_gets_html_in_which_the_alt_text_arrives_and_the_same_words_as_plain_text(pictures):
+    picture = pictures["who"]
+    data, _ = picture._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"} and data["text/plain"] == picture.alt
+    (drawn,) = re.findall(
+        r'<img alt="([^"]+)" style="[^"]*max-height:600px[^"]*" src="data:image/png;base64,(.+)">', data["text/html"]
+    )
+    assert html.unescape(drawn[0]) == picture.alt and base64.b64decode(drawn[1]) == picture.png
+
+
+def test_what_is_no_html_in_a_title_is_none_in_the_alt_text():
+    drawn = plots.bars(ROWS, 'a < b "c"')._repr_mimebundle_()[0]["text/html"]
+    assert "a &lt; b &quot;c&quot;" in drawn
+
+
+def test_a_stored_page_gets_the_image_its_alt_text_and_at_most_600_pixels_of_height(pictures, monkeypatch):
+    monkeypatch.setenv("COURSE_PAGE", "1")
     picture = pictures["who"]
     data, metadata = picture._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]) == picture.png
     assert data["text/plain"] == metadata["image/png"]["alt"] == picture.alt == repr(picture)
+    assert "height" not in metadata["image/png"] and picture.height == len(pixels(picture)) <= 600
+    high = plots.bars([(str(i), 0.5, 0.4, 0.6) for i in range(12)], "t")
+    assert high.height > 600 and high._repr_mimebundle_()[1]["image/png"]["height"] == 600
 
 
 @pytest.mark.parametrize(
@@ -149,6 +170,7 @@ def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
     axes = Figure().add_subplot()
     drawing.draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
     assert [bool(patch.get_hatch()) for patch in axes.patches] == [False, True]
+    assert axes.get_legend_handles_labels()[1] == ["right", "exact"], "the tables' words"
 
 
 def test_no_two_series_share_a_colour_or_a_marker():

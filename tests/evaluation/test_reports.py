@@ -218,3 +218,16 @@ def test_a_file_that_is_no_report_is_named(text, tmp_path):
         path.write_text(text)
     with pytest.raises(DataError, match=r"report\.json is not a kept report .*: make it again"):
         Report.load(path)
+
+
+def test_answers_are_a_table_of_one_verdict_or_all_and_without_n_it_is_one_row():
+    found = report([1, 0, 0, 0])
+    table = found.table(2)
+    assert [row.word for row in table.rows] == ["exact", "wrong"] and table.more == 2
+    assert [row.question for row in found.table(5, "wrong").rows] == ["Question 1?", "Question 2?", "Question 3?"]
+    assert len(found.table(verdict="exact").rows) == 1
+    assert "... and 2 more" in str(table) and "✗ wrong" in table._repr_html_()
+    assert len(found.table()) == 1 and "right" in found.table().columns
+    for wrong in ({"n": 0}, {"n": 2, "verdict": "rong"}):
+        with pytest.raises(CourseError):
+            found.table(**wrong)

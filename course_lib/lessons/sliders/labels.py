@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.core.errors import CourseError
-from course_lib.core.progress import in_notebook
 from course_lib.core.rows import shuffled
+from course_lib.core.text import in_notebook
 from course_lib.display.ask import LETTERS, read_letters
 from course_lib.display.playground import as_html, show
 from course_lib.lessons.house_rule import FAULTS
