@@ -37,9 +37,8 @@ class Picture:
         image = base64.b64encode(self.png).decode("ascii")
         if not for_a_page():
             look = f"max-width:100%;max-height:{HIGHEST}px;background:#ffffff"
-            drawn = (
-                f'<img alt="{html.escape(self.alt, quote=True)}" style="{look}" src="data:image/png;base64,{image}">'
-            )
+            told = html.escape(self.alt, quote=True)
+            drawn = f'<img alt="{told}" style="{look}" src="data:image/png;base64,{image}">'
             return {"text/html": drawn, "text/plain": self.alt}, {}
         height = {"height": HIGHEST} if self.height > HIGHEST else {}
         return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt, **height}}

@@ -50,7 +50,7 @@ def badge(word: str, colours: tuple[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Told:
-    """One answer as it is shown: a mark (✓, ✗, ?, !), what it means, its colours; and what was asked, said and right."""
+    """One answer as it is shown: a mark (✓, ✗, ?, !) with its word and colours; what was asked, said and right."""
 
     mark: str
     word: str

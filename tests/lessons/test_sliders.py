@@ -123,6 +123,7 @@ def given(index, tiny_model, plain_small_machine):
 def test_a_call_shows_a_widget_with_text_or_the_text_and_an_answer_never_a_widget(
     slider, given, said, notebook, monkeypatch
 ):
+    monkeypatch.setenv("COURSE_PAGE", "1")  # lines as they are stored
     arguments, (_, answer, call) = given(slider), CALLS[slider]
     assert said(slider, **arguments) == []
     ((bundle, _),) = notebook

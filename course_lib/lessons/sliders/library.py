@@ -61,14 +61,11 @@ class _Cut:
         rows = [f"<p>{len(self.passages)} passages. <b>{html.escape(self.question)}</b></p>"]
         for passage, score in zip(self.passages, self.scores):
             best = score == max(self.scores)
-            look = (
-                "border-left:6px solid #d55e00;background:#fff1e6;color:#262626"
-                if best
-                else "border-left:6px solid #999"
-            )
+            # Two colours or none: a dark page's own ink could not be read on the light ground.
+            look = "#d55e00;background:#fff1e6;color:#262626" if best else "#999"
             mark = "nearest, " if best else ""  # colour is never the only sign
-            text = html.escape(passage.text).replace("\n", "<br>")
-            rows.append(f'<div style="{look};margin:4px 0;padding:4px 8px">{text} <i>({mark}{score:.2f})</i></div>')
+            text = f"{html.escape(passage.text)} <i>({mark}{score:.2f})</i>".replace("\n", "<br>")
+            rows.append(f'<div style="border-left:6px solid {look};margin:4px 0;padding:4px 8px">{text}</div>')
         return "".join(rows)
 
 
