@@ -38,7 +38,7 @@ A_T4 = session_module.Settings("gpu", "cuda", "float16", 0, "off", "a test")
 def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has its own cache and starts without a session."""
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    for name in ("REPLAY", "RECORD", "PROFILE", "MODEL", "DATA", "ADAPTERS", "ADAPTERS_USED"):
+    for name in ("REPLAY", "RECORD", "PROFILE", "MODEL", "DATA", "ADAPTERS", "ADAPTERS_USED", "PAGE", "STAGE"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
     monkeypatch.setattr(session_module, "_current", None)
 

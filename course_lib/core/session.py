@@ -22,7 +22,7 @@ from typing import Any
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.faults import say_one_sentence
 from course_lib.core.progress import Progress
-from course_lib.core.text import as_path, in_notebook, say
+from course_lib.core.text import as_path, in_notebook, on_stage, say
 
 ROOT = Path(__file__).resolve().parents[2]
 # What this machine was found to do, in the cache folder: written by `costs.machine`.
@@ -85,6 +85,8 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
         _be_quiet()
         _seed_everything(seed)
     say_one_sentence()
+    if on_stage() and in_notebook():
+        _enlarge()
     for line in _report(_current):
         say(line)
     return _current
@@ -220,6 +222,14 @@ def _be_quiet() -> None:
     of_the_hub.set_verbosity_error()
     of_transformers.set_verbosity_error()
     of_transformers.disable_progress_bar()
+
+
+def _enlarge() -> None:
+    """JupyterLab's letters, of code and of what it gives, as large as the last row of a room needs them."""
+    from IPython.display import display
+
+    style = "<style>:root{--jp-code-font-size:20px;--jp-content-font-size1:21px;--jp-ui-font-size1:16px}</style>"
+    display({"text/html": style, "text/plain": ""}, raw=True)
 
 
 def _seed_everything(seed: int) -> None:

@@ -53,6 +53,11 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+def on_stage() -> bool:
+    """Whether a room is to read what is shown, from a projector: `COURSE_STAGE=1`."""
+    return os.environ.get("COURSE_STAGE", "") not in ("", "0")
+
+
 def for_a_page() -> bool:
     """Whether a notebook is run to be stored or compared, and nobody watches: `COURSE_PAGE=1`."""
     return os.environ.get("COURSE_PAGE", "") not in ("", "0")

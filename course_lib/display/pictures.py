@@ -8,12 +8,13 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_lib.core.text import for_a_page, whole
+from course_lib.core.text import for_a_page, on_stage, whole
 from course_lib.display.drawing import DPI, count_text, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+STAGE = 1.4  # how much larger it is on a projector
 HIGHEST = 600  # pixels as shown: what is higher does not fit a window beside its cell
 
 
@@ -25,7 +26,7 @@ class Picture:
 
         buffer = io.BytesIO()
         agg.FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=DPI * (STAGE if on_stage() else 1), metadata={"Software": None})
         figure.clear()
         self.png, self.alt = buffer.getvalue(), whole(alt)
 
@@ -36,7 +37,7 @@ class Picture:
         """To be looked at, HTML: JupyterLab gives an image no alt text. On a page the image, which GitHub shows."""
         image = base64.b64encode(self.png).decode("ascii")
         if not for_a_page():
-            look = f"max-width:100%;max-height:{HIGHEST}px;background:#ffffff"
+            look = f"max-width:100%;max-height:{HIGHEST * (STAGE if on_stage() else 1):.0f}px;background:#ffffff"
             told = html.escape(self.alt, quote=True)
             drawn = f'<img alt="{told}" style="{look}" src="data:image/png;base64,{image}">'
             return {"text/html": drawn, "text/plain": self.alt}, {}

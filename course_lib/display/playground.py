@@ -11,6 +11,7 @@ from course_lib.core.faults import sentence
 from course_lib.core.progress import drawn_on
 from course_lib.core.text import in_notebook, say, shown
 
+CONTROL_EM = 22  # width of a control: two fit a window of 1,024 pixels beside its cell
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -34,30 +35,51 @@ def panel(
     say: Callable[..., Any],
     columns: int,
     press: tuple[str, str, Callable[..., Any]] | None = None,
+    bounds: Callable[..., Mapping[str, Sequence[Any]]] | None = None,
 ) -> Any:
     """Controls in rows, and beneath them what `say` makes of their values, said anew whenever one of them moves.
 
     Each control is a label with its choices and where it begins: a slider over numbers, a list of names, or, without
-    choices, a box to tick. `press` adds a button (see `button`) that does something with the values.
+    choices, a box to tick. At most `columns` stand side by side, and fewer in a narrow window. `bounds` makes of the
+    values which choices a control has left, by its label; what was chosen comes back with its choice. `press` adds a
+    button (see `button`) that does something with the values. Where nothing can be said of them, why not stands above
+    what was said last.
     """
     import ipywidgets as w
 
-    made = [_control(label, choices, start) for label, (choices, start) in controls.items()]
+    made = {label: _control(label, choices, start) for label, (choices, start) in controls.items()}
+    wanted = {label: start for label, (_, start) in controls.items()}
     said, done = w.HTML(), w.HTML()
+    last, moving = "", False
 
     def values() -> list[Any]:
-        return [control.value for control in made]
+        return [control.value for control in made.values()]
 
-    def follow(_: Any = None) -> None:
-        said.value, done.value = _in_html(lambda: say(*values())), ""
+    def follow(moved: Any = None) -> None:
+        nonlocal last, moving
+        if moving:  # the choices of one control are being bounded by another
+            return
+        if moved is not None:
+            wanted[moved["owner"].description] = moved["new"]
+        moving = True
+        for label, left in (bounds(*values()) if bounds else {}).items():
+            _bound(made[label], left, wanted[label])
+        moving = False
+        try:
+            said.value = last = as_html(say(*values()))
+        except CourseError as error:
+            said.value = as_html(error) + (last and f"<br><i>What was said last:</i><br>{last}")
+        done.value = ""
 
-    for control in made:
+    for control in made.values():
         control.observe(follow, "value")
     follow()
-    parts = [w.GridBox(made, layout=w.Layout(grid_template_columns=f"repeat({columns}, max-content)")), said]
+    row = w.Layout(display="flex", flex_flow="row wrap", max_width=f"{CONTROL_EM * columns + 1}em")
+    parts = [w.Box(list(made.values()), layout=row), said]
     if press is not None:
         label, meanwhile, act = press
-        parts.append(w.HBox([button(label, meanwhile, lambda: act(*values()), done), done]))
+        pressed = button(label, meanwhile, lambda: act(*values()), done)
+        parts.append(w.HBox([pressed, done], layout=w.Layout(flex_flow="row wrap")))
     return w.VBox(parts)
 
 
@@ -65,7 +87,7 @@ def button(label: str, meanwhile: str, act: Callable[[], Any], out: Any) -> Any:
     """A button that shows in `out` what `act` returns; it sleeps while that runs, and can be pressed again after."""
     import ipywidgets as w
 
-    pressed = w.Button(description=label, button_style="primary")
+    pressed = w.Button(description=label, tooltip=label, button_style="primary")
 
     def press(_: Any) -> None:
         pressed.disabled, out.value = True, meanwhile
@@ -97,11 +119,23 @@ def _in_html(say: Callable[[], Any]) -> str:
 
 
 def _control(label: str, choices: Sequence[Any], start: Any) -> Any:
+    """A control with its name for screen readers too; Tab reaches it, arrow keys move it."""
     import ipywidgets as w
 
+    look = {"description": label, "tooltip": label, "layout": w.Layout(width=f"{CONTROL_EM}em", max_width="100%")}
     if not choices:
-        return w.Checkbox(value=start, description=label)
+        return w.Checkbox(value=start, **look)
     if isinstance(start, str):
-        return w.Dropdown(options=choices, value=start, description=label)
-    numbers = [(f"{number:,}", number) for number in choices]
-    return w.SelectionSlider(options=numbers, value=start, description=label, continuous_update=False)
+        return w.Dropdown(options=choices, value=start, **look)
+    return w.SelectionSlider(options=_numbers(choices), value=start, continuous_update=False, **look)
+
+
+def _bound(control: Any, left: Sequence[Any], wanted: Any) -> None:
+    """Leave a slider these choices; it stands where it was wanted if that is one of them, else at the last."""
+    if [value for _, value in control.options] != list(left):
+        control.options = _numbers(left)
+        control.value = wanted if wanted in left else left[-1]
+
+
+def _numbers(choices: Sequence[Any]) -> list[tuple[str, Any]]:
+    return [(f"{number:,}", number) for number in choices]

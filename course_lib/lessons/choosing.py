@@ -231,7 +231,12 @@ def _case_panel() -> Any:
     for name in (field.name for field in fields(Case)):
         label = name.split("_")[0] if name in STOPS else name.replace("_", "-")
         controls[label] = (CHOICES.get(name) or STOPS.get(name, ()), getattr(start, name))
-    return panel(controls, lambda *values: advise(Case(*values)), columns=2)
+
+    def bounds(need: str, *_: Any) -> dict[str, tuple[int, ...]]:
+        known = STOPS["knowledge_tokens"]
+        return {"knowledge": known[:1] if need == "behaviour" else known[1:]}
+
+    return panel(controls, lambda *values: advise(Case(*values)), 2, bounds=bounds)
 
 
 def comparison_table() -> pd.DataFrame:

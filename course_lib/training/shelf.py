@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import adapters_dir, current
-from course_lib.core.text import say
+from course_lib.core.text import on_stage, say
 from course_lib.training.merging import adapter_state
 from course_lib.training.methods import load_adapted, without_old_names
 from course_lib.training.run import Job, Trained, Training, count_parameters, fit, run_folder
@@ -49,7 +49,7 @@ class StoredAdapter:
 def find(job: Job, from_shelf: bool = False) -> Trained | None:
     """What exactly this call made, off the shelf; None where it is to be trained, as `COURSE_REPLAY` decides.
 
-    Where the session replays, three real steps come first, to see that training works here.
+    Where the session replays, three real steps come first, to see that training works here; not on stage.
     """
     stored = _stored(job, from_shelf)
     if stored is None:
@@ -59,6 +59,8 @@ def find(job: Job, from_shelf: bool = False) -> Trained | None:
     measured = 0
     if current().replay == "off":
         say(f"From the shelf: {origin}.")
+    elif on_stage():
+        say(f"Replaying {origin}; on stage nothing is trained.")
     else:
         short = replace(job, recipe=job.recipe.rehearsed(REHEARSAL_STEPS))
         rehearsed = fit(short, REHEARSAL_STEPS).training

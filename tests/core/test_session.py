@@ -354,3 +354,19 @@ def test_a_name_that_is_not_there_says_which_are():
     with pytest.raises(AttributeError, match=r"'finetunes'.*finetune,"):
         _ = cl.finetunes
     assert set(cl.__all__) <= set(dir(cl))
+
+
+def test_on_stage_letters_are_large_in_a_notebook(monkeypatch, notebook_bundles):
+    start()
+    assert notebook_bundles == []
+    monkeypatch.setenv("COURSE_STAGE", "1")
+    start()
+    assert "--jp-code-font-size:20px" in notebook_bundles[0]["text/html"]
+
+
+@pytest.fixture
+def notebook_bundles(monkeypatch):
+    seen = []
+    monkeypatch.setattr(session, "in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: seen.append(bundle))
+    return seen

@@ -50,9 +50,33 @@ def test_what_is_said_follows_the_controls_a_mistake_included():
     rank.value, place.value, cite.value = 1, "upper", True
     assert said.value == "1 on &lt;upper&gt;<br>cited: True"
     rank.value = 4
-    assert said.value == "rank &lt;4&gt; is taken."
+    assert said.value.startswith("rank &lt;4&gt; is taken.<br>")
+    assert said.value.endswith("1 on &lt;upper&gt;<br>cited: True"), "what was said last stays"
     rank.value = 1_000
     assert said.value.startswith("1000 on")
+
+
+def test_one_control_bounds_another_and_what_was_chosen_comes_back():
+    controls = {"size": ((20, 40, 80), 80), "overlap": ((0, 10, 20, 40), 0)}
+    heard = []
+
+    def bounds(size, _):
+        return {"overlap": [overlap for overlap in controls["overlap"][0] if overlap < size]}
+
+    size, overlap = panel(controls, lambda *values: heard.append(values), 2, bounds=bounds).children[0].children
+    overlap.value, size.value = 40, 40
+    assert overlap.value == 20 and [value for _, value in overlap.options] == [0, 10, 20]
+    size.value = 20
+    assert heard[-1] == (20, 10)
+    size.value = 80
+    assert heard[-1] == (80, 40), "the learner's own"
+    assert heard == [(80, 0), (80, 40), (40, 20), (20, 10), (80, 40)], "said once a move, and never of what is refused"
+
+
+def test_controls_have_names_for_screen_readers_and_wrap_in_a_narrow_window():
+    grid, _ = panel(CONTROLS, words, columns=2).children
+    assert [control.tooltip for control in grid.children] == ["rank", "place", "cite"]
+    assert grid.layout.flex_flow == "row wrap" and {c.layout.max_width for c in grid.children} == {"100%"}
 
 
 def test_the_button_does_something_with_the_values_which_is_gone_when_they_change():

@@ -98,6 +98,13 @@ def test_a_notebook_gets_html_in_which_the_alt_text_arrives_and_the_same_words_a
     assert html.unescape(drawn[0]) == picture.alt and base64.b64decode(drawn[1]) == picture.png
 
 
+def test_on_stage_a_picture_is_larger(pictures, monkeypatch):
+    monkeypatch.setenv("COURSE_STAGE", "1")
+    large = plots.bars(ROWS, "Who knows?")
+    assert large.height == pytest.approx(1.4 * pictures["who"].height, abs=2)
+    assert "max-height:840px" in large._repr_mimebundle_()[0]["text/html"]
+
+
 def test_what_is_no_html_in_a_title_is_none_in_the_alt_text():
     drawn = plots.bars(ROWS, 'a < b "c"')._repr_mimebundle_()[0]["text/html"]
     assert "a &lt; b &quot;c&quot;" in drawn

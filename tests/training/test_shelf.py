@@ -230,6 +230,14 @@ def test_a_replay_whose_steps_go_wrong_is_no_replay(recorded, tiny_model, sessio
         again(tiny_model)
 
 
+def test_on_stage_a_replay_trains_nothing(recorded, tiny_model, session, at_step, monkeypatch, capsys):
+    session(COURSE_REPLAY="1")
+    monkeypatch.setenv("COURSE_STAGE", "1")
+    at_step(stop_at(1, AssertionError("trained")))
+    assert again(tiny_model).training.replayed
+    assert "on stage nothing is trained" in capsys.readouterr().out
+
+
 def test_another_base_finds_no_adapter_and_another_name_does(recorded, tiny_model, session):
     session(COURSE_REPLAY="strict")
     other = copy.copy(tiny_model)

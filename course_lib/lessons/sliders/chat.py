@@ -29,7 +29,9 @@ def sql_chat(writer: SqlWriter, today: str | None = None, ask: str | None = None
 def _chat_box(writer: SqlWriter, today: str | None) -> Any:
     import ipywidgets as w
 
-    request, out = w.Text(placeholder="How many users are there?", layout=w.Layout(width="32em")), w.HTML()
+    wide = w.Layout(width="36em", max_width="100%")
+    request = w.Text(description="Request", placeholder="How many users are there?", tooltip="Request", layout=wide)
+    out = w.HTML()
 
     def answer() -> Any:
         return _Reply(writer.ask(request.value, today)) if request.value.strip() else "· Type a request first."
@@ -37,7 +39,7 @@ def _chat_box(writer: SqlWriter, today: str | None) -> Any:
     pressed = button("Ask", "Writing ...", answer, out)
     request.continuous_update = False
     request.observe(lambda change: pressed.click() if change["new"].strip() else None, "value")  # Enter
-    return w.VBox([w.HBox([request, pressed]), out])
+    return w.VBox([w.HBox([request, pressed], layout=w.Layout(flex_flow="row wrap")), out])
 
 
 @dataclass(frozen=True)

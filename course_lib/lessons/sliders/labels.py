@@ -102,28 +102,41 @@ def _one_by_one(pairs: Sequence[_Pair]) -> Any:
 
     picks: list[int] = []
     place, letter, result = w.HTML(), w.HTML(), w.HTML()
-    half = w.Layout(width="26em", padding="0 1em 0 0")
+    half = w.Layout(width="26em", max_width="100%", padding="0 1em 0 0")
     replies = [w.HTML(layout=half) for _ in range(2)]
-    buttons = [w.Button(description=f"{name.upper()} is better", button_style="primary") for name in LETTERS[:2]]
+    better = [_button(f"{name.upper()} is better", f"Reply {name.upper()} is the better one") for name in LETTERS[:2]]
+    back = _button("Back", "Back to the pair before", "")
 
     def ask() -> None:
-        item = pairs[len(picks)]
-        place.value = f"<b>{len(picks) + 1} of {len(pairs)}</b>, a letter for {item.pair.desk}:"
+        item = pairs[min(len(picks), len(pairs) - 1)]
+        through = len(picks) == len(pairs)
+        place.value = f"<b>{'all' if through else len(picks) + 1} of {len(pairs)}</b>, a letter for {item.pair.desk}:"
         letter.value = f"<i>{html.escape(item.pair.message)}</i>"
         for name, box, (reply, _) in zip(LETTERS, replies, item.replies):
             box.value = f"<b>{name.upper()}</b> {html.escape(reply)}"
+        result.value = as_html(_result(pairs, picks)) if through else ""
+        back.disabled = not picks
+        for one in better:
+            one.disabled = through
 
     def pick(pressed: Any) -> None:
-        picks.append(buttons.index(pressed))
-        if len(picks) < len(pairs):
-            ask()
-            return
-        for done in buttons:
-            done.disabled = True
-        result.value = as_html(_result(pairs, picks))
+        picks.append(better.index(pressed))
+        ask()
 
-    for pressed in buttons:
-        pressed.on_click(pick)
+    def undo(_: Any) -> None:
+        picks.pop()
+        ask()
+
+    for one in better:
+        one.on_click(pick)
+    back.on_click(undo)
     ask()
-    columns = [w.VBox([box, pressed]) for box, pressed in zip(replies, buttons)]
-    return w.VBox([place, letter, w.HBox(columns), result])
+    wrapping = w.Layout(flex_flow="row wrap")
+    # The buttons stand above what differs in height: they stay where the pointer is, and keep the keyboard's focus.
+    return w.VBox([w.HBox([*better, back, place], layout=wrapping), letter, w.HBox(replies, layout=wrapping), result])
+
+
+def _button(label: str, name: str, style: str = "primary") -> Any:
+    import ipywidgets as w
+
+    return w.Button(description=label, tooltip=name, button_style=style)

@@ -38,7 +38,11 @@ def chunk_slider(index: Index, document: Document, question: str, size: int | No
         "sliders.chunk_slider(index, document, question, size=80, overlap=20)"
     )
     controls = {"size": (SIZES, 80), "overlap": (OVERLAPS, 0)}
-    show(lambda: panel(controls, cut, columns=2), text, None if size is None else cut(size, overlap))
+
+    def bounds(size: int, _: int) -> dict[str, list[int]]:
+        return {"overlap": [overlap for overlap in OVERLAPS if overlap < size]}
+
+    show(lambda: panel(controls, cut, 2, bounds=bounds), text, None if size is None else cut(size, overlap))
 
 
 @dataclass(frozen=True)
