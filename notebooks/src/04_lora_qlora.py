@@ -13,11 +13,11 @@
 #
 # By the end you will have
 # - written the layer that most of the world fine-tunes with, in fewer than twenty lines, and found it equal to the library's;
-# - compared six ways to fine-tune: what each trains, needs, learns and forgets, and run one of them again yourself;
+# - compared six ways to fine-tune: what each trains, needs and learns, and run one of them again yourself;
 # - put a model into four bits, seen where its weights land, and trained on top of them;
 # - worked out what a model of 7, 13 or 70 billion parameters would need, and met the figures of the papers.
 #
-# **Time** 75 minutes; the machine works for about 3 of them (2 cores).
+# **Time** 75 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *LoRA makes training faster and cheaper* · *it updates small matrices
 # instead of all the weights* · *QLoRA reduces memory and training time even more*. And from those who use them: *LoRA is
@@ -90,7 +90,9 @@ cl.plots.bars([(name, mark["accuracy"], *mark["ci"]) for name, mark in cuts.item
 # So a handful of directions carries most of the skill, though full fine-tuning was never asked to be narrow. Then why train all of W and cut afterwards? **Train a narrow change from
 # the start.** A matrix of low rank is a product of a tall matrix and a flat one:
 #
-# $$ W' = W + \frac{\alpha}{r} \, B A \qquad W: (\text{out}, \text{in}) \quad B: (\text{out}, r) \quad A: (r, \text{in}) $$
+# ![A tall grey matrix W, 1,536 rows by 576 columns, 884,736 numbers, frozen. A plus sign. Beside it two narrow blue ones, trained: B, as tall as W and 8 wide, times A, 8 high and as wide as W, 16,896 numbers together. B starts at zero, so that W + B·A starts as W.](../images/low_rank.png)
+#
+# `W' = W + (α / r) · B · A`, where α, *alpha*, is a fixed number that says how loud the change is.
 #
 # W is frozen. Only A and B are trained, and r, the *rank*, is the number of directions that they are given. That is
 # LoRA (Hu et al. 2021, arXiv 2106.09685).
@@ -243,36 +245,22 @@ costs = pd.DataFrame(rows).set_index("method")
 costs
 
 # %% [markdown]
-# And what they learned. The interval is over three seeds and resamples issues; the dashed line is the model before any training.
+# And what they learned, each seed by itself: three are too few for an interval over students. Each interval is over letters.
 
 # %%
 marks = stored["pooled"]
 before = stored["before"]
 best = max(stored["methods"], key=lambda name: marks[name]["test"]["accuracy"])
 cl.reveal("best", best)
-cl.plots.bars([(name, marks[name]["test"]["accuracy"], *marks[name]["test"]["ci"]) for name in stored["methods"]],
-              f"Letters to the right desk, {before['test']['n']} letters, three seeds", reference=before["test"]["accuracy"])
+seeds = {name: {f"seed {seed}": (run["test"]["accuracy"], *run["test"]["ci"]) for seed, run in row["runs"].items()}
+         for name, row in stored["methods"].items()}  # fmt: skip
+untrained = {"before": {"no training": (before["test"]["accuracy"], *before["test"]["ci"])}}
+cl.plots.dots(untrained | seeds, f"Letters to the right desk, {before['test']['n']} letters")
 
 # %% [markdown]
-# And what they forgot. A hundred questions of common knowledge, which the model answered before the training, and after it:
-
-# %%
-pd.Series({"before": before["general"]["accuracy"]} | {name: marks[name]["general"]["accuracy"] for name in stored["methods"]},
-          name="general questions, share right").round(2).to_frame()
-
-# %% [markdown]
-# Whoever has sorted nothing but letters for an afternoon answers everything with a desk (you will ask one below): lesson 02
-# showed the cure, which is to mix other things in. So by what they *say*, hardly any method can be told from another. We look below the
-# surface: how *surprised* is the model by the right answer? That is the loss on it, in nats a token. The dashed line is before any training.
-
-# %%
-cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low", "high"))) for name in stored["methods"]],
-              f"Surprise at right answers, {before['general']['n']} general questions, three seeds", "nats a token", before["surprise"])
-
-# %% [markdown]
-# All of them *below* the line? Two things move this number. Studying one-word answers made every short answer likelier, the right one too; and what is
-# forgotten makes the right one less likely. The first is the same for all methods. So compare the bars with one another: the higher, the more was lost.
-# (For LoRA and full we shall part the two.)
+# And what they *forgot*? A student who has sorted nothing but letters answers everything with a desk (you will ask one below). What that says of its
+# knowledge is harder to measure than it looks: [the appendix](appendix/04_forgetting.ipynb) tries it in two ways, and neither will do. By one of them prompt
+# tuning, which touches no weight, forgets more than full fine-tuning, which moves them all.
 #
 # ### One row, live
 #
@@ -293,7 +281,8 @@ print("What is the capital of Italy?", desks.generate(["What is the capital of I
 # %% tags=["nbval-ignore-output"]
 bars = [(f"stored, seed {seed}", run["test"]["accuracy"], *run["test"]["ci"]) for seed, run in row["runs"].items()]
 cl.plots.bars([*bars, (f"live, seed 0, n = {live.n}", live.accuracy, *live.ci)], "LoRA: stored, and run here", reference=1 / 8)
-cl.verdict("a few minutes of LoRA sort letters better than guessing", live, above=1 / 8)
+cl.verdict("this run of LoRA sorts letters better than guessing", live, above=1 / 8)
+cl.verdict("a few minutes of LoRA sort letters better than guessing", "04/pooled/lora/test", above=1 / 8)
 
 # %% [markdown]
 # A machine that computes in another format, or on more threads, comes out a little different even with the same seed. Look whether your
@@ -301,57 +290,42 @@ cl.verdict("a few minutes of LoRA sort letters better than guessing", live, abov
 #
 # ## The claims, one by one
 #
-# Everything below compares an arm with LoRA (rank 8, all matrices, all layers), with the same seeds, letter by letter. Where the
-# interval of a difference reaches from worse to better, we *cannot tell*. And among so many arms one or two will look different by luck alone.
+# Everything below compares an arm with LoRA (rank 8, all matrices, all layers), with the same seeds, letter by letter. No measurement shows that two
+# things are *equal*; it shows how far apart they may be. *As good* means from here on, for every arm and fixed beforehand: at most five letters in a
+# hundred apart. An arm whose interval lies within that margin *holds*, one whose interval lies outside is *refuted*, and of all others we *cannot tell*.
+#
+# Three seeds are too few for an interval over students, so each is shown; one seed says nothing of another, and gets no verdict. And there are many arms:
+# where fourteen are compared with one, one or two will look better or worse by luck alone.
 
 # %%
-rows = [
-    {"arm": arm, "minus LoRA": d["value"], "low": d["low"], "high": d["high"], "seeds": d["seeds"],
-     "here": "cannot tell" if d["low"] <= 0 <= d["high"] else "better" if d["value"] > 0 else "worse"}
-    for arm, d in ((arm, exams["test"]) for arm, exams in stored["against_lora"].items())
-]  # fmt: skip
-pd.DataFrame(rows).set_index("arm").round(2)
+from course_lib.evaluation.verdicts import tried
+
+rows = []
+for arm, exams in stored["against_lora"].items():
+    d = exams["test"]
+    found = tried(f"{arm} is as good as LoRA", f"04/against_lora/{arm}/test", as_good=True)
+    rows.append({"arm": arm, "each seed, minus LoRA": ", ".join(f"{one:+.2f}" for one in d["by_student"]), "mean": f"{d['value']:+.2f}",
+                 "over letters": f"{d['low']:+.2f} to {d['high']:+.2f}",
+                 "as good as LoRA?": found.outcome if d["seeds"] > 1 else "one seed, no verdict"})
+pd.DataFrame(rows).set_index("arm")
 
 # %% [markdown]
 # ### *LoRA is as good as full fine-tuning*
 #
-# The first line of the table. No measurement shows that two things are *equal*; it shows how far apart they may be. *As good* means from here on,
-# whatever comes out: at most five letters in a hundred apart.
+# The first line of the table, and two claims of it: that LoRA is as good, and what Biderman et al. found (2024, arXiv 2405.09673) on code and mathematics, that
+# it *learns less and forgets less*.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("LoRA is as good as full fine-tuning", "04/against_lora/full/test", as_good=True)
-
-# %% [markdown]
-# The two means lie together, and the three seeds lie wide apart: one is for full fine-tuning, one against it. Three students cannot
-# decide so narrow a question.
-#
-# ### *It learns less and forgets less*
-#
-# So Biderman et al. found (2024, arXiv 2405.09673), on code and mathematics. Both at their best rates. To part form and knowledge, each general question was put
-# with four answers, the right one and three that are right for other questions of its kind. Is the right one the *likeliest*? A change of form moves all four.
-
-# %%
-forgetting = stored["forgetting"]
-rows = [(label, *(forgetting[name][end] for end in ("value", "low", "high"))) for name, label in
-        {"before": "before", "lora": "LoRA, three seeds", "full": "full, three seeds"}.items()]
-cl.plots.bars(rows, f"The right answer is the likeliest of four, {forgetting['n']} general questions", reference=1 / forgetting["choices"])
-
-# %% [markdown]
-# The dashed line is guessing. Does LoRA learn less? And has either forgotten anything?
-
-# %% tags=["nbval-ignore-output"]
 cl.verdict("LoRA learns less than full fine-tuning", "04/against_lora/full/test")
-cl.verdict("full fine-tuning forgets answers that the model knew", "04/forgetting/full minus before", below=0)
-cl.verdict("LoRA forgets answers that the model knew", "04/forgetting/lora minus before", below=0)
 
 # %% [markdown]
-# A surprise: by this measure nothing was shown to be forgotten. The untrained model hardly expects a bare word of answer, right or wrong; both students do. What went is the
-# *way* to the knowledge: asked for a capital, they say a desk. So little has to be mixed in to bring it back (lesson 02).
+# The two means lie together, and the seeds lie wide apart: they do not even agree which method is ahead. Three students cannot decide so narrow a
+# question. *Forgets less* **cannot be tested here**, as the appendix shows.
 #
-# *Forgets less* can therefore **not be tested here**. The surprise above is no better a measure: by it prompt tuning, which touches no weight of the model,
-# would have forgotten more than full fine-tuning, which moves all of them.
+# ### *LoRA wants ten times full's learning rate*
 #
-# But "at its best rate" hides the price of the rate. The same two methods at five rates each. To lay them over one another,
+# "At its best rate" hides the price of the rate. The same two methods at five rates each. To lay them over one another,
 # LoRA's rates are divided by ten: **if LoRA wants ten times full's rate, the two hills stand on the same spot.**
 
 # %%
@@ -362,25 +336,19 @@ cl.plots.curve(rates, {name: [run["test"]["accuracy"] for run in hill] for name,
                "Letters to the right desk, by learning rate", "learning rate", "share right", logx=True)
 
 # %% [markdown]
-# And how far the rates drive it from what it knew:
+# The rates were chosen on validation letters, and are about three apart. Each was run once, so there is no verdict; but how firm is the choice?
 
 # %%
-cl.plots.curve(rates, {name: [run["surprise"] for run in hill] for name, hill in hills.items()},
-               "Surprise at right answers to general questions, by learning rate", "learning rate", "nats a token", logx=True)
+validated = {name: {rate: run["validation"]["accuracy"] for rate, run in found.items()} for name, found in runs.items()}
+for name, found in validated.items():
+    (best_rate, most), (second, next_best) = sorted(found.items(), key=lambda pair: -pair[1])[:2]
+    n = runs[name][best_rate]["validation"]["n"]
+    print(f"{name:4} is best at {best_rate:g}, and {round(n * (most - next_best))} of {n} letters ahead of {second:g}")
+ratio = stored["rate_ratio"]
+print(f"with other letters drawn, LoRA's best rate is {ratio['low']:.0f} to {ratio['high']:.0f} times full's")
 
 # %% [markdown]
-# Read the two pictures together: whatever the method, the rate decides. Where it learns nothing any more, it is the most surprised.
-#
-# ### *LoRA wants ten times full's learning rate*
-#
-# The rates were chosen on validation letters, half a decade apart, so that the answer can only be 3, 10, 30 or so, and between 5 and 20 is ten.
-# The interval is what drawing other letters would give.
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("LoRA wants ten times full's learning rate", "04/rate_ratio", above=5, below=20)
-
-# %% [markdown]
-# Full fine-tuning did as well at a rate three times lower, but for a letter. So this is consistent with ten, and our grid cannot tell three from ten.
+# The result is *consistent with ten*: the lower of full's two best rates is ten times lower than LoRA's. But our grid cannot tell three from ten.
 #
 # ### *Adapt every matrix, not attention alone*
 #
@@ -418,13 +386,14 @@ cl.plots.curve(list(ranks), {"all matrices": [first[rank]["test"]["accuracy"] fo
 # How far apart do ranks lie, from the best to the worst, and how far places of equal size (all matrices, attention, the MLP, the upper half
 # of the layers)? In brackets what drawing other letters would give.
 
-# %% tags=["nbval-ignore-output"]
-for what in ("ranks", "places"):
+# %%
+for what in ("ranks", "places", "places minus ranks"):
     far, low, high = stored["spread"][what]
-    print(f"{what:6} {far:.2f} ({low:.2f} to {high:.2f})")
-cl.verdict("rank matters less than where", "04/spread/places minus ranks")
+    print(f"{what:19} {far:.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
+# The last line reaches from below zero to above it, and another seed might move it further: no verdict from one run.
+#
 # ### *A step costs two thirds*
 #
 # Going forward costs one unit; going back to the inputs another; going back to the weights a third, and that one LoRA saves for the
@@ -476,10 +445,10 @@ def lost(scheme):
 errors = {name: lost(name.lower()) for name in levels}
 cl.reveal("levels", min(errors, key=errors.get))
 print("from the smallest error to the largest:", ", ".join(sorted(errors, key=errors.get)))
-cl.verdict("NF4 changes the weights less than FP4 and Int4 do (its error, of theirs)", round(errors["NF4"] / min(errors["FP4"], errors["Int4"]), 2), below=1)
+print(f"NF4's error, of the next smallest: {errors['NF4'] / min(errors['FP4'], errors['Int4']):.2f}")
 
 # %% [markdown]
-# An error in a weight is not yet an error in an answer. So the whole model: how surprised is it by 24 good answers to questions of
+# So much for weights. Now the whole model: how surprised is it by 24 good answers to questions of
 # general knowledge (the *held-out loss*), before and after?
 
 # %% tags=["nbval-ignore-output"]
@@ -489,10 +458,9 @@ texts = cl.general_study()[:24]
 four_bit = {"no rounding": gp, "Int4": quantization.round_trip_model(gp, "int4"), "FP4": quantization.round_trip_model(gp, "fp4"),
             "NF4 + double": quantization.round_trip_model(gp, "nf4", double=True)}
 losses = {name: pd.Series([scoring.held_out_loss(model, [text]) for text in texts]) for name, model in four_bit.items()}
-print(*(f"{name:13} {loss.mean():.3f}" for name, loss in losses.items()), sep="\n")
 
 # %% [markdown]
-# Twenty-four answers are few. Compared answer by answer: is it more than chance?
+# Twenty-four answers are few. So compare answer by answer, with an interval over the answers: how much more surprised than without rounding?
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation import intervals, reports
@@ -503,10 +471,16 @@ def dearer(some, others):
     return reports.Difference(some, others, gap.mean(), *intervals.mean_interval(gap, range(len(gap))), len(gap))
 
 
-cl.verdict("NF4 makes the model more surprised than no rounding", dearer("NF4 + double", "no rounding"))
+gaps = {name: dearer(name, "no rounding") for name in losses if name != "no rounding"}
+cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items()],
+              f"More surprised than without rounding ({len(texts)} answers)", "nats a token")
+cl.verdict("NF4 makes the model more surprised than no rounding", gaps["NF4 + double"])
 cl.verdict("evenly spaced levels make it more surprised than NF4", dearer("Int4", "NF4 + double"))
 
 # %% [markdown]
+# Four bits cost something. Which of the three costs least, these answers cannot tell, whatever the order of the bars: NF4's promise is about the weights,
+# and an error in a weight is not yet an error in an answer.
+#
 # *Double quantization* rounds once more: each block's largest weight is a number too, and these go into eight bits. Why bother? See the bits.
 
 # %%
@@ -514,32 +488,22 @@ for name, bits in {"NF4": cl.bits_per_weight("nf4"), "NF4 + double": cl.bits_per
     print(f"{name:13} {bits:.3f} bits a weight, all included")
 
 # %% [markdown]
-# At full size, measured beforehand: the error over all matrices, the loss on all of those answers, the whole exam of general knowledge, and
-# what a specialist (LoRA, merged) still sorts after it has been rounded. `int4-32` has blocks half as long, `bitsandbytes` is the library.
+# At full size, measured beforehand: the error over all matrices, the whole exam of general knowledge, and what one specialist (LoRA, merged) still
+# sorts after it has been rounded, with intervals over questions. `int4-32` has blocks half as long, `bitsandbytes` is the library.
 
 # %%
 formats = stored["quantization"]["formats"]
-table = pd.DataFrame({
-    name: {"error": f"{row['error']:.3f}", "MB": f"{row['bytes'] / 1e6:.0f}", "held-out loss": f"{row['loss']:.3f}",
-           "general": f"{row['general']['accuracy']:.2f}", "letters": f"{row['letters']['accuracy']:.2f}"}
-    for name, row in formats.items()
-}).T  # fmt: skip
-table
+
+
+def share(mark):
+    return f"{mark['accuracy']:.2f} ({mark['ci'][0]:.2f} to {mark['ci'][1]:.2f})"
+
+
+pd.DataFrame({name: {"error": f"{row['error']:.3f}", "MB": f"{row['bytes'] / 1e6:.0f}", "general": share(row["general"]), "letters": share(row["letters"])}
+              for name, row in formats.items()}).T  # fmt: skip
 
 # %% [markdown]
-# Where does the held-out loss put the formats, and is that the order of the errors? Does the library do what we did by hand?
-
-# %% tags=["nbval-ignore-output"]
-by = {what: sorted((name for name in formats if name not in ("none", "bitsandbytes")), key=lambda name: formats[name][what])
-      for what in ("error", "loss")}  # fmt: skip
-apart = abs(formats["bitsandbytes"]["loss"] - formats["nf4-double"]["loss"])
-print("from the least loss to the most:    ", ", ".join(by["loss"]))
-print("from the smallest error to the largest:", ", ".join(by["error"]))
-cl.verdict("bitsandbytes gives the loss of our round trip by hand", round(apart, 4), below=0.01)
-
-# %% [markdown]
-# The two orders differ: a smaller error in the weights is not always a smaller loss. Which weights are wrong counts as much as how wrong they are on the average, and
-# differences this small may fall the other way with another model. NF4's promise is about the weights.
+# NF4's errors are the smallest; in the answers most intervals overlap. bitsandbytes errs as our round trip by hand does.
 #
 # ### Once before
 #
@@ -560,8 +524,6 @@ once = stored["quantization"]["once_before"]
 print(f"share of the weights on the grid of Q4_1: {once['on_the_grid']:.3f}")
 for scheme in ("nf4", "int4-32"):
     print(f"{scheme:8} error on our weights {once[f'{scheme}_ours']:.3f}, on weights never rounded {once[f'{scheme}_smooth']:.3f}")
-apart = max(abs(once[f"{scheme}_ours"] / once[f"{scheme}_smooth"] - 1) for scheme in ("nf4", "int4-32"))
-cl.verdict("a second rounding errs as a first one would, to within a tenth", round(apart, 3), below=0.1)
 
 # %% [markdown]
 # The two lie together: the error of the second rounding is what it would be for any model. What cannot be measured here is what the *first* one cost: the
@@ -575,7 +537,6 @@ cl.verdict("a second rounding errs as a first one would, to within a tenth", rou
 packed = quantization.quantize(gp)
 sizes = {"as loaded": gp.size() / 1e6, "in four bits": packed.size() / 1e6}
 print({name: f"{size:.0f} MB" for name, size in sizes.items()})
-cl.verdict("four bits need less than half of the memory", round(sizes["in four bits"] / sizes["as loaded"], 2), below=0.5)
 
 # %% [markdown]
 # Not an eighth of 32 bits, because only the matrices of the layers are packed. The embeddings stay as they are: much of a small model, and hardly
@@ -593,8 +554,7 @@ qlora = cl.finetune(packed, study[:96], "qlora", name="04-qlora", epochs=1, batc
 learned = cl.evaluate(qlora, exam.sample(48), "QLoRA, live")
 learned.show(4)
 cl.plots.losses({"QLoRA, here": qlora.training.losses, "LoRA, above": desks.training.losses}, "Training on four bits")
-named = learned.judged([row.reply in tickets.DESKS for row in learned.rows], "QLoRA, a desk's name")
-cl.verdict("a short QLoRA teaches it to answer with a desk", named, above=0.5)
+print(f"answers that are a desk's name: {sum(row.reply in tickets.DESKS for row in learned.rows)} of {learned.n}")
 cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.model))
 
 # %% [markdown]
@@ -605,11 +565,13 @@ cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.mode
 steps = stored["steps"]
 memory = steps["qlora"]["peak_bytes"] / steps["lora"]["peak_bytes"]
 slower = steps["qlora"]["step_seconds"] / steps["lora"]["step_seconds"]
-cl.verdict("QLoRA learns as well as LoRA", "04/against_lora/qlora/test", as_good=True)
+cl.verdict("QLoRA is as good as LoRA", "04/against_lora/qlora/test", as_good=True)
 cl.verdict("QLoRA needs less memory than LoRA (its bytes, of LoRA's)", round(memory, 2), below=1)
 cl.verdict("QLoRA trains faster than LoRA (a step's time, of LoRA's)", round(slower, 2), below=1)
 
 # %% [markdown]
+# Of the marks: every seed sorted fewer letters with QLoRA, by about as much as the margin. Not shown to be as good, nor shown to be worse by more.
+#
 # Where this departs from the paper, plainly:
 # - **On a CPU four bits save memory, not time.** Every use of a weight begins with unpacking it. On a GPU that is cheap beside the product, and still not free:
 #   the paper promises memory and no speed.
@@ -639,7 +601,7 @@ cl.check("04-merge", merged, layer=mine)
 plain = cl.merged(desks)
 asked = [question.question for question in exam.sample(16)]
 same = [a == b for a, b in zip(plain.generate(asked, 8), desks.generate(asked, 8))]
-cl.verdict("merged, it says the same to most letters", sum(same) / len(same), above=0.5)
+print(f"merged, it says the same to {sum(same)} of {len(same)} letters")
 
 # %% [markdown]
 # In 32 bits it is all of them. In 16 the sum W + B·A is rounded once more, and where two desks were nearly as likely, one may tip over.
@@ -669,9 +631,8 @@ by_transformers = AutoModelForCausalLM.from_pretrained(home / "merged")
 models = {"ours": desks.model, "PEFT": by_peft, "transformers": by_transformers}
 firsts = {name: [int(model(torch.tensor([gp.encode(text)], device=model.device)).logits[0, -1].argmax()) for text in asked[:8]]
           for name, model in models.items()}
-cl.verdict("PEFT's copy says what ours says", firsts["PEFT"] == firsts["ours"])
-alike = sum(a == b for a, b in zip(firsts["transformers"], firsts["ours"])) / len(firsts["ours"])
-cl.verdict("transformers' merged copy says mostly the same", alike, above=0.5)
+for name in ("PEFT", "transformers"):
+    print(f"{name}'s copy begins as ours in {sum(a == b for a, b in zip(firsts[name], firsts['ours']))} of {len(firsts['ours'])} answers")
 
 # %% [markdown]
 # ### Two specialists, one body
@@ -708,7 +669,6 @@ cl.reveal("switch", round(taken))
 # %% tags=["nbval-ignore-output"]
 clerk.use("SQL")
 cl.verdict("switched to, a specialist says what it says alone", clerk.generate(both, 24) == specialist.generate(both, 24))
-cl.verdict("switching specialists takes less than a second (milliseconds)", round(taken, 1), below=1000)
 
 # %% [markdown]
 # ## What would a real one need?
@@ -763,7 +723,6 @@ llama = {m: cl.training_memory(cl.SHAPES["65B"], m, 64, precision="16-bit", toke
 print(f"GPT-3 175B: full {gpt3['full']:,.0f} GB, LoRA {gpt3['lora']:,.0f} GB: {gpt3['full'] / gpt3['lora']:.1f} times less")
 print(f"LLaMA 65B:  full {llama['full']:,.0f} GB, QLoRA {llama['qlora']:.0f} GB")
 cl.verdict("by our formula LoRA needs three times less, as its paper says", round(gpt3["full"] / gpt3["lora"], 2), above=2.8, below=3.2)
-cl.verdict("by our formula full fine-tuning of 65B needs more than 780 GB", round(llama["full"]), above=780, unit="GB")
 cl.verdict("by our formula QLoRA trains 65B in less than 48 GB", round(llama["qlora"], 1), below=48, unit="GB")
 
 # %% [markdown]
@@ -826,6 +785,7 @@ cl.progress_report("04")
 # - Each method had one size and three to five rates. Prompt and prefix tuning are known to want many more steps than these, and large models: what you saw is what they do in
 #   *this* budget.
 # - Differences of a few hundredths are within what another seed gives: that is why so many verdicts read "cannot tell".
+# - What a method *forgets* was not measured: our two ways to ask disagree ([appendix](appendix/04_forgetting.ipynb)).
 # - Steps were timed on a CPU. On a GPU the optimizer's share, and the price of unpacking four bits, are others. One setting changes (`COURSE_PROFILE=gpu`), and the same cells say which.
 #
 # Next: [05 · RAG taken apart](05_rag_taken_apart.ipynb), where what was learned stays in the book.

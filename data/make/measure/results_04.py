@@ -258,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arms |= {f"rank-{rank}": runs for rank, runs in found["rank"].items()}
     marked = over_all_seeds(bench, arms)
     lora, full, four_bit = (marked[method]["test"]["accuracy"] for method in ("lora", "full", "qlora"))
-    measured, known = steps(), found["forgetting"]
+    measured = steps()
     memory = measured["qlora"]["peak_bytes"] / measured["lora"]["peak_bytes"]
     trained = next(iter(methods["lora"]["runs"].values()))["training"]
     share = trained["trainable"] / trained["parameters"]
@@ -280,9 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"(n = {len(bench.exams['test'])}, {counted(options.seeds)})",
             "limits": [
                 f"having studied letters alone, it answers {marked['lora']['general']['accuracy']:.2f} of the general "
-                f"questions right, and {before['general']['accuracy']:.2f} before (n = {before['general']['n']}), "
-                f"though of four answers the right one is the likeliest in {known['lora']['value']:.2f} of them, "
-                f"{known['before']['value']:.2f} before"
+                f"questions right, and {before['general']['accuracy']:.2f} before (n = {before['general']['n']})"
             ],
         },
     )  # fmt: skip

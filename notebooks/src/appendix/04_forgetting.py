@@ -1,0 +1,103 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 · Does LoRA forget less?
+#
+# *Appendix of [04 · LoRA, QLoRA and their family](../04_lora_qlora.ipynb).* Biderman et al. (2024, arXiv 2405.09673) found that LoRA *learns less and forgets
+# less* than full fine-tuning, on code and mathematics. Here is why the second half of that **cannot be tested here**. Everything was measured beforehand.
+
+# %% tags=["setup", "nbval-ignore-output"]
+import importlib.util
+import subprocess
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("course_lib") is None:  # once, some minutes
+    clone = "test -d course || git clone -q --depth 1 https://github.com/open-book-closed-book/course course"
+    subprocess.run(clone, shell=True, check=True, cwd="/content")
+    sys.path.append("/content/course/notebooks")
+    import in_colab  # installs what is missing, removes what our libraries refuse, and says so
+
+    in_colab.install()
+import course_lib as cl
+
+session = cl.start()
+
+# %% [markdown]
+# ## What do they still say?
+#
+# A hundred questions of common knowledge, asked before any training, and of the students of lesson 04 after it:
+
+# %%
+import pandas as pd
+
+stored = cl.load_results("04")
+marks, before = stored["pooled"], stored["before"]
+pd.Series({"before": before["general"]["accuracy"]} | {name: marks[name]["general"]["accuracy"] for name in stored["methods"]},
+          name="general questions, share right").round(2).to_frame()
+
+# %% [markdown]
+# They answer nearly everything with a desk, whatever the method. That is a habit of answering, not a loss of knowledge: lesson 02 takes an adapter off, and
+# the capital of Italy is back. So what they *say* cannot tell the methods apart.
+#
+# ## How surprised are they by the right answer?
+#
+# That is the loss on it, in nats a token. The dashed line is before any training.
+
+# %%
+cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low", "high"))) for name in stored["methods"]],
+              f"Surprise at right answers, {before['general']['n']} general questions, three seeds", "nats a token", before["surprise"])
+
+# %% [markdown]
+# If this measured forgetting, prompt tuning, which touches no weight of the model, would have forgotten more than full fine-tuning, which moves all of them.
+# So it does not. Two things move the number: studying one-word answers makes every short answer likelier, and a habit of naming desks makes the right one
+# less likely. Neither is knowledge lost.
+#
+# ## Is the right one the likeliest of four?
+#
+# To take the form out, each question was put with four answers, the right one and three that are right for other questions of its kind. A change of form
+# moves all four. The dashed line is guessing.
+
+# %%
+forgetting = stored["forgetting"]
+rows = [(label, *(forgetting[name][end] for end in ("value", "low", "high"))) for name, label in
+        {"before": "before", "lora": "LoRA, three seeds", "full": "full, three seeds"}.items()]
+cl.plots.bars(rows, f"The right answer is the likeliest of four, {forgetting['n']} general questions", reference=1 / forgetting["choices"])
+
+# %% [markdown]
+# Each student with the interval over questions, and each seed:
+
+# %% tags=["nbval-ignore-output"]
+cl.verdict("full fine-tuning forgets answers that the model knew", "04/forgetting/full minus before", below=0)
+cl.verdict("LoRA forgets answers that the model knew", "04/forgetting/lora minus before", below=0)
+
+# %% [markdown]
+# After the training *more* right answers are the likeliest, and nobody taught them: before it, the model hardly expected a bare word of answer, right or
+# wrong. So this number, too, moves by the form. What it cannot do is show that anything was forgotten, and therefore not who forgets less.
+#
+# ## The rate
+#
+# How far do the learning rates drive the surprise? LoRA's rates are divided by ten, one run each.
+
+# %%
+runs = {name: {float(rate): run for rate, run in stored["methods"][name]["search"].items()} for name in ("full", "lora")}
+rates = sorted(runs["full"])
+hills = {"full": [runs["full"][rate] for rate in rates], "LoRA, a tenth of its rate": [runs["lora"][rate] for rate in sorted(runs["lora"])]}
+cl.plots.curve(rates, {name: [run["surprise"] for run in hill] for name, hill in hills.items()},
+               "Surprise at right answers to general questions, by learning rate", "learning rate", "nats a token", logx=True)
+
+# %% [markdown]
+# Where the rate is so high that a method learns nothing any more, it is the most surprised: beyond that the picture says how far a run went, not what it lost.
+#
+# ## Where it stops being true
+#
+# - One model, one skill with one word of answer, a hundred questions. What would test the claim: a skill whose answers have the form of the general ones, and
+#   enough study to lose something.
+# - With an adapter off, nothing is forgotten by any method but full fine-tuning. That is true by construction, and no measurement.
+#
+# Back to [04 · LoRA, QLoRA and their family](../04_lora_qlora.ipynb).
