@@ -42,6 +42,16 @@ def say(sentence: str, **numbers: Any) -> None:
     display({"text/markdown": re.sub(r"(?<!\\)\$", r"\\$", said), "text/plain": plain}, raw=True)
 
 
+def show(told: Any) -> None:
+    """Show in a notebook what has HTML of its own; elsewhere print it."""
+    if not in_notebook():
+        console.say(told)
+        return
+    from IPython.display import display
+
+    display(told)
+
+
 def badge(word: str, colours: tuple[str, str]) -> str:
     """A word on its colour, as HTML."""
     back, ink = colours

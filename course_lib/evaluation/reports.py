@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError, choose, whole_above_zero
-from course_lib.core.text import as_path, say, whole, write_text
+from course_lib.core.text import as_path, whole, write_text
 from course_lib.display import telling
 from course_lib.evaluation.intervals import crossed_interval, interval, span
 
@@ -137,7 +137,7 @@ class Report:
     def table(self, n: int | None = None, verdict: str | None = None) -> pd.DataFrame | telling.AnswerTable:
         """The first `n` answers (of one verdict): what was asked, said and right. Without `n` one row, as in `compare`.
 
-        Answers are coloured in a notebook, and long replies folded; printed they are text, as `show` prints them.
+        Answers are coloured in a notebook, and long replies folded; printed they are text.
         """
         if n is None and verdict is None:
             return report_table([self])
@@ -159,12 +159,8 @@ class Report:
         return [row for row in self.rows if verdict in (None, row.verdict)]
 
     def show(self, n: int = 5, verdict: str | None = None) -> None:
-        """Print the first `n` answers (of one verdict)."""
-        rows = self._of(verdict)
-        for row in rows[:n]:
-            say(f"{MARKS[row.verdict]} {row.question}\n    said: {row.reply}\n    right: {row.expected}")
-        if len(rows) > n:
-            say(f"... and {len(rows) - n} more")
+        """Show the first `n` answers (of one verdict) as a table; outside a notebook, print them."""
+        telling.show(self.table(n, verdict))
 
     def save(self, path: str | Path) -> None:
         """Keep the report as JSON; `Report.load` reads it back. If it cannot be written, an older one stays."""

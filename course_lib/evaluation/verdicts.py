@@ -20,7 +20,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError, DataError, above_zero, choose, is_number
 from course_lib.core.session import cache_dir, data_dir, keeps_reports
-from course_lib.core.text import in_notebook, say, shown, write_text
+from course_lib.core.text import shown, write_text
 from course_lib.display import telling
 from course_lib.evaluation.intervals import FEW_STUDENTS, span
 from course_lib.evaluation.reports import Difference, Report, Runs
@@ -108,12 +108,7 @@ def verdict(
     found = tried(
         claim, measured, above=above, below=below, as_good=as_good, margin=margin, because=because, of=of, unit=unit
     )
-    if in_notebook():
-        from IPython.display import display
-
-        display(found)
-    else:
-        say(found)
+    telling.show(found)
     if keeps_reports():
         _keep(found)
     if os.environ.get("COURSE_VERDICTS") == "hold":

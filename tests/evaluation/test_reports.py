@@ -138,7 +138,7 @@ def test_answers_are_shown_with_their_marks_and_how_many_are_left(capsys):
     assert "    said: It was Team 1.\n    right: Team 1\n" in out
     assert out.endswith("... and 1 more\n")
     found.show(verdict="wrong")
-    assert capsys.readouterr().out.startswith("✗ Who won cup 3?")
+    assert capsys.readouterr().out.startswith("✗ wrong: Who won cup 3?")
 
 
 def test_a_kept_report_comes_back_the_same(tmp_path):
