@@ -131,12 +131,10 @@ def follow_training(counter: Counter) -> None:
     Nor does it count when lesson 00 measures the machine, which it does only once.
     """
     from course_lib.costs import machine
-    from course_lib.training import run
+    from course_lib.training import run, shelf
 
     machine._measured = _unseen(counter, machine._measured)
-    run.fit = _unseen(counter, run.fit)
-    from course_lib.training import shelf  # after that: it takes its `fit` from there
-
+    run.fit = shelf.fit = _unseen(counter, run.fit)  # both: the import of `machine` brings the shelf along
     find, recorded = shelf.find, shelf.recorded
 
     @functools.wraps(find)

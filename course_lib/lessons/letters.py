@@ -1,7 +1,7 @@
-"""Letters with two replies and which of them people liked better, and a model's own replies judged by the house rule.
+"""Letters with two replies and which of them was preferred, and a model's own replies judged by the house rule.
 
 Pairs are split as their tickets are, by issue, and replies by text: no test reply, nor the same words with another
-desk's name in them, is ever trained on. A tenth of the labels is noise, as with people: see `Preference.noise`.
+desk's name in them, is ever trained on. A tenth of the labels is noise (people's have more): see `Preference.noise`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RULE = "the rule"
 
 @dataclass(frozen=True)
 class Preference(Letter):
-    """A customer's letter, "p-safety-07b", two replies, and the label that says which one a person chose.
+    """A customer's letter, "p-safety-07b", two replies, and the label that says which was chosen.
 
     The faults are what the writer of each reply made wrong on purpose (of `FAULTS`), in no order. `noise` says that the
     label is wrong: the house would have chosen the other reply.
@@ -105,13 +105,19 @@ def wording_of(reply: str) -> tuple[str, ...]:
 
 
 def letters_exam(preferences: Sequence[Preference]) -> Exam:
-    """The letters of some pairs as an exam, the house's own reply beside each; right is who keeps the house rule."""
+    """The letters of some pairs as an exam; right is who keeps the house rule.
+
+    Beside each stands the better reply of its pair, or, where that one has a fault too, a good one of the same desk.
+    """
     desks = {preference.id: preference.desk for preference in preferences}
+    kept = [keeps_the_rule(p.desk, p.better).kept for p in preferences]
+    good = {p.desk: p.better for p, keeps in zip(preferences, kept) if keeps}
+    shown = [p.better if keeps else good.get(p.desk, p.better) for p, keeps in zip(preferences, kept)]
 
     def grader(question: Question, reply: str) -> str:
         return "exact" if keeps_the_rule(desks[question.id], reply).kept else "wrong"
 
-    questions = (Question(p.id, p.message, p.better, fact=p.issue, kind="letter") for p in preferences)
+    questions = (Question(p.id, p.message, text, fact=p.issue, kind="letter") for p, text in zip(preferences, shown))
     return Exam("letters", tuple(questions), grader=grader)
 
 
@@ -128,7 +134,7 @@ def write_replies(
     faults are seen as often as it has them, as its KL is measured and as a policy learns; 0 is the likeliest reply,
     which hides most of them. The session's own random numbers go on as if nothing had been sampled.
 
-    In the report "exact" is a reply that keeps the rule, F1 is against the reply that the house prefers. Letters of one
+    In the report "exact" is a reply that keeps the rule, F1 is against a reply of the house. Letters of one
     issue are one draw of its intervals.
     """
     letters = [preference.letter(rule) for preference in preferences]

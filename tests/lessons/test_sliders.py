@@ -299,7 +299,10 @@ def test_without_a_widget_every_letter_is_listed_with_both_replies_and_nothing_i
 def test_who_answers_as_the_house_disagrees_with_the_wrong_label_alone(said, house):
     lines = said(label_pairs, PAIRS, n=10, answers=house)
     assert lines[0].startswith("You agree with the house on 10 of 10 pairs;") and lines[0].endswith("on 9.")
-    assert lines[1] == "You and the labels agree on 9 of 10." and lines[2] == "Where people disagreed:"
+    assert (
+        lines[1].startswith("You and the labels agree on 9 of 10; two people")
+        and lines[2] == "Where you, the label and the house differ:"
+    )
     (line,) = lines[3:]
     right, wrong = ("a", "b") if "the house a, you a" in line else ("b", "a")
     assert f"the house {right}, you {right}, the label {wrong}." in line
@@ -315,7 +318,7 @@ def test_who_answers_the_other_way_round_agrees_once_with_the_label_and_never_wi
 def test_where_nobody_disagrees_it_says_so(said):
     clear = [p for p in PAIRS if not p.noise]
     (first,) = [line for line in said(label_pairs, clear, n=1) if line.startswith("   a)")]
-    assert said(label_pairs, clear, n=1, answers="a" if "Good" in first else "b")[-1] == "Nobody disagreed anywhere."
+    assert said(label_pairs, clear, n=1, answers="a" if "Good" in first else "b")[-1] == "Nobody differs anywhere."
 
 
 def test_the_same_seed_shows_the_same_and_another_seed_something_else(said):

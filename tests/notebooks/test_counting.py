@@ -54,6 +54,10 @@ def test_prompts_are_read_and_replies_written_padding_counted(counter, tiny_mode
     assert work(counter)["training"] == []
 
 
+def test_the_shelf_rehearses_unseen_though_it_was_imported_before(follows):
+    assert shelf.fit is run.fit
+
+
 def test_what_prompts_have_in_common_is_read_once(counter, tiny_model):
     tiny_model.complete([[7] * SHARED + [5] * 3, [7] * SHARED + [6] * 3], 1)
     assert work(counter)["read"] == SHARED + 2 * 3

@@ -10,6 +10,7 @@ reward      reward models: accuracy and calibration on held-out pairs, over the 
 frontier    the true reward against KL from the start: DPO at four β, RLHF at two strengths of KL, plain fine-tuning
 likeliest   the same for replies at temperature 0, which hide the faults that are seldom
 pairs       DPO on a short leash, over the number of pairs
+few         what the lesson trains live, three times from one start: DPO on 72 pairs, and its anchor alone
 noise       DPO, on a long leash and a short one, from the labels as they are and from those that the house would give
 hacking     what a policy learns from the judge of each seed, from all of them together, without KL, and from a reward
             that is not meant well
@@ -27,10 +28,8 @@ from functools import partial
 from typing import Any
 
 from lesson_07.preference_bench import LESSON, Bench, Way
-from shared.figures import counted, difference, figures, of_seeds, over_seeds
+from shared.figures import counted, difference, figures, of_seeds
 from shared.scripts import asked_for, measure_parts
-
-import course_lib as cl
 
 BETAS = (0.05, 0.1, 0.5, 1.0)
 STRENGTHS = (0.05, 0.2)
@@ -43,6 +42,12 @@ JUDGE = Way("reward model")
 TOLD = "untrained, told the rule"
 TEMPERATURES = {"sampled": 1.0, "likeliest": 0.0}
 COMMITTEE = (("judges", "0-1-2"),)
+# The lesson's own training: 72 pairs, from the start of seed 0 whatever the seed.
+LIVE = (("learning_rate", 5e-4), ("batch_size", 2), ("rank", 4), ("start", 0))
+FEW: dict[str, Way] = {
+    "fine-tuned on the chosen": Way("chosen", pairs=72, recipe=LIVE),
+    "DPO": Way("dpo", pairs=72, anchor=1.0, recipe=LIVE),
+}
 FRONTIER: dict[str, Way] = {
     "fine-tuned on the chosen": CHOSEN,
     **{f"DPO, β = {beta}": Way("dpo", beta=beta) for beta in BETAS},
@@ -106,29 +111,13 @@ def reward(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def frontier(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """Every way: how much of the rule is kept, how far it has gone, what it is free of; and paired differences."""
+    """Every way: how much of the rule is kept, how far it has gone, what it is free of."""
     ways = {name: [way.of_seed(seed) for seed in seeds] for name, way in FRONTIER.items()}
-    reports = {name: [bench.report(way) for way in of_name] for name, of_name in ways.items()}
-    found = {name: bench.taken_apart(reports[name]) | bench.distance(of_name) for name, of_name in ways.items()}
-    began = [bench.report(Way("start", seed=seed)) for seed in seeds]
-    return {
-        "ways": found, "differences": _differences(reports, began), "seeds": list(seeds),
-        "curves": bench.curves(RLHF, DPO),
-    }  # fmt: skip
-
-
-def _differences(reports: dict[str, list[cl.Report]], began: Sequence[cl.Report]) -> dict[str, dict[str, Any]]:
-    """Every way minus the start, DPO minus its rivals, and those from each other."""
-    rivals = ("fine-tuned on the chosen", f"RLHF, KL × {RLHF.kl}")
-    apart = {f"{name} minus start": _apart(of_name, began) for name, of_name in reports.items()}
-    apart |= {f"{a} minus {b}": _apart(reports[a], reports[b]) for b in rivals for a in reports if a.startswith("DPO")}
-    apart[f"{rivals[1]} minus {rivals[0]}"] = _apart(reports[rivals[1]], reports[rivals[0]])
-    return apart
-
-
-def _apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
-    """What these runs would differ by on other letters, and what other runs would."""
-    return {"these runs": difference(some, others), "other runs": over_seeds(some, others)["mean"]}
+    found = {
+        name: bench.taken_apart([bench.report(way) for way in of_name]) | bench.distance(of_name)
+        for name, of_name in ways.items()
+    }
+    return {"ways": found, "seeds": list(seeds), "curves": bench.curves(RLHF, DPO)}
 
 
 def likeliest(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -137,9 +126,7 @@ def likeliest(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
         name: [bench.report(way.of_seed(seed), temperature=0.0) for seed in seeds]
         for name, way in {"start": START, **FRONTIER}.items()
     }
-    found = {name: bench.taken_apart(of_name) for name, of_name in reports.items()}
-    began = reports.pop("start")
-    return {"ways": found, "differences": _differences(reports, began)}
+    return {"ways": {name: bench.taken_apart(of_name) for name, of_name in reports.items()}}
 
 
 def pairs(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -149,6 +136,17 @@ def pairs(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
                  for name, temperature in TEMPERATURES.items()}
         for n in SIZES
     }  # fmt: skip
+
+
+def few(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
+    """What the second term of DPO's loss adds to the anchor, on few pairs: both from one start, asked both ways."""
+    return {
+        asking: {
+            name: bench.taken_apart([bench.report(way.of_seed(seed), temperature=temperature) for seed in seeds])
+            for name, way in FEW.items()
+        }
+        for asking, temperature in TEMPERATURES.items()
+    }
 
 
 def noise(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
@@ -196,7 +194,7 @@ def costs(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     return {name: bench.cost(way) for name, way in ways.items()}
 
 
-PARTS = (recipes, start, reward, frontier, likeliest, pairs, noise, hacking, forgotten, costs)
+PARTS = (recipes, start, reward, frontier, likeliest, pairs, few, noise, hacking, forgotten, costs)
 ORDER = tuple(part.__name__ for part in PARTS)
 
 

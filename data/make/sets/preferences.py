@@ -10,8 +10,8 @@ Three rules decide, in this order:
 
 1. Wordings are dealt to the splits before a pair is made: what is trained on is not tested.
 2. The better reply is the one with fewer faults, weighed (`severity`).
-3. In a tenth of each split's pairs the label is swapped, as people's is. How likely a pair is to be among them falls
-   with the square of the distance between its replies: people mistake what is close, seldom what is far apart.
+3. In a tenth of each split's pairs the label is swapped; people's labels are noisier (see the datasheet). How likely a
+   pair is to be among them falls with the square of the distance between its replies: what is close is mistaken.
 """
 
 from __future__ import annotations

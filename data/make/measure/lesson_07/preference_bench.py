@@ -23,7 +23,7 @@ from course_lib.lessons.letters import RULE, grade_replies
 from course_lib.training.reward import PairReport, RewardModel
 
 LESSON = "07"
-# The best on validation letters (see the recipes of results_07.py). DPO's rate tied with half of it, which
+# The best on validation letters (see the recipes of results_07.py). DPO's rate did as well as half of it, which
 # ends a nat from the start: too near for β to show.
 RECIPES: dict[str, dict[str, Any]] = {
     "start": {"epochs": 1, "learning_rate": 2e-3, "batch_size": 8, "order": "random"},
@@ -123,7 +123,7 @@ class Bench:
         rows = self._pairs(way)
         if way.kind == "start":
             return cl.finetune(self.gp, letters_module.staff_archive(self.train, way.seed), **common)
-        start = self.model(Way("start", seed=way.seed))
+        start = self.model(Way("start", seed=common.pop("start", way.seed)))
         if way.kind == "chosen":
             return cl.finetune(start, [row.as_example() for row in rows], **common)
         if way.kind == "dpo":
