@@ -55,7 +55,7 @@ def bench(monkeypatch, kept_here):
 
 def test_every_way_of_the_lesson_is_kept_under_a_name_of_its_own():
     ways = [*results_07.FRONTIER.values(), *results_07.RECIPES.values(), results_07.START, Way("dpo", clean=True)]
-    ways += [Way("rloo", kl=0.0, steps=2), Way("rloo", kl=0.0, flawed=True)]
+    ways += [*results_07.FEW.values(), Way("rloo", kl=0.0, steps=2), Way("rloo", kl=0.0, flawed=True)]
     ways += [Way("dpo", beta=1.0, pairs=n) for n in results_07.SIZES if n != PAIRS]
     ways += [way.of_seed(1) for way in ways]
     made = {(way.slug, json.dumps(way.settings(), sort_keys=True)) for way in ways}
@@ -75,6 +75,16 @@ def test_all_ways_start_from_the_start_of_their_seed_which_is_made_once(bench):
     assert start.given[0] is bench.gp and dpo.given[0] is start and chosen.given[0] is start
     assert start.options["seed"] == dpo.options["seed"] == 2 and dpo.options["from_shelf"]
     assert len(start.given[1]) == len(bench.train)
+
+
+def test_what_the_lesson_trains_live_begins_at_one_start_whatever_its_seed(bench):
+    for way in results_07.FEW.values():
+        bench.model(way.of_seed(2))
+    start, *learned = bench.made
+    assert start.options["seed"] == 0 and [m.how for m in learned] == ["finetune", "prefer"]
+    for model in learned:
+        assert model.given[0] is start and model.options["seed"] == 2 and "start" not in model.options
+        assert len(model.given[1]) == 72
 
 
 def test_a_policy_is_judged_by_the_reward_model_of_its_seed_or_by_kind_words(bench):
