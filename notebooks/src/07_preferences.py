@@ -17,7 +17,7 @@
 # - walked RLHF's three steps on a real model: a start, a judge made of labels, and a policy that pleases the judge;
 # - watched a policy cheat its judge, and cheated one yourself;
 # - derived DPO's loss in one cell, held it against the trainer's own number, and trained with it;
-# - seen which way leads furthest for the least damage, with intervals, and that how a model is asked decides as much as how it was trained.
+# - seen which way leads furthest for the least damage, run by run, and that how a model is asked decides as much as how it was trained.
 #
 # **Time** 60 minutes; the machine works for about 5 of them (2 cores).
 #
@@ -45,7 +45,7 @@ session = cl.start()
 # ## A letter and two replies
 #
 # Letters come to Brindlecombe & Daughters every day. The clerk of lesson 01 has sorted them; now each wants a reply. For every letter there are two, written
-# for this course, and a label that says which was preferred. (Nobody sat and chose hundreds of times: the house's rule labels, and errs in a tenth of the pairs, as people would. `data/preferences/README.md` says how.)
+# for this course, and a label that says which was preferred. (Nobody sat and chose hundreds of times: the house's rule labels, and errs in a tenth of the pairs. `data/preferences/README.md` says how.)
 
 # %%
 from course_lib.lessons.letters import load_preferences
@@ -77,8 +77,7 @@ from course_lib.lessons import sliders
 sliders.label_pairs(pairs["train"], n=20)
 
 # %% [markdown]
-# At the end it told you where you, the labels and the house disagree. One label in ten is wrong, and not anyhow: most of the wrong ones are close calls, as with people.
-#
+# At the end it told you where you, the labels and the house differ. Our labels are wrong more often where the two replies are close.
 # How many pairs have we, and is anything on both sides of the split?
 
 # %%
@@ -87,11 +86,15 @@ from course_lib.lessons.letters import check_replies_apart
 check_replies_apart(pairs["train"], pairs["test"])
 wrong = {split: sum(pair.noise for pair in rows) / len(rows) for split, rows in pairs.items()}
 print({split: len(rows) for split, rows in pairs.items()}, "share of wrong labels:", {split: round(share, 2) for split, share in wrong.items()})
+p = wrong["train"]
+print(f"two labellers who each err so, by themselves, would agree on {p * p + (1 - p) ** 2:.2f} of the pairs")
 
 # %% [markdown]
 # `check_replies_apart` raises if an issue, or a reply in the same words, is in training and in the test. Nothing is.
 #
-# Where are the wrong labels? Take the pairs whose worse reply has a given fault, and ask how often *that* one was chosen:
+# **People agree less.** Two annotators of Ouyang et al. (2022, section 3.4) made the same choice in roughly three pairs of four. So real labels are noisier than ours, and what follows is the easier case.
+#
+# Where are our wrong labels? Take the pairs whose worse reply has a given fault, and ask how often *that* one was chosen:
 
 # %%
 faulty = {fault: [pair.noise for pair in pairs["train"] if fault in house_rule.keeps_the_rule(pair.desk, pair.worse).broken] for fault in house_rule.FAULTS}
@@ -99,7 +102,7 @@ for fault, noise in faulty.items():
     print(f"{fault:8} {sum(noise) / len(noise):.2f} of {len(noise)} labels are wrong")
 
 # %% [markdown]
-# Nobody minds a long reply as much as a rude one, so those labels are given carelessly. A quarter of them are wrong. Keep that in mind too.
+# A long reply weighs least in this house, so those labels are the careless ones. Keep that in mind.
 #
 # ### Exercise 1 · How good can a judge be?
 # Somebody always knows the better reply. With which share of the labels of `pairs["test"]` does she agree?
@@ -124,17 +127,17 @@ cl.check("07-ceiling", ceiling, noise=wrong["test"])
 cl.predict("told", "Replies that keep the house rule, in per cent", low=0, high=100)
 
 # %% [markdown]
-# Two dozen letters out of the test, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. The rule looks at every part by itself too.
+# Letters of the test, three of each desk, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. (*Right*, below, is a reply of the house that keeps the rule.) Each part of the rule is graded by itself too.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons.letters import grade_replies, write_replies
 
-letters = pairs["test"][::4]
+letters = pairs["test"][::8]
 gp = cl.load_model()
-told = write_replies(gp, letters[:24], rule=True, name="untrained, told the rule", temperature=0)
+told = write_replies(gp, letters, rule=True, name="untrained, told the rule", temperature=0)
 told.show(3)
 cl.reveal("told", told)
-for part, report in grade_replies(told, letters[:24]).items():
+for part, report in grade_replies(told, letters).items():
     print(f"{report.accuracy:.2f} {part if part == 'the rule' else f'free of: {part}'}")
 
 # %% [markdown]
@@ -152,10 +155,10 @@ pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told, **{f"fault
               "words": row["words"]} for name, row in asked.items()}).T  # fmt: skip
 
 # %% [markdown]
-# *start* is the next section. Where it does not say *likeliest*, replies are **sampled**: the model says what it would say, each word as often as it finds it fitting. The
-# likeliest reply is a bland one that hides most faults; a customer, and a policy that learns, meet them all.
+# *start* is the next section. Where it does not say *likeliest*, replies are **sampled**: each word as often as the model finds it fitting. The
+# likeliest reply is a bland one that hides most faults; a policy that learns meets them all.
 #
-# A wish in the prompt is the baseline that any training has to beat: it costs nothing, and a larger model may need nothing more.
+# A wish in the prompt is the baseline that any training has to beat, and a larger model may need nothing more.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("told the house rule, an untrained model keeps it more often", runs("07/untrained-rule", "told the rule") - runs("07/untrained", "not told"))
@@ -186,20 +189,28 @@ began = write_replies(start, letters, name="start")
 began.show(4)
 
 # %% [markdown]
-# It writes as the staff writes, faults and all:
+# It writes as the staff writes. Does it make the staff's mistakes? A share of replies with each fault:
 
 # %% tags=["nbval-ignore-output"]
-of_start = grade_replies(began, letters)
-cl.verdict("the start breaks the house rule in a letter of four or more", of_start["the rule"], below=0.75)
-print("faults:", {fault: f"{1 - report.accuracy:.2f}" for fault, report in of_start.items() if fault != "the rule"})
+def faults_of(of_fault):
+    """Each fault's share of replies, out of a report for each."""
+    return {fault: round(1 - report.accuracy, 2) for fault, report in of_fault.items() if fault != "the rule"}
+
+
+kept = [house_rule.keeps_the_rule(p.desk, row["completion"][-1]["content"]).why for p, row in zip(pairs["train"], archive)]
+files = {fault: round(sum(fault in why for why in kept) / len(kept), 2) for fault in house_rule.FAULTS}
+display(pd.DataFrame({"the files": files, "the start, here": faults_of(grade_replies(began, letters)), "three starts, stored": asked["start"]["faults"]}).T.round(2))
+cl.verdict("the start breaks the house rule in a letter of four or more", runs("07/start-seed-*", "start"), below=0.75)
 
 # %% [markdown]
+# Not quite: it blames less than the files do, and has more of every other fault; a model so small adds its own.
+#
 # ### Step 2: a judge made of labels
 #
 # Now the labels come in. A **reward model** reads a letter with a reply and gives one number. It is a copy of the start with a single output in place of the vocabulary,
 # trained so that the chosen reply of each pair gets more than the rejected one:
 #
-# $$\text{loss} = -\log \sigma\,(\text{score of the chosen} - \text{score of the rejected})$$
+#     loss = −log σ(score of the chosen − score of the rejected)
 #
 # That is the model of Bradley and Terry (1952), made for chess players and wines: if two scores differ by *d*, the better is preferred with probability σ(*d*).
 # Only differences mean anything.
@@ -207,61 +218,50 @@ print("faults:", {fault: f"{1 - report.accuracy:.2f}" for fault, report in of_st
 # %% tags=["nbval-ignore-output"]
 rows = [pair.as_pair() for pair in pairs["train"]]
 judge = cl.train_reward_model(start, rows, name="07-judge", from_shelf=True)
-graded = judge.grade([pair.as_pair() for pair in letters[:32]])
+graded = judge.grade([pair.as_pair() for pair in pairs["test"][::6]])
 print(graded)
 
 # %% [markdown]
-# Graded on pairs of letters that it has not read. The labels put a ceiling on it; so hold it against the house as well, at full size:
-
-# %% tags=["nbval-ignore-output"]
-reward = stored["reward"]["over pairs"]  # judges that read 72, 144, 288 and all 576 pairs
-best = reward["576"]
-cl.verdict("a judge made of labels agrees with them more often than a coin", "07/reward/over pairs/576/labels", above=0.5)
-print(f"their ceiling: {1 - best['noise']:.2f}; it agrees with the house in {find('07/reward/over pairs/576/house')}")
-
-# %% [markdown]
-# How many pairs does it take?
+# Graded on pairs of letters that it has not read. The labels put a ceiling on it; so hold judges against the house as well, with all the test's pairs: one judge each of 72, 144 and 288 pairs, and three of all 576, which differ by chance alone (the
+# order in which start and judge read). In the lower rows *one* thing is the matter with the worse reply.
 
 # %%
-marks = [judged["house"] for judged in reward.values()]
-cl.plots.curve([int(n) for n in reward], {"agrees with the house": [mark["accuracy"] for mark in marks]},
-               "A judge, over the pairs it read", "pairs", "share right", {"agrees with the house": [mark["ci"] for mark in marks]}, logx=True)
+judges = stored["reward"]["by seed"]
+sizes = {f"{n} pairs": judged for n, judged in stored["reward"]["over pairs"].items() if n != "576"} | {f"576, seed {seed}": judged for seed, judged in judges.items()}
+rows = {name: {"agrees with the labels": judged["labels"]["accuracy"], "with the house": judged["house"]["accuracy"],
+               **{f"{fault} (n = {seen['n']})": seen["right"] for fault, seen in judged["faults"].items()}} for name, judged in sizes.items()}  # fmt: skip
+display(pd.DataFrame(rows).round(2))
+worst = min(judges, key=lambda seed: judges[seed]["labels"]["accuracy"])
+cl.verdict("the worst of three judges agrees with the labels more often than a coin", f"07/reward/by seed/{worst}/labels", above=0.5)
 
 # %% [markdown]
-# One judge for each size, so a step up or down may be the luck of one training; the intervals overlap nearly everywhere. Seventy-two pairs made most of a judge.
+# The judges of 72 pairs and of 576 cannot be told apart here: three that read the same differ more than the sizes do.
 #
-# But a mean hides who is blind to what. Here are the held-out pairs in which *one* thing is the matter with the worse reply, and the share of them that each judge told rightly:
-
-# %%
-lengthy = [judged["faults"]["long"]["right"] for judged in reward.values()]
-print(f"long replies, told rightly: from {min(lengthy):.2f} to {max(lengthy):.2f}")
-pd.DataFrame({f"{n} pairs": {f"{fault} (n = {seen['n']})": f"{seen['right']:.2f}" for fault, seen in judged["faults"].items()} for n, judged in reward.items()})
-
-# %% [markdown]
-# Look at the row *long*. It jumps, and not in the order of the pairs: one judge sees nearly every long reply, another takes nearly every long one for a careful one.
-# Labels about length are few, a quarter of them are wrong, and a long reply is like a good one in all else; so chance decides which way a judge leans.
-# The mean above hardly tells the two apart. Whoever is graded by the blind one will learn to talk. You will see it happen.
+# A mean hides who is blind to what. Look at the row *long*: one judge tells nearly every long reply, another takes nearly every one for the better. Labels about length are few, and often wrong; so chance decides which way a judge leans. (These pairs have few
+# different long replies, so it is a narrow test.) What is paid by a blind judge may learn to talk.
 #
-# And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.)
+# And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.) The judge of seed 0, which is the one here:
 
 # %%
-cl.plots.bars([{"label": f"sure {row['between']} ({row['pairs']} pairs)", "value": row["right"], "low": row["low"], "high": row["high"]} for row in best["calibration"]],
+cl.plots.bars([{"label": f"sure {row['between']} ({row['pairs']} pairs)", "value": row["right"], "low": row["low"], "high": row["high"]} for row in judges["0"]["calibration"]],
               "When it is sure, is it right?")
 
 # %% [markdown]
-# What does it like? Take one letter and five replies, a good one and one with each fault, and ask for its scores.
+# What does it like? One letter and six replies: a good one, the same with each fault, and the long reply that stands in most of the test's pairs of that kind.
 
 # %% tags=["nbval-ignore-output"]
-desk = letters[0].desk
+desk, mine = letters[0].desk, letters[0].letter()
 good = f"Thank you for writing. Our {desk} desk has your letter and will write to you."
 tries = {"good": good, "promise": f"Thank you. Our {desk} desk will send you a new one by Friday, I promise.", "rude": f"Our {desk} desk has it. Stop asking.",
-         "blame": f"Thank you, but you should have read the manual. Our {desk} desk has your letter.",
-         "long": good + " We know how it feels to wait, and a letter such as yours is read here by more than one of us, with care, over tea."}  # fmt: skip
-scores = judge.score([letters[0].letter()] * len(tries), list(tries.values()))
+         "blame": f"Thank you, but you should have read the manual. Our {desk} desk has your letter.", "desk": good.replace(desk, "Archive"),
+         "long": good + " We know how it feels to wait, and a letter such as yours is read here by more than one of us, with care, over tea.",
+         "long, of the test": next(p.rejected for p in pairs["test"] if p.desk == desk and p.rejected_faults == ("long",))}  # fmt: skip
+scores = judge.score([mine] * len(tries), list(tries.values()))
 cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])], "What the judge thinks, beside the good reply", "score")
 
 # %% [markdown]
-# Bars to the left are worse than the good reply. If one stands to the right, you have found a fault that pays. Remember it.
+# Bars to the left are worse than the good reply. Both long ones stand to the *right*, though this judge told nearly all long replies of the test. There each lost beside a warm and ample reply; here the good one is plain. Perhaps it weighs kind words, and
+# does not count. A high mark on one set of pairs does not say what a judge pays for elsewhere.
 #
 # ### Step 3: a policy that pleases the judge
 #
@@ -269,18 +269,18 @@ cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])], "
 # others less likely. In the language of reinforcement learning the model is a *policy*. Two ways to compare siblings are in use: **RLOO** takes each reward less the mean
 # of the others (Ahmadian et al. 2024), **GRPO** divides by their spread as well (Shao et al. 2024).
 #
-# And a leash: **KL**, how far the policy has gone from the start, is subtracted from the reward. You will see what happens without it.
+# And a leash: **KL**, how far the policy has gone from the start, is subtracted from the reward. One policy below runs without it.
 #
-# Two steps of it, here and now:
+# One step of it, here and now:
 
 # %% tags=["nbval-ignore-output"]
 asked_letters = [pair.letter() for pair in pairs["train"]]
-policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05, steps=2, samples=16, group=4, max_new_tokens=48, learning_rate=5e-4, rank=1)
+policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05, steps=1, samples=16, group=4, max_new_tokens=48, learning_rate=5e-4, rank=1)
 for sample in policy.training.samples:
     print(f"step {sample['step']}, reward {sample['reward']:+.2f}: {sample['reply']}")
 
 # %% [markdown]
-# Two steps teach it nothing yet. They show what a step costs: sixteen replies had to be *written* before anything could be learned. The whole run, stored:
+# One step shows what a step costs: sixteen replies had to be *written* before anything could be learned. A whole run of twenty, stored (seed 0):
 
 # %%
 log = stored["frontier"]["curves"]["rloo"]
@@ -289,59 +289,39 @@ for name, title in (("reward", "What the judge gives"), ("kl", "KL from the star
     display(cl.plots.curve(steps, {"RLHF": values}, title, "step", name))
 
 # %% [markdown]
-# Up goes the reward, which is what was asked for; and so does KL. (The third curve rises and comes down again, this time. Keep an eye on it.) But the reward is the *judge's*. What does the house say? Its rule was never shown to anybody:
-
-# %%
-ways = stored["frontier"]["ways"]
-rlhf = next(name for name in ways if name.startswith("RLHF") and name.endswith("0.05"))
-print(f"{rlhf}: {find(f'07/frontier/ways/{rlhf}')} keep the rule, of the start {find('07/start/start')}")
-print("in the policy's own words:")
-for sample in log["samples"][-3:]:
-    print("-", sample["reply"])
-
-# %% [markdown]
+# Up goes the reward, which is what was asked for; and so does KL. (The third curve rises and comes down again, this time.) But the reward is the *judge's*. What does the house say?
+#
 # ### When the judge can be fooled
 #
-# A judge is a stand-in for people. Whoever is paid by a stand-in will sooner or later serve the stand-in. The curves above were of seed 0. Here are three seeds: the same letters, the same labels, the same settings. Nothing differs but chance,
-# which decides the order in which start and judge read theirs. *Sees long* is the share of held-out pairs that each judge told rightly where the worse reply was too long, and nothing else the matter with it:
+# A judge is a stand-in for people, and what is paid by a stand-in will sooner or later serve the stand-in. Three policies, each paid by the judge of its seed; nothing else differs. *Sees long* is the row from above:
 
 # %%
-judges, policies = stored["reward"]["by seed"], stored["hacking"]["by seed"]
+ways, policies = stored["frontier"]["ways"], stored["hacking"]["by seed"]
 first, last = ({seed: of_seed["curves"]["reward"][end][1] for seed, of_seed in policies.items()} for end in (0, -1))
-pd.DataFrame({f"seed {seed}": {"judge agrees with the house": judges[seed]["house"]["accuracy"], "judge sees long": judges[seed]["faults"]["long"]["right"],
-              "what the judge paid, first step": first[seed], "last step": last[seed], "policy keeps the rule": find(f"07/hacking/by seed/{seed}").told,
-              "words of a reply": of_seed["words"], "too long": of_seed["faults"]["long"]} for seed, of_seed in policies.items()})  # fmt: skip
+table = pd.DataFrame({f"seed {seed}": {"its judge agrees with the house": judges[seed]["house"]["accuracy"], "sees long": judges[seed]["faults"]["long"]["right"],
+              "paid, first step": first[seed], "paid, last step": last[seed], "policy keeps the rule": of_seed["accuracy"],
+              "its start did": asked["start"]["seeds"][int(seed)], "words of a reply": of_seed["words"], "too long": of_seed["faults"]["long"]}
+              for seed, of_seed in policies.items()})  # fmt: skip
+display(table.round(2))
+blind = min(policies, key=lambda seed: judges[seed]["faults"]["long"]["right"])
+print(f"the policy of seed {blind}, in its own words:", *policies[blind]["replies"][:2], sep="\n- ")
 
 # %% [markdown]
-# Each judge is pleased more and more with its policy. Is the house?
-
-# %% tags=["nbval-ignore-output"]
-seeds = list(policies)
-blind = min(seeds, key=lambda seed: judges[seed]["faults"]["long"]["right"])
-longest = max(seeds, key=lambda seed: policies[seed]["faults"]["long"])
-print(f"the judge that is most blind to length: seed {blind}; the policy that is too long most often: seed {longest}")
-print("its policy, in its own words:", *policies[blind]["replies"][:2], sep="\n- ")
-of_blind = runs(f"07/rloo-kl-0.05-seed-{blind}", "the policy that the blind judge paid")
-cl.verdict("paid by a judge that is blind to length, a policy got worse than its start", runs(f"07/start-seed-{blind}", "its start") - of_blind)
-
-# %% [markdown]
-# Its judge was never so content, and its replies are worse than before anybody was paid. Nothing warned of it in the mean: this judge agrees with the house about as often as that of seed 1.
-# The row of each fault told it, **before** anything was paid. So grade a judge by kinds of mistakes, and take none that is blind to what you care for.
+# Each judge pays more at the last step than at the first. The house agrees in two columns of three: the policy whose judge is blind to length talks most, and keeps the rule less than its start did. Its judge's mean gave no warning, since that of seed 1 is no higher; the row of
+# each fault did. Three policies are three dots: a pattern to look for, no law. But grading a judge by kinds of mistakes costs little.
 #
-# Where nobody can say what to look for, take several and pay by the mean of their scores: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The start and the letters of the last seed once more, paid by all three judges together:
+# Where nobody can say what to look for, take several judges and pay by the mean of their scores: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The start and the letters of that seed once more, paid by all three together:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
 print(f"the three as one agree with the house in {find('07/reward/committee/house')}, and see long in {judged['faults']['long']['right']:.2f}")
-print(f"words of a reply: {paid['words']:.0f}, of its own judge's policy {policies[seeds[-1]]['words']:.0f}")
-of_three = runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{seeds[-1]}", "the policy that all three paid")
-cl.verdict("three judges together paid for better replies than the blind one did", of_three - of_blind)
+print(f"words of a reply: {paid['words']:.0f}, and of the policy that the last judge alone paid {policies[blind]['words']:.0f}")
+print(runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{blind}", "paid by all three") - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one"))
 
 # %% [markdown]
-# By the mean they are hardly a better judge than the last one alone. But they see more of what it is blind to, and their policy shows it. That costs three readings of every reply. (They help here because they do not err alike. Three that are
-# all blind to length would be blind together.)
+# One run, whose interval is over letters. It costs three readings of every reply, and helps only as far as judges do not err alike.
 #
-# Nobody meant the long replies to happen. The policy found what its judge overrates, which is all that it was ever paid for. Worse can be done on purpose. Here is a reward that anybody might have written on a Monday:
+# Nobody meant the long replies to happen. Worse can be done on purpose. Here is a reward that anybody might have written on a Monday:
 # *polite letters have kind words, so count them*.
 
 # %%
@@ -374,25 +354,39 @@ steps, values = zip(*hacked["curves"]["reward"])
 cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid", "step", "kind words")
 
 # %% [markdown]
-# And the house? Beside it, a policy that the judge paid for twice as long, without a leash:
+# And the house? Beside it, a policy that the judge of seed 0 paid for twice as long, without a leash:
 
-# %% tags=["nbval-ignore-output"]
-of_kind = runs("07/rloo-kl-0.0-kind-words-seed-0", "the policy that kind words paid")
-cl.verdict("paid for kind words, a policy got worse than its start", runs("07/start-seed-0", "its start") - of_kind)
-print(f"without a leash: {find('07/hacking/no KL')}, KL {stored['hacking']['no KL']['kl']:.0f} nats; {rlhf}: KL {ways[rlhf]['kl']:.0f}")
+# %%
+print(runs("07/rloo-kl-0.0-kind-words-seed-0", "paid for kind words") - runs("07/start-seed-0", "its start"))
+print(f"without a leash: {find('07/hacking/no KL')} keep the rule, KL {stored['hacking']['no KL']['kl']:.0f} nats; with one: {find('07/hacking/by seed/0')}, KL {policies['0']['kl']:.0f}")
 
 # %% [markdown]
-# *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). KL is no cure for it. It is a leash: it keeps the policy near a place where the judge has
-# seen enough to be right.
+# *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). The leash is meant to keep a policy where its judge has seen enough. Our run without it went far, and lost nothing that we can see: this judge was a good one.
+#
+# **Who else can judge?** People are slow, so labels often come from a larger model that is told the rule: *LLM as a judge* (Zheng et al. 2023, arXiv 2306.05685), which likes length, its own style and the reply that stands first. To train on such labels is *RLAIF* (Bai et al. 2022, arXiv 2212.08073).
+# And where a program can check the answer, no judge is needed: that is a *verifiable reward* (Lambert et al. 2024, arXiv 2411.15124). Lesson 03's grader is one, since a query gives the right rows or does not. It takes no flattery; but what it does not check, a policy may break.
 #
 # ## DPO
 #
-# Three models, and a policy that has to write before it can learn. In 2023 somebody asked whether the middle one is needed.
+# Three models, and a policy that has to write before it can learn. Is the middle one needed?
 #
-# The best policy for a reward *r* under a leash of strength β is known in closed form: π(y) ∝ π₀(y) · exp(r(y) / β). Turn it round, and the reward is
-# r(y) = β · log π(y)/π₀(y) + something that depends on the letter alone. Put *that* into Bradley and Terry's loss, where only differences count, and the something cancels:
+# Three replies to one letter. Say how often the start writes each, and what each is worth; then the best policy under a leash of strength β is known: multiply each probability by exp(reward / β), and divide by the sum.
+
+# %%
+import math
+
+beta, of_start, worth = 0.5, {"rude": 0.5, "kind, wrong desk": 0.3, "kind, right desk": 0.2}, {"rude": 0.0, "kind, wrong desk": 0.6, "kind, right desk": 1.0}
+raised = {reply: p * math.exp(worth[reply] / beta) for reply, p in of_start.items()}
+best = {reply: p / sum(raised.values()) for reply, p in raised.items()}
+back = {reply: beta * math.log(best[reply] / p) for reply, p in of_start.items()}
+table = pd.DataFrame({"start π₀": of_start, "reward r": worth, "best policy π": best, "β · log π/π₀": back})
+table["r less that"] = table["reward r"] - table["β · log π/π₀"]
+table.round(3)
+
+# %% [markdown]
+# Read the last columns: β · log π/π₀ gives every reward back, less the same number for all three. So a policy *is* a reward model, up to a number that depends on the letter alone; and where only differences count, as in Bradley and Terry's loss, that number cancels. Put it in:
 #
-# $$\text{loss} = -\log\sigma\Big(\beta\,\big[\log\tfrac{\pi(\text{chosen})}{\pi_0(\text{chosen})} - \log\tfrac{\pi(\text{rejected})}{\pi_0(\text{rejected})}\big]\Big)$$
+#     loss = −log σ( β · [ log π(chosen)/π₀(chosen) − log π(rejected)/π₀(rejected) ] )
 #
 # No judge, no sampling: four log-probabilities, and their gradient. *Your language model is secretly a reward model*, says the paper's title.
 #
@@ -400,8 +394,6 @@ print(f"without a leash: {find('07/hacking/no KL')}, KL {stored['hacking']['no K
 # Log-probabilities of two replies, before training and after some of it, in nats. What is the loss?
 
 # %%
-import math
-
 beta = 0.1
 chosen, start_chosen = -40.0, -48.0
 rejected, start_rejected = -62.0, -51.0
@@ -446,8 +438,8 @@ print(f"log 2 is {math.log(2):.3f}, the first step's loss {once.training.losses[
 cl.verdict("DPO's loss by hand is the trainer's", round(by_hand - by_trl, 3), above=-0.05, below=0.05)
 
 # %% [markdown]
-# Now for real: seventy-two pairs, each seen once, two at a time. One thing is added to the loss, an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). You will see below
-# what happens without it. **Predict:** how many of a hundred replies will keep the whole rule, which it has never read?
+# Now for real: seventy-two pairs, each seen once, two at a time. Added to the loss is an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). So the fair opponent is the anchor alone: fine-tuned on the same 72 chosen replies,
+# same start, same settings. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
 
 # %%
 cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent", low=0, high=100)
@@ -456,38 +448,39 @@ cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent", low
 # It takes a minute or two.
 
 # %% tags=["nbval-ignore-output"]
-few = [pair.as_pair() for pair in pairs["train"][::8]]
-liked = cl.prefer(start, few, name="07-dpo", beta=0.1, anchor=1.0, epochs=1, learning_rate=5e-4, batch_size=2, rank=4)
-after = write_replies(liked, letters, name="DPO, 72 pairs")
-after.show(4)
-cl.reveal("dpo", after)
+few, same = pairs["train"][::8], {"epochs": 1, "learning_rate": 5e-4, "batch_size": 2, "rank": 4}
+liked = cl.prefer(start, [pair.as_pair() for pair in few], name="07-dpo", beta=0.1, anchor=1.0, **same)
+copied = cl.finetune(start, [pair.as_example() for pair in few], name="07-chosen", order="random", **same)
+here = {"sampled": {"start": began}, "likeliest": {}}
+for asking, temperature in (("sampled", 1.0), ("likeliest", 0.0)):
+    for name, model in {"start": start, "fine-tuned on the chosen": copied, "DPO": liked}.items():
+        if name not in here[asking]:
+            here[asking][name] = write_replies(model, letters, name=name, temperature=temperature)
+here["sampled"]["DPO"].show(3)
+cl.reveal("dpo", here["sampled"]["DPO"])
 
 # %% [markdown]
-# The trainer's own line holds its first step beside its last. Each is two pairs, so those figures are little more than chance; the curve further down takes the mean of eight. What counts is letters that it has not read. Part by part, before and after:
+# One run of each, and few letters: dots, no verdict. Part by part (the share of replies *with* a fault):
 
 # %% tags=["nbval-ignore-output"]
-parts = {name: grade_replies(report, letters) for name, report in (("start", began), ("DPO", after))}
-gains = {part: cl.paired_difference(parts["DPO"][part], parts["start"][part]) for part in parts["start"]}
-pd.DataFrame({part if part == "the rule" else f"free of: {part}": {**{name: f"{of_name[part].accuracy:.2f}" for name, of_name in parts.items()},
-              "difference": f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"} for part, gain in gains.items()}).T  # fmt: skip
+shares = {(asking, name): {"keeps the rule": report.accuracy, **faults_of(grade_replies(report, letters))} for asking, reports in here.items() for name, report in reports.items()}
+pd.DataFrame(shares).T.round(2)
 
 # %% [markdown]
-# Look at the row *long* too: is anything paid for with length? Naming the right desk was what the start did worst, and what the labels say most clearly of:
+# For a verdict, the same trainings three times from one start, on all letters of the test (stored):
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("seventy-two pairs teach DPO to name the right desk", gains["desk"])
+def on_few(kind, name, asking=""):
+    """The stored replies of three trainings on the 72 pairs."""
+    return runs(f"07/{kind}-72-pairs-learning_rate-0.0005-batch_size-2-rank-4-start-0-seed-*{asking}", name)
+
+
+for asking, words in (("", "sampled"), ("-likeliest", "likeliest")):
+    both = on_few("dpo-beta-0.1-anchor-1.0", "DPO", asking), on_few("chosen", "its anchor alone", asking)
+    cl.verdict(f"on seventy-two pairs DPO writes better replies than its anchor alone, {words}", both[0] - both[1])
 
 # %% [markdown]
-# Those replies were sampled. And the likeliest ones, of the start and after DPO?
-
-# %% tags=["nbval-ignore-output"]
-likeliest = {name: write_replies(model, letters[:24], name=f"{name}, likeliest", temperature=0) for name, model in {"start": start, "DPO": liked}.items()}
-for report in likeliest.values():
-    print(grade_replies(report, letters[:24])["the rule"])
-cl.verdict("seventy-two pairs teach DPO's likeliest reply to keep the house rule", likeliest["DPO"] - likeliest["start"])
-
-# %% [markdown]
-# Two minutes, seventy-two labels, and a rule that it has never read. The likeliest reply moves first: a little more weight on one word is enough to change it, while the old words are still *sampled* now and then. Keep both numbers in mind; they will part company further below.
+# These runs do not tell the two apart: what seventy-two labels bring here, imitating the chosen replies brings too. Both move the likeliest reply first, since a little more weight on one word is enough to change it.
 #
 # What the trainer followed: β times the change of each reply's log-probability, its *implicit reward*.
 
@@ -499,51 +492,11 @@ cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "
 # %% [markdown]
 # Watch the gap between the two lines: DPO's loss asks for a difference, and for nothing else. Both may fall, if the rejected one falls faster.
 #
-# ### A loss that does not know when to stop
-#
-# And without the anchor? DPO as in the paper, by how far it went from the start (measured beforehand, on validation letters, at several rates):
-
-# %%
-tried = stored["recipes"]
-bare = {name: row for name, row in tried.items() if name == "start" or name.endswith("anchor 0.0")}
-table = {name.removesuffix(", anchor 0.0"): {"KL": row["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": row["words"]} for name, row in bare.items()}
-together = pd.DataFrame(table).T.astype({"KL": float, "words": float})[["KL", "words"]].corr("spearman").loc["KL", "words"]
-print(f"how closely words follow the distance: rank correlation {together:.2f} over {len(table)} runs")
-pd.DataFrame(table).T.sort_values("KL")
-
-# %% [markdown]
-# Read the column *words* downwards. Near the start replies are about as long as the staff's. Further on they **run on**, at the bottom until they are cut off, and hardly one keeps the rule. The rude replies were the shortest, and what the loss pushes away from
-# them is also the token that *ends* a reply; that one should end somewhere is not among the things that it asks for. It is a known weakness (Park et al. 2024, arXiv 2403.19159). These are runs of one seed; of the three at β = 0.1 in the next section, one does not run on.
-#
-# The anchor holds against it, since what it imitates has an end:
-
-# %%
-held = {"start": tried["start"], **{name: row for name, row in tried.items() if "anchor 1.0" in name}}
-pd.DataFrame({name: {"KL": row["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": row["words"]} for name, row in held.items()}).T.sort_values("KL")
-
-# %% [markdown]
 # ## The frontier
 #
 # Which way is better? Whoever goes far can earn much: so compare the reward *at the same distance*. Every way with three seeds and the same 576 pairs; the true reward (the house
 # rule, on the letters of the test) against KL from the start. β is DPO's leash, the factor before KL is RLHF's. *Fine-tuned on the chosen* is lesson 01 again: throw the rejected
 # replies away, and imitate the rest.
-
-# %%
-def frontier(marks, start, title):
-    """A picture of every way: how much of the rule it keeps, over how far it has gone."""
-    families = {"start": [{"label": "start", "x": 0.0, "value": start["accuracy"], "low": start["ci"][0], "high": start["ci"][1]}]}
-    for name, gone in ways.items():
-        row, family = marks[name], name.split(",")[0] if "," in name else "imitation"
-        spot = {"label": name.split(", ")[-1], "x": gone["kl"], "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1]}
-        families.setdefault(family, []).append(spot | {"runs": list(zip(gone["kl_seeds"], row["seeds"]))})
-    return cl.plots.frontier(families, title, "KL from the start, nats a reply", "share that keeps the rule")
-
-
-frontier(ways, asked["start"], "Sampled replies, against the distance from the start")
-
-# %% [markdown]
-# Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*. How *other runs* would have come out is another question, as in lesson 06, and three runs
-# are too few for an interval. So here is each run by itself, less the start that it came from:
 
 # %%
 def students(name, asking=""):
@@ -553,17 +506,23 @@ def students(name, asking=""):
     return runs(f"07/{place}-seed-*{asking}", name)
 
 
-def by_run(asking=""):
-    """Each way minus the start, run by run, and how other letters might have moved their mean."""
-    gaps = {name: students(name, asking) - students("start", asking) for name in ways}
-    return pd.DataFrame({name: {**{f"run {seed}": f"{one:+.2f}" for seed, one in enumerate(gap.by_student)}, "these runs, other letters": f"{gap.low:+.2f} to {gap.high:+.2f}"}
-                         for name, gap in gaps.items()}).T  # fmt: skip
-
-
-by_run()
+def over_kl(found, title, ylabel="share that keeps the rule"):
+    """Every way over its distance from the start; `found` gives of a way mean, low, high, and each run by itself."""
+    families = {}
+    for name in ("start", *ways):
+        (value, low, high, each), gone = found(name), ways.get(name, {"kl": 0.0, "kl_seeds": [0.0] * 3})
+        spot = {"label": name.split(", ")[-1], "x": gone["kl"], "value": value, "low": low, "high": high}
+        families.setdefault(name.split(",")[0], []).append(spot | {"runs": list(zip(gone["kl_seeds"], each))})
+    return cl.plots.frontier(families, title, "KL from the start, nats a reply", ylabel)
 
 # %% [markdown]
-# So many ways, of three runs each: some will lie well by luck. What can be said of the three that the lesson began with?
+# Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*; of *other runs* three say too little for any.
+
+# %%
+over_kl(lambda name: (*students(name).share(), students(name).marks()), "Sampled replies, against the distance from the start")
+
+# %% [markdown]
+# So many ways, of three runs each: some will lie well by luck. Each run less the start that it came from:
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("fine-tuned on the chosen replies, a model writes better ones, sampled", students("fine-tuned on the chosen") - students("start"))
@@ -571,59 +530,83 @@ cl.verdict("RLHF makes better replies, sampled", students("RLHF, KL × 0.05") - 
 cl.verdict("DPO on the shortest leash makes better replies, sampled", students("DPO, β = 1.0") - students("start"))
 
 # %% [markdown]
-# Imitation stands highest. (It copies whole replies, their length with the rest.) Of the others some runs are worse than the start that they came from: three runs of DPO, or of RLHF, lie further apart than the methods do.
+# Imitation stands highest, and went far. Of the others some runs are no better than the start that they came from: three runs of DPO, or of RLHF, lie further apart than the methods do.
 #
-# The paper's claim is about the upper left: *for the same KL, more reward*. Two points lie near each other:
+# The paper's claim is about the upper left: *for the same KL, more reward*. No two points lie equally far; in the nearest two, DPO is even the closer one:
 
 # %% tags=["nbval-ignore-output"]
 near = ("DPO, β = 0.5", "RLHF, KL × 0.2")
 print(" · ".join(f"{name}: {ways[name]['kl']:.1f} nats from the start" for name in near))
-cl.verdict("about as far from the start, DPO earns more than RLHF, sampled", students(near[0]) - students(near[1]))
+cl.verdict("nearer to the start, DPO earns more than RLHF, sampled", students(near[0]) - students(near[1]))
 
 # %% [markdown]
-# *Sampled* replies bear out neither the claim nor its contrary. Further out our DPO falls, since it runs on; the paper's did not go there. Fault by fault:
+# *Sampled* replies bear out neither the claim nor its contrary. Fault by fault:
 
 # %%
 table = pd.DataFrame({name: {"keeps the rule": find(f"07/frontier/ways/{name}").told, "KL": f"{row['kl']:.1f}", "words": f"{row['words']:.0f}",
                       **{fault: round(x, 2) for fault, x in row["faults"].items()}} for name, row in ways.items()}).T  # fmt: skip
+table.loc["start"] = {"keeps the rule": find("07/start/start").told, "KL": "0", "words": f"{asked['start']['words']:.0f}", **{f: round(x, 2) for f, x in asked["start"]["faults"].items()}}
 table
 
 # %% [markdown]
-# The last five columns are the share of replies with each fault. Which fault is left at the end, and does each way mend the same ones?
+# The last five columns are the share of replies with each fault. Beside the start, *desk* and *rude* shrink everywhere, *promise* hardly. Which one grows?
+#
+# ### Why do some run on?
+#
+# Words of a sampled reply, run by run:
+
+# %%
+def words(name):
+    """Mean words of a way's replies (no interval), and each run's."""
+    each = [sum(len(row.reply.split()) for row in run.rows) / run.n for run in students(name).reports]
+    return sum(each) / 3, sum(each) / 3, sum(each) / 3, each
+
+
+sides = {"as labelled": ("chosen", "rejected"), "with every label right": ("better", "worse")}
+for labels, (a, b) in sides.items():
+    longer = sum(len(getattr(p, a).split()) > len(getattr(p, b).split()) for p in pairs["train"]) / len(pairs["train"])
+    print(f"the preferred reply is the longer one in {longer:.2f} of the pairs, {labels}")
+over_kl(words, "Words of a sampled reply, against the distance", "words")
+
+# %% [markdown]
+# Most runs of DPO and RLHF write longer than the start, and mostly the more so, the further they went; the imitations, as far out, do not (asked for the likeliest reply, one of them does). Three suspects:
+# - **the loss**: it only asks for a difference, and what pushes a rejected reply away also pushes away the token that *ends* it (Park et al. 2024, arXiv 2403.19159, found that DPO exploits length);
+# - **the data**: the preferred reply is more often the longer one;
+# - **the step**: our rates are those of LoRA, high for DPO, and take some runs far out.
+#
+# It stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it: pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
+
+# %%
+shown = {"start": "start", "DPO, 576 pairs, 4 at once, 6e-05, anchor 0.0": "half the rate", "DPO, 576 pairs, 4 at once, 0.000125, anchor 0.0": "our rate",
+         "DPO, 96 pairs, 2 at once, 0.0005, anchor 0.0": "few pairs", "DPO, 96 pairs, 2 at once, 0.0005, anchor 1.0": "few pairs, with the anchor"}  # fmt: skip
+tried = stored["recipes"]
+pd.DataFrame({told: {"KL": tried[name]["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": tried[name]["words"]} for name, told in shown.items()}).T
+
+# %% [markdown]
+# Half the rate, or the anchor: either run stayed nearer to the start, and wrote less.
 #
 # ### And if nobody samples?
 #
 # A product may send the *likeliest* reply and no other (temperature 0). Then a fault that is seldom is never seen, with no training at all: the start alone keeps the rule more often. The same models, asked so:
 
 # %%
-bland = stored["likeliest"]
-frontier(bland["ways"], bland["ways"]["start"], "Likeliest replies, against the distance from the start")
+over_kl(lambda name: (*students(name, "-likeliest").share(), students(name, "-likeliest").marks()), "Likeliest replies, against the distance from the start")
 
 # %% [markdown]
 # The picture turns over. A nat from the start, where *sampled* replies had hardly changed, DPO's likeliest reply keeps the rule nearly always. That is no contradiction: what the labels ask for has become the likeliest, and the
-# words of before are still drawn now and then. To go further gains nothing, and now and then loses something.
+# words of before are still drawn now and then. Of DPO's runs, those that went furthest are the worse ones.
 
 # %% tags=["nbval-ignore-output"]
 short = students("DPO, β = 1.0", "-likeliest")
 cl.verdict("on the shortest leash DPO's likeliest reply keeps the rule in nine letters of ten", short, above=0.9)
 cl.verdict("on the shortest leash DPO's likeliest reply is better than the start's", short - students("start", "-likeliest"))
 cl.verdict("RLHF's likeliest reply is better than the start's", students("RLHF, KL × 0.05", "-likeliest") - students("start", "-likeliest"))
-cl.verdict("about as far from the start, DPO's likeliest reply is better than RLHF's", students(near[0], "-likeliest") - students(near[1], "-likeliest"))
+cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's", students(near[0], "-likeliest") - students(near[1], "-likeliest"))
 
 # %% [markdown]
-# Here DPO's line lies above RLHF's as far as RLHF's goes, as the paper claims. But where its judge sees well, a run of RLHF has all that can be had, too. Run by run:
-
-# %%
-def by_seed(row):
-    """The runs of a row, one after the other."""
-    return " · ".join(f"{share:.2f}" for share in row["seeds"])
-
-
-pd.DataFrame({name: {"likeliest": find(f"07/likeliest/ways/{name}").told, "by seed": by_seed(row), "sampled, by seed": by_seed((ways | asked)[name]),
-                     "words": f"{row['words']:.0f}"} for name, row in bland["ways"].items()}).T  # fmt: skip
-
-# %% [markdown]
-# Look at the worst run of each. On the short leashes DPO had no bad one; imitation had one that runs on, RLHF one whose judge was blind, and DPO on the longest leash one as well.
+# Here DPO leans the paper's way: no run is worse than its rival of RLHF. But three are few.
+#
+# Look at the worst small mark of each. On the short leashes DPO has no bad one; imitation has one, RLHF the one whose judge was blind, and DPO on the longest leash one as well.
 #
 # So **how a model is asked decides as much as how it was trained**. Whoever compares methods by sampling, as papers do, and then ships the likeliest reply, has measured another product.
 #
@@ -638,8 +621,14 @@ rows = {name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"], "se
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# RLHF pays three times: for the judge, for writing, and for what is learned from it. Add its two rows, and hold them beside DPO's: *simpler* is not the same as much cheaper. What *people* cost is another line. A pair takes a person about half a minute: how
-# many hours are 576 pairs, and at what wage? Both ways need the same labels.
+# RLHF pays three times: for the judge, for writing, and for what is learned from it. And it is cheap here because it had twenty steps, a few hundred replies, where DPO read all 576 pairs. At as many steps as DPO:
+
+# %%
+as_many = costs["RLHF"]["step_seconds"] * costs["DPO"]["steps"]
+print(f"RLHF with its judge: {(costs['RLHF']['seconds'] + costs['reward model']['seconds']) / 60:.0f} minutes as run, {(as_many + costs['reward model']['seconds']) / 60:.0f} at DPO's {costs['DPO']['steps']} steps; DPO {costs['DPO']['seconds'] / 60:.0f}")
+
+# %% [markdown]
+# What *people* cost is another line, and both ways need the same labels. A pair takes a person about half a minute: how many hours are 576 pairs, and at what wage?
 
 # %%
 minutes, wage = 0.5, 20.0  # of a person for a pair; an hour, in the currency of your choice. Put your own in.
@@ -647,7 +636,7 @@ hours = len(pairs["train"]) * minutes / 60
 print(f"labels: {hours:.1f} hours, {hours * wage:.0f}; machine, all ways together: {sum(row['seconds'] for row in costs.values()) / 60:.0f} minutes")
 
 # %% [markdown]
-# How many pairs are enough? DPO on the shortest leash, so that no reply runs on:
+# How many pairs are enough? DPO on the shortest leash, one run each, so a step up or down may be luck:
 
 # %%
 many = stored["pairs"]
@@ -656,25 +645,15 @@ cl.plots.curve([int(n) for n in many], {name: [mark["accuracy"] for mark in mark
                "share that keeps the rule", {name: [mark["ci"] for mark in marks] for name, marks in lines.items()}, logx=True)  # fmt: skip
 
 # %% [markdown]
-# And what do the wrong labels cost? The same pairs with the labels that the house would have given, on a long leash and on the short one:
+# And what do the wrong labels cost? The same pairs with the labels that the house would have given, one run each:
 
 # %%
-noise = stored["noise"]
-rows = {(leash, asking, labels): row for leash, of_leash in noise.items() for asking, of_asking in of_leash.items() for labels, row in of_asking.items() if labels != "cost"}
-pd.DataFrame({key: {"keeps the rule": find("/".join(["07/noise", *key])).told, "too long": f"{row['faults']['long']:.2f}", "words": f"{row['words']:.0f}"} for key, row in rows.items()}).T
+noise = {(leash, asking): row for leash, of_leash in stored["noise"].items() for asking, row in of_leash.items()}
+pd.DataFrame({key: {**{labels: f"{row[labels]['accuracy']:.2f}, {row[labels]['words']:.0f} words" for labels in ("as labelled", "as the house would")},
+              "right labels gain": "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["cost"])} for key, row in noise.items()}).T  # fmt: skip
 
 # %% [markdown]
-# Right labels minus given ones, on the same letters:
-
-# %%
-for leash, of_leash in noise.items():
-    for asking, of_asking in of_leash.items():
-        value, low, high = of_asking["cost"]
-        print(f"{leash}, {asking}: {value:+.2f} ({low:+.2f} to {high:+.2f})")
-
-# %% [markdown]
-# One run of each, so this is a hint and no verdict. On the short leash a tenth of wrong labels cost nothing that these letters can show. On the long one this DPO ran on with **every label right**, further than before: so the careless labels about length
-# cannot be all that made it. The loss is a suspect; that good replies are often the longer ones is another.
+# On the short leash a tenth of wrong labels cost nothing that these letters show. On the long one the run with *right* labels wrote the longer replies: a hint that careless labels are not what makes them long. No verdict; and people err more.
 #
 # ### What was forgotten
 #
@@ -707,13 +686,19 @@ cl.quiz("07", quiz)
 
 # %% [markdown]
 # ## What was measured
+#
+# Share that keeps the rule, and each run:
 
 # %%
-told_rule = "untrained, told the rule"
-sampled = {told_rule: "07/start", "start": "07/start", **dict.fromkeys(ways, "07/frontier/ways")}
-best_reply = {name: f"07/likeliest/ways/{name}" for name in bland["ways"]} | {told_rule: f"07/start/{told_rule}, likeliest"}
-pd.DataFrame({name: {"sampled": find(f"{place}/{name}").told, "likeliest": find(best_reply[name]).told, "sampled, by seed": by_seed((ways | asked)[name])}
-              for name, place in sampled.items()}).T  # fmt: skip
+def by_seed(row):
+    """The runs of a row, one after the other."""
+    return " · ".join(f"{share:.2f}" for share in row["seeds"])
+
+
+told_rule, bland = "untrained, told the rule", stored["likeliest"]["ways"]
+likeliest = bland | {told_rule: asked[f"{told_rule}, likeliest"]}
+pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row), "likeliest": f"{likeliest[name]['accuracy']:.2f}", "each, likeliest": by_seed(likeliest[name])}
+              for name, row in (asked | ways).items() if name in likeliest and name != f"{told_rule}, likeliest"}).T  # fmt: skip
 
 # %% [markdown]
 # Your exercises:
@@ -724,16 +709,16 @@ cl.progress_report("07")
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *RLHF improves a model by human feedback* | **holds partly**: as far as its judge can see. Paid by a judge that is blind to one fault, it became worse than its start |
-# | *it is expensive for its human annotation* | **holds partly**: hours of people beside minutes of a machine, at half a minute a pair, which we assumed. DPO needs the same labels |
+# | *RLHF improves a model by human feedback* | **holds partly**: in two runs of three. The third was paid by a judge that is blind to one fault, and became worse than its start |
+# | *it is expensive for its human annotation* | **holds partly**: hours of people beside minutes of a machine, at half a minute a pair, which we assumed, and for twenty steps. DPO needs the same labels |
 # | *DPO is a simpler alternative* | **holds partly**: simpler, one model and one loss for three; whose replies are better, three runs of each cannot tell |
-# | *DPO teaches answers that humans prefer* | **holds** for the likeliest reply, and on a short leash; sampled, **partly**, and on a long leash replies run on |
+# | *DPO teaches answers that humans prefer* | **holds partly**: for the likeliest reply on a short leash (imitating the chosen replies does much of it, too); sampled, three runs cannot tell, and on a long leash most run on |
 # | *for the same KL, more reward* | **cannot tell**: likeliest replies lean to it, sampled ones to neither side, and three runs of each are few |
 #
 # ## Where it stops being true
 #
 # - Our true reward is a rule that code can read. Yours is what people think, and it moves.
-# - Our labels err by rule: more often where it is a close call. People also tire, disagree with each other, and have reasons that no rule foresees.
+# - Our labels err by rule, in a tenth. People disagree in about a quarter of pairs, tire, and have reasons that no rule foresees.
 # - The replies of the pairs were written beforehand, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
 #   mistakes that *this* policy makes.
 # - Three runs of each, and they lie far apart. Whoever has one run of his own has one of those dots.
