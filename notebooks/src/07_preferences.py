@@ -235,7 +235,7 @@ worst = min(judges, key=lambda seed: judges[seed]["labels"]["accuracy"])
 cl.verdict("the worst of three judges agrees with the labels more often than a coin", f"07/reward/by seed/{worst}/labels", above=0.5)
 
 # %% [markdown]
-# The judges of 72 pairs and of 576 cannot be told apart here: three that read the same differ more than the sizes do.
+# The judges of 72 pairs and of 576 cannot be told apart here: three that read the same differ as widely as the sizes do.
 #
 # A mean hides who is blind to what. Look at the row *long*: one judge tells nearly every long reply, another takes nearly every one for the better. Labels about length are few, and often wrong; so chance decides which way a judge leans. (These pairs have few
 # different long replies, so it is a narrow test.) What is paid by a blind judge may learn to talk.
