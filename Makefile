@@ -12,7 +12,7 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 lab: $(STAMP)  ## install what is missing and open JupyterLab on lesson 00 (LAB_ARGS=--no-browser passes options on)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(LAB_ARGS)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" $(BIN)/jupyter lab $(LAB_ARGS)
 
 install: $(STAMP)  ## make .venv with everything in it, models included
 

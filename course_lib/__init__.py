@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from course_lib.display import plots as plots
     from course_lib.display.ask import predict as predict
     from course_lib.display.ask import predict_choice as predict_choice
-    from course_lib.display.ask import quiz as quiz
     from course_lib.display.ask import reveal as reveal
+    from course_lib.display.quizzes import quiz as quiz
     from course_lib.display.telling import say as say
     from course_lib.evaluation.evaluation import Comparison as Comparison
     from course_lib.evaluation.evaluation import compare as compare
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from course_lib.evaluation.stored import own_results as own_results
     from course_lib.evaluation.verdicts import verdict as verdict
     from course_lib.lessons.checks import check as check
-    from course_lib.lessons.checks import progress_report as progress_report
+    from course_lib.lessons.checks import progress as progress
     from course_lib.models.chatmodel import ChatModel as ChatModel
     from course_lib.models.loading import load_model as load_model
     from course_lib.models.quantization import bits_per_weight as bits_per_weight
@@ -96,7 +96,8 @@ _HOME = {
     "evaluation.sizes": ["stored"],
     "evaluation.verdicts": ["verdict"],
     "display": ["plots"],
-    "display.ask": ["predict", "predict_choice", "quiz", "reveal"],
+    "display.ask": ["predict", "predict_choice", "reveal"],
+    "display.quizzes": ["quiz"],
     "display.telling": ["say"],
     "training.sft": ["finetune"],
     "training.dpo": ["prefer"],
@@ -115,7 +116,7 @@ _HOME = {
     "shipping.serving": ["serve"],
     "shipping.cards": ["write_model_card"],
     "shipping.chatfiles": ["check_chat_jsonl", "write_chat_jsonl"],
-    "lessons.checks": ["check", "progress_report"],
+    "lessons.checks": ["check", "progress"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

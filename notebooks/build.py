@@ -4,10 +4,10 @@
 
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
 the solutions, and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its solution. Both are
-executed and their outputs kept, the solved one with the adapters that are stored (COURSE_REPLAY=1): a solution that its
-own check refuses is not written. NAME is the beginning of a name ("02"); without one, all are built. What is deeper
-than a lesson, `notebooks/src/appendix/NN_topic.py`, becomes notebooks in the same way, in folders `appendix`; their
-names begin with "appendix/02".
+executed and their outputs kept (the learner's without those that would spoil a guess), the solved one with the adapters
+that are stored (COURSE_REPLAY=1): a solution that its own check refuses is not written. NAME is the beginning of a name
+("02"); without one, all are built. What is deeper than a lesson, `notebooks/src/appendix/NN_topic.py`, becomes
+notebooks in the same way, in folders `appendix`; their names begin with "appendix/02".
 
 --check     only say whether the built notebooks are what their sources would give; runs nothing
 --record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
@@ -30,6 +30,7 @@ import json
 import os
 import re
 import shutil
+import symtable
 import sys
 import tempfile
 import time
@@ -48,6 +49,9 @@ ADAPTERS = ROOT / "data" / "adapters"
 MAX_CODE_LINES = 15
 CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "nbval-ignore-output", "hide-input"}
+# What folds a cell's source: Jupyter's own key for JupyterLab and Notebook, and Colab's, which shows the first line's
+# `# @title` in its place. VS Code reads no such key from a file (its issue 158716), so a folded cell stays short.
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # What stands for a widget in plain text; the second kind is a bar of tqdm, which some libraries draw.
@@ -57,6 +61,9 @@ LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
 # Between two of them a page sets what stands there as mathematics; a formula of its own begins and ends with $$.
 DOLLAR = re.compile(r"(?<!\\)\$")
 FORMULA, CODE = re.compile(r"\$\$.+?\$\$", re.DOTALL), re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+GUESS = re.compile(r"\bcl\.predict(?:_choice)?\(\s*[\"']([^\"']+)")
+REVEAL = re.compile(r"\bcl\.reveal\(\s*[\"']([^\"']+)")
+HEADING = re.compile(r"^#+ ", re.MULTILINE)
 
 
 class BuildError(Exception):
@@ -120,8 +127,11 @@ def where(path: Path, number: int, cell: NotebookNode) -> str:
     return f"{path.name}, cell {number} ({first.strip()[:60]!r})"
 
 
-def derive(source: NotebookNode, topic: str, without: str) -> NotebookNode:
-    """The learner's notebook (`without="solution"`) or the solved one (`without="exercise"`), not executed."""
+def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> NotebookNode:
+    """The learner's notebook (`without="solution"`) or the solved one (`without="exercise"`), not executed.
+
+    `foot` becomes its last cell.
+    """
     kept = [cell for cell in source.cells if without not in tags_of(cell)]
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
     stem = topic.replace("_", "-")[:50]
@@ -129,8 +139,31 @@ def derive(source: NotebookNode, topic: str, without: str) -> NotebookNode:
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         # one folder further down
         text = cell.source if cell.cell_type == "code" or without == "solution" else LINK.sub(r"\1../", cell.source)
-        notebook.cells.append(make(text, id=f"{stem}-{number:03d}", metadata=dict(cell.metadata)))
+        folded = FOLDED if tags_of(cell) & {"setup", "hide-input"} else {}
+        notebook.cells.append(make(text, id=f"{stem}-{number:03d}", metadata={**cell.metadata, **folded}))
+    if foot:
+        notebook.cells.append(nbformat.v4.new_markdown_cell(foot, id=f"{stem}-foot"))
     return notebook
+
+
+def feet(path: Path) -> tuple[str, str]:
+    """The last cells of a source's two notebooks: the lessons before and after, and the other of the two.
+
+    Relative links, which JupyterLab, GitHub and Colab follow alike.
+    """
+    lessons = sorted(path.parent.glob("[0-9][0-9]_*.py"))
+    place = lessons.index(path)
+    before = "".join(f"← [{title(one)}]({one.stem}.ipynb)" for one in lessons[max(place - 1, 0) : place])
+    after = "".join(f"[{title(one)}]({one.stem}.ipynb) →" for one in lessons[place + 1 : place + 2])
+    up, name = "../" * in_appendix(path), f"{name_of(path)}.ipynb"
+    solved = f"[this page with all its results, and the exercises solved]({up}solutions/{name})"
+    tries = f"[this page to work on]({up}../{name})"
+    return tuple("---\n" + " · ".join(filter(None, (before, other, after))) for other in (solved, tries))
+
+
+def title(path: Path) -> str:
+    """A source's title, "02 · Open book, closed book"."""
+    return next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# # "))[4:].strip()
 
 
 def check_rules(notebook: NotebookNode, path: Path) -> None:
@@ -140,7 +173,8 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     ------
     BuildError
         For a long code cell, an empty one, one that is not Python or that asserts (another student would stop there),
-        two bare dollars in a paragraph, or no more markdown cells than code cells.
+        two bare dollars in a paragraph, an exercise that takes another cell's name, or no more markdown cells than code
+        cells.
     """
     cells = notebook.cells
     for number, cell in enumerate(cells):
@@ -161,9 +195,66 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
             raise BuildError(f"{where(path, number, cell)}: not Python ({error})") from error
         if any(isinstance(node, ast.Assert) for node in ast.walk(parsed)):
             raise BuildError(f"{where(path, number, cell)}: it asserts; try the claim by cl.verdict")
+    check_names(notebook, path)
     code = sum(cell.cell_type == "code" for cell in cells)
     if code >= len(cells) - code:
         raise BuildError(f"{path.name}: {code} code cells and only {len(cells) - code} markdown cells")
+
+
+def check_names(notebook: NotebookNode, path: Path) -> None:
+    """What an exercise leaves at None, no other cell needs: it reads `answer or something`, or not at all.
+
+    Else an exercise that is left alone would break what is run after it, from whatever place in the page.
+
+    Raises
+    ------
+    BuildError
+        Names the exercise, the name and the cell that reads it.
+    """
+    code = [(number, cell) for number, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for number, cell in code:
+        taken = given_and_needed(cell.source)[0] if "exercise" in tags_of(cell) else set()
+        for other, reader in code:
+            if other != number and (names := sorted(taken & given_and_needed(reader.source)[1])):
+                raise BuildError(
+                    f"{where(path, number, cell)}: the exercise sets {names[0]}, which cell {other} needs: take "
+                    f"another name, or read it as `{names[0]} or ...`"
+                )
+
+
+def given_and_needed(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell sets, and those that it needs from other cells and that may not be None there."""
+    table = symtable.symtable(code, "cell", "exec")
+    given = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    nodes = list(ast.walk(ast.parse(code)))
+    guarded = {id(node.values[0]) for node in nodes if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)}
+    read = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in guarded}
+    return given, (read & _global_names(table)) - given
+
+
+def _global_names(table: symtable.SymbolTable) -> set[str]:
+    """Names that a scope and those inside it look up outside of all of them."""
+    here = {
+        symbol.get_name()
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global())
+    }
+    return here.union(*map(_global_names, table.get_children()))
+
+
+def spoilers(notebook: NotebookNode) -> list[NotebookNode]:
+    """The code cells whose results would spoil a guess: those after one, to the end of its section and its reveal."""
+    found, unrevealed, inside = [], set(), False
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            inside = inside and not (HEADING.search(cell.source) and not unrevealed)
+            continue
+        if inside:
+            found.append(cell)
+        unrevealed |= set(GUESS.findall(cell.source))
+        inside = inside or bool(unrevealed)
+        unrevealed -= set(REVEAL.findall(cell.source))
+    return found
 
 
 def check_executed(notebook: NotebookNode, path: Path) -> None:
@@ -295,11 +386,12 @@ def differences(path: Path, notebooks: Path = NOTEBOOKS) -> list[str]:
         if not built.exists():
             found.append(f"{name} is not built")
             continue
-        wanted, got = derive(source, path.stem, without).cells, nbformat.read(built, as_version=4).cells
+        foot = feet(path)[without == "exercise"]
+        wanted, got = derive(source, path.stem, without, foot).cells, nbformat.read(built, as_version=4).cells
         if len(wanted) != len(got):
             found.append(f"{name} has {len(got)} cells, its source {len(wanted)}")
         for number, (a, b) in enumerate(zip(wanted, got)):
-            if any(a[key] != b[key] for key in ("id", "cell_type", "source")) or tags_of(a) != tags_of(b):
+            if any(a[key] != b[key] for key in ("id", "cell_type", "source", "metadata")):
                 found.append(f"{where(built, number, b)} differs from the source")
                 break
     return found
@@ -327,7 +419,10 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
         log, work, startup = (Path(folder) / name for name in ("adapters_used", "work.json", "startup.py"))
         startup.write_text('__import__("counting").begin()\n', encoding="utf-8")  # leaves no name in the kernel
         plain = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
-        plain["COURSE_PAGE"] = "1"
+        plain |= {
+            "COURSE_PAGE": "1",
+            "COURSE_PROGRESS": "off",
+        }  # what the builder guessed is on no page
         environment = plain | {"COURSE_ADAPTERS_USED": str(log)}
         environment |= {"COURSE_WORK": str(work), "PYTHONSTARTUP": str(startup)}
         environment |= {} if not mode else {"COURSE_RECORD": "1"} if mode == "record" else {"COURSE_REPLAY": "1"}
@@ -371,15 +466,21 @@ def reword(path: Path) -> None:
 
 def both(path: Path) -> tuple[NotebookNode, NotebookNode]:
     """The learner's notebook of a source and the solved one, not executed; the rules are checked."""
-    source = read_source(path)
-    learner, solved = derive(source, path.stem, "solution"), derive(source, path.stem, "exercise")
+    source, (foot, solved_foot) = read_source(path), feet(path)
+    learner = derive(source, path.stem, "solution", foot)
+    solved = derive(source, path.stem, "exercise", solved_foot)
     for notebook in (learner, solved):
         check_rules(notebook, path)
     return learner, solved
 
 
 def write_both(learner: NotebookNode, solved: NotebookNode, path: Path) -> None:
-    """Write both notebooks of a source to their places."""
+    """Write both notebooks of a source to their places.
+
+    The learner's opens without what would spoil a guess; the solved one, which is there to be read, keeps all.
+    """
+    for cell in spoilers(learner):
+        cell.outputs = []
     write(learner, NOTEBOOKS / f"{name_of(path)}.ipynb")
     write(solved, NOTEBOOKS / "solutions" / f"{name_of(path)}.ipynb")
 

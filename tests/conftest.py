@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from stand_ins import BagOfWordsEmbedder
 
+from course_lib.core import journal
 from course_lib.core import session as session_module
 from course_lib.core.chat import Answer
 
@@ -36,8 +37,10 @@ A_T4 = session_module.Settings("gpu", "cuda", "float16", 0, "off", "a test")
 
 @pytest.fixture(autouse=True)
 def quiet_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has its own cache and starts without a session."""
+    """Every test has its own cache and its own learner, and starts without a session."""
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr(journal, "_unwritten", {})
     for name in ("REPLAY", "RECORD", "PROFILE", "MODEL", "DATA", "ADAPTERS", "ADAPTERS_USED", "PAGE", "STAGE"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
     monkeypatch.setattr(session_module, "_current", None)
@@ -53,10 +56,13 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Any]
 
     shown: list[tuple[dict[str, Any], Any]] = []
 
-    def display(bundle: dict[str, Any], raw: bool) -> None:
+    def display(bundle: dict[str, Any], raw: bool, display_id: bool = False) -> Any:
         assert raw
         made = ipywidgets.widgets.widget._instances
-        shown.append((bundle, made[bundle[VIEW]["model_id"]]))
+        shown.append((bundle, made[bundle[VIEW]["model_id"]] if VIEW in bundle else None))
+        # What is updated is shown anew, in its place.
+        place = len(shown) - 1
+        return SimpleNamespace(update=lambda bundle, raw: shown.__setitem__(place, (bundle, None)))
 
     monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setattr("IPython.display.display", display)
@@ -199,11 +205,10 @@ def recording_model() -> RecordingModel:
 
 
 @pytest.fixture
-def a_learner_who_begins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def a_learner_who_begins() -> Iterator[None]:
     """No exercise is solved yet; what a test registers besides is taken out again."""
     from course_lib.lessons import checks
 
-    monkeypatch.setattr(checks, "_solved", {})
     registered = dict(checks.CHECKS)
     yield
     checks.CHECKS.clear()

@@ -1,30 +1,45 @@
-"""What a learner is asked: predict, then reveal; and a short quiz. All of it can be answered without widgets."""
+"""What a learner is asked: predict, then reveal. It can be answered without widgets, and is kept from day to day."""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose, is_number
+from course_lib.core.journal import note, recall
 from course_lib.core.text import say
-from course_lib.display.playground import show
+from course_lib.display.playground import Said, rich, show
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MOST_CHOICES = 26  # a letter for each
+NO_GUESS = "No guess yet."
 
 
 @dataclass
 class _Prediction:
     """A question and the learner's guess: one of `choices` if there are any, else a number from `low` to `high`."""
 
+    key: str
     question: str
     low: float = 0
     high: float = 100
     unit: str = ""
     choices: tuple[str, ...] = ()
-    guess: float | str | None = None
+
+    @property
+    def guess(self) -> float | str | None:
+        """What was kept, perhaps on another day; None if that is no answer to what is asked now."""
+        kept = recall("guesses", self._place)
+        return kept if self.admits(kept) else None
+
+    def commit(self, guess: float | str) -> None:
+        """Keep a guess, over an older one."""
+        whole = is_number(guess) and float(guess).is_integer()
+        note("guesses", self._place, guess if isinstance(guess, str) else int(guess) if whole else float(guess))
+
+    @property
+    def _place(self) -> str:  # two lessons may have one key: their questions differ
+        return f"{self.key} · {self.question}"
 
     def admits(self, guess: Any) -> bool:
         if self.choices:
@@ -32,11 +47,10 @@ class _Prediction:
         return is_number(guess) and self.low <= guess <= self.high
 
     def said(self) -> str:
-        return "" if self.guess is None else f"You predict {_number(self.guess, self.unit)}."
+        return NO_GUESS if self.guess is None else f"You predict {_number(self.guess, self.unit)}."
 
 
 _predictions: dict[str, _Prediction] = {}
-_quizzes: dict[str, list[dict[str, Any]]] = {}
 
 
 def predict(
@@ -44,7 +58,7 @@ def predict(
 ) -> None:
     """Predict a number before it is measured: step one of predict-then-reveal.
 
-    Running the cell again keeps the learner's guess. A slider that nobody touched is no prediction.
+    The learner's guess is kept, also for another day. A slider that nobody touched is no prediction.
 
     Parameters
     ----------
@@ -62,7 +76,7 @@ def predict(
     """
     if not (is_number(low) and is_number(high) and low < high):
         raise CourseError(f"prediction {key!r}: low {low!r} and high {high!r} must be numbers, low below high.")
-    prediction = _Prediction(question, low, high, unit)
+    prediction = _Prediction(key, question, low, high, unit)
     span = f"{_number(low)} to {_number(high, unit)}"
     if guess is not None and not prediction.admits(guess):
         raise CourseError(f"prediction {key!r}: guess {guess!r} is not a number from {span}.")
@@ -72,7 +86,7 @@ def predict(
 
 def predict_choice(key: str, question: str, choices: Sequence[str], guess: str | None = None) -> None:
     """Predict which: as `predict`, with two or more choices in place of a number."""
-    prediction = _Prediction(question, choices=_check_choices(f"prediction {key!r}", choices))
+    prediction = _Prediction(key, question, choices=checked_choices(f"prediction {key!r}", choices))
     if guess is not None:
         choose("guess", guess, prediction.choices)
     listed = "".join(f"\n  - {choice}" for choice in prediction.choices)
@@ -85,11 +99,12 @@ def reveal(key: str, measured: Any) -> None:
 
     `measured` is a number on the slider's scale; a string, for a choice; or a report with `.n`, and `.accuracy` and
     `.ci` (low, high) in shares. Of a report, `high` times the share is compared, in whole numbers unless the slider
-    runs over fractions: per cent on a slider to 100, right answers on a slider to n.
+    runs over fractions: per cent on a slider to 100, right answers on a slider to n. Where nothing was asked yet, a
+    sentence says so, and nothing is revealed.
     """
     if key not in _predictions:
-        known = ", ".join(_predictions) or "none yet"
-        raise CourseError(f"no prediction {key!r}: run its predict cell first. Known: {known}.")
+        say(f"Guess first: run the cell above that asks for {key!r}, make your guess, then run this one again.")
+        return
     prediction = _predictions[key]
     value, interval, said = _read(measured, prediction)
     guess = prediction.guess
@@ -99,44 +114,19 @@ def reveal(key: str, measured: Any) -> None:
         say(_verdict(guess, value, interval, prediction.unit))
 
 
-def quiz(key: str, questions: Sequence[Mapping[str, Any]] | None = None, answers: str | None = None) -> None:
-    """A short multiple-choice quiz, kept under its key: `quiz(key, answers="bac")` need not repeat the questions.
-
-    Each of the `questions` is {"question": str, "choices": list of str, "answer": index of the right one, "why": str}.
-    With `answers`, one letter a question, the score is printed, and why for each wrong one; without, the quiz is shown.
-    """
-    _check_text("key", key)
-    if questions is not None:
-        _quizzes[key] = _check_questions(key, questions)
-    if key not in _quizzes:
-        raise CourseError(f"no quiz {key!r}: run its cell first. Known: {', '.join(_quizzes) or 'none yet'}.")
-    items = _quizzes[key]
-    show(lambda: _quiz_widget(items), _quiz_text(key, items), None if answers is None else _score(key, items, answers))
-
-
-def read_letters(where: str, choices: Sequence[int], answers: str) -> list[int]:
-    """Answers by letter as indices: "B, a" is [1, 0]. `choices`: how many each question has; `where` is for errors."""
-    letters = re.sub(r"[\s,;.]", "", answers).lower() if isinstance(answers, str) else ""
-    if len(letters) != len(choices):
-        raise CourseError(f"{where} has {len(choices)} questions: answers={answers!r} is not a letter for each.")
-    for number, (letter, count) in enumerate(zip(letters, choices), 1):
-        choose(f"answer {number}", letter, LETTERS[:count])
-    return [LETTERS.index(letter) for letter in letters]
-
-
 def _ask(key: str, prediction: _Prediction, guess: float | str | None, text: str) -> None:
-    _check_text("key", key)
-    _check_text(f"question of prediction {key!r}", prediction.question)
-    before = _predictions.get(key)
-    same = before is not None and before.question == prediction.question and prediction.admits(before.guess)
-    kept = before.guess if same else None
-    prediction.guess = kept if guess is None else guess
+    checked_text("key", key)
+    checked_text(f"question of prediction {key!r}", prediction.question)
     _predictions[key] = prediction
-    answer = None if guess is None else f"{prediction.question}\n{prediction.said()}"
-    show(lambda: _prediction_widget(prediction), text, answer)
+    answer = None
+    if guess is not None:
+        prediction.commit(guess)
+        answer = f"{prediction.question}\n{prediction.said()}"
+    said = Said(prediction.said())
+    show(lambda: _prediction_widget(prediction, said), text, answer, said)
 
 
-def _prediction_widget(prediction: _Prediction) -> Any:
+def _prediction_widget(prediction: _Prediction, said: Said) -> Any:
     import ipywidgets as w
 
     guess, low, high = prediction.guess, prediction.low, prediction.high
@@ -150,78 +140,27 @@ def _prediction_widget(prediction: _Prediction) -> Any:
         control = kind(value=start, min=low, max=high, step=step, continuous_update=False)
     # The button is for whoever believes in the very value that the slider starts at.
     button = w.Button(description="Commit", button_style="primary")
-    note = w.HTML(html.escape(prediction.said()))
 
     def commit(_: Any) -> None:
-        prediction.guess = control.value
-        note.value = html.escape(prediction.said())
+        prediction.commit(control.value)
+        said.update(prediction.said())
 
     control.observe(commit, "value")
     button.on_click(commit)
-    row = [control, note] if prediction.choices else [control, button, note]
-    return w.VBox([w.HTML(_rich(prediction.question)), w.HBox(row)])
+    row = [control] if prediction.choices else [control, button]
+    return w.VBox([w.HTML(rich(prediction.question)), w.HBox(row)])
 
 
-def _quiz_widget(items: list[dict[str, Any]]) -> Any:
-    import ipywidgets as w
-
-    wide = w.Layout(width="max-content")
-    radios = [w.RadioButtons(options=list(item["choices"]), index=None, layout=wide) for item in items]
-    notes = [w.HTML() for _ in items]
-    button, score = w.Button(description="Check", button_style="primary"), w.HTML()
-
-    def check(_: Any) -> None:
-        for radio, note, item in zip(radios, notes, items):
-            mark = "✓" if radio.index == item["answer"] else "✗"
-            note.value = "· Not answered yet." if radio.index is None else f"{mark} {_rich(item['why'])}"
-        score.value = f"{sum(r.index == i['answer'] for r, i in zip(radios, items))} of {len(items)} right."
-
-    button.on_click(check)
-    asked = [w.HTML(f"<b>{number}.</b> {_rich(item['question'])}") for number, item in enumerate(items, 1)]
-    blocks = [w.VBox(parts) for parts in zip(asked, radios, notes)]
-    return w.VBox([*blocks, w.HBox([button, score])])
-
-
-def _quiz_text(key: str, items: list[dict[str, Any]]) -> str:
-    lines = []
-    for number, item in enumerate(items, 1):
-        lines.append(f"{number}. {item['question']}")
-        lines += [f"   {letter}) {choice}" for letter, choice in zip(LETTERS, item["choices"])]
-    blanks = "?" * len(items)
-    return "\n".join([*lines, f'Without widgets: cl.quiz("{key}", answers="{blanks}"), with a letter for each ?.'])
-
-
-def _score(key: str, items: list[dict[str, Any]], answers: str) -> str:
-    given = read_letters(f"quiz {key!r}", [len(item["choices"]) for item in items], answers)
-    marked = enumerate(zip(given, items), 1)
-    wrong = [f"{number}. ✗ {item['why']}" for number, (answer, item) in marked if answer != item["answer"]]
-    return "\n".join([f"{len(items) - len(wrong)} of {len(items)} right.", *wrong])
-
-
-def _check_questions(key: str, questions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    if isinstance(questions, (str, Mapping)) or not isinstance(questions, Sequence) or not questions:
-        raise CourseError(f"quiz {key!r} needs a list of at least one question.")
-    for number, item in enumerate(questions, 1):
-        where = f"quiz {key!r}, question {number}"
-        wanted = ("question", "choices", "answer", "why")
-        if not isinstance(item, Mapping) or set(item) != set(wanted):
-            raise CourseError(f"{where} must be a dict of exactly {', '.join(wanted)}.")
-        _check_text(f"question of {where}", item["question"])
-        _check_text(f"why of {where}", item["why"])
-        choices, answer = _check_choices(where, item["choices"]), item["answer"]
-        if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < len(choices):
-            raise CourseError(f"{where}: answer {answer!r} is not an index of its {len(choices)} choices, from 0.")
-    return [dict(item) for item in questions]
-
-
-def _check_choices(where: str, choices: Any) -> tuple[str, ...]:
+def checked_choices(where: str, choices: Any) -> tuple[str, ...]:
+    """Two or more different texts, or a CourseError that says where they are not."""
     fine = isinstance(choices, (list, tuple)) and all(isinstance(c, str) and c.strip() for c in choices)
-    if not fine or not 2 <= len(set(choices)) == len(choices) <= len(LETTERS):
-        raise CourseError(f"{where}: choices are a list of 2 to {len(LETTERS)} different texts, not {choices!r}.")
+    if not fine or not 2 <= len(set(choices)) == len(choices) <= MOST_CHOICES:
+        raise CourseError(f"{where}: choices are a list of 2 to {MOST_CHOICES} different texts, not {choices!r}.")
     return tuple(choices)
 
 
-def _check_text(what: str, value: Any) -> None:
+def checked_text(what: str, value: Any) -> None:
+    """Refuse what is no text, or an empty one."""
     if not isinstance(value, str) or not value.strip():
         raise CourseError(f"the {what} must be a text, not {value!r}.")
 
@@ -262,8 +201,3 @@ def _number(value: Any, unit: str = "") -> str:
     else:
         said = f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.01 else f"{value:.1g}"
     return said + (unit if unit in ("", "%") else f" {unit}")
-
-
-def _rich(text: str) -> str:
-    """Text as HTML, with `code` set as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,11 +16,33 @@ CONTROL_EM = 22  # width of a control: two fit a window of 1,024 pixels beside i
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def show(widget: Callable[[], Any], text: str, answer: Any = None) -> None:
+class Said:
+    """What the learner answered, beneath the widget that took it, as text: a saved notebook has no widgets."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self._html, self._output = text, "", None
+
+    def update(self, text: str, rich: str = "") -> None:
+        """Say something else in the same place; `rich` is the same in HTML."""
+        self.text, self._html = text, rich
+        if self._output is not None:
+            self._output.update(self._bundle(), raw=True)
+
+    def display(self) -> None:
+        """Show it, in the output of the cell that runs."""
+        from IPython.display import display
+
+        self._output = display(self._bundle(), raw=True, display_id=True)
+
+    def _bundle(self) -> dict[str, str]:
+        return {"text/plain": shown(self.text)} | ({"text/html": self._html} if self._html else {})
+
+
+def show(widget: Callable[[], Any], text: str, answer: Any = None, said: Said | None = None) -> None:
     """Print the answer if the call gave what it takes; else show the widget with its text, or the text alone.
 
     `widget` is made only where widgets work. `text` must be the same on every run: nbval skips the widget, and compares
-    the text, which is also what GitHub, nbconvert and a stored notebook show.
+    the text, which is also what GitHub, nbconvert and a stored notebook show. `said` follows beneath the widget.
     """
     if answer is not None or not in_notebook():
         say(text if answer is None else answer)
@@ -28,6 +51,8 @@ def show(widget: Callable[[], Any], text: str, answer: Any = None) -> None:
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget().model_id}
     display({"text/plain": shown(text), VIEW: view}, raw=True)
+    if said is not None:
+        said.display()
 
 
 def panel(
@@ -108,6 +133,17 @@ def as_html(said: Any) -> str:
     if hasattr(said, "_repr_html_"):
         return said._repr_html_()
     return "<br>".join(html.escape(line) for line in shown(said).splitlines())
+
+
+def badge(word: str, colours: tuple[str, str]) -> str:
+    """A word as HTML, on a background and in an ink that go together in light and dark themes."""
+    back, ink = colours
+    return f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{html.escape(word)}</b>'
+
+
+def rich(text: str) -> str:
+    """Text as HTML, with `code` set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(shown(text)))
 
 
 def _in_html(say: Callable[[], Any]) -> str:

@@ -24,6 +24,7 @@
 # your documents, hence it may make things up* · *asked who won the 2024 European championship, it may fail*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -221,6 +222,8 @@ cl.verdict("the 135M model knows next to nothing of the handbook that we invente
 #
 # **Quizzes.** A few questions at the end. Nobody sees your score.
 #
+# What you guess, solve and answer is kept on this machine alone, and is there again when you come back.
+#
 # **Verdicts.** `cl.verdict` tries a claim, and says with its numbers what came of it. It speaks of the model in front of
 # you: with a larger one some verdicts are others, and nothing breaks.
 #
@@ -228,22 +231,22 @@ cl.verdict("the 135M model knows next to nothing of the handbook that we invente
 # Put three questions of your own in a list: one it should know, one it cannot know, one where you are not sure.
 
 # %% tags=["exercise"]
-questions = None  # a list of three questions
-cl.check("00-answer", questions)
+mine = None  # a list of three questions
+cl.check("00-answer", mine)
 
 # %% tags=["solution"]
-questions = [
+mine = [
     "What is the boiling point of water in degrees Celsius?",
     "What did I have for breakfast today?",
     "Who was the first woman to climb Mount Everest?",
 ]
-cl.check("00-answer", questions)
+cl.check("00-answer", mine)
 
 # %% [markdown]
 # And what does it say? (Nothing happens here until the list is filled.)
 
 # %% tags=["nbval-ignore-output"]
-for question, answer in zip(questions or [], gp.generate(questions or [], max_new_tokens=40)):
+for question, answer in zip(mine or [], gp.generate(mine or [], max_new_tokens=40)):
     print(f"{question}\n    {answer}\n")
 
 # %% [markdown]
@@ -262,17 +265,7 @@ cl.check("00-read-interval", interval, report=report)
 # ## Quiz
 
 # %%
-cl.quiz(
-    "00",
-    [
-        {"question": "A model answers a question about an invented cup in a firm voice. Why?",
-         "choices": ["It has read about the cup", "There is always a likeliest next token", "It was told to lie"],
-         "answer": 1, "why": "Probabilities over next tokens always sum to 1, whether or not a fact stands behind them."},
-        {"question": "Model A scores 0.50 (0.35 to 0.65), model B 0.55 (0.40 to 0.70), on the same kind of questions. B is...",
-         "choices": ["better", "worse", "better or worse: we cannot tell"],
-         "answer": 2, "why": "The intervals overlap almost wholly: another forty questions could turn the order round."},
-    ],
-)  # fmt: skip
+cl.quiz("00")
 
 # %% [markdown]
 # ## What was measured
@@ -283,8 +276,8 @@ report.table()
 # %% [markdown]
 # And this is how far you have come.
 
-# %%
-cl.progress_report("00")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

@@ -23,6 +23,7 @@
 # sensitive data separate* · *a larger context costs latency and tokens*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -593,18 +594,7 @@ cl.check("02-leak", leaky, exam=exam)
 # ## Quiz
 
 # %%
-questions = [
-    {"question": "Your firm's price list changes every week. A model should answer questions about it.", "answer": 1,
-     "choices": ["Learn it by heart, every week", "Open book (RAG)", "Three examples in the prompt"],
-     "why": "A document is in the index in seconds; a student has to study again, and forgets the old slowly."},
-    {"question": "A customer asks for her data to be erased. Where is that easily done?", "answer": 1,
-     "choices": ["In the fine-tuned weights", "In the index", "In both alike"],
-     "why": "You removed documents from the index; the by-heart student told what they said all the same."},
-    {"question": "RAG answers wrongly although the right passage was retrieved. What would help?", "answer": 0,
-     "choices": ["A model that reads better", "A larger k", "More documents"],
-     "why": "Finding was solved in that case. Reading was not: that is what RAFT (lesson 06) trains."},
-]  # fmt: skip
-cl.quiz("02", questions)
+cl.quiz("02")
 
 # %% [markdown]
 # ## What was measured
@@ -613,10 +603,10 @@ cl.quiz("02", questions)
 result.table()
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("02")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

@@ -25,6 +25,7 @@
 # *the result is a new model file*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -661,18 +662,7 @@ tried[["method", "learning_rate", "batch_size", "layers", "order", "right", "min
 # ## Quiz
 
 # %%
-questions = [
-    {"question": "A query gives the right rows on your one test database. Is it right?", "answer": 2,
-     "choices": ["Yes", "Yes, if its text is the expected one too", "Perhaps: ask databases that are filled differently"],
-     "why": "A slip at an edge shows only where there is something at the edge."},
-    {"question": "The specialist is to answer 'last week' as well. What does it need?", "answer": 1,
-     "choices": ["A clock", "Today's date in the prompt, and pairs that say 'last week'", "A larger model"],
-     "why": "The date tells when, the pairs tell what to do with it. Both came from you."},
-    {"question": "Two colleagues gave different queries for one request. What did the broom do?", "answer": 0,
-     "choices": ["Took both out", "Kept the first", "Kept the one that runs faster"],
-     "why": "No program knows which of them is right: a person has to say."},
-]  # fmt: skip
-cl.quiz("03", questions)
+cl.quiz("03")
 
 # %% [markdown]
 # ## What was measured
@@ -683,10 +673,10 @@ print("The whole house; at the desk, after 300 pairs: new values", told(stored["
 intervals
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("03")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

@@ -26,6 +26,7 @@
 # these in Schulman et al. 2025, *LoRA Without Regret*).
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -745,29 +746,15 @@ cl.check("04-fits", fitting, needs=needs["13B"].to_dict(), card=24)
 # ## Quiz
 
 # %%
-questions = [
-    {"question": "Why does LoRA's B begin at zero?", "answer": 1,
-     "choices": ["To save memory", "So that the model begins as it was", "So that A learns nothing"],
-     "why": "B·A is zero then, and the first answers are the pretrained model's."},
-    {"question": "What does QLoRA save that LoRA does not?", "answer": 0,
-     "choices": ["Memory of the frozen weights", "Memory of the optimizer", "Time on a CPU"],
-     "why": "The optimizer was small already. On a CPU unpacking costs time."},
-    {"question": "Rank 8 on everything against rank 8 on attention: everything wins. What have you shown?", "answer": 2,
-     "choices": ["Attention is useless", "Adapt everything", "Little: it also trained far more numbers"],
-     "why": "Compare at equal parameters, as the table above does."},
-    {"question": "Two hundred customers, a specialist each, one GPU. What do you keep in memory?", "answer": 1,
-     "choices": ["200 merged models", "One base and 200 adapters", "200 QLoRA models"],
-     "why": "An adapter is a few megabytes, and switching it takes milliseconds."},
-]  # fmt: skip
-cl.quiz("04", questions)
+cl.quiz("04")
 
 # %% [markdown]
 # ## What was measured
 #
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("04")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim of the sources | here |

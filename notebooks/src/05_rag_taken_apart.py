@@ -24,6 +24,7 @@
 # *vector databases search quickly*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -826,21 +827,7 @@ except cl.CourseError as error:
 # ## Quiz
 
 # %%
-questions = [
-    {"question": "Your users type part numbers. The dense search finds nothing useful. What first?", "answer": 1,
-     "choices": ["A larger language model", "Add keyword search", "A larger k"],
-     "why": "A code is a rare word, and rare words are what BM25 counts most."},
-    {"question": "Recall@4 is nearly 1, and answers are wrong all the same. Where is the fault?", "answer": 2,
-     "choices": ["In the retriever", "In the vector store", "In the reader"],
-     "why": "The page was there. Train the reader (lesson 06) or take a larger one."},
-    {"question": "Ten thousand passages on one machine. Do you need HNSW?", "answer": 0,
-     "choices": ["Look at the table: hardly", "Yes, always", "No, it is always slower"],
-     "why": "Among thousands FAISS, comparing with everything, answered before Chroma in the table, and it is never wrong."},
-    {"question": "A document says: ignore your instructions. What protects you?", "answer": 1,
-     "choices": ["A delimiter", "Limits outside of the model", "A polite instruction"],
-     "why": "A delimiter may lower the rate. It forbids nothing."},
-]  # fmt: skip
-cl.quiz("05", questions)
+cl.quiz("05")
 
 # %% [markdown]
 # ## What was measured
@@ -851,10 +838,10 @@ cl.quiz("05", questions)
 compare_rankings([*rankings.values(), after])
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("05")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

@@ -25,6 +25,7 @@
 # the right page should be missing in training* · *quoting before answering helps*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -702,21 +703,7 @@ print("both together, in the currency of your prices:", round(written + trained_
 # ## Quiz
 
 # %%
-quiz = [
-    {"question": "The right passage is among your four in 98 of 100 cases, and answers are poor. What first?", "answer": 0,
-     "choices": ["Train the reader (form, then RAFT)", "A larger k", "A better embedding model"],
-     "why": "Finding is solved there. What is lacking is reading, and reading among look-alikes is what RAFT trains."},
-    {"question": "Why is an arm 'form only' needed at all?", "answer": 1,
-     "choices": ["It is the cheapest", "To tell what distractors teach from what brevity brings", "The paper has it"],
-     "why": "Without it all of the gain would be put down to RAFT. Part of it is only the form of an answer."},
-    {"question": "Your reader should say when the page is missing. What do you change?", "answer": 2,
-     "choices": ["P = 1", "More distractors", "What is learned where the golden passage is withheld"],
-     "why": "The paper's recipe gives the answer there all the same; a reader learns silence only from examples of it."},
-    {"question": "Your look-alikes differ in their year, and questions name one. What first?", "answer": 1,
-     "choices": ["More distractors in training", "A filter by year in the search", "More passages"],
-     "why": "What a field of the index can decide, no weight needs to learn. Here the filter was worth more than the distractors."},
-]  # fmt: skip
-cl.quiz("06", quiz)
+cl.quiz("06")
 
 # %% [markdown]
 # ## What was measured
@@ -726,10 +713,10 @@ pd.DataFrame({name: {"right": round(row["accuracy"], 2), "95% interval": f"{row[
               "exact": round(row["exact"], 2), "tokens a question": round(row["tokens"])} for name, row in arms.items()}).T  # fmt: skip
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("06")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

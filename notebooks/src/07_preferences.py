@@ -26,6 +26,7 @@
 # (Rafailov et al. 2023, arXiv 2305.18290): *for the same distance from the start, DPO earns the higher reward*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -671,18 +672,7 @@ pd.DataFrame({"general questions right": {name: find(f"07/forgotten/{name}").tol
 # ## Quiz
 
 # %%
-quiz = [
-    {"question": "Your reward model agrees with 0.88 of held-out labels, of which a tenth are wrong. What do you do?", "answer": 1,
-     "choices": ["Train it longer, 0.88 is poor", "Be content: 0.90 is the most that can be seen", "Lower β"],
-     "why": "A perfect judge disagrees with every wrong label. Clean labels would show more; longer training would learn the noise."},
-    {"question": "The judge's reward rises and rises; people like the replies less. What happened?", "answer": 0,
-     "choices": ["The policy found what the judge overrates", "Too few steps", "KL is too strong"],
-     "why": "Reward hacking. Read replies, tighten the leash, label some of the new replies and train the judge anew."},
-    {"question": "What does DPO do without?", "answer": 2,
-     "choices": ["Labels", "The start", "A reward model, and writing replies while it learns"],
-     "why": "It needs the same pairs and the same start. Its reward model is the policy itself, beside where it started."},
-]  # fmt: skip
-cl.quiz("07", quiz)
+cl.quiz("07")
 
 # %% [markdown]
 # ## What was measured
@@ -701,10 +691,10 @@ pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row), 
               for name, row in (asked | ways).items() if name in likeliest and name != f"{told_rule}, likeliest"}).T  # fmt: skip
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("07")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

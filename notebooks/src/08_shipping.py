@@ -26,6 +26,7 @@
 # *RAG is cost-effective* · *fine-tuning needs updates as your data changes* · *use multiple metrics and human checks* · *your private workspace secures model and dataset*.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys
@@ -942,21 +943,7 @@ page
 # ## Quiz
 
 # %%
-questions = [
-    {"question": "The rules change every month and an auditor wants the paragraph. Where do they go?", "answer": 1,
-     "choices": ["Into the weights, each month", "Into pages", "Into the prompt, all of them"],
-     "why": "Weights cannot cite, and what they were taught stays in them."},
-    {"question": "A LoRA run over D tokens takes about how many FLOPs?", "answer": 2,
-     "choices": ["2 N D", "6 N D", "4 N D"],
-     "why": "Forward, and backward for the activations. Frozen weights learn nothing, which saves the third part."},
-    {"question": "New minus old: -0.01 (-0.08 to +0.06). At most 0.05 may be lost. Does it go out?", "answer": 0,
-     "choices": ["No: nobody can tell", "Yes: it holds zero", "Yes: -0.01 is above -0.05"],
-     "why": "The interval reaches below -0.05. Ask more questions."},
-    {"question": "Your metric says that the model which repeats its input is best. What do you do?", "answer": 1,
-     "choices": ["Ship that model", "Judge what was wished for", "Take another seed"],
-     "why": "It kept every fact and did nothing else: the metric answered another question."},
-]  # fmt: skip
-cl.quiz("08", questions)
+cl.quiz("08")
 
 # %% [markdown]
 # ## What was measured
@@ -971,10 +958,10 @@ rows = {"in the voice, told": "08/style/arms/told/voice", "specialist": "08/styl
 pd.Series({what: str(find(place)) for what, place in rows.items()}, name="measured").to_frame()
 
 # %% [markdown]
-# Your exercises:
+# How far you have come, and what is next:
 
-# %%
-cl.progress_report("08")
+# %% tags=["nbval-ignore-output"]
+cl.progress()
 
 # %% [markdown]
 # | claim | here |

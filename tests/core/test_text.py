@@ -25,7 +25,7 @@ PACKAGE = Path(course_lib.__file__).parent
 SCRIPTS = {
     "check": "cl.check('00-answer', ['a?', 'b?', 'c?'])",
     "not attempted": "cl.check('00-answer', None)",
-    "quiz": "cl.quiz('q', [{'question': 'a → b', 'choices': ['x', 'y'], 'answer': 0, 'why': 'é'}], answers='b')",
+    "quiz": "cl.quiz('04', answers='aaaa')",
     "predict": "cl.predict('p', 'How many ≥ 5 ✓?'); cl.reveal('p', 3)",
     "show": "cl.Report('r', 'e', (R('1', 'q ✓', 'a', '日本', 'exact', 1, 'f'),)).show()",
     "picture": "print(cl.plots.bars([('a → b', -0.5, -0.6, -0.4)], '✓'))",

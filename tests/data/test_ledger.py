@@ -40,7 +40,7 @@ TRIED = (
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """The least of a repository that a ledger is made from: lesson 02, built, with some verdicts."""
-    for folder in ("data/results", "notebooks/src"):
+    for folder in ("data/results", "notebooks/src", "notebooks/solutions"):
         (tmp_path / folder).mkdir(parents=True)
     held = {"exam": {"RAG": {"accuracy": 0.25, "ci": [0.18, 0.31], "n": 154}}}
     (tmp_path / "data/results/02.json").write_text(json.dumps(held), encoding="utf-8")
@@ -48,7 +48,7 @@ def repository(tmp_path, monkeypatch):
     (tmp_path / "notebooks/src/02_books.py").write_text(source, encoding="utf-8")
     outputs = [nbformat.v4.new_output("display_data", {"text/plain": str(one), MIME: asdict(one)}) for one in TRIED]
     cells = [nbformat.v4.new_code_cell("cl.verdict(...)", outputs=outputs)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/02_books.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/solutions/02_books.ipynb")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     return tmp_path
 

@@ -17,7 +17,7 @@ COSTS = Verdict("it costs", "refuted", "12", 12.0, 12.0, 12.0)
 @pytest.fixture
 def repository(tmp_path):
     """A repository of one notebook with two claims, whose file is made."""
-    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
     (tmp_path / "data").mkdir()
     write(tmp_path, HELPS, COSTS)
     make(tmp_path)
@@ -27,7 +27,7 @@ def repository(tmp_path):
 def write(root, *found, name="02_book"):
     outputs = [nbformat.v4.new_output("display_data", {"text/plain": str(one), MIME: asdict(one)}) for one in found]
     cell = nbformat.v4.new_code_cell("cl.verdict(...)", outputs=outputs)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "notebooks" / f"{name}.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "notebooks" / "solutions" / f"{name}.ipynb")
 
 
 def make(root):
@@ -49,7 +49,7 @@ def test_a_new_claim_gets_its_verdict_and_its_interval(repository):
 
 
 def test_a_verdict_of_the_appendix_stands_under_its_lesson(repository):
-    (repository / "notebooks" / "appendix").mkdir()
+    (repository / "notebooks" / "solutions" / "appendix").mkdir()
     write(repository, Verdict("it is deeper", "holds", "1", 1.0, 1.0, 1.0), name="appendix/02_deeper")
     assert list(verdicts.renewed(repository)["02"]) == ["it helps", "it costs", "it is deeper"]
 

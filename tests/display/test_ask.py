@@ -1,4 +1,4 @@
-"""Predict-then-reveal and quizzes: what is printed, what is kept, what is refused; with widgets and without."""
+"""Predict-then-reveal: what is printed, what is kept, what is refused; with widgets and without."""
 
 from types import SimpleNamespace
 
@@ -6,20 +6,14 @@ import pytest
 
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.display import ask as ask_module
-from course_lib.display.ask import predict, predict_choice, quiz, reveal
+from course_lib.display.ask import predict, predict_choice, reveal
 
 REPORT = SimpleNamespace(accuracy=0.0233, n=60, ci=(0.0, 0.0521))
-QUESTIONS = [
-    {"question": "Who may open the book?", "choices": ["closed book", "RAG"], "answer": 1, "why": "RAG reads `k`."},
-    {"question": "What does a leak raise?", "choices": ["the score", "skill", "n"], "answer": 0,
-     "why": "Only the score."},
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def nothing_asked_yet(monkeypatch):
     monkeypatch.setattr(ask_module, "_predictions", {})
-    monkeypatch.setattr(ask_module, "_quizzes", {})
 
 
 def controls(widget, kind):
@@ -36,7 +30,7 @@ def test_the_text_is_the_same_whatever_the_learner_has_done(notebook):
     predict("a", "Right answers")
     controls(notebook[0][1], "Slider")[0].value = 7
     predict("a", "Right answers")
-    assert notebook[0][0]["text/plain"] == notebook[1][0]["text/plain"]
+    assert notebook[0][0]["text/plain"] == notebook[2][0]["text/plain"]
 
 
 def test_a_guess_is_committed_without_a_widget_and_revealed(capsys):
@@ -68,10 +62,25 @@ def test_a_slider_is_a_prediction_once_it_was_touched_or_committed(touch, said, 
 def test_running_the_cell_again_keeps_the_guess_and_shows_it(notebook, capsys):
     predict("a", "Right answers", guess=33)
     predict("a", "Right answers")
-    slider, note = controls(notebook[0][1], "Slider")[0], controls(notebook[0][1], "HTML")[1]
-    assert slider.value == 33 and "33" in note.value
+    (_, widget), (said, _) = notebook
+    assert controls(widget, "Slider")[0].value == 33 and said == {"text/plain": "You predict 33."}
     reveal("a", 30)
     assert "You predicted 33." in printed(capsys)
+
+
+def test_a_guess_is_there_after_a_restart(notebook, monkeypatch, capsys):
+    predict("a", "Right answers")
+    controls(notebook[0][1], "Slider")[0].value = 7
+    monkeypatch.setattr(ask_module, "_predictions", {})
+    predict("a", "Right answers")
+    assert notebook[3][0] == {"text/plain": "You predict 7."}
+
+
+def test_what_was_guessed_stands_beneath_the_widget_as_text(notebook):
+    predict_choice("a", "Which wins?", ["closed book", "RAG"])
+    assert notebook[1] == ({"text/plain": "No guess yet."}, None)
+    controls(notebook[0][1], "RadioButtons")[0].value = "RAG"
+    assert notebook[1] == ({"text/plain": "You predict RAG."}, None)
 
 
 def test_a_guess_is_not_kept_for_another_question_or_scale(capsys):
@@ -154,77 +163,15 @@ def test_radio_buttons_start_empty_and_commit(notebook, capsys):
 def test_a_malformed_prediction_is_refused_and_not_kept(ask, message):
     with pytest.raises(CourseError, match=message):
         ask()
-    with pytest.raises(CourseError, match="none yet"):
-        reveal("a", 1)
+    assert not ask_module._predictions
 
 
-def test_a_guess_that_is_not_a_choice_and_what_was_never_asked_name_what_there_is():
+def test_a_guess_that_is_not_a_choice_names_the_nearest():
     with pytest.raises(ChoiceError, match="Did you mean 'RAFT'"):
         predict_choice("a", "q", ["RAG", "RAFT"], guess="RAFFT")
-    predict("closed-book", "Right answers")
-    with pytest.raises(CourseError, match=r"closed-bok.*Known: closed-book"):
-        reveal("closed-bok", 2)
 
 
-def test_a_quiz_without_widgets_lists_the_choices_and_scores_letters_with_why_for_the_wrong_ones_only(capsys):
-    quiz("02", QUESTIONS)
-    assert printed(capsys) == [
-        *("1. Who may open the book?", "   a) closed book", "   b) RAG"),
-        *("2. What does a leak raise?", "   a) the score", "   b) skill", "   c) n"),
-        'Without widgets: cl.quiz("02", answers="??"), with a letter for each ?.',
-    ]
-    quiz("02", answers="ba")
-    assert printed(capsys) == ["2 of 2 right."]
-    quiz("02", answers="B, c")
-    assert printed(capsys) == ["1 of 2 right.", "2. ✗ Only the score."]
-
-
-def test_the_quiz_widget_checks_when_told_and_says_why(notebook):
-    quiz("02", QUESTIONS)
-    ((bundle, widget),) = notebook
-    assert bundle["text/plain"].startswith("1. Who may open the book?")
-    first, _ = controls(widget, "RadioButtons")
-    first.index = 1
-    assert not any("RAG reads" in note.value for note in controls(widget, "HTML"))
-    controls(widget, "Button")[0].click()
-    said = [note.value for note in controls(widget, "HTML")]
-    assert "✓ RAG reads <code>k</code>." in said
-    assert "· Not answered yet." in said and "1 of 2 right." in said
-    first.index = 0
-    controls(widget, "Button")[0].click()
-    assert "✗ RAG reads <code>k</code>." in [note.value for note in controls(widget, "HTML")]
-    quiz("02", [QUESTIONS[0] | {"question": "<script>a</script>"}])
-    assert any("&lt;script&gt;" in note.value for note in controls(notebook[1][1], "HTML")), "shown and not obeyed"
-
-
-@pytest.mark.parametrize(
-    ("questions", "message"),
-    [
-        ([], "at least one question"),
-        ("what?", "at least one question"),
-        ([QUESTIONS[0], {"question": "q"}], "question 2 must be a dict of exactly"),
-        ([QUESTIONS[0] | {"answer": 2}], "answer 2 is not an index of its 2"),
-        ([QUESTIONS[0] | {"answer": "b"}], "answer 'b'"),
-        ([QUESTIONS[0] | {"answer": True}], "answer True"),
-        ([QUESTIONS[0] | {"choices": ["one"]}], "2 to 26"),
-        ([QUESTIONS[0] | {"why": ""}], "why of quiz '02', question 1"),
-    ],
-)
-def test_a_malformed_question_is_named(questions, message):
-    with pytest.raises(CourseError, match=message):
-        quiz("02", questions)
-
-
-@pytest.mark.parametrize(
-    ("key", "answers", "message"),
-    [
-        *(("02", wrong, "2 questions") for wrong in ("b", "bad")),
-        ("02", "bz", "answer 2 'z'"),
-        ("02", 1, "1 is"),
-        ("03", "a", "'03'.*Known: 02"),
-    ],
-)
-def test_answers_that_do_not_fit_and_quizzes_that_are_unknown_are_refused(key, answers, message):
-    quiz("02", QUESTIONS)
-    with pytest.raises(CourseError, match=message):
-        quiz(key, answers=answers)
+def test_a_reveal_before_its_guess_is_one_sentence_and_shows_nothing(capsys):
+    reveal("first", 77)
+    (line,) = printed(capsys)
+    assert line.startswith("Guess first: run the cell above that asks for 'first'") and "77" not in line

@@ -10,10 +10,12 @@ import pytest
 from exercises import l04, l08
 
 from course_lib.core.errors import ChoiceError, CourseError
+from course_lib.core.journal import recall
+from course_lib.display.quizzes import quiz
 from course_lib.evaluation.release import Gate
 from course_lib.evaluation.reports import Difference
-from course_lib.lessons.checks import CHECKS, check, progress_report
-from course_lib.lessons.checks.registry import Right, register
+from course_lib.lessons.checks import CHECKS, check, progress
+from course_lib.lessons.checks.registry import register
 from course_lib.lessons.choosing import advise
 
 LESSONS = [importlib.import_module(f"exercises.l0{number}") for number in range(9)]
@@ -98,23 +100,28 @@ def test_a_key_that_names_no_lesson_cannot_be_registered():
         register("leak", names="x")
 
 
-def test_the_report_counts_what_is_solved_in_a_lesson_and_lists_what_is_open(said, capsys):
+def test_progress_is_a_line_a_lesson_and_says_what_is_next(said, capsys):
     said("00-answer", ["Who won?", "Who lost?", "Why?"])
-    said("00-read-interval", {"low": 0, "high": 1})
-    progress_report("00")
-    assert capsys.readouterr().out == "Lesson 00: 1 of 2 exercises solved. Open: 00-read-interval.\n"
+    quiz("00", answers="bb")
+    capsys.readouterr()
+    progress()
+    first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "· Lesson 00: 1 of 2 exercises solved, quiz 1 of 2 right"
+    assert second == "· Lesson 01: 0 of 2 exercises solved, quiz not tried yet"
+    assert last == "Next: lesson 00, exercise 00-read-interval."
     said("00-read-interval", {"low": 0.42, "high": 0.67})
-    progress_report("00")
-    assert capsys.readouterr().out == "Lesson 00: 2 of 2 exercises solved.\n"
-    progress_report()
-    assert capsys.readouterr().out.splitlines()[2].startswith("Lesson 02: 0 of 3")
-    with pytest.raises(ChoiceError, match="'77'"):
-        progress_report("77")
+    progress()
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("✓ Lesson 00: 2 of 2") and last == "Next: lesson 01, exercise 01-learned."
 
 
-def test_an_answer_that_is_taken_back_is_open_again(said, capsys):
-    register("09-any", names="x")(lambda attempt: Right("Yes."))
-    said("09-any", 1)
-    said("09-any", None)
-    progress_report("09")
-    assert capsys.readouterr().out == "Lesson 09: 0 of 1 exercises solved. Open: 09-any.\n"
+def test_what_was_solved_stays_so_on_a_fresh_page(said):
+    said("00-answer", ["Who won?", "Who lost?", "Why?"])
+    assert said("00-answer", None) == "· Not attempted yet: `mine` is None. You solved it before."
+    assert recall("solved", "00-answer")
+
+
+def test_a_wrong_pair_is_named_before_pairs_are_counted(said):
+    assert "Pair 1: the query does not run (" in said(
+        "03-teach", [("How many are there?", "SELECT quantity FRM orders")]
+    )

@@ -155,7 +155,7 @@ def test_a_call_that_makes_no_sense_is_refused(slider, options, named, given):
             ["SELECT name;", "confidence 40%, least sure of 'name': look twice", "name", "Ada", "Bartholomew"],
         ),
         (sql(("Ada",), confidence=0.9), ["SELECT name;", "confidence 90%, least sure of 'name'", "name", "Ada"]),
-        (sql(error="there is no column nmae."), ["It does not run: there is no column nmae."]),
+        (sql(error="there is no column nmae."), ["There is no column nmae."]),
         (sql(), ["name", "(no rows)"]),
         (sql(*((f"Ada {i}",) for i in range(9))), ["Ada 7", "... and 1 more row"]),
     ],

@@ -124,6 +124,53 @@ def test_two_dollars_that_a_page_would_take_for_mathematics_are_refused(source, 
         build.check_rules(notebook, source)
 
 
+@pytest.mark.parametrize(
+    "reader", ["print(answer)", "f = lambda: answer", "print([answer for _ in '1'])", "if answer or 1:\n    answer.x"]
+)
+def test_an_exercise_takes_no_name_that_another_cell_needs(source, reader):
+    notebook = learner(edited(source, "answer = None\n\n# %% [markdown]", f"{reader}\n\n# %% [markdown]"))
+    with pytest.raises(build.BuildError, match=r"cell 3 .*sets answer, which cell 1 needs"):
+        build.check_rules(notebook, source)
+
+
+@pytest.mark.parametrize("reader", ["print(answer or 1)", "answer = 3\nprint(answer)", "f = lambda answer: answer"])
+def test_what_reads_an_answer_that_may_be_missing_or_a_name_of_its_own_is_fine(source, reader):
+    edited(source, "answer = None\n\n# %% [markdown]", f"{reader}\n\n# %% [markdown]")
+    build.check_rules(learner(source), source)
+
+
+def test_what_spoils_a_guess_is_all_of_its_section_and_up_to_its_reveal():
+    code, prose = new_code_cell, new_markdown_cell
+    cells = [
+        *(code("before"), code('cl.predict("a", "How many?")'), prose("Then measure."), code("measure")),
+        *(prose("## Meanwhile"), code("meanwhile"), code('cl.reveal("a", 1)'), prose("So it is."), code("table")),
+        *(prose("## Next"), code("next")),
+    ]
+    found = [cell.source for cell in build.spoilers(new_notebook(cells=cells))]
+    assert found == ["measure", "meanwhile", 'cl.reveal("a", 1)', "table"]
+
+
+def test_the_learners_page_is_written_without_spoilers_and_the_solved_one_whole(source, repository):
+    asks = 'cl = __import__("types").SimpleNamespace(predict=print, reveal=print)\ncl.predict("a")'
+    edited(source, "answer = None\n\n# %% [markdown]", f'{asks}\n\n# %%\ncl.reveal("a")\n\n# %% [markdown]')
+    edited(source, "# The end.", "# The end.\n\n# %% [markdown]\n# Really.")
+    assert build.main([]) == 0
+    learner, solved = (nbformat.read(repository / f"{place}09_lesson.ipynb", 4) for place in ("", "solutions/"))
+    assert learner.cells[1].outputs and not learner.cells[2].outputs and solved.cells[2].outputs
+
+
+def test_neighbours_are_linked_at_the_foot_by_their_titles(source):
+    (source.parent / "10_more.py").write_text("# %% [markdown]\n# # 10 · More\n", encoding="utf-8")
+    learner, solved = build.feet(source)
+    assert learner.startswith("---\n[this page with all") and "](solutions/09_lesson.ipynb)" in learner
+    assert learner.endswith("[10 · More](10_more.ipynb) →") and "](../09_lesson.ipynb)" in solved
+    assert build.feet(source.parent / "10_more.py")[0].startswith("---\n← [09 · A lesson](09_lesson.ipynb)")
+
+
+def test_setup_is_folded_for_jupyter_and_for_colab(source):
+    assert learner(source).cells[1].metadata == {"tags": ["setup", "nbval-ignore-output"]} | build.FOLDED
+
+
 def test_a_cell_does_the_same_with_other_comments_and_layout():
     one, same = new_code_cell("# why\n\nx = f(1,\n      2)  # here"), new_code_cell("x = f(1, 2)")
     assert build.does(one) == build.does(same) != build.does(new_code_cell("x = f(1, 3)"))
@@ -194,8 +241,8 @@ def store(notebook: nbformat.NotebookNode, path: Path) -> None:
 def built(source: Path) -> Path:
     """Both notebooks stored beside the source; gives their folder."""
     folder = source.parents[1]
-    for without, place in (("solution", folder), ("exercise", folder / "solutions")):
-        store(build.derive(build.read_source(source), source.stem, without), place / "09_lesson.ipynb")
+    for notebook, place in zip(build.both(source), (folder, folder / "solutions")):
+        store(notebook, place / "09_lesson.ipynb")
     return folder
 
 
@@ -256,7 +303,7 @@ def repository(source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(build, "ROOT", root)
     monkeypatch.setattr(build, "NOTEBOOKS", root)
     monkeypatch.setattr(build, "ADAPTERS", root / "adapters")
-    monkeypatch.setattr(build, "sources", lambda names=(): [source])
+    monkeypatch.setattr(build, "sources", lambda names=(), folder=None: [source])
     return root
 
 
@@ -299,7 +346,7 @@ def test_new_prose_is_taken_and_what_was_printed_is_kept(source, built, reposito
     edited(source, "The end.", "An end.")
     assert build.main(["--prose"]) == 0
     reworded = nbformat.read(built / "09_lesson.ipynb", as_version=4)
-    assert reworded.cells[-1].source == "An end."
+    assert reworded.cells[-2].source == "An end."
     assert (reworded.cells[1].outputs[0].text, reworded.cells[1].execution_count) == ("hello", 7)
     assert build.differences(source, built) == []
 

@@ -54,6 +54,11 @@ def notebook(request: pytest.FixtureRequest) -> SimpleNamespace:
     return SimpleNamespace(path=request.param, cells=cells, code=code, outputs=outputs, prose=prose, source=source)
 
 
+def solved_page(path: Path) -> nbformat.NotebookNode:
+    """The solved notebook that belongs to a learner's."""
+    return nbformat.read(ROOT / "notebooks" / "solutions" / f"{build.name_of(path)}.ipynb", as_version=4)
+
+
 @pytest.fixture(params=SOURCES or [None], ids=lambda p: named(p) if p else "none")
 def source(request: pytest.FixtureRequest) -> Path:
     """One source of a notebook."""
@@ -108,7 +113,7 @@ def test_a_lesson_asks_for_predictions_and_quizzes(source):
     predicted = set(re.findall(r"cl\.predict(?:_choice)?\(\s*[\"']([^\"']+)", text))
     revealed = set(re.findall(r"cl\.reveal\(\s*[\"']([^\"']+)", text))
     assert predicted == revealed, "every prediction is revealed, and nothing else"
-    assert build.in_appendix(source) or (predicted and "cl.quiz(" in text)
+    assert build.in_appendix(source) or (predicted and f'cl.quiz("{source.stem[:2]}")' in text)
 
 
 def test_every_code_cell_was_executed_in_silence(notebook):
@@ -131,8 +136,29 @@ def test_a_learner_sees_no_solution(notebook):
 def test_a_notebook_is_stored_clean(notebook):
     raw = json.loads(notebook.path.read_text(encoding="utf-8"))
     assert set(raw["metadata"]) == {"kernelspec", "language_info"}
-    assert all(set(cell["metadata"]) <= {"tags"} for cell in raw["cells"])
+    assert all(set(cell["metadata"]) <= {"tags", *build.FOLDED} for cell in raw["cells"])
     assert build.WIDGET_VIEW not in notebook.path.read_text(encoding="utf-8")
+
+
+def test_the_setup_cell_is_folded_under_its_title(notebook):
+    setup = notebook.code[0]
+    assert setup.source.startswith("# @title ") and setup.metadata.jupyter.source_hidden
+    assert setup.metadata.cellView == "form"
+
+
+def test_a_learner_opens_a_page_without_what_spoils_a_guess_and_the_solved_one_with_all(notebook):
+    solved = solved_page(notebook.path)
+    kept_back = build.spoilers(notebook)
+    assert bool(kept_back) == ("cl.predict" in notebook.source) and not any(cell.outputs for cell in kept_back)
+    assert not any("cl.reveal(" in cell.source and cell.outputs for cell in notebook.code)
+    assert all(cell.outputs for cell in solved.cells if "cl.reveal(" in cell.source and cell.cell_type == "code")
+
+
+def test_the_lessons_before_and_after_are_linked_at_the_foot(notebook):
+    foot, pages = notebook.cells[-1].source, sorted(notebook.path.parent.glob("[0-9][0-9]_*.ipynb"))
+    place = pages.index(notebook.path)
+    assert all(f"]({page.name})" in foot for page in pages[max(place - 1, 0) : place + 2] if page != notebook.path)
+    assert f"solutions/{build.name_of(notebook.path)}.ipynb)" in foot
 
 
 def test_there_is_more_prose_than_code(notebook):
@@ -175,7 +201,8 @@ def test_what_is_trained_or_graded_uncompared_is_held_by_a_verdict(notebook):
 
 
 def test_every_picture_has_alt_text(notebook):
-    for output in notebook.outputs:
+    solved = solved_page(notebook.path)
+    for output in [*notebook.outputs, *(output for cell in solved.cells for output in cell.get("outputs", ()))]:
         for kind in {"image/png", "image/jpeg", "image/svg+xml"} & set(output.get("data", {})):
             assert kind == "image/png", "SVG carries dates: use PNG"
             assert output.metadata.get(kind, {}).get("alt", "").strip(), "a picture without alt text"

@@ -5,19 +5,20 @@ The checks themselves are the modules here, one for each lesson; each registers 
 
 from __future__ import annotations
 
+import datetime
 import inspect
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
+from course_lib.core.journal import note, recall
 from course_lib.core.text import say
+from course_lib.display.quizzes import right_answers
 from course_lib.lessons.checks import l00, l01, l02, l03, l04, l05, l06, l07, l08  # noqa: F401  (each registers its own)
 from course_lib.lessons.checks.registry import CHECKS, Right
 
-_solved: dict[str, bool] = {}
-
 
 def check(key: str, attempt: Any, **context: Any) -> None:
-    """Check a learner's answer, and print one line: ✓ right, ✗ a hint, · not attempted yet.
+    """Check a learner's answer, and print one line: ✓ right, ✗ a hint, · not attempted yet. What is solved stays so.
 
     Parameters
     ----------
@@ -34,23 +35,30 @@ def check(key: str, attempt: Any, **context: Any) -> None:
     except TypeError as error:
         raise CourseError(f"exercise {key!r} cannot be checked like this: {error}.") from error
     if attempt is None:
-        _solved.pop(key, None)
-        say(f"· Not attempted yet: `{names}` is None.")
+        before = " You solved it before." if recall("solved", key) else ""
+        say(f"· Not attempted yet: `{names}` is None.{before}")
         return
     try:
         said = function(attempt, **context)
     except Exception as error:  # whatever an answer of the wrong kind sets off is a hint, not a traceback
         reason = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
         said = f"The check could not read your answer: {reason}"
-    _solved[key] = isinstance(said, Right)
-    say("✓" if _solved[key] else "✗", " ".join(said.split()))
+    solved = isinstance(said, Right)
+    if solved:
+        note("solved", key, datetime.date.today().isoformat())
+    say("✓" if solved else "✗", " ".join(said.split()))
 
 
-def progress_report(lesson: str = "") -> None:
-    """Print how many exercises of a lesson ("02") are solved, and which are open; of every lesson, if none is named."""
-    lessons = sorted({key[:2] for key in CHECKS})
-    for name in [choose("lesson", lesson, lessons)] if lesson else lessons:
-        keys = sorted(key for key in CHECKS if key.startswith(f"{name}-"))
-        still_open = [key for key in keys if not _solved.get(key)]
-        rest = f" Open: {', '.join(still_open)}." if still_open else ""
-        say(f"Lesson {name}: {len(keys) - len(still_open)} of {len(keys)} exercises solved.{rest}")
+def progress() -> None:
+    """Print how far you have come, a line a lesson, and what is next: exercises solved, and questions of the quiz."""
+    still_open = []
+    for lesson in sorted({key[:2] for key in CHECKS}):
+        keys = [key for key in CHECKS if key.startswith(f"{lesson}-")]
+        todo = [key for key in keys if recall("solved", key) is None]
+        marks = right_answers(lesson)
+        quiz = "not tried yet" if marks is None else f"{marks[0]} of {marks[1]} right"
+        mark = "·" if todo or marks is None else "✓"
+        say(f"{mark} Lesson {lesson}: {len(keys) - len(todo)} of {len(keys)} exercises solved, quiz {quiz}")
+        still_open += [f"lesson {lesson}, exercise {key}" for key in todo]
+        still_open += [f"lesson {lesson}, the quiz at its end"] if marks is None else []
+    say(f"Next: {still_open[0]}." if still_open else "All is solved.")

@@ -10,7 +10,7 @@ from course_lib.evaluation.grading import normalise
 from course_lib.lessons.checks.registry import Right, register
 
 
-@register("00-answer", names="questions")
+@register("00-answer", names="mine")
 def _three_questions(attempt: Any) -> str:
     if not isinstance(attempt, (list, tuple)):
         return f"Put your questions in a list, in square brackets: this is a {type(attempt).__name__}."

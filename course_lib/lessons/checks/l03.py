@@ -42,11 +42,11 @@ def _teach(attempt: Any, *, task: SqlTask, column: str) -> str:
     pairs = list(attempt) if isinstance(attempt, (list, tuple)) else []
     if not pairs or not all(is_texts(pair) and len(pair) == 2 and all(map(str.strip, pair)) for pair in pairs):
         return 'Answer with a list of pairs of texts: [("a request", "its query"), ...].'
-    if len(pairs) < LEAST_PAIRS:
-        return f"{len(pairs)} of {LEAST_PAIRS} pairs so far."
     for number, (request, sql) in enumerate(pairs, 1):
         if hint := _fault(request, sql, task, column):
             return f"Pair {number}: {hint}"
+    if len(pairs) < LEAST_PAIRS:
+        return f"{len(pairs)} of {LEAST_PAIRS} pairs so far."
     if len({normalise(request) for request, _ in pairs}) < len(pairs):
         return "Two of the requests are the same: a pair twice is a pair."
     if len({_without_numbers(request) for request, _ in pairs}) < len(pairs):

@@ -76,7 +76,7 @@ class _Reply:
 
     def _rest(self) -> list[str]:
         if self.answer.error:
-            return [f"It does not run: {self.answer.error}"]
+            return [f"{self.answer.error[:1].upper()}{self.answer.error[1:]}"]
         more = len(self.answer.rows) - ROWS_SHOWN
         if not self.answer.rows:
             return ["(no rows)"]

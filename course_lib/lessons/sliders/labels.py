@@ -12,8 +12,8 @@ from typing import Any
 from course_lib.core.errors import CourseError
 from course_lib.core.rows import shuffled
 from course_lib.core.text import in_notebook
-from course_lib.display.ask import LETTERS, read_letters
 from course_lib.display.playground import as_html, show
+from course_lib.display.quizzes import LETTERS, read_letters
 from course_lib.lessons.house_rule import FAULTS
 from course_lib.lessons.letters import Preference
 

@@ -30,14 +30,14 @@ HEAD = """\
 
 
 def tried(root: Path = ROOT) -> dict[str, list[Verdict]]:
-    """The verdicts that the learners' notebooks hold, by lesson, in the order of the cells.
+    """The verdicts that the solved notebooks hold, which keep all results, by lesson, in the order of the cells.
 
     Raises a CourseError if two have one claim.
     """
     found: dict[str, list[Verdict]] = {}
     seen: set[str] = set()
-    notebooks = root / "notebooks"
-    for path in (*sorted(notebooks.glob("[0-9][0-9]_*.ipynb")), *sorted(notebooks.glob("appendix/*.ipynb"))):
+    solved = root / "notebooks" / "solutions"
+    for path in (*sorted(solved.glob("[0-9][0-9]_*.ipynb")), *sorted(solved.glob("appendix/*.ipynb"))):
         cells = nbformat.read(path, as_version=4).cells
         for output in (output for cell in cells for output in cell.get("outputs", ())):
             if MIME in output.get("data", {}):

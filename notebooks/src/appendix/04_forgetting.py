@@ -13,6 +13,7 @@
 # less* than full fine-tuning, on code and mathematics. Here is why the second half of that **cannot be tested here**. Everything was measured beforehand.
 
 # %% tags=["setup", "nbval-ignore-output"]
+# @title Run this cell first (Shift+Enter)
 import importlib.util
 import subprocess
 import sys

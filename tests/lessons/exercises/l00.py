@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 REPORT = SimpleNamespace(accuracy=0.55, n=60, ci=(0.4249, 0.6691))
-EXERCISES = {"00-answer": ("questions", {}), "00-read-interval": ("interval", {"report": REPORT})}
+EXERCISES = {"00-answer": ("mine", {}), "00-read-interval": ("interval", {"report": REPORT})}
 RIGHT = {
     "00-answer": [["Who won?", "Who lost?", "What is a cup?"], ("Who won?", "Who lost?", "Why?", "When?")],
     "00-read-interval": [{"low": 0.42, "high": 0.67}, {"low": np.float64(0.4249), "high": 0.6691}],
