@@ -259,6 +259,8 @@ untrained = {"before": {"no training": (before["test"]["accuracy"], *before["tes
 cl.plots.dots(untrained | seeds, f"Letters to the right desk, {before['test']['n']} letters")
 
 # %% [markdown]
+# *Best* is by the mean of three seeds. Look how the dots of the first two methods lie among one another: whether they differ at all is tried below.
+#
 # And what they *forgot*? A student who has sorted nothing but letters answers everything with a desk (you will ask one below). What that says of its
 # knowledge is harder to measure than it looks: [the appendix](appendix/04_forgetting.ipynb) tries it in two ways, and neither will do. By one of them prompt
 # tuning, which touches no weight, forgets more than full fine-tuning, which moves them all.
@@ -281,9 +283,9 @@ print("What is the capital of Italy?", desks.generate(["What is the capital of I
 
 # %% tags=["nbval-ignore-output"]
 bars = [(f"stored, seed {seed}", run["test"]["accuracy"], *run["test"]["ci"]) for seed, run in row["runs"].items()]
-cl.plots.bars([*bars, (f"live, seed 0, n = {live.n}", live.accuracy, *live.ci)], "LoRA: stored, and run here", reference=1 / 8)
 cl.verdict("this run of LoRA sorts letters better than guessing", live, above=1 / 8)
 cl.verdict("a few minutes of LoRA sort letters better than guessing", "04/pooled/lora/test", above=1 / 8)
+cl.plots.bars([*bars, (f"live, seed 0, n = {live.n}", live.accuracy, *live.ci)], "LoRA: stored, and run here", reference=1 / 8)
 
 # %% [markdown]
 # A machine that computes in another format, or on more threads, comes out a little different even with the same seed. Look whether your
@@ -473,13 +475,13 @@ def dearer(some, others):
 
 
 gaps = {name: dearer(name, "no rounding") for name in losses if name != "no rounding"}
-cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items()],
-              f"More surprised than without rounding ({len(texts)} answers)", "nats a token")
 cl.verdict("NF4 makes the model more surprised than no rounding", gaps["NF4 + double"])
 cl.verdict("evenly spaced levels make it more surprised than NF4", dearer("Int4", "NF4 + double"))
+cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items()],
+              f"More surprised than without rounding ({len(texts)} answers)", "nats a token")
 
 # %% [markdown]
-# Four bits cost something. Which of the three costs least, these answers cannot tell, whatever the order of the bars: NF4's promise is about the weights,
+# NF4 costs something. Which of the three costs least, these answers cannot tell, whatever the order of the bars: NF4's promise is about the weights,
 # and an error in a weight is not yet an error in an answer.
 #
 # *Double quantization* rounds once more: each block's largest weight is a number too, and these go into eight bits. Why bother? See the bits.
@@ -554,7 +556,6 @@ from course_lib.models.quantization import is_quantized
 qlora = cl.finetune(packed, study[:96], "qlora", name="04-qlora", epochs=1, batch_size=4, learning_rate=stored["methods"]["qlora"]["learning_rate"])
 learned = cl.evaluate(qlora, exam.sample(48), "QLoRA, live")
 learned.show(4)
-cl.plots.losses({"QLoRA, here": qlora.training.losses, "LoRA, above": desks.training.losses}, "Training on four bits")
 print(f"answers that are a desk's name: {sum(row.reply in tickets.DESKS for row in learned.rows)} of {learned.n}")
 cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.model))
 
