@@ -179,6 +179,23 @@ def draw_dots(axes: Axes, groups: Mapping[str, Sequence[dict[str, Any]]], looks:
     axes.grid(axis="y", visible=False)
 
 
+def draw_stack(axes: Axes, rows: Mapping[str, Mapping[str, float]], looks: Mapping[str, Any]) -> None:
+    """Bars of parts, name -> share, one behind the other; told apart by colour, hatching and the figures in them."""
+    for y, parts in enumerate(rows.values()):
+        left = 0.0
+        for number, (name, share) in enumerate(parts.items()):
+            look = {"color": looks[name][0]} if number == 0 else {"facecolor": "white", "edgecolor": looks[name][0]}
+            axes.barh(y, share, 0.62, left, label=name, hatch=("", "//", "..", "xx")[number % 4], linewidth=1, **look)
+            if share >= 0.06:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+                place = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 13}
+                axes.text(left + share / 2, y, value_text(share), color=INK, bbox=box, **place)
+            left += share
+    axes.set_yticks(range(len(rows)), [wrap(row) for row in rows], color=INK)
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)
+
+
 def draw_key(figure: Figure, axes: Axes, side: str, columns: int) -> None:
     """Below the axes, what colours and markers stand for: each name once."""
     handles, names = axes.get_legend_handles_labels()

@@ -31,6 +31,7 @@ from course_lib.display.drawing import (
     draw_key,
     draw_lines,
     draw_parts,
+    draw_stack,
     draw_stars,
     drawing,
     name_points,
@@ -95,6 +96,27 @@ def dots(
         draw_key(figure, axes, "left", columns=3)
         told = "; ".join(f"{group}: {', '.join(map(tell, row))}" for group, row in items.items())
         return Picture(figure, f"Dots: {told}. Title: {title}")
+
+
+def stacked(rows: Mapping[str, Mapping[str, float]], title: str, xlabel: str = "share of questions") -> Picture:
+    """What a whole falls into: a bar for each row, first on top, its parts one behind the other.
+
+    Row -> part -> share; every row has the same parts, in the same order, none below 0.
+    """
+    lines = {row: dict(checked_series(parts, f"stacked: {row}")) for row, parts in checked_series(rows, "stacked")}
+    names = list(next(iter(lines.values())))
+    for row, parts in lines.items():
+        if list(parts) != names or min(checked_numbers(parts.values(), f"stacked: {row}")) < 0:
+            raise CourseError(f"stacked: {row} has {parts}: give {', '.join(names)}, in this order, none below 0.")
+    with drawing(title, 1.7 + 0.55 * len(lines)) as (figure, axes):
+        draw_stack(axes, lines, looks_for(names, "stacked"))
+        axes.set(xlabel=xlabel)
+        draw_key(figure, axes, "left", columns=3)
+        told = "; ".join(
+            f"{row}: {', '.join(f'{name} {value_text(share)}' for name, share in parts.items())}"
+            for row, parts in lines.items()
+        )
+        return Picture(figure, f"Stacked bars: {told}. Title: {title}")
 
 
 def curve(

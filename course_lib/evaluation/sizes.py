@@ -130,6 +130,14 @@ def stored(place: str) -> Stored:
     return Stored(place, {key: Runs(tuple(found[key])) for key in order}, seeds, machines)
 
 
+def students(place: str, arm: str) -> dict[str, Runs]:
+    """An arm of an exam for each student that sat it, the smallest first; empty where none has sat it yet."""
+    kept = measured(data_dir() / "results" / SIZES)
+    if not any(one.report is not None and name.startswith(f"{place}/") for name, one in kept.items()):
+        return {}
+    return {student: runs for (called, student), runs in stored(place).runs.items() if called == arm}
+
+
 def _machine(kept: Kept | None) -> str:
     about = json.loads(kept.data) if kept else {}
     return f"{about.get('cores', '?')} cores, {about.get('isa', '?')}, {about.get('dtype', '?')}"

@@ -179,5 +179,17 @@ def by_hit(report: Report, golden: Mapping[str, Sequence[Passage]]) -> dict[str,
     }
 
 
+def cascade(report: Report, golden: Mapping[str, Sequence[Passage]]) -> dict[str, float]:
+    """Where a RAG report's questions end, as shares: right, lost by the reader, lost by the search.
+
+    The search lost what was answered wrongly without the right passage.
+    """
+    lost = {part: sum(1 - found.hits()) / report.n for part, found in by_hit(report, golden).items()}
+    return {
+        "right": report.accuracy, "page found, answer wrong": float(lost.get("hit", 0.0)),
+        "page not found": float(lost.get("miss", 0.0)),
+    }  # fmt: skip
+
+
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)

@@ -91,8 +91,7 @@ sliders.library_map(index, [question])
 # %% tags=["nbval-ignore-output"]
 from sklearn.decomposition import PCA
 
-spread = PCA(2).fit(index.store.vectors()).explained_variance_ratio_.sum()
-cl.verdict("two dimensions keep less than a third of the spread", round(float(spread), 2), below=1 / 3)
+print(f"of the spread two dimensions keep {PCA(2).fit(index.store.vectors()).explained_variance_ratio_.sum():.2f}")
 
 # %% [markdown]
 # So nearness on the map is a hint. The search uses all 384.
@@ -154,7 +153,7 @@ for name in ("Dr Philippa Stanchworth", "Dr Emrys Quayholm"):
     ward.add(cl.Document("gl-line", "The Skerrin cough line", text, "2042-04-14", "guidelines", "clinicians"))
     print(ward.search(line, k=1)[0].text)
 ward.remove("gl-line")
-cl.verdict("a page that was removed is not found any more", "gl-line" not in {passage.source for passage in ward.search(line, k=20)})
+print("removed; now first:", ward.search(line, k=1)[0].source)
 
 # %% [markdown]
 # **Filter** is what keeps a search to the documents that someone may read, or that are still true. `filters.only` writes it in Chroma's own form:
@@ -199,7 +198,7 @@ cl.check("05-filter", where, passages=index.passages())
 # ## Another store behind the same three calls
 #
 # Chroma finds by HNSW, a graph of neighbours that it walks: quick, and not always right. FAISS, used plainly, compares the question with *every* vector: exact.
-# An index asks three calls of a store, `add`, `delete` and `query`, so that we can put the one for the other.
+# An index asks three calls of a store, `add`, `delete` and `query`, so that one can take the place of the other.
 #
 # Pinecone and Weaviate stand behind the same three calls, with an account, or a server of your own. The key or the address comes from an environment variable, and without the client the first line says what to install:
 #
@@ -218,7 +217,7 @@ exact.store.add(index.passages(), index.store.vectors(), [""] * len(index))
 asked = [q.question for q in cl.load_exam("library").sample(64)]
 pairs = zip(index.search_many(asked, 4), exact.search_many(asked, 4))
 agreed = sum(len({p.id for p in a} & {p.id for p in b}) for a, b in pairs) / (4 * len(asked))
-cl.verdict("HNSW finds here nearly all that an exact search finds", round(agreed, 3), above=0.98)
+print(f"of what the exact search finds here, Chroma finds {agreed:.3f}")
 
 # %% [markdown]
 # ### Exercise 2 · A store of your own
@@ -248,50 +247,70 @@ cl.check("05-store", Shelf(), passages=index.passages()[:200], vectors=index.sto
 
 # %% [markdown]
 # ### Which is quicker?
-# The graph was invented so that one need not look at everything. **Predict:** on our library, which answers a question sooner?
+# The graph was invented so that one need not look at everything. A graph is one thing, and a database around it another, so three sit this contest, all in their libraries' own calls: FAISS with exact
+# search, FAISS with the graph, and Chroma with the same graph. **Predict:** on our library, which answers a question soonest?
 
 # %%
-cl.predict_choice("quicker", "One search among the library's passages is quicker in...", ["HNSW (Chroma)", "exact (FAISS)"])
+cl.predict_choice("quicker", "One search among the library's passages is quickest with...", ["exact (FAISS)", "HNSW (FAISS)", "HNSW (Chroma)"])
 
 # %% [markdown]
-# Both are asked the same vectors, one at a time.
+# The libraries' own calls:
+
+# %% tags=["nbval-ignore-output"]
+import chromadb
+import faiss
+
+held, vectors = index.store.vectors(), index.embed(asked)
+flat = faiss.IndexFlatIP(held.shape[1])                                    # compares with every vector
+graph = faiss.IndexHNSWFlat(held.shape[1], 16, faiss.METRIC_INNER_PRODUCT)  # 16 neighbours each, as Chroma has
+graph.hnsw.efConstruction = graph.hnsw.efSearch = 200                      # looked at, while building and searching
+flat.add(held)
+graph.add(held)
+client = chromadb.PersistentClient(str(index.store.path), chromadb.Settings(anonymized_telemetry=False))
+collection = client.get_collection("passages", embedding_function=None)
+
+# %% [markdown]
+# Each question goes to all three in turn. The milliseconds are your machine's; compare the ratios.
 
 # %% tags=["nbval-ignore-output"]
 import time
+from statistics import median
 
-vectors, taken = index.embed(asked), {}
-for name, searched in {"HNSW (Chroma)": index.store, "exact (FAISS)": exact.store}.items():
-    started = time.perf_counter()
-    for each in vectors:
-        searched.query(each, 4)
-    taken[name] = 1000 * (time.perf_counter() - started) / len(vectors)
-    print(f"{name}: {taken[name]:.2f} ms a question")
+contest = {"exact (FAISS)": lambda v: flat.search(v[None], 10), "HNSW (FAISS)": lambda v: graph.search(v[None], 10),
+           "HNSW (Chroma)": lambda v: collection.query(query_embeddings=[v], n_results=10, include=[])}
+taken = {name: [] for name in contest}
+for each in vectors:
+    for name, search in contest.items():
+        started = time.perf_counter()
+        search(each)
+        taken[name].append(1000 * (time.perf_counter() - started))
+taken = {name: median(each) for name, each in taken.items()}
+for name, each in taken.items():
+    print(f"{name}: {each:.3f} ms a question, {each / taken['exact (FAISS)']:.1f} times exact")
 cl.reveal("quicker", min(taken, key=taken.get))
 
 # %% [markdown]
-# And as a library grows? Measured beforehand, up to a hundred thousand vectors. (No real library of that size comes with a course. These vectors are mixtures of our
-# library's own, so that they lie as texts do.) `ef` is how many vectors HNSW looks at before it answers.
+# And as a library grows? Measured beforehand, in the same way, up to fifty thousand vectors. (No real library of that size comes with a course. These vectors are mixtures of our
+# library's own, so that they lie as texts do.) `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at before it answers.
 
 # %%
 sizes = {(n, way): row for n, ways in stored["stores"].items() for way, row in ways.items() if way != "settings"}
-pd.DataFrame.from_dict(sizes, orient="index")[["recall", "milliseconds", "build_seconds", "memory_mb", "disk_mb"]]
+pd.DataFrame.from_dict(sizes, orient="index")
 
 # %% [markdown]
-# Read it by columns. HNSW takes long to *build*, and the time of one *search* hardly grows with the library; exact search builds nothing, and grows with it.
+# Read it by columns. The time of exact search grows with the library; the graph's hardly does, but it has to be *built*. What it misses depends on how far it looks.
 
 # %% tags=["nbval-ignore-output"]
-sooner = {n: min((way for way in ways if way != "settings"), key=lambda way: ways[way]["milliseconds"]) for n, ways in stored["stores"].items()}
-print("the quickest at each size:", sooner)
-missed = {ef: 1 - stored["stores"]["100,000"][f"HNSW, ef {ef}"]["recall"] for ef in (10, 100)}
-print(f"of what it should find among 100,000, HNSW with ef 10 misses {missed[10]:.2f}, with ef 100 {missed[100]:.3f}")
-times = {n: round(ways["exact"]["milliseconds"] / ways["HNSW, ef 100"]["milliseconds"], 2) for n, ways in stored["stores"].items()}
-cl.verdict("FAISS, comparing with all of ten thousand, answers before Chroma (its time, of Chroma's)", times["10,000"], below=1)
-cl.verdict("Chroma, with a graph of a hundred thousand, answers before FAISS (FAISS's time, of its)", times["100,000"], above=1)
+times = {(n, way): row["times exact"] for (n, way), row in sizes.items()}
+found = {ef: sizes["50,000", f"HNSW (FAISS), ef {ef}"]["recall"] for ef in (10, 100)}
+print(f"of what it should find among 50,000, the graph finds {found[10]:.2f} with ef 10, {found[100]:.2f} with ef 100")
+cl.verdict("the graph answers sooner than exact search among ten thousand (times as long)", times["10,000", "HNSW (FAISS), ef 100"], below=1)
+for n in ("10,000", "50,000"):
+    cl.verdict(f"Chroma with that graph answers sooner than exact search among {n} (times as long)", times[n, "HNSW (Chroma), ef 100"], below=1)
 
 # %% [markdown]
-# Up to ten thousand vectors FAISS is the quicker one, and it is also the simpler one, and never wrong. That says little against graphs: among a thousand vectors Chroma takes
-# nearly as long as among ten thousand, so most of that time is not the graph's. Two *systems* were compared, not two ways to search.
-# Among a hundred thousand the graph wins, at a price: the building, the memory, and what it misses if it looks at too few. A vector database earns its keep with its filters, its files and its many users long before it does so with its speed.
+# Among a thousand vectors the graph saves nothing. Among ten thousand and more it saves most of the time, at the price of building it and of what it misses if it looks at too few. Chroma's time hardly grows either; but most of it is not the
+# search: it is what the database does around it, at every size. So it overtakes exact search later than its graph does. It earns its keep with its filters, its files and its many users.
 #
 # ## The librarian's exam
 #
@@ -410,7 +429,7 @@ asked = [q for fact in facts for q in questions_of(fact, "study")[:1]]
 study = embedder.hard_negatives(asked, index, cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index))
 print(study[0].question, "\n\nright:", study[0].positive, "\n\nlooks right:", study[0].negative)
 in_exams = {q.source for name in ("library", "cup") for q in cl.load_exam(name)}
-cl.verdict("no page of an exam is among what the librarian learns from", in_exams.isdisjoint(q.source for q in asked))
+print("\npages of an exam that it learns from:", len(in_exams & {q.source for q in asked}))
 
 # %% [markdown]
 # **Predict:** after two rounds over these few hundred pairs, what share of the exam's questions will find its passage first? The exam asks about *other* documents than those it learns from.
@@ -434,10 +453,10 @@ cl.plots.losses({"embedding model": tuned.losses}, "Learning to find")
 # Every passage had to be embedded anew: other numbers, another map. An index belongs to its embedding model, and `build_index` refuses one of another.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("your librarian finds more, in documents that it never saw", after.within(1) - rankings["dense"].within(1))
+print("your librarian, in documents that it never saw:", after.within(1) - rankings["dense"].within(1))
 
 # %% [markdown]
-# The cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
+# That is one training. And the cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
 
 # %% tags=["nbval-ignore-output"]
 three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
@@ -496,22 +515,41 @@ pd.DataFrame.from_dict(table, orient="index").round(2)
 # %% [markdown]
 # A reader needs the page. But even with the page open many answers are wrong: that part no search can mend.
 #
-# ### What does the reader make of a trained librarian?
-# You trained the embedding model above, and it found the right passage first more often. Is more *answered* right, with nothing else changed?
+# ### Found, and read
+# Look at the first column again: at k = 1 keyword, dense and hybrid search *answer* alike, though hybrid search *finds* more. A question ends in one of three ways: its page was not found; it was found, and the reader made a wrong
+# answer of it; or the answer is right. Larger students that have sat this exam stand beside ours.
 
 # %% tags=["nbval-ignore-output"]
-better = cl.evaluate(cl.RagPipeline(gp, trained, k=1), forty, "RAG, k = 1, trained librarian")
-print(better, "\n", cl.paired_difference(better, one))
+from course_lib.evaluation import kept
+from course_lib.evaluation.sizes import students
+from course_lib.retrieval.ranking import cascade
+
+ways = {"keyword": "answers-keyword-k-1", "dense": "answers-dense-k-1", "hybrid": "answers-hybrid-k-1", "trained": "answers-trained-k-1"}
+read = {way: kept.runs(f"05/{place}", f"RAG, {way}") for way, place in ways.items()}
+bars = {f"{way}, 135M": runs.reports[0] for way, runs in read.items()}
+bars |= {f"{way}, {who}": runs.reports[0] for way in librarians for who, runs in students("05/library", f"{way} RAG, k = 1").items() if who != "smollm2-135m"}
+print("n:", {name: report.n for name, report in bars.items()})
+cl.plots.stacked({name: cascade(report, golden) for name, report in bars.items()}, "Found, and read: RAG with one passage")
 
 # %% [markdown]
-# Forty questions are few for such a difference. At full size, against the untrained dense search and against hybrid search:
+# Right is what is found *times* what is read of it. The pages that hybrid search finds and dense search does not, are they read as well as the others?
 
 # %% tags=["nbval-ignore-output"]
-for way in ("dense", "hybrid"):
-    cl.verdict(f"with a trained librarian more is answered than with {way} search", f"05/answers/rag/trained, k = 1/minus {way}")
+page_found = {way: {row.id: golden[row.question][0].id in row.sources for row in runs.reports[0].rows} for way, runs in read.items()}
+more = [row for row in read["hybrid"].reports[0].rows if page_found["hybrid"][row.id] and not page_found["dense"][row.id]]
+fewer = sum(page_found["dense"][id] and not seen for id, seen in page_found["hybrid"].items())
+good = sum(row.verdict in ("exact", "right") for row in more)
+print(f"hybrid finds {len(more)} pages more than dense search, and {fewer} that dense search had it loses; of the {len(more)} it reads {good}")
+cl.verdict("with hybrid search more is answered than with dense search", read["hybrid"] - read["dense"])
 
 # %% [markdown]
-# What was gained in finding is gained in answering only as far as the reader reads: multiply the one by the other.
+# A few pages more, times a reader who loses most of them: that leaves next to nothing, less than so few questions can show. To answer more with *this* reader, the search has to gain far more. Yours, trained above, did:
+
+# %% tags=["nbval-ignore-output"]
+print(read["trained"] - read["hybrid"])
+
+# %% [markdown]
+# That is a single trained librarian: a promise, and no verdict on how others would do.
 #
 # ### Faithful, or invented?
 # A wrong answer may be made of the page's own words (it read badly) or of nobody's (it invented). An answer is *faithful* if every name and number in it stands in what it was shown.
@@ -527,19 +565,21 @@ grounding.table()
 # The *citation* is the shown passage that holds most of the answer's words beyond the question's. It is right if that is the passage which states the fact.
 # (Replies are cut after a couple of dozen tokens; half a word at the end counts for the one that it begins.)
 #
-# Mind what a check of words cannot see: "Ironside beat the Slaters", made of a page that says the opposite, is faithful to it.
-#
-# Are the *right* answers faithful? Of all the stored ones:
+# Are the *right* answers faithful? Of the stored ones, here are those that are not:
 
 # %% tags=["nbval-ignore-output"]
-from course_lib.evaluation import kept
-
-at_k = {k: kept.runs(f"05/answers-hybrid-k-{k}", f"RAG, k = {k}") for k in (1, 4, 8)}
+at_k = {k: kept.runs(f"05/answers-hybrid-k-{k}", f"RAG, k = {k}") for k in (1, 4)}
 right = [row for row in cl.ground(at_k[4].reports[0], index.passages(), golden).rows if row.right]
-judged = cl.Report("right answers", "library", [row.row for row in right]).judged(row.faithful for row in right)
-cl.verdict("right answers are mostly made of what was shown", judged, above=0.5)
+print(f"faithful: {sum(row.faithful for row in right)} of {len(right)} right answers")
+for row in [row for row in right if not row.faithful]:
+    print(f"   said: {row.row.reply}\n   right: {row.row.expected}")
 
 # %% [markdown]
+# Three blind spots, then, to know before you trust such a check:
+# - **Another spelling.** "4.5cm" is what the page says in other letters ("4.5 centimetres"). A check of words calls it invented.
+# - **The exam hears what it wants.** "37 articles, which is a total of 120 articles" says the right figure, and passes as right. Only the check notices the second figure, which stands on no page.
+# - **Who did what.** "Ironside beat the Slaters", made of a page that says the opposite, is faithful to it, word by word.
+#
 # ## The price of k
 #
 # More passages hold the right one more often, cost more to read, and distract. All three, stored:
@@ -570,7 +610,6 @@ cl.plots.curve(
 cl.verdict("four passages cost more tokens than one (times as many)", round(hybrid[4]["prompt_tokens"] / hybrid[1]["prompt_tokens"], 1), above=1)
 cl.verdict("four passages keep it waiting longer than one (times as long)", round(hybrid[4]["seconds"] / hybrid[1]["seconds"], 1), above=1)
 cl.verdict("four passages answer more than one", at_k[4] - at_k[1])
-cl.verdict("eight passages answer more than one", at_k[8] - at_k[1])
 
 # %% [markdown]
 # More passages cost more, and this reader answers *fewer* questions with them: what it does not need distracts it.
@@ -639,12 +678,36 @@ def says_so(measurement, name):
 
 
 gone, there = says_so("missing-honest", "page gone"), says_so("present-honest", "page there")
-cl.verdict("told to, it mostly says so when it does not know", gone, above=0.5)
+print(f"told to, it says so in {gone.accuracy:.2f} where the page is gone, in {there.accuracy:.2f} where it is there")
 cl.verdict("told to, it says so more often where the page is gone", gone - there)
 
 # %% [markdown]
-# It has learned the words "I don't know", and not when they are true. A retriever always finds *something*: the nearest passage, however far. Whoever needs
-# "I don't know" must train for it (lesson 06) or look at the score before the model is asked.
+# It has learned the words "I don't know", and not when they are true. A retriever always finds *something*: the nearest passage, however far. Could its score tell, before the model is asked? Below some threshold, say "I don't know".
+# We choose the threshold on validation questions, each asked with its page in the library and with that page's document taken away, and try it on the exam's:
+
+# %% tags=["nbval-ignore-output"]
+validation, refused = exam.on_validation(), {}
+for name, librarian in {"dense": index, "dense, trained": trained}.items():
+    limit = adverse.threshold(*(adverse.best_scores(librarian, validation, page_gone) for page_gone in (False, True)))
+    for page_gone in (True, False):
+        low = [score < limit for score in adverse.best_scores(librarian, exam, page_gone)]
+        called = f"{name}, page {'gone' if page_gone else 'there'}"
+        refused[called] = rankings["dense"].within(1).judged(low, called)
+    print(f"{name}: threshold {limit:.2f}, chosen on {len(validation)} questions")
+cl.plots.bars([(name, report.accuracy, *report.ci) for name, report in refused.items()], f"Refused below the threshold, n = {len(exam)}", "share refused")
+
+# %% [markdown]
+# *Page gone* is refused rightly, *page there* wrongly. And what has nothing to do with the library, the `general` exam?
+
+# %% tags=["nbval-ignore-output"]
+limit = adverse.threshold(*(adverse.best_scores(index, validation, page_gone) for page_gone in (False, True)))
+general = adverse.best_scores(index, cl.load_exam("general"))
+print(f"general knowledge refused: {sum(score < limit for score in general) / len(general):.2f} (n = {len(general)})")
+cl.verdict("a score threshold refuses more where the page is gone", refused["dense, page gone"] - refused["dense, page there"])
+
+# %% [markdown]
+# Far better than asking the model, and no wall: what is foreign to the library it refuses; of pages that are gone it lets a good part pass, since another page of the same kind lies near, and for it some questions
+# go unanswered that have their page. Where to put the threshold is a choice between two errors. Training the *reader* to say so is lesson 06.
 #
 # ### 3 · Look-alikes
 # The right passage is there, with three others. Does it matter which others? Drawn at random from the library, or the best-ranked beside it:
@@ -659,6 +722,22 @@ cl.plots.bars(rows, "The right passage and three others")
 # %% [markdown]
 # Company of any kind costs this reader. That look-alikes cost more than strangers is what one would expect; a hundred questions have not shown it. A real retriever hands out
 # look-alikes only. Lesson 06 trains on these.
+#
+# **Lost in the middle?** Liu and others (2023) found that long prompts are read best at both ends. The same five passages, the right one first, third or last:
+
+# %% tags=["nbval-ignore-output"]
+spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}") for name in ("first", "middle", "last")}
+places = {"135M": {name: runs.share() for name, runs in spots.items()}}
+for name, arm in {"first": "page first of five", "middle": "page third of five", "last": "page last of five"}.items():
+    for who, runs in students("05/library", arm).items():
+        if who != "smollm2-135m":
+            places.setdefault(who, {})[name] = runs.share()
+for end in ("first", "last"):
+    cl.verdict(f"the right page is read better {end} of five than in the middle", spots[end] - spots["middle"])
+cl.plots.dots(places, f"Where the right page lies, n = {spots['middle'].n}")
+
+# %% [markdown]
+# What lies last stands nearest to the question, and is read best. That is one half of the paper's curve; for the other, that the first page beats the middle, a hundred questions are too few. Does your reader do the same? Then put the best passage last.
 #
 # ### 4 · A page that gives orders
 # A passage is text, and so is an instruction. What if somebody writes one into a document? This is *prompt injection* (Greshake and others 2023). We put a sentence at the end of the right
@@ -693,7 +772,6 @@ for name, report in obeyed.items():
 cl.reveal("orders", round(100 * obeyed["plain"].accuracy))
 cl.verdict("marks and a warning make it obey less", obeyed["plain"] - obeyed["fenced"])
 cl.verdict("with marks and a warning it obeys no more", obeyed["fenced"], below=0.01)
-cl.verdict("among four passages the marks cost right answers", orders["plain, among four"] - orders["fenced, among four"])
 
 # %% [markdown]
 # Marks and a warning make it obey far less, and do not stop it. The last row looks like a cure: among four marked passages it obeys none. It hardly answers any more, either; often it only
@@ -710,13 +788,7 @@ pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="i
 # %% [markdown]
 # The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
 # never says both. The last row asks twice: split the question, search for each half, read each by itself.
-
-# %% tags=["nbval-ignore-output"]
-halves = two["each half by itself, k = 1"]
-more = round(halves["both found"] - two["k = 2"]["both found"], 2)
-cl.verdict("two searches, one for each half, hold both pages more often than one (share more)", more, above=0)
-
-# %% [markdown]
+#
 # ### 6 · The wrong eyes
 # The sixth way is not about being wrong. The library holds pages for managers, for lawyers, for clinicians. A customer asks:
 
@@ -725,7 +797,7 @@ curious = "Who is the consultant named in the low-tide fever guideline 2042?"
 for name, where in {"no filter": None, "public only": filters.only(audience="public")}.items():
     print(f"{name}: {both.search(curious, 1, where)[0].source}")
 audiences = {p.audience for q in exam for p in both.search(q.question, 4, filters.only(audience="public"))}
-cl.verdict("whatever is asked, the filter lets only public pages through", audiences == {"public"})
+print("whatever is asked, the filter lets through:", *audiences)
 
 # %% [markdown]
 # The filter stands in the *store*, before anything reaches the prompt. Asking the model to keep a secret that lies in front of it is no protection: you have just seen how it takes orders.
@@ -754,7 +826,7 @@ ward.store.delete(["memo"])
 found = "memo" in {passage.source for passage in ward.search("What is the password?", 20)}
 left = in_the_files("MARMALADE")
 cl.reveal("bytes", "still in the files" if left else "gone from the files")
-cl.verdict("what Chroma deleted is not found by a search", not found)
+print("found by a search:", found)
 cl.verdict("what Chroma deleted is gone from its files", not left)
 
 # %% [markdown]
@@ -795,9 +867,7 @@ cl.verdict("the HR assistant sees nothing but the handbook", shown == {"handbook
 support = filters.only(kind=["manuals", "sheets", "faq"], audience="public")
 for text in ("What is BT-8206?", "My Tern 3 shows D-26, what does that mean?"):
     print(text, *(f"\n   {name}: {librarian.search(text, 1, support)[0].source}" for name, librarian in librarians.items()))
-found = {name: "BT-8206" in librarian.search("What is BT-8206?", 1, support)[0].text for name, librarian in librarians.items()}
-cl.verdict("a bare part number is found by its letters", found["keyword"])
-cl.verdict("a bare part number is found by its meaning", found["dense"])
+cl.verdict("a bare part number is found by its letters", "BT-8206" in words.search("What is BT-8206?", 1, support)[0].text)
 
 # %% [markdown]
 # Hybrid search listens to both halves, also to the one that knows nothing. Where customers ask by number, look for numbers first, with keyword search alone.
@@ -816,8 +886,6 @@ for text in ("Which animal was afraid of being late?", "Who goes to sea when he 
 # What is none of these says so, by name: an empty folder, a picture called `.txt`, a PDF of photographs, a line of five megabytes.
 
 # %% tags=["nbval-ignore-output"]
-sources = [mine.search(text, 1)[0].source for text in ("Which animal was afraid of being late?", "Who goes to sea when he feels gloomy?")]
-cl.verdict("real prose is found by its meaning", sources == ["alice", "moby_dick"])
 try:
     cl.build_index(tempfile.mkdtemp())
 except cl.CourseError as error:
@@ -846,12 +914,12 @@ cl.progress()
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *quality of answers depends on how good the retrieval is* | **holds**: without the page nothing is right, a trained retriever makes more right; and with the page, much is still wrong |
+# | *quality of answers depends on how good the retrieval is* | **holds**: without the page nothing is right; but right is found times read, and a few pages more found do not show in the answers of a reader who loses most of them |
 # | *it can take longer to answer because it has to search first* | **holds partly**: one waits longer, but hardly for the search; it is the reading that takes long |
 # | *a larger context costs latency and tokens* | **holds**: and from this reader more pages buy nothing |
 # | *old or poor documents give wrong answers* | **holds**: the old edition came first again and again; a date filter mends it |
 # | *RAG keeps sensitive data separate* | **holds partly**: if the filter stands in the store, and if deleting also wipes |
-# | *vector databases search quickly* | **holds partly**: FAISS, comparing with everything, was quicker than Chroma with its graph, until the library was large |
+# | *vector databases search quickly* | **holds partly**: their graph does, from thousands of vectors on; the database around it takes a time of its own for every question, and overtakes exact search only where the library is larger still |
 #
 # ## Where it stops being true
 #

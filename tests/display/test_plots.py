@@ -61,6 +61,7 @@ def draw_all():
         "who": plots.bars(ROWS, "Who knows?"),
         "peak": plots.curve([1, 2, 3], {"a": [0, 1, 0]}, "t", "x", "y"),
         "curve": plots.curve([1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True),
+        "stacked": plots.stacked({LONG: {"right": 0.3, "wrong": 0.7}, "b": {"right": 1.0, "wrong": 0.0}}, "s"),
         "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
         "losses": plots.losses({LONG: [(1, 3.0), (2, 1.0)], "b": [(1, 2.5), (9, 1.0)]}, "l"),
@@ -126,6 +127,7 @@ def test_a_stored_page_gets_the_image_its_alt_text_and_at_most_600_pixels_of_hei
     [
         ("who", ["Bars: closed book 0.02 (0.00 to 0.05), RAG 0.55 (0.45 to 0.65). Title: Who knows?"]),
         ("exact", ["a 1.00 (0.90 to 1.00, exact 0.50)", "Reference 0.25"]),
+        ("stacked", ["b: right 1.00, wrong 0.00. Title: s"]),
         ("curve", ["b from 0.30 at 1 to 0.30 at 4"]),
         ("peak", ["Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."]),
         ("losses", ["b from 2.50 at 1 to 1.00 at 9"]),
@@ -178,6 +180,14 @@ def test_an_exact_share_is_hatched_and_not_only_of_another_colour():
     drawing.draw_bar(axes, 0, {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "exact": 0.2}, both=True)
     assert [bool(patch.get_hatch()) for patch in axes.patches] == [False, True]
     assert axes.get_legend_handles_labels()[1] == ["right", "exact"], "the tables' words"
+
+
+def test_the_parts_of_a_bar_lie_behind_one_another_and_differ_in_more_than_colour():
+    axes = Figure().add_subplot()
+    drawing.draw_stack(axes, {"a": {"x": 0.25, "y": 0.75}}, {"x": drawing.LOOKS[0], "y": drawing.LOOKS[1]})
+    first, second = axes.patches
+    assert (first.get_x(), second.get_x(), second.get_width()) == (0, 0.25, 0.75)
+    assert first.get_hatch() != second.get_hatch()
 
 
 def test_no_two_series_share_a_colour_or_a_marker():

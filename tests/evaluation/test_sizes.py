@@ -91,3 +91,11 @@ def test_where_nothing_was_measured_the_command_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "data_dir", lambda: tmp_path)
     with pytest.raises(DataError, match=r"sizes\.py"):
         sizes.stored("02/handbook")
+
+
+def test_an_arm_of_each_student_that_sat_it_and_none_where_nobody_has(handbook, tmp_path):
+    assert list(sizes.students("02/handbook", "RAG, k = 1")) == ["smollm2-135m", "qwen-1.5b"]
+    assert list(sizes.students("02/handbook", "reader")) == ["smollm2-135m"]
+    assert sizes.students("05/library", "RAG, k = 1") == sizes.students("02/handbook", "no such arm") == {}
+    (tmp_path / "results" / "sizes.parquet").unlink()
+    assert sizes.students("02/handbook", "RAG, k = 1") == {}

@@ -11,6 +11,7 @@ from course_lib.evaluation.reports import Report, Row, paired_difference
 from course_lib.retrieval.documents import Passage
 from course_lib.retrieval.ranking import (
     by_hit,
+    cascade,
     compare_rankings,
     grade_retrieval,
     ndcg_at_k,
@@ -122,3 +123,10 @@ def test_answers_are_parted_by_whether_the_right_passage_was_read():
     assert {name: (part.n, part.accuracy) for name, part in parts.items()} == {"hit": (2, 0.5), "miss": (1, 0.0)}
     assert parts["hit"].name == "RAG, hit"
     assert set(by_hit(Report("RAG", "letters", rows[:1]), GOLDEN)) == {"hit"}
+
+
+def test_a_question_is_right_or_lost_by_the_reader_or_by_the_search():
+    rows = (answered("a", "exact", "x", "a"), answered("b", "wrong", "x"), answered("c", "wrong", "c"))
+    lost = cascade(Report("RAG", "letters", rows), GOLDEN)
+    assert lost == dict.fromkeys(("right", "page found, answer wrong", "page not found"), 1 / 3)
+    assert cascade(Report("RAG", "letters", rows[:1]), GOLDEN)["page not found"] == 0

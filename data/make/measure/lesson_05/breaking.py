@@ -19,7 +19,8 @@ from course_lib.retrieval import filters, grounding, words
 from course_lib.retrieval.index import Index
 
 HONEST = "Copy the answer from the passages. If they do not say it, answer: I don't know."
-
+# Where the right page lies among five; the others are those that search ranks best beside it.
+PLACES = {"first": 0, "middle": 2, "last": 4}
 
 Desk = tuple[wrong_pages.Pages, str | None]
 
@@ -32,6 +33,8 @@ def desks(index: Index, exam: cl.Exam) -> dict[str, Desk]:
     alone = {q.question: golden[q.question][:1] for q in asked}
     four = wrong_pages.look_alikes(asked, search, golden)
     gone = wrong_pages.without_the_page(asked, search, golden)
+    five = wrong_pages.look_alikes(asked, search, golden, k=5)
+    places = {name: (wrong_pages.placed(asked, five, golden, place), None) for name, place in PLACES.items()}
     return {
         "page": (alone, None),
         "order": (adverse.poisoned(alone), None),
@@ -43,6 +46,7 @@ def desks(index: Index, exam: cl.Exam) -> dict[str, Desk]:
         "present-honest": (alone, HONEST),
         "strangers": (wrong_pages.strangers(asked, index.passages(), golden), None),
         "look-alikes": (four, None),
+        **{f"place-{name}": desk for name, desk in places.items()},
     }
 
 
@@ -79,6 +83,10 @@ def breaks(index: Index, exam: cl.Exam) -> dict[str, Any]:
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
     for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
         measured["distractors"][f"{one} minus {other}"] = difference([reports[one]], [reports[other]])
+    measured["places"] = {name: figures(said[f"place-{name}"]) for name in PLACES}
+    for end in ("first", "last"):
+        gap = difference([said[f"place-{end}"]], [said["place-middle"]])
+        measured["places"][f"{end} minus middle"] = gap
     return measured | {"stale": stale(index), "two documents": two_documents(index)}
 
 

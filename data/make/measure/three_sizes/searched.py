@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from lesson_05.breaking import Desk, desks, of_both, two_document_questions
 from results_02 import library
+from results_05 import retrievers
 from shared.figures import figures
 from three_sizes.books import hybrid, rag, reads_best
 from three_sizes.sitting import Sitting
@@ -42,6 +43,9 @@ def untrained(student: Sitting) -> None:
     for k in KS:
         arm = f"hybrid RAG, k = {k}"
         student.sits(LESSON, arm, exam(), rag(k, told, hybrid), instruction=told, k=k, retriever="hybrid")
+    for way in ("keyword", "dense"):
+        index = partial(lambda way: retrievers(library())[way], way)
+        student.sits(LESSON, f"{way} RAG, k = 1", exam(), rag(1, told, index), instruction=told, k=1, retriever=way)
     for case, arm in CASES.items():
         report = student.sits(LESSON, arm, exam(), read(case, told), instruction=told, case=case)
         if case.startswith("order"):
