@@ -914,7 +914,7 @@ cl.progress()
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *quality of answers depends on how good the retrieval is* | **holds**: without the page nothing is right; but right is found times read, and a few pages more found do not show in the answers of a reader who loses most of them |
+# | *quality of answers depends on how good the retrieval is* | **holds partly**: without the page nothing is right; but right is found times read, and a few pages more found do not show in the answers of a reader who loses most of them |
 # | *it can take longer to answer because it has to search first* | **holds partly**: one waits longer, but hardly for the search; it is the reading that takes long |
 # | *a larger context costs latency and tokens* | **holds**: and from this reader more pages buy nothing |
 # | *old or poor documents give wrong answers* | **holds**: the old edition came first again and again; a date filter mends it |
