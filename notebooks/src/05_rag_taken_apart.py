@@ -290,7 +290,7 @@ for name, each in taken.items():
 cl.reveal("quicker", min(taken, key=taken.get))
 
 # %% [markdown]
-# And as a library grows? Measured beforehand, in the same way, up to fifty thousand vectors. (No real library of that size comes with a course. These vectors are mixtures of our
+# And as a library grows? Measured beforehand in one run on one machine, of each question the fastest of several rounds, up to fifty thousand vectors. (No real library of that size comes with a course. These vectors are mixtures of our
 # library's own, so that they lie as texts do.) `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at before it answers.
 
 # %%
