@@ -18,8 +18,11 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import Text, in_turns, one_of, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
+from course_lib.evaluation.sizes import stored
+from course_lib.models.students import DEFAULT
 
 if TYPE_CHECKING:
+    from course_lib.evaluation.reports import Difference
     from course_lib.retrieval.documents import Passage
     from course_lib.retrieval.grounding import GroundedRow
     from course_lib.retrieval.index import Index
@@ -104,6 +107,21 @@ def told_from(answer: GroundedRow, golden: Passage) -> str:
     # the names of two editions differ in their year only
     twins = cited != right and cited.rsplit("-", 1)[0] == right.rsplit("-", 1)[0]
     return "the other edition" if twins else "another page"
+
+
+def larger_readers(k: int = 4) -> dict[str, Difference]:
+    """RAFT minus form only with k passages in the exam of editions, for each larger student trained both ways.
+
+    Empty as long as none is stored; a student counts when as many were trained one way as the other.
+    """
+    try:
+        found = stored("06/editions")
+    except DataError:
+        return {}
+    raft, form = (f"{kind}, RAG, k = {k}" for kind in ("RAFT", "form only"))
+    trained = {name: (found.seeds.get((raft, name), 0), found.seeds.get((form, name), 0)) for name in found.students}
+    larger = [name for name, (some, others) in trained.items() if 0 < some == others and name != DEFAULT.name]
+    return {name: found[raft, name] - found[form, name] for name in larger}
 
 
 @dataclass(frozen=True)

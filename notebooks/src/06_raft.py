@@ -215,8 +215,8 @@ cl.check("06-leak", leaked, pages=hurried, examined=examined)
 # ## Train
 #
 # The paper's completions quote first. Quoting makes each example longer and the lesson to be learned harder: for two minutes of study, we take the
-# form **without reasoning**, where the completion is the answer alone; and every example with its golden passage (P = 1). What reasoning and a smaller P would have
-# brought is measured below, at full size.
+# form **without reasoning**, where the completion is the answer alone; and every example with its golden passage (P = 1). What reasoning brings, and a smaller P, is
+# looked at below.
 #
 # **Predict:** a hundred or so examples, each seen once. How many of a hundred questions about *other documents* will it get right?
 
@@ -234,7 +234,7 @@ reader = cl.finetune(gp, examples, name="06-raft", **recipe)
 cl.plots.losses({"RAFT": reader.training.losses}, "Loss while learning to read")
 
 # %% [markdown]
-# The steep part is the form: answer shortly. What comes after it is the reading. Now the exam.
+# Now the exam: documents that it has not seen.
 
 # %% tags=["nbval-ignore-output"]
 raft = cl.evaluate(cl.RagPipeline(reader, shelf, k=4), asked, "RAFT + RAG")
@@ -243,27 +243,29 @@ cl.reveal("raft", raft)
 cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked).plot("Four passages on the desk")
 
 # %% [markdown]
-# The same questions, the same passages, the same prompt. Only the reader is another. How much it gains differs from machine to machine, as one student from another.
+# The same questions, the same passages, the same prompt. Only the reader is another.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("a hundred examples make a better reader", raft - base)
-cl.verdict("a hundred examples teach it to say the answer and nothing else", cl.paired_difference(raft, base, of="exact"))
+print("right:", raft - base)
+print("the answer and nothing else:", cl.paired_difference(raft, base, of="exact"))
 
 # %% [markdown]
 # ## Form, or reading?
 #
-# Be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? There is an arm for that question: **form only**. It is trained
+# That is *one* student, yours, and its interval is over questions: of another student it says nothing, so there is no verdict yet.
+# And be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? There is an arm for that question: **form only**. It is trained
 # on the golden passage alone, without a distractor. It learns how answers look, and never has to choose.
 #
-# So here is the table that this lesson is about. Seven arms, the same questions, three seeds, measured beforehand with more examples. *DSF* is
-# domain-specific fine-tuning: questions and answers, no page. It studied the same questions as the others.
+# So here is the table that this lesson is about: the same questions, measured beforehand, with three students (seeds 0 to 2) of each kind that is trained, 400 examples each. *DSF* is
+# domain-specific fine-tuning: questions and answers, no page. It studied the same questions as the others. *One example* is untrained, and had one of RAFT's examples, pages and all,
+# in its prompt (three times another one). All but *base* and *DSF* have four passages before them.
 
 # %%
 stored = cl.load_results("06")
 arms, apart = stored["arms"]["arms"], stored["arms"]["differences"]
-order = ["base", "base + RAG", "DSF", "DSF + RAG", "form only + RAG", "RAFT + RAG", "form only without reasoning + RAG", "RAFT without reasoning + RAG"]
+order = ["base", "base + RAG", "base + RAG, one example", "DSF", "DSF + RAG", "form only + RAG", "RAFT + RAG", "form only without reasoning + RAG", "RAFT without reasoning + RAG"]
 rows = [{"label": name, "value": arms[name]["accuracy"], "low": arms[name]["ci"][0], "high": arms[name]["ci"][1], "exact": arms[name]["exact"]} for name in order]
-cl.plots.bars(rows, f"The editions exam, k = 4, n = {arms['base + RAG']['n']}, {len(stored['arms']['seeds'])} seeds")
+cl.plots.bars(rows, f"The editions exam, k = 4, n = {arms['base + RAG']['n']}")
 
 # %% [markdown]
 # Differences, paired question by question and seed by seed. Where the interval holds zero, we cannot tell.
@@ -286,10 +288,12 @@ print(f"of RAFT's gain of {whole[0]:.2f}, form is {form[0]:.2f} and reading {rea
 
 # %% [markdown]
 # So most of what looked like reading was *form*: the suspicion was right. And the rest? Its interval was drawn over **questions**. It says how these three pairs of students would
-# have done on other questions. It does not say how *other students* would have done. A student is drawn too: the seed decides what she studies and in which order. So we trained five pairs, and look at each:
+# have done on other questions. It does not say how *other students* would have done. A student is drawn too: the seed decides what she studies and in which order. So we trained five pairs, and look at each, on
+# the same exam:
 
 # %%
 from course_lib.evaluation.kept import runs
+from course_lib.evaluation.reports import Runs
 
 untrained = runs("06/base-rag-k-4", "untrained")
 brief, practised = (runs(f"06/{arm.replace(' ', '-')}-without-reasoning-seed-*-rag-k-4", arm) for arm in ("form only", "RAFT"))
@@ -298,16 +302,43 @@ table = {"form only": brief.marks(), "RAFT": practised.marks(), "RAFT minus form
 pd.DataFrame(table).rename_axis("student").round(2)
 
 # %% [markdown]
-# From here on an interval over several students draws both again and again, students and questions. It is wider, and it says what you want to know before you train one of your own.
+# From here on an interval over five students or more draws both again and again, students and questions. It is wider, and it says what you want to know before you train one of your own.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("RAFT reads better than an untrained model, whoever is trained", gain)
 cl.verdict("less than half of RAFT's gain is reading, the rest is form", worth, below=round(gain.value / 2, 2))
-cl.verdict("distractors in training make a better reader than form alone", worth)
+cl.verdict("with 400 examples distractors make a better reader than form alone", worth)
 cl.verdict("RAFT is right in four of five questions", practised, above=0.8)
 
 # %% [markdown]
-# Four of five is what we had hoped for. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form:
+# Five pairs of 400 examples leave it open, if barely. We have four more that answer at once, one each of 50, 100, 200 and 800 examples, trained for another question (below). All nine together:
+
+# %% tags=["nbval-ignore-output"]
+def of_any_size(arm):
+    """The five students of 400 examples, and those of fewer and more."""
+    sizes = ["", *(f"-{n}-examples" for n in (50, 100, 200, 800))]
+    name = f"06/{arm.replace(' ', '-')}-without-reasoning"
+    found = [runs(f"{name}{size}-seed-*-rag-k-4", arm) for size in sizes]
+    return Runs(tuple(report for students in found for report in students.reports))
+
+
+nine = of_any_size("RAFT") - of_any_size("form only")
+cl.verdict("distractors in training make a better reader than form alone", nine)
+print("RAFT minus form only, pair by pair:", " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
+
+# %% [markdown]
+# So distractors do teach *something*. Two things to know about that verdict: we looked at the nine after the five had left us in doubt, and the four share
+# their seed with the first of the five, so they are a little less than nine independent students. What would decide it is another, larger student:
+
+# %% tags=["nbval-ignore-output"]
+others = shelves.larger_readers()
+for student, gap in others.items():
+    print(f"{student}: {gap}; by student {' · '.join(f'{one:+.2f}' for one in gap.by_student)}")
+if not others:
+    print("No larger student has been trained for this exam yet: what distractors teach one, we do not know.")
+
+# %% [markdown]
+# Four of five is what we had hoped for. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form. Three students of each, the same questions:
 
 # %%
 for name in ("base, right page", "form only without reasoning, right page", "RAFT without reasoning, right page"):
@@ -323,8 +354,6 @@ pd.DataFrame(stored["arms"]["told from"]).T.round(2)
 # The five RAFT students by themselves:
 
 # %% tags=["nbval-ignore-output"]
-from course_lib.evaluation.reports import Runs
-
 kinds = [[shelves.told_from(row, golden[row.row.question][0]) for row in cl.ground(report, shelf.passages(), golden).rows] for report in practised.reports]
 
 
@@ -344,18 +373,27 @@ for row in [row for row in grounded.rows if not row.right][:4]:
     print(f"{row.row.question}\n    said {row.row.reply!r} from {row.cited}; right is {row.row.expected!r} from {golden[row.row.question][0].id}")
 
 # %% [markdown]
-# To read "2042" in the question and to hold it against the page: that is the step which is hard for so small a reader. Would more study mend it? Recipes were tried on validation questions, which are none of the
-# exam's. Each has one student, so of those whose intervals overlap we cannot tell which is better:
+# To read "2042" in the question and to hold it against the page: that is the step which is hard for so small a reader. Would more study mend it? Recipes were tried on another exam, the *validation questions*: they
+# are about documents of which most have no twin, and readers are right more often there. Each recipe has one student, so of those whose intervals overlap we cannot tell which is better:
 
 # %%
 tried = stored["recipes"]
 for name in ("in use", "800 examples", "two epochs", "upper layers", "in use, reasoning"):
-    print(find(f"06/recipes/{name}"), f"{tried[name]['tokens'] / tried['in use']['tokens']:.1f} times the tokens ·", name)
+    print("validation questions:", find(f"06/recipes/{name}"), f"{tried[name]['tokens'] / tried['in use']['tokens']:.1f} times the tokens ·", name)
 
 # %% [markdown]
 # ## The paper's table
 #
-# LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, the paper gives no intervals). Ours in the last column.
+# LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, the paper gives no intervals). They ask for different things:
+#
+# | data set | question | answer |
+# |---|---|---|
+# | PubMed (PubMedQA) | about the abstract of a medical paper | yes or no: who guesses is right in about half |
+# | HotpotQA | about two articles of Wikipedia together | a few words |
+# | HuggingFace, Torch Hub, TensorFlow (Gorilla's APIBench) | which model does this job? | a line of code, the right call |
+# | ours | about one of two editions | a figure or a few words |
+#
+# So compare arms down a column, never columns with each other. Ours is the last: the editions exam, k = 4, three students.
 
 # %%
 from course_lib.core.rows import read_yaml
@@ -399,35 +437,30 @@ for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
 #
 # ### Against more passages
 #
-# *Training with distractors makes a reader robust to how many passages there are.* One student of each kind at each k; beside them, how often the right passage is found.
+# *Training with distractors makes a reader robust to how many passages there are.* The editions exam at several k, and how often the right passage is found. At k = 4 all five students of each kind were asked. At every
+# other k only student 0 was, and hers is the one pair of the five in which RAFT did *not* beat form:
 
 # %%
 over_k = stored["k"]
-ks = sorted(int(k) for k in over_k["found"])
-curves = {name: [over_k[name][str(k)]["accuracy"] for k in ks] for name in ("base", "form only", "RAFT")}
-cl.plots.curve(ks, {"found": [over_k["found"][str(k)] for k in ks], **curves}, "Accuracy over k, one student each", "k, passages in the prompt", "share right")
+spots = {}
+for k in ("1", "2", "4", "6"):
+    rows = {name: over_k[name][k] for name in ("form only", "RAFT")}
+    asked_here = len(rows["RAFT"]["seeds"])
+    spots[f"k = {k}, {'student 0' if asked_here == 1 else f'{asked_here} students'}"] = {
+        "found": [over_k["found"][k]] * 3, **{name: (row["accuracy"], *row["ci"]) for name, row in rows.items()}}  # fmt: skip
+cl.plots.dots(spots, "The editions exam over k")
 
 # %% [markdown]
-# RAFT was trained at four. Does it hold from two to six?
-
-# %%
-for name, curve in curves.items():
-    gap = find(f"06/k/k = 4 minus k = 1/{name}").told
-    print(f"{name}: from k = 2 to 6 between {min(curve[1:]):.2f} and {max(curve[1:]):.2f}; four passages minus one: {gap}")
-
-# %% [markdown]
-# One student of each kind is too few for a verdict on the training. But this one does not bear out what we had expected, that RAFT would hold from two passages to six. Look at the two lines together. With *one* passage the reader is right about as often as the right page is found at all: it
-# reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it; this reader loses more by the second than it wins by the first.
+# With *one* passage the reader is right about as often as the right page is found at all: it reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it.
+# Which weighs more, and whether RAFT holds better than form, one student cannot say: that takes five at each k.
 #
-# So on this exam, with this reader, RAFT's whole situation (four pages, one of them right) is one to avoid. Hold on to that until we ask the librarian for help.
-#
-# How many distractors does the training need? Each row is a reader that saw 200 examples with so many of them, read at each k:
+# How many distractors does the training need? Each row is *one* student of 200 examples with so many of them, asked at each k about every fact of the editions exam once:
 
 # %%
 trained = stored["distractors"]["at"]
 at = list(trained["0"])
 cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained], [f"{n} in training" for n in trained], [f"k = {k}" for k in at],
-                 "Distractors in training, passages in the exam", "share right")
+                 "Distractors in training, passages in the exam (one student a row)", "share right")
 
 # %% [markdown]
 # Go along the rows. What does each lose from one passage to six?
@@ -438,10 +471,9 @@ for n, row in trained.items():
 print("three in training minus none, at k = 2, 4 and 6:", find("06/distractors/3 minus 0, several passages").told)
 
 # %% [markdown]
-# Here, at half of the study, the paper's claim does show: without distractors in training, a reader loses most by more passages. But each row is *one* student, and you have seen what students differ by; with 400
-# examples (the curves above) the lines fall alike. Read it as a hint.
+# That points the paper's way: without distractors in training, this reader loses most by more passages. But each row is *one* student, and you have seen what students differ by. Read it as a hint.
 #
-# And where should the distractors come from? One reader each, of 200 examples:
+# And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
 
 # %%
 drawn = stored["hard"]
@@ -456,7 +488,8 @@ print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['ra
 cl.predict_choice("missing", "Without the right page RAFT...", ["says that it does not know", "answers all the same", "about half and half"])
 
 # %% [markdown]
-# Three readers. The last was trained with one change: where the golden passage is withheld, it learns to say "I don't know: the passages do not say."
+# Three readers, one student each. Every fact of the editions exam is asked once; where the page is *there*, it always is, and three look-alikes with it: compare these figures with each other, not with those above.
+# The last reader was trained with one change: where the golden passage is withheld, it learns to say "I don't know: the passages do not say."
 
 # %%
 robust = stored["robust"]
@@ -472,21 +505,21 @@ pd.DataFrame({name: {"page missing: does not know": row["unknown"], "page missin
 # The paper's recipe has nobody learn to be silent: where the page is withheld it trains the answer by heart. On documents that are new, that is training to invent. If your
 # reader should say that it does not know, *show it that in training*, and look in the last column what it costs.
 #
-# Which brings us to P itself, again with 200 examples each:
+# Which brings us to P itself, again with one student of 200 examples each, and every fact of the editions exam once, with the four passages that are found:
 
 # %%
 p = stored["p"]
 shares = [float(x) for x in p]
-cl.plots.curve(shares, {"page there or not, as found": [p[x]["accuracy"] for x in p]}, "P, the share of examples with their golden passage", "P", "share right",
-               {"page there or not, as found": [p[x]["ci"] for x in p]})
+cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]}, "P, the share of examples with their golden passage (one student a point)", "P", "share right",
+               {"as found": [p[x]["ci"] for x in p]})
 
 # %% [markdown]
-# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: of points that lie near each other we cannot tell which is better. Only to train without
-# any golden passage is clearly bad.
+# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: that a P below 1 helps is *not shown* here, and it is not refuted either. The one point that
+# lies far below all others is the student who never had a golden passage before her.
 #
 # ### Against pages that lie
 #
-# Two passages that read the same and state different answers; orders in a passage; the right passage in each place.
+# The same three students and questions. Two passages that read the same and state different answers; orders in a passage; the right passage in each place.
 
 # %%
 table = {}
@@ -525,12 +558,13 @@ for name, model in {"untrained": gp, "RAFT": reader}.items():
 #
 # ## What does an example buy, what a minute?
 #
-# A RAFT example has four passages, a form-only example one: for the same minutes one can have two or three of the latter. Which pays more? Each point is one student, so look at the lines more than at the points.
+# A RAFT example has four passages, a form-only example one: for the same minutes one can have two or three of the latter. Which pays more? The editions exam at k = 4. The points at 400 are the
+# mean of five students; each other point is one student, so look at the lines more than at the points.
 
 # %%
 grown = stored["examples"]
 sizes = [int(n) for n in grown["RAFT"]]
-cl.plots.curve(sizes, {name: [grown[name][str(n)]["accuracy"] for n in sizes] for name in grown}, "Per example", "examples", "share right", logx=True)
+cl.plots.curve(sizes, {name: [grown[name][str(n)]["accuracy"] for n in sizes] for name in grown}, "Per example (at 400: five students)", "examples", "share right", logx=True)
 
 # %% [markdown]
 # The same runs over the tokens that they were trained on, which is what the minutes go by:
@@ -571,7 +605,7 @@ cl.check("06-budget", choice, scores=scores, tokens=tokens, budget=50_000)
 # ## Where one passage is enough
 #
 # RAFT mends reading among look-alikes. Where nothing is alike, the first passage is nearly always the right one; and where the page is not found, nobody can read it.
-# The encyclopedia and the FAQ are the first case, the reports of 28 cup finals the second:
+# The encyclopedia and the FAQ are the first case, the reports of 28 cup finals the second. Two other exams, then, and student 0 of each kind:
 
 # %%
 rows = []
@@ -613,25 +647,27 @@ for passage in shelf.search(question.question, 4, filters.named_years(question.q
 cl.predict("years", "Form only, one passage of the right year: right, in per cent", low=0, high=100)
 
 # %% [markdown]
-# All readers, with the filter and without:
+# Student 0 of each kind on the editions exam, with the filter and without:
 
 # %%
 years = stored["years"]
 cl.reveal("years", round(100 * years["form only"]["1"]["accuracy"]))
-rows = {name: {f"k = {k}{label}": source[name][k]["accuracy"] for k in ("1", "4") for label, source in {"": over_k, ", year filter": years}.items()}
+rows = {name: {f"k = {k}{label}": share for k in ("1", "4") for label, share in
+               {"": over_k[name][k]["seeds"][0], ", year filter": years[name][k]["accuracy"]}.items()}
         for name in ("base", "form only", "RAFT")}  # fmt: skip
 rows["found"] = {f"k = {k}": over_k["found"][k] for k in ("1", "4")} | {f"k = {k}, year filter": years[f"found among {k}"] for k in ("1", "4")}
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# The three readers with one passage, each with the filter and without it. Then the row *form only* against what training with distractors brought: one student each, RAFT at its best k.
+# The three readers with one passage, each with the filter and without it. Then *form only* with one passage of the right year, which is one student, against all five students of RAFT, without the filter and with four passages.
 
 # %% tags=["nbval-ignore-output"]
 three = ("base", "form-only-without-reasoning-seed-0", "RAFT-without-reasoning-seed-0")
 searched = {"filter by year": "year", "no filter": "rag"}
 with_it, without = (Runs(tuple(runs(f"06/{who}-{how}-k-1", name).reports[0] for who in three)) for name, how in searched.items())
 cl.verdict("a filter by year helps, whoever reads", with_it - without)
-print("form only with the filter minus RAFT without it:", find("06/years/form only with it minus RAFT without, k = 1").told)
+filtered = runs("06/form-only-without-reasoning-seed-0-year-k-1", "form only with the filter") - practised
+print("form only with the filter minus RAFT without:", " · ".join(f"{gap:+.2f}" for gap in filtered.by_student))
 
 # %% [markdown]
 # Before you train a reader to tell look-alikes apart, ask whether the *search* can. What a field of the index can decide, no weight needs to learn. What is left to RAFT are look-alikes that no field tells apart.
@@ -639,26 +675,33 @@ print("form only with the filter minus RAFT without it:", find("06/years/form on
 # ## A specialist that reads
 #
 # The sources' own example of a hybrid: a *specialist* in a form of answer, here a contract summary in the house's five lines, that *reads* the contract it is asked about.
-# The form is learned; the figures are looked up. Three candidates on agreements with suppliers that none of them has met:
+# The form is learned; the figures are looked up. Four candidates on agreements with suppliers that none of them has met:
+#
+# | candidate | trained on | in its prompt, beside the request |
+# |---|---|---|
+# | specialist alone | summaries and their requests | nothing |
+# | RAG alone | nothing | two contracts that were found, and "Write the summary in 5 lines that begin:" with all five labels |
+# | RAG, one example | nothing | the same, and before it one request with its contracts and its finished summary |
+# | both | summaries, requests, contracts | two contracts and the labels, as RAG alone |
 
 # %%
 print(shelves.load_agreements("test")[0].text, "\n")
 print(shelves.load_agreements("test")[0].summary, "\n")
 pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}")) for what in ("form", "facts")}
-              for name in ("specialist alone", "RAG alone", "both")}).T  # fmt: skip
+              for name in ("specialist alone", "RAG alone", "RAG, one example", "both")}).T  # fmt: skip
 
 # %% [markdown]
-# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained:
+# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three times another example for the one that is shown. It is held against whichever untrained candidate does better, on form the one with the example, on facts RAG alone:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("a specialist that reads has the form that RAG alone lacks", "06/hybrid/both minus RAG alone/form")
+cl.verdict("a specialist that reads has the form more often than RAG that is shown an example", "06/hybrid/both minus RAG, one example/form")
 cl.verdict("a specialist that reads has more of the facts than RAG alone", "06/hybrid/both minus RAG alone/facts")
 cl.verdict("a specialist that reads has the facts that a specialist alone lacks", "06/hybrid/both minus specialist alone/facts")
 cl.verdict("to read costs the specialist none of its form", "06/hybrid/both minus specialist alone/form", as_good=True)
 
 # %% [markdown]
-# Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, every figure. RAG alone has
-# the figures before it and no idea what the house wants to read. Together they have both. And note what this contract is *not*: one of several look-alikes. There is one right page, it is found, and
+# Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, nearly every figure. RAG alone has
+# the figures before it and was *told* the form, all five labels; that was not enough for this small a model. One example *showed* it the form, often enough to follow, and did nothing for its reading. Together the two halves have both. And note what this contract is *not*: one of several look-alikes. There is one right page, it is found, and
 # the weights have only to learn what to do with it. That is the hybrid that small models are good at.
 #
 # ## Doing it for real
@@ -721,11 +764,11 @@ cl.progress()
 # %% [markdown]
 # | claim | here |
 # |---|---|
-# | *RAFT is a hybrid of RAG and fine-tuning* | **holds partly**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, either alone has one; what wrong pages in the training add is not shown |
+# | *RAFT is a hybrid of RAG and fine-tuning* | **holds partly**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, the specialist alone has only the form, RAG alone neither in full |
 # | *fine-tuning without pages does not teach to use them* | **holds**: DSF + RAG stays far below every reader that was trained on pages, and near the untrained model |
-# | *training with distractors makes a reader robust* | **cannot tell**: a hint at 200 examples; five students of 400 reach from no better than form only to clearly better; and the one that was read at each k did best with one passage |
+# | *training with distractors makes a reader robust* | **holds partly**: at four passages RAFT beat form alone over nine pairs, though five of 400 examples leave it open; over other numbers of passages one student was asked, so we cannot tell; nor for a larger student |
 # | *distractors should come out of the retriever* | **cannot tell**: one reader of each |
-# | *now and then the right page should be missing in training* | **cannot tell**: one student a point; on documents that are new, none with P below 1 did better than the one with P = 1 |
+# | *now and then the right page should be missing in training* | **cannot tell**: one student a point; that a P below 1 helps is not shown, and not refuted |
 # | *quoting before answering helps* | **refuted here**: it cost accuracy and tokens; what it buys is a check |
 #
 # The two largest gains of this lesson were the answer's *form*, learned in less than half of RAFT's tokens, and a *filter*, learned by nobody.
@@ -735,7 +778,7 @@ cl.progress()
 # - Look-alikes are what RAFT is for. Where the first passage is the right one, we saw no gain over *form only* with one passage, for less than half of the tokens; where a field tells the look-alikes apart, filter by it.
 # - Where the page is not found, no reader helps: mend the search first (lesson 05).
 # - Our reader has 135 million parameters. A large model of today reads among four passages without being taught; measure it *before* you train: one line changes.
-# - The paper trained and examined on the same domain. We examined on documents that were new, so that P below 1 had nothing to teach but guessing.
+# - The paper trained and examined on the same domain. We examined on documents that were new. There, what is learned by heart where the golden passage is missing is of no use in the exam.
 # - Questions were written for this course, one fact each. A question over two documents is another task (lesson 05), and nothing here trained it.
 #
 # Next: [07 · Preferences](07_preferences.ipynb), where no answer is the right one.

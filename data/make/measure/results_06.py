@@ -31,9 +31,9 @@ from functools import partial
 from typing import Any
 
 from lesson_06 import summaries
-from lesson_06.reading_bench import DISTRACTORS, LESSON, Bench, K, Plan
+from lesson_06.reading_bench import DISTRACTORS, LESSON, Bench, K, Plan, Shown
 from shared import wrong_pages
-from shared.figures import counted, difference, figures, of_seeds, over_seeds
+from shared.figures import counted, difference, figures, of_seeds
 from shared.keeping import kept
 from shared.scripts import asked_for, measure_parts
 
@@ -75,6 +75,7 @@ SUMMARY_RECIPE = {"epochs": 2, "learning_rate": 2e-3, "batch_size": 4, "order": 
 def arms(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     """The table of the lesson: every arm on the same questions, and paired differences."""
     found: dict[str, list[cl.Report]] = {"base": [bench.closed(None)], "base + RAG": [bench.rag(None)]}
+    found["base + RAG, one example"] = [bench.shown(replace(DIRECT, seed=seed)) for seed in seeds]
     found["base, right page"] = [bench.page(None)]
     for seed in seeds:
 
@@ -123,24 +124,30 @@ def _sized(plan: Plan, n: int) -> Plan:
 
 
 def students(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """What distractors teach, by student: RAFT minus form only with each seed, and their mean."""
+    """What distractors teach, by student: RAFT minus form only of five students, and of every pair of any size."""
     plans = {"RAFT": DIRECT, "form only": FORM_DIRECT}
-    reports = {name: [bench.rag(replace(plan, seed=s)) for s in range(STUDENTS)] for name, plan in plans.items()}
+    reports = {name: _of_five(bench, plan) for name, plan in plans.items()}
+    more = {name: [bench.rag(_sized(plan, n)) for n in SIZES if n != plan.n] for name, plan in plans.items()}
+    pairs = {name: reports[name] + more[name] for name in plans}
     found: dict[str, Any] = {name: of_seeds(rows) for name, rows in reports.items()}
-    base = [bench.rag(None)] * STUDENTS
-    found["RAFT minus form only"] = over_seeds(reports["RAFT"], reports["form only"])
-    return found | {f"{name} minus base": over_seeds(rows, base) for name, rows in reports.items()}
+    found["RAFT minus form only"] = difference(reports["RAFT"], reports["form only"])
+    found["RAFT minus form only, every size"] = difference(pairs["RAFT"], pairs["form only"])
+    return found | {f"{name} minus base": difference(rows, [bench.rag(None)]) for name, rows in reports.items()}
+
+
+def _of_five(bench: Bench, plan: Plan, k: int = K) -> list[cl.Report]:
+    """All students of a plan in the exam at four passages; of other k one was asked."""
+    return [bench.rag(replace(plan, seed=seed), k) for seed in range(STUDENTS if k == K else 1)]
 
 
 def over_k(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """Accuracy at each k, seed 0."""
-    students = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
-    reports = {name: {k: bench.rag(plan, k) for k in KS} for name, plan in students.items()}
+    """Accuracy at each k; "seeds" has one figure for each student who was asked, the first is seed 0."""
+    plans = {"form only": FORM_DIRECT, "RAFT": DIRECT}
+    reports = {name: {k: _of_five(bench, plan, k) for k in KS} for name, plan in plans.items()}
+    reports["base"] = {k: [bench.rag(None, k)] for k in KS}
     ranking = _ranking(bench, bench.exam)
-    return {name: {str(k): figures(report) for k, report in rows.items()} for name, rows in reports.items()} | {
-        "found": {str(k): round(ranking.recall(k), 4) for k in KS},
-        f"k = {K} minus k = 1": {name: difference([rows[K]], [rows[1]]) for name, rows in reports.items()},
-        f"RAFT minus form only, k = {K} and 1": difference([reports["RAFT"][K]], [reports["form only"][1]]),
+    return {name: {str(k): of_seeds(rows) for k, rows in by_k.items()} for name, by_k in reports.items()} | {
+        "found": {str(k): round(ranking.recall(k), 4) for k in KS}
     }
 
 
@@ -175,14 +182,14 @@ def robust(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def examples(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """More and more examples, with distractors and without, and how many tokens they were."""
+    """More and more examples, with distractors and without, and how many tokens they were; five students of 400."""
     measured: dict[str, Any] = {}
     for name, plan in {"RAFT": DIRECT, "form only": FORM_DIRECT}.items():
         measured[name] = {}
         for n in sorted(SIZES, key=lambda n: abs(n - plan.n)):
             sized = _sized(plan, n)
-            report = bench.rag(sized)
-            measured[name][str(n)] = figures(report) | {"tokens": bench.training(sized)["tokens"]}
+            reports = _of_five(bench, plan) if n == plan.n else [bench.rag(sized)]
+            measured[name][str(n)] = of_seeds(reports) | {"tokens": bench.training(sized)["tokens"]}
         measured[name] = {str(n): measured[name][str(n)] for n in SIZES}
     return measured
 
@@ -209,7 +216,6 @@ def years(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     ids = {question: [passage.id for passage in passages] for question, passages in found.items()}
     measured: dict[str, Any] = {"n": len(asked)}
     plans = {"base": None, "form only": FORM_DIRECT, "RAFT": DIRECT}
-    filtered: dict[str, cl.Report] = {}
     for k in (1, K):
         pages = {question: passages[:k] for question, passages in found.items()}
         hits = sum(golden[question][0].id in ids[question][:k] for question in ids)
@@ -217,11 +223,6 @@ def years(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
         for name, plan in plans.items():
             report = bench.sits(plan, f"year-k-{k}", lambda m, pages=pages: cl.OpenBook(m, pages), bench.exam)
             measured.setdefault(name, {})[str(k)] = figures(report)
-            if k == 1:
-                filtered[name] = report
-    alone = {name: bench.rag(plan, 1) for name, plan in plans.items()}
-    measured["filter minus none, k = 1"] = {name: difference([filtered[name]], [alone[name]]) for name in plans}
-    measured["form only with it minus RAFT without, k = 1"] = difference([filtered["form only"]], [alone["RAFT"]])
     return measured
 
 
@@ -268,7 +269,7 @@ def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     instruction = summaries.INSTRUCTION
     k = 2
 
-    def read(model: cl.ChatModel) -> Callable[[Sequence[str]], list[Any]]:
+    def read(model: cl.ChatModel | Shown) -> Callable[[Sequence[str]], list[Any]]:
         rag = cl.RagPipeline(model, library, k=k, instruction=instruction)
         return lambda questions: rag.answer(questions, summaries.TOKENS)
 
@@ -291,13 +292,19 @@ def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
             model = cl.finetune(bench.gp, summaries.examples(study), **settings)
             return cl.evaluate(alone(model), exam, "specialist alone")
 
+        def one_example(seed: int = seed) -> cl.Report:
+            shown = Shown(bench.gp, summaries.examples(study[seed : seed + 1], training, k))
+            return cl.evaluate(read(shown), exam, "RAG, one example")
+
+        one = judged(f"shown-seed-{seed}", one_example, {"k": k, "example": study[seed].id})
+        found.setdefault("RAG, one example", []).append(one)
         found.setdefault("both", []).append(judged(f"both-seed-{seed}", both, settings | {"k": k}))
         found.setdefault("specialist alone", []).append(judged(f"alone-seed-{seed}", by_heart, settings))
     measured: dict[str, Any] = {
         name: {what: of_seeds([r[what] for r in reports]) for what in ("form", "facts")}
         for name, reports in found.items()
     }
-    for other in ("RAG alone", "specialist alone"):
+    for other in ("RAG alone", "RAG, one example", "specialist alone"):
         measured[f"both minus {other}"] = {
             what: difference([r[what] for r in found["both"]], [r[what] for r in found[other]])
             for what in ("form", "facts")
@@ -327,8 +334,12 @@ def _over_students(parts: dict[str, Any]) -> str:
     """What distractors teach, over students, where those are measured."""
     if "seeds" not in parts:
         return ""
-    _, low, high = parts["seeds"]["RAFT minus form only"]["mean"]
-    return f"; RAFT minus form over {STUDENTS} students {low:+.2f} to {high:+.2f}"
+    _, low, high = parts["seeds"]["RAFT minus form only"]
+    _, every_low, every_high = parts["seeds"]["RAFT minus form only, every size"]
+    return (
+        f"; RAFT minus form over {STUDENTS} students {low:+.2f} to {high:+.2f}, "
+        f"over {STUDENTS + len(SIZES) - 1} pairs of any size {every_low:+.2f} to {every_high:+.2f}"
+    )
 
 
 def summary(parts: dict[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,18 @@ class Reasoner:
         return self.reply(questions)
 
 
+@dataclass
+class Shown:
+    """A model that is shown worked examples before each prompt, to be put where a model is."""
+
+    model: cl.ChatModel
+    examples: Sequence[Example]
+
+    def reply(self, prompts: Sequence[str], max_new_tokens: int) -> list[cl.Answer]:
+        """As a `ChatModel` does."""
+        return cl.FewShot(self.model, self.examples).answer(prompts, max_new_tokens)
+
+
 class Bench:
     """What all measurements share: the model, both shelves, the exams; and the students, in the order of need."""
 
@@ -148,6 +160,14 @@ class Bench:
         asked = exam or self.exam
         how = f"rag-k-{k}{label and f'-{label}'}{'' if asked is self.exam or label else '-short'}"
         return self.sits(plan, how, lambda student: cl.RagPipeline(student, self.shelf, k=k), asked)
+
+    def shown(self, plan: Plan) -> cl.Report:
+        """The untrained model with the passages that are found, and before them the first example of a plan."""
+
+        def reader(student: Any) -> cl.RagPipeline:
+            return cl.RagPipeline(Shown(student, self.examples(plan)[:1]), self.shelf, k=K)
+
+        return self.sits(None, f"rag-k-{K}-shown-{plan.slug}", reader, self.exam, shown=plan.settings())
 
     def page(self, plan: Plan | None, exam: cl.Exam | None = None) -> cl.Report:
         """With the right passage alone: what reading is worth when finding is solved."""

@@ -10,6 +10,7 @@ import numpy as np
 
 import course_lib as cl
 from course_lib.evaluation.intervals import BOOTSTRAP_SEED, RESAMPLES
+from course_lib.evaluation.reports import Runs
 
 
 def figures(report: cl.Report) -> dict[str, Any]:
@@ -30,11 +31,17 @@ def pooled(reports: Sequence[cl.Report]) -> cl.Report:
 
 
 def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
-    """What a lesson quotes of one arm: the figures of all seeds pooled, and the accuracy of each seed by itself."""
-    joined = pooled(reports)
-    return figures(joined) | {
-        "exact_ci": [round(end, 4) for end in joined.exact_ci],
-        "seeds": [round(report.accuracy, 4) for report in reports],
+    """What a lesson quotes of one arm: the figures of all its students (`Runs`), and each one's accuracy by itself."""
+    runs = Runs(reports)
+    (value, *ci), (exact, *exact_ci) = runs.share(), runs.share("exact")
+    return {
+        "accuracy": round(value, 4),
+        "ci": [round(end, 4) for end in ci],
+        "exact": round(exact, 4),
+        "n": runs.n * len(reports),
+        "tokens": round(sum(report.tokens_per_question for report in reports) / len(reports), 1),
+        "exact_ci": [round(end, 4) for end in exact_ci],
+        "seeds": [round(mark, 4) for mark in runs.marks()],
     }
 
 
@@ -44,13 +51,11 @@ def counted(seeds: Sized) -> str:
 
 
 def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[float]:
-    """Accuracy of one arm minus another's on the same questions, seed by seed: value, and its 95% interval.
+    """Accuracy of one arm minus another's on the same questions, seed by seed: value, and its 95% interval (`Runs`).
 
     An arm without seeds (the untrained model) is paired with each seed of the other.
     """
-    n = max(len(some), len(others))
-    a, b = (pooled([*reports] * (n if len(reports) == 1 else 1)) for reports in (some, others))
-    found = cl.paired_difference(a, b)
+    found = Runs(some) - Runs(others)
     return [round(x, 4) for x in (found.value, found.low, found.high)]
 
 
