@@ -252,13 +252,11 @@ print("the answer and nothing else:", cl.paired_difference(raft, base, of="exact
 # %% [markdown]
 # ## Form, or reading?
 #
-# That is *one* student, yours, and its interval is over questions: of another student it says nothing, so there is no verdict yet.
-# And be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? There is an arm for that question: **form only**. It is trained
+# That is *one* student, yours: of another it says nothing, so there is no verdict yet. And be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? There is an arm for that question: **form only**. It is trained
 # on the golden passage alone, without a distractor. It learns how answers look, and never has to choose.
 #
 # So here is the table that this lesson is about: the same questions, measured beforehand, with three students (seeds 0 to 2) of each kind that is trained, 400 examples each. *DSF* is
-# domain-specific fine-tuning: questions and answers, no page. It studied the same questions as the others. *One example* is untrained, and had one of RAFT's examples, pages and all,
-# in its prompt (three times another one). All but *base* and *DSF* have four passages before them.
+# domain-specific fine-tuning: the same study questions and answers, no page. *One example* is untrained, with one of RAFT's examples, pages and all, in its prompt (three times another one).
 
 # %%
 stored = cl.load_results("06")
@@ -279,7 +277,7 @@ pd.DataFrame({"95% interval": {name: str(find(f"06/arms/differences/{name}")) fo
 
 # %% [markdown]
 # Read it in two steps. From *base + RAG* to *form only*: that is **form**. From *form only* to *RAFT*: that is **reading among look-alikes**, and only distractors teach it.
-# Each way to answer has its own pair of arms, as the form of a quoted answer is another form.
+# Each way to answer has its own pair of arms, as the form of a quoted answer is another form. (An example in the prompt brought nothing of either.)
 
 # %%
 whole, form = apart["RAFT without reasoning + RAG minus base + RAG"], apart["form only without reasoning + RAG minus base + RAG"]
@@ -311,7 +309,7 @@ cl.verdict("with 400 examples distractors make a better reader than form alone",
 cl.verdict("RAFT is right in four of five questions", practised, above=0.8)
 
 # %% [markdown]
-# Five pairs of 400 examples leave it open, if barely. We have four more that answer at once, one each of 50, 100, 200 and 800 examples, trained for another question (below). All nine together:
+# Five pairs of 400 examples leave it open, if barely. Four more, one each of 50, 100, 200 and 800 examples, were trained for another question (below). All nine together:
 
 # %% tags=["nbval-ignore-output"]
 def of_any_size(arm):
@@ -327,8 +325,8 @@ cl.verdict("distractors in training make a better reader than form alone", nine)
 print("RAFT minus form only, pair by pair:", " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
 
 # %% [markdown]
-# So distractors do teach *something*. Two things to know about that verdict: we looked at the nine after the five had left us in doubt, and the four share
-# their seed with the first of the five, so they are a little less than nine independent students. What would decide it is another, larger student:
+# So distractors do teach *something*. But we looked at the nine after the five had left us in doubt, and the four share their seed with the first of the five: a little less than nine independent
+# students. A larger student has to decide:
 
 # %% tags=["nbval-ignore-output"]
 others = shelves.larger_readers()
@@ -437,8 +435,8 @@ for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
 #
 # ### Against more passages
 #
-# *Training with distractors makes a reader robust to how many passages there are.* The editions exam at several k, and how often the right passage is found. At k = 4 all five students of each kind were asked. At every
-# other k only student 0 was, and hers is the one pair of the five in which RAFT did *not* beat form:
+# *Training with distractors makes a reader robust to how many passages there are.* The editions exam, and how often the right passage is found. At k = 4 all five students of each kind were asked; at every
+# other k only student 0 of each, and theirs is the one pair of the five in which RAFT did *not* beat form:
 
 # %%
 over_k = stored["k"]
@@ -451,29 +449,20 @@ for k in ("1", "2", "4", "6"):
 cl.plots.dots(spots, "The editions exam over k")
 
 # %% [markdown]
-# With *one* passage the reader is right about as often as the right page is found at all: it reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it.
-# Which weighs more, and whether RAFT holds better than form, one student cannot say: that takes five at each k.
+# With *one* passage student 0 is right about as often as the right page is found at all: she reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it.
+# Which weighs more, and whether RAFT holds better than form, takes five students at each k to say.
 #
 # How many distractors does the training need? Each row is *one* student of 200 examples with so many of them, asked at each k about every fact of the editions exam once:
 
 # %%
 trained = stored["distractors"]["at"]
 at = list(trained["0"])
+print("three in training minus none, at k = 2, 4 and 6:", find("06/distractors/3 minus 0, several passages").told)
 cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained], [f"{n} in training" for n in trained], [f"k = {k}" for k in at],
                  "Distractors in training, passages in the exam (one student a row)", "share right")
 
 # %% [markdown]
-# Go along the rows. What does each lose from one passage to six?
-
-# %%
-for n, row in trained.items():
-    print(f"{n} in training: {row['1']['accuracy']:.2f} at k = 1, {row['6']['accuracy']:.2f} at k = 6, lost {row['1']['accuracy'] - row['6']['accuracy']:.2f}")
-print("three in training minus none, at k = 2, 4 and 6:", find("06/distractors/3 minus 0, several passages").told)
-
-# %% [markdown]
-# That points the paper's way: without distractors in training, this reader loses most by more passages. But each row is *one* student, and you have seen what students differ by. Read it as a hint.
-#
-# And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
+# That points the paper's way. But each row is *one* student, and you have seen what students differ by: read it as a hint. And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
 
 # %%
 drawn = stored["hard"]
@@ -488,7 +477,7 @@ print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['ra
 cl.predict_choice("missing", "Without the right page RAFT...", ["says that it does not know", "answers all the same", "about half and half"])
 
 # %% [markdown]
-# Three readers, one student each. Every fact of the editions exam is asked once; where the page is *there*, it always is, and three look-alikes with it: compare these figures with each other, not with those above.
+# Three readers, one student each; every fact of the editions exam is asked once, and where the page is *there*, it is so at every question: compare these figures with each other, not with those above.
 # The last reader was trained with one change: where the golden passage is withheld, it learns to say "I don't know: the passages do not say."
 
 # %%
@@ -514,8 +503,8 @@ cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]}, "P, the shar
                {"as found": [p[x]["ci"] for x in p]})
 
 # %% [markdown]
-# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: that a P below 1 helps is *not shown* here, and it is not refuted either. The one point that
-# lies far below all others is the student who never had a golden passage before her.
+# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: that a P below 1 helps is *not shown* here, and not refuted either. Far below
+# all others lies the student who never had a golden passage before her.
 #
 # ### Against pages that lie
 #
@@ -529,15 +518,6 @@ for name in readers:
                    "says the last": row["contradicted, right last"]["accuracy"], "obeys an order": row["order in it"]["obeyed"]["accuracy"],
                    **{f"right page at {place}": row[f"right at {place} of 4"]["accuracy"] for place in range(1, 5)}}
 pd.DataFrame(table).T.round(2)
-
-# %% [markdown]
-# Does a reader trained to *copy* still take orders? And does it matter where the page lies?
-
-# %%
-obeyed = {name: robust[name]["order in it"]["obeyed"]["accuracy"] for name in ("base", "RAFT")}
-moved = {name: [robust[name][f"right at {place} of 4"]["accuracy"] for place in range(1, 5)] for name in ("base", "RAFT")}
-print("obey the order:", obeyed)
-print("between the best place and the worst:", {name: round(max(row) - min(row), 2) for name, row in moved.items()})
 
 # %% [markdown]
 # No reader can know which of two equal pages lies. That is the librarian's part: dates, versions, who may write to the index (lesson 05).
@@ -558,21 +538,15 @@ for name, model in {"untrained": gp, "RAFT": reader}.items():
 #
 # ## What does an example buy, what a minute?
 #
-# A RAFT example has four passages, a form-only example one: for the same minutes one can have two or three of the latter. Which pays more? The editions exam at k = 4. The points at 400 are the
-# mean of five students; each other point is one student, so look at the lines more than at the points.
+# A RAFT example has four passages, a form-only example one: for the same minutes, which go by the tokens trained on, one can have two or three of the latter. Which pays more? The editions exam at k = 4; the
+# points at 400 are the mean of five students, each other point is one student:
 
 # %%
 grown = stored["examples"]
 sizes = [int(n) for n in grown["RAFT"]]
-cl.plots.curve(sizes, {name: [grown[name][str(n)]["accuracy"] for n in sizes] for name in grown}, "Per example (at 400: five students)", "examples", "share right", logx=True)
-
-# %% [markdown]
-# The same runs over the tokens that they were trained on, which is what the minutes go by:
-
-# %%
 families = {name: [{"label": str(n), "x": grown[name][str(n)]["tokens"] / 1000, "value": grown[name][str(n)]["accuracy"],
                     "low": grown[name][str(n)]["ci"][0], "high": grown[name][str(n)]["ci"][1]} for n in sizes] for name in grown}  # fmt: skip
-cl.plots.frontier(families, "Per minute (the labels are numbers of examples)", "thousands of tokens trained")
+cl.plots.frontier(families, "What training buys (labels: numbers of examples)", "thousands of tokens trained")
 
 # %% [markdown]
 # ### Exercise 3 · Spend fifty thousand tokens
@@ -659,7 +633,7 @@ rows["found"] = {f"k = {k}": over_k["found"][k] for k in ("1", "4")} | {f"k = {k
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# The three readers with one passage, each with the filter and without it. Then *form only* with one passage of the right year, which is one student, against all five students of RAFT, without the filter and with four passages.
+# The three with one passage, each with the filter and without it. Then *form only* with the filter, one student and one passage, against all five students of RAFT with four and no filter:
 
 # %% tags=["nbval-ignore-output"]
 three = ("base", "form-only-without-reasoning-seed-0", "RAFT-without-reasoning-seed-0")
@@ -691,7 +665,7 @@ pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}")) for
               for name in ("specialist alone", "RAG alone", "RAG, one example", "both")}).T  # fmt: skip
 
 # %% [markdown]
-# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three times another example for the one that is shown. It is held against whichever untrained candidate does better, on form the one with the example, on facts RAG alone:
+# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three different examples. What is trained is held against the better untrained candidate: on form the one with an example, on facts RAG alone.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("a specialist that reads has the form more often than RAG that is shown an example", "06/hybrid/both minus RAG, one example/form")
@@ -701,7 +675,7 @@ cl.verdict("to read costs the specialist none of its form", "06/hybrid/both minu
 
 # %% [markdown]
 # Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, nearly every figure. RAG alone has
-# the figures before it and was *told* the form, all five labels; that was not enough for this small a model. One example *showed* it the form, often enough to follow, and did nothing for its reading. Together the two halves have both. And note what this contract is *not*: one of several look-alikes. There is one right page, it is found, and
+# the figures before it and was *told* the form, all five labels: not enough for so small a model. One example helps it with the form, and not with its reading. Together the two halves have both. And note what this contract is *not*: one of several look-alikes. There is one right page, it is found, and
 # the weights have only to learn what to do with it. That is the hybrid that small models are good at.
 #
 # ## Doing it for real

@@ -40,7 +40,8 @@ class Trained:
         seconds, tokens, losses = 1.5, 300, ((1, 2.0),)
 
     def reply(self, prompts, max_new_tokens=64):
-        return [Answer(" ".join(p.partition(" pays ")[2].split()[:2]), 10, 2) for p in prompts]
+        asked = [p if isinstance(p, str) else p[-1]["content"] for p in prompts]
+        return [Answer(" ".join(p.partition(" pays ")[2].split()[:2]), 10, 2) for p in asked]
 
     def answer(self, questions):
         return self.reply(questions)
@@ -107,6 +108,14 @@ def test_a_reasoners_answers_come_without_reasons_cost_what_they_cost_and_have_r
     assert reader.name == "quoting"
     RagPipeline(reader, bench.index, k=2).answer(["What pays Town3?"])
     assert model.limits == [200, reading_bench.REASONED_TOKENS]
+
+
+def test_one_that_is_shown_an_example_reads_it_with_its_pages_before_the_question(bench, recording_model):
+    bench.gp = recording_model
+    report = bench.shown(Plan("RAFT", distractors=1, p_oracle=1.0))
+    (first, *_), shown = recording_model.prompts, bench.examples(Plan("RAFT", distractors=1, p_oracle=1.0))[0]
+    assert first[:2] == [shown["prompt"][-1], shown["completion"][-1]] and "Copy the answer" in first[0]["content"]
+    assert len(first) == 3 and report.rows[0].question in first[2]["content"] and report.rows[0].sources
 
 
 def test_what_an_untaught_model_says_is_left_as_it_is(recording_model):
