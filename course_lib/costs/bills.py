@@ -172,34 +172,23 @@ def break_even_volume(rag: float, tuned: float, fixed_usd: float) -> float:
     return fixed_usd / (rag - tuned) if rag > tuned else math.inf
 
 
-def break_even(
-    volumes: Sequence[int],
-    rag_prompts: Mapping[str, float],
-    tuned_prompt: float,
-    completion_tokens: float,
-    usd_input: float,
-    usd_output: float,
-    training_usd: float,
-    trainings: int = 1,
+def annual_costs(
+    volumes: Sequence[int], question_usd: Mapping[str, float], fixed_usd: Mapping[str, float]
 ) -> pd.DataFrame:
-    """USD per 1,000 questions, by how many questions there are in all: RAG, and a fine-tuned model.
+    """USD a year, labour included: one row for a number of questions a year, one column for each candidate.
 
-    The costs of money alone: whether both answer as well is another question, and the exams', not this table's. One row
-    a volume (a number of questions, the index), one column for each RAG and "fine-tuned". `rag_prompts` are tokens,
-    passages included, each with its name: {"RAG, k = 4": 290}. `training_usd` is the price of one training, `trainings`
-    how often it is repeated over all these questions: each change of a fact is one.
+    `question_usd` is what one question costs each (`question_cost`); `fixed_usd` what is paid in a year whoever asks:
+    trainings, and people's hours (0 for whom it does not name). Whether all answer as well is the exams' business.
     """
     import pandas as pd
 
     if not len(volumes):
-        raise CourseError("break_even needs at least one volume: a number of questions.")
+        raise CourseError("annual_costs needs at least one volume: a number of questions.")
     for volume in volumes:
         above_zero(volume=volume)
-    not_below_zero(training_usd=training_usd, trainings=trainings)
-    table = {
-        name: [1000 * question_cost(tokens, completion_tokens, usd_input, usd_output)] * len(volumes)
-        for name, tokens in rag_prompts.items()
-    }
-    tuned = question_cost(tuned_prompt, completion_tokens, usd_input, usd_output)
-    table["fine-tuned"] = [1000 * (tuned + training_usd * trainings / volume) for volume in volumes]
-    return pd.DataFrame(table, index=pd.Index(volumes, name="questions"))
+    if unknown := [name for name in fixed_usd if name not in question_usd]:
+        raise CourseError(f"{unknown[0]!r} has fixed costs and no price of a question.")
+    for usd in (*question_usd.values(), *fixed_usd.values()):
+        not_below_zero(usd=usd)
+    table = {name: [fixed_usd.get(name, 0) + volume * usd for volume in volumes] for name, usd in question_usd.items()}
+    return pd.DataFrame(table, index=pd.Index(volumes, name="questions a year"))

@@ -26,6 +26,7 @@ UNITS = {
     "bandwidth": ("GB/s",),
     "hour": ("USD per hour",),
     "input": ("USD per million tokens",),
+    "cached input": ("USD per million tokens",),
     "output": ("USD per million tokens",),
     "training": ("USD per million tokens",),
 }

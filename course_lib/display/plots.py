@@ -128,6 +128,7 @@ def curve(
     bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     logx: bool = False,
     *,
+    logy: bool = False,
     live: Mapping[str, tuple[float, float]] | None = None,
 ) -> Picture:
     """Lines over common xs (in any order), one y for each x, labelled where they end; five or more: in a legend.
@@ -137,8 +138,9 @@ def curve(
     """
     xs = checked_numbers(checked_rows(xs, "curve", "xs"), "curve: xs")
     lines = {name: (xs, checked_numbers(ys, f"curve: {name}", len(xs))) for name, ys in checked_series(series, "curve")}
-    if logx and min(xs) <= 0:
-        raise CourseError(f"curve: a logarithmic axis needs xs above 0, not {min(xs):g}.")
+    for log, name, values in ((logx, "xs", xs), (logy, "ys", [y for _, ys in lines.values() for y in ys])):
+        if log and min(values) <= 0:
+            raise CourseError(f"curve: a logarithmic axis needs {name} above 0, not {min(values):g}.")
     edges = {name: checked_band(name, band, lines) for name, band in (bands or {}).items()}
     stars = {name: checked_numbers(spot, f"curve: live {name}", 2) for name, spot in (live or {}).items()}
     with drawing(title, 4.8) as (figure, axes):
@@ -148,6 +150,8 @@ def curve(
         if len(set(xs)) <= 10:
             axes.set_xticks(sorted(set(xs)), [f"{x:,.10g}" for x in sorted(set(xs))])
         draw_lines(figure, axes, lines, edges, xlabel, ylabel)
+        if logy:
+            axes.set_yscale("log")
         draw_stars(axes, stars)
         told = "".join(f" Star: {name} {value_text(y)} at {x:,.10g}." for name, (x, y) in stars.items())
         return Picture(figure, f"Lines: {tell_lines(lines)}.{told} Title: {title}")

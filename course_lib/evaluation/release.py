@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, is_number, whole_above_zero
@@ -76,12 +78,20 @@ class Drift:
     bands: tuple[tuple[float, float], ...]  # the 95% interval of that
     window: int  # questions in each
 
-    def fell_below(self, reference: float) -> int | None:
-        """How many questions had been asked when a window first lay wholly below `reference`; None if none has.
+    def fell_below(self, reference: Report) -> int | None:
+        """How many questions had been asked when a window first lay below what `reference` shows; None if none has.
 
-        Each look may be wrong: of a model that does not change, about one window in forty falls so far by chance.
+        The reference has its own chance, and each look is one more chance to be wrong: over all looks together a model
+        that does not change is taken for worse about once in twenty times (Bonferroni; shares with a right and a wrong
+        answer added, as in Agresti & Caffo 2000). Windows must not hold questions of another difficulty: shuffle them.
         """
-        return next((end for end, (_, high) in zip(self.ends, self.bands) if high < reference), None)
+        z = NormalDist().inv_cdf(1 - 0.05 / len(self.ends))
+        old, wobble = _smoothed(reference.accuracy, reference.n)
+        for end, value in zip(self.ends, self.values):
+            new, more = _smoothed(value, self.window)
+            if new + z * sqrt(wobble + more) < old:
+                return end
+        return None
 
     def plot(self, title: str | None = None, reference: float | None = None) -> Picture:
         """The curve with its interval, and, if given, the accuracy that it is held against."""
@@ -92,6 +102,21 @@ class Drift:
             series["at release"] = (reference,) * len(self.ends)
         title = title or f"{self.name}, the last {self.window} answers"
         return plots.curve(self.ends, series, title, "questions asked", "share right", bands={self.name: self.bands})
+
+
+def _smoothed(share: float, n: int) -> tuple[float, float]:
+    """A share with two answers added, one of them right, and its variance."""
+    share = (share * n + 1) / (n + 2)
+    return share, share * (1 - share) / (n + 2)
+
+
+def questions_needed(new: Report, old: Report, at_most: float = 0.05) -> int:
+    """How many questions a gate needs to pass a model that lost nothing, and answers as many otherwise as `new` does.
+
+    The paired interval reaches 1.96 · sqrt(share of questions on which the two differ / n) to either side.
+    """
+    differ = float((new.hits() != old.hits()).mean())
+    return ceil(differ * (1.96 / at_most) ** 2)
 
 
 def drift(answered: Report | Sequence[Row], window: int = 40, step: int | None = None) -> Drift:

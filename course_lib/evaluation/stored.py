@@ -14,12 +14,14 @@ from course_lib.core.errors import CourseError, DataError, is_number
 from course_lib.core.session import cache_dir, data_dir
 from course_lib.evaluation.intervals import span
 from course_lib.evaluation.reports import Report
+from course_lib.evaluation.sizes import stored
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Of differences the sign is said, and whether it may be chance.
 DIFFERENCES = re.compile(r"minus|against")
+OF_SIZES = "sizes/"
 
 
 def load_results(lesson: str) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class Finding:
 
 def quoted(what: str, place: str) -> str:
     """What, its figure and the lesson, "RAG 0.25 (0.18 to 0.31, n = 154) [lesson 02]", or that it is not measured."""
-    lesson, _, keys = place.partition("/")
+    lesson, _, keys = place.removeprefix(OF_SIZES).partition("/")
     try:
         load_results(lesson)
     except DataError:
@@ -93,7 +95,13 @@ def find(place: str) -> Finding:
     of a list, such as the seeds: "02/by_heart/many-wordings/*/exam". A figure is a number, [value, low, high], or a
     dict with accuracy and ci, or value, low and high; under `*` several. Of those the mean is taken, and the mean of
     their intervals' ends: over questions, for these very seeds, no interval of the mean is wider.
+
+    "sizes/02/handbook/RAG at its best/qwen-0.5b" is what that student did in an exam of `cl.stored`.
     """
+    if place.startswith(OF_SIZES):
+        *exam, arm, student = place.removeprefix(OF_SIZES).split("/")
+        each = stored("/".join(exam))[arm, student]
+        return Finding(place, *each.share(), n=each.n)
     lesson, *keys = place.split("/")
     if not re.fullmatch(r"\d\d", lesson) or not keys:
         raise CourseError(f"the place {place!r} is not a lesson and keys, such as 02/handbook/RAG.")

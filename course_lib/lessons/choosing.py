@@ -12,6 +12,7 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import Text, checked, one_of, read_yaml
 from course_lib.core.session import data_dir
 from course_lib.display.playground import panel, show
+from course_lib.evaluation.sizes import stored
 from course_lib.evaluation.stored import quoted
 
 if TYPE_CHECKING:
@@ -29,14 +30,21 @@ CHOICES = {
 STOPS = {
     "knowledge_tokens": (0, 500, 5_000, 50_000, 500_000, 5_000_000),
     "examples": (0, 10, 50, 100, 300, 1_000, 5_000),
-    "questions": (100, 1_000, 10_000, 100_000, 1_000_000),
+    "questions": (100, 1_000, 10_000, 100_000, 1_000_000, 100_000_000),
 }
 # Fewer examples than this taught little where it was measured (lessons 01 and 03); see the reasons "enough" and "few".
 ENOUGH_EXAMPLES = 100
 # What is shorter than this can stand in every prompt: a few pages. And what is longer cannot be studied by heart.
 PROMPT_TOKENS, STUDY_TOKENS = 1_000, 100_000
-# From so many questions a month a short prompt is worth a training; `bills.break_even` says it for your own prices.
-MANY_QUESTIONS = 1_000_000
+# From so many questions a month a short prompt is worth writing and studying all wordings; `bills.annual_costs` says it
+# for your own prices.
+MANY_QUESTIONS = 100_000_000
+# Who can read: the small student once it has been trained to, and the larger ones as they are. Arm and student.
+READERS = {
+    "135M trained to read": ("trained reader, {}", "smollm2-135m"),
+    "0.5B": ("{}", "qwen-0.5b"),
+    "1.5B": ("{}", "qwen-1.5b"),
+}
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ def _facts(case: Case) -> tuple[str, list[str]]:
     if case.knowledge_tokens <= PROMPT_TOKENS and not guarded and case.latency == "relaxed":
         return "prompt", ["in the prompt"]
     against = {
-        "changing": case.changes in ("monthly", "weekly", "daily"),
+        "changing": case.changes != "never",
         "large": case.knowledge_tokens > STUDY_TOKENS,
         "cited": case.cite,
         "guarded": guarded,
@@ -171,7 +179,23 @@ def _together(place: str, skill: str) -> str:
 
 def _quoted(rows: Mapping[str, str]) -> tuple[str, ...]:
     """Measured rows in words: `rows` has what each measures, and where it is stored."""
-    return tuple(quoted(what, place) for what, place in rows.items())
+    return tuple(quoted(*row) for what, place in rows.items() for row in readers(what, place).items())
+
+
+def readers(what: str, place: str) -> dict[str, str]:
+    """Row -> where it is stored, of each who can read: "readers/02/handbook/right page" for an arm of `cl.stored`.
+
+    Those of `READERS` who sat the exam; any other place is itself the only row.
+    """
+    if not place.startswith("readers/"):
+        return {what: place}
+    exam, _, arm = place.removeprefix("readers/").rpartition("/")
+    known = {name: (form.format(arm), student) for name, (form, student) in READERS.items()}
+    try:
+        sat = [name for name in known if known[name] in stored(exam).runs]
+    except DataError:  # nothing is measured: whoever quotes the row says so
+        return {what: f"sizes/{exam}/{arm}/qwen-0.5b"}
+    return {f"{what}, {name}": f"sizes/{exam}/{'/'.join(known[name])}" for name in sat}
 
 
 def _wrapped(label: str, text: str) -> list[str]:

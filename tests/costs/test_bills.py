@@ -11,7 +11,7 @@ from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.costs import bills
 from course_lib.costs.bills import (
     SEED_FIGURES,
-    break_even,
+    annual_costs,
     break_even_volume,
     forward_flops,
     generation_flops,
@@ -28,8 +28,6 @@ SMALL = Shape("small", 4, 64, 128, 1000, 4, 2, tied=True)
 SEVEN = SHAPES["7B"]
 CARD = Card("toy", 1e12, 1e9, 1e10, {"A": 2.0, "B": 3.0})
 DAY = "2026-11-25"
-COMPANY = {"completion_tokens": 20, "usd_input": 1, "usd_output": 1}
-HOUSE = {"volumes": [10, 1000], "rag_prompts": {"RAG": 300}, "tuned_prompt": 60, "training_usd": 5.0} | COMPANY
 
 
 def test_a_token_read_costs_two_flops_a_parameter():
@@ -122,41 +120,31 @@ def test_a_question_pays_for_what_is_read_and_what_is_written():
     assert question_cost(1000, 100, 1.0, 5.0) == pytest.approx(0.0015)
 
 
-@given(rag=st.integers(61, 10_000), training=st.floats(0.01, 1e4), trainings=st.integers(1, 400))
-def test_the_curves_meet_at_the_break_even_volume(rag, training, trainings):
-    paged, tuned = question_cost(rag, 20, 1, 1), question_cost(60, 20, 1, 1)
-    volume = break_even_volume(paged, tuned, training * trainings)
-    assert volume == pytest.approx(training * trainings / ((rag - 60) * 1e-6))
-    house = HOUSE | {"rag_prompts": {"RAG": rag}, "training_usd": training, "trainings": trainings}
-    table = break_even(**house | {"volumes": [volume / 10, volume, volume * 10]})
-    before, at, after = (table["fine-tuned"] - table["RAG"]).tolist()
+@given(rag=st.integers(61, 10_000), fixed=st.floats(0.01, 1e6))
+def test_the_curves_meet_at_the_break_even_volume(rag, fixed):
+    each = {"RAG": question_cost(rag, 20, 1, 1), "by heart": question_cost(60, 20, 1, 1)}
+    volume = break_even_volume(*each.values(), fixed)
+    assert volume == pytest.approx(fixed / ((rag - 60) * 1e-6))
+    table = annual_costs([volume / 10, volume, volume * 10], each, {"by heart": fixed})
+    before, at, after = ((table["by heart"] - table["RAG"]) / fixed).tolist()
     assert before > 0 > after and at == pytest.approx(0, abs=1e-6)
 
 
-def test_rags_price_a_thousand_does_not_depend_on_the_volume_and_grows_with_k():
-    table = break_even(**HOUSE | {"rag_prompts": {"k = 1": 130, "k = 4": 290}})
-    assert table["k = 1"].nunique() == 1 and (table["k = 4"] > table["k = 1"]).all()
+def test_what_is_paid_in_a_year_is_the_fixed_part_and_every_question():
+    table = annual_costs(np.array([10, 1000]), {"RAG": 0.5, "by heart": 0.1}, {"by heart": 60.0})
+    assert table["RAG"].tolist() == [5, 500] and table["by heart"].tolist() == [61, 160]
     assert list(table.index) == [10, 1000]
-
-
-def test_each_change_of_the_facts_is_a_training_more():
-    once, monthly = (break_even(**HOUSE, trainings=n).loc[1000, "fine-tuned"] for n in (1, 12))
-    assert monthly - once == pytest.approx(11 * 5.0)
 
 
 def test_a_model_that_is_no_cheaper_to_ask_never_pays():
     assert break_even_volume(question_cost(70, 20, 1, 1), 2 * question_cost(60, 20, 1, 1), 5.0) == math.inf
 
 
-def test_numpy_volumes_are_volumes():
-    assert len(break_even(**HOUSE | {"volumes": np.array([1, 10])})) == 2
-
-
 SENSELESS = [{"volumes": volumes} for volumes in ([], [0], ["many"])]
-SENSELESS += [{"rag_prompts": {"RAG": -1}}, {"tuned_prompt": "short"}, {"usd_input": 0}, {"training_usd": -5}]
+SENSELESS += [{"question_usd": {"RAG": -1}}, {"fixed_usd": {"RAG": -5}}, {"fixed_usd": {"nobody": 5}}]
 
 
-@pytest.mark.parametrize("change", [*SENSELESS, {"trainings": None}])
-def test_a_break_even_that_makes_no_sense_is_refused(change):
+@pytest.mark.parametrize("change", SENSELESS)
+def test_a_years_bill_that_makes_no_sense_is_refused(change):
     with pytest.raises(CourseError):
-        break_even(**HOUSE | change)
+        annual_costs(**{"volumes": [10], "question_usd": {"RAG": 0.5}, "fixed_usd": {}} | change)

@@ -261,6 +261,7 @@ NAN = float("nan")
         (lambda: plots.curve([1, 2], {"a": [1]}, "t", "x", "y"), "a: 1 values where 2"),
         (lambda: plots.curve([1], {"a": [NAN]}, "t", "x", "y"), "a: nan"),
         (lambda: plots.curve([0, 1], {"a": [1, 1]}, "t", "x", "y", logx=True), "logarithmic"),
+        (lambda: plots.curve([1, 2], {"a": [1, 0]}, "t", "x", "y", logy=True), "needs ys above 0"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"b": [(0, 1)]}), "'b'"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(2, 1)]}), "low 2 is above high 1"),
         (lambda: plots.curve([1], {"a": [1]}, "t", "x", "y", bands={"a": [(0, 1)] * 2}), "2 pairs where 1"),

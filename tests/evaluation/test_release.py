@@ -3,6 +3,7 @@
 import pytest
 
 from course_lib.core.errors import CourseError
+from course_lib.evaluation import release
 from course_lib.evaluation.exams import Question
 from course_lib.evaluation.release import drift, gate
 from course_lib.evaluation.reports import Report, Row
@@ -47,6 +48,14 @@ def test_a_loss_that_is_no_share_is_refused(wrong):
         gate(report(lambda i: True), report(lambda i: True), EXAM, at_most=wrong)
 
 
+def test_a_gate_needs_more_questions_the_more_answers_change():
+    old, new = report(lambda i: i % 4), report(lambda i: i % 4 if i % 2 else not i % 4)
+    few = release.questions_needed(report(lambda i: i % 10), report(lambda i: True), 0.05)
+    assert few == 154  # 0.1 · (1.96 / 0.05)²
+    assert release.questions_needed(new, old) > 3 * few > 4 * release.questions_needed(new, old, 0.1) / 2
+    assert release.questions_needed(old, old) == 0
+
+
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
@@ -55,12 +64,13 @@ def test_a_fall_is_seen_after_it_happened_and_not_before():
     assert found.ends[:2] == (40, 50) and found.ends[-1] == 200
     assert found.values[0] == 1.0
     assert found.values[-1] == pytest.approx(1 / 3, abs=0.05)
-    assert 100 < found.fell_below(0.9) <= 140
+    assert 100 < found.fell_below(report(lambda i: i % 10)) <= 140
+    assert found.fell_below(report(lambda i: i % 2 or i, n=3)) is None, "of three questions nobody knows what it was"
 
 
 def test_a_model_that_stays_as_it_was_does_not_fall_and_a_narrow_window_is_less_sure():
     found = drift(report(lambda i: i % 5))
-    assert found.fell_below(0.8) is None
+    assert found.fell_below(report(lambda i: i % 5)) is None
     assert all(low <= value <= high for value, (low, high) in zip(found.values, found.bands))
     widths = [high - low for w in (20, 100) for low, high in drift(report(lambda i: i % 5), window=w).bands[:1]]
     assert widths[0] > widths[1]

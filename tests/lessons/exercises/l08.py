@@ -39,7 +39,7 @@ EXERCISES = {
 RIGHT = {
     "08-case": [
         replace(ROBOT, cite=True),
-        replace(ROBOT, changes="daily"),
+        replace(ROBOT, changes="yearly"),
         replace(ROBOT, privacy="erasable"),
         replace(ROBOT, latency="relaxed"),
         replace(ROBOT, knowledge_tokens=2_000_000),
@@ -58,7 +58,6 @@ WRONG = {
         ("RAG", "replace(robot, ...)"),
         (ROBOT, "as it was"),
         (replace(ROBOT, cite=True, changes="daily"), "You changed 2 things (changes, cite)"),
-        (replace(ROBOT, changes="yearly"), "The advice is still fine-tuning. So seldom"),
         (replace(ROBOT, privacy="in-house"), "who holds the weights"),
         (replace(ROBOT, look_alikes=True), "Look-alikes matter where pages are searched"),
         (replace(ROBOT, knowledge_tokens=60_000), "not too much of it"),

@@ -90,13 +90,17 @@ class ByHeart:
 
 
 def fresh(
-    model: Callable[[], cl.ChatModel], index: Callable[[], cl.Index], seeds: Sequence[int] = (0, 1, 2)
+    model: Callable[[], cl.ChatModel],
+    larger: Callable[[], cl.ChatModel],
+    index: Callable[[], cl.Index],
+    seeds: Sequence[int] = (0, 1, 2),
 ) -> dict[str, Any]:
     """What is true today, asked of RAG and by heart, stale and brought up to date; what each took; and who still tells.
 
     `index_seconds` and `retrain_seconds` (the mean over seeds); for each arm its answers by the new edition
     (`today`) and by the old (`yesterday`); `withdrawn`, the share of the old edition that the student who learned it
-    still tells when its documents are gone, and what RAG and the one who was trained again tell of it.
+    still tells when its documents are gone, and what RAG and the one who was trained again tell of it. `larger` only
+    reads pages.
     """
     shelf_of_its_own(LESSON)
     facts = editions()
@@ -123,16 +127,18 @@ def fresh(
             library = cl.read_documents(session.data_dir() / "library")
             return made, update(made, sources[OLD], [document for document in library if document.id in sources[NEW]])
 
-        def old_rag() -> cl.RagPipeline:
-            return cl.RagPipeline(model(), stale(), k=K)
+        def old_rag(reader: Callable[[], cl.ChatModel] = model) -> cl.RagPipeline:
+            return cl.RagPipeline(reader(), stale(), k=K)
 
-        def new_rag() -> cl.RagPipeline:
-            return cl.RagPipeline(model(), updated()[0], k=K)
+        def new_rag(reader: Callable[[], cl.ChatModel] = model) -> cl.RagPipeline:
+            return cl.RagPipeline(reader(), updated()[0], k=K)
 
         took = kept_data(LESSON, "fresh-update", lambda: {**updated()[1], **where_and_when()})
         arms = {
             "RAG, stale": [sat("rag-stale-today", old_rag, today, k=K)],
             "RAG, updated": [sat("rag-updated-today", new_rag, today, k=K)],
+            "RAG, stale, 0.5B": [sat("rag-0.5b-stale-today", lambda: old_rag(larger), today, k=K)],
+            "RAG, updated, 0.5B": [sat("rag-0.5b-updated-today", lambda: new_rag(larger), today, k=K)],
         }
         told = [sat("rag-updated-withdrawn", new_rag, gone, k=K)]
     heard: dict[tuple[str, str], list[cl.Report]] = {}
@@ -156,7 +162,7 @@ def fresh(
             f"{a} minus {b}": difference(arms[a], arms[b])
             for a, b in (
                 ("RAG, updated", "RAG, stale"), ("by heart, trained again", "by heart, stale"),
-                ("by heart, trained again", "RAG, updated"),
+                ("by heart, trained again", "RAG, updated"), ("by heart, trained again", "RAG, updated, 0.5B"),
             )
         },
         "withdrawn": of_seeds(heard[OLD, "withdrawn"]), "withdrawn, RAG": of_seeds(told),
