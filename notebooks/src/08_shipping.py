@@ -372,15 +372,8 @@ except cl.CourseError as error:
     print("CourseError:", error)
 
 # %% [markdown]
-# If you were refused, read the sources again (they stand in the file) and write down the new figures with today's date. Some day it will be so for everybody:
-
-# %%
-try:
-    load_prices(today="2030-01-01")
-except cl.CourseError as error:
-    print("CourseError: ...", str(error).partition(" are ")[2])
-
-# %% [markdown]
+# If you were refused, read the sources again (they stand in the file) and write down the new figures with today's date.
+#
 # ### Hours and dollars
 #
 # **Predict:** LoRA on that 7B model: 100,000 examples of 500 tokens, read three times, on a rented A100. How many dollars?
@@ -414,13 +407,6 @@ print(f"the optimizer's part of full fine-tuning: {memory.loc['optimizer', 'full
 cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has", round(memory["full"].sum(), 1), above=24, unit="GB")
 cl.verdict("LoRA on a 7B model fits on a card of 24 GB", round(memory["lora"].sum(), 1), below=24, unit="GB")
 pd.concat([memory, memory.sum().to_frame("total").T]).round(1)
-
-# %% [markdown]
-# QLoRA's weights take a little more than four bits each. The little is *constants*: one scale of 8 bits for 64 weights, and one of 32 bits for 256 of those scales (Dettmers et al. 2023, arXiv 2305.14314).
-
-# %%
-by_hand = 4 + 8 / 64 + 32 / (64 * 256)
-print(f"bits a weight, by hand {by_hand:.3f}, in the course's formula {cl.bits_per_weight('nf4', double=True):.3f}")
 
 # %% [markdown]
 # ### Memory of answering: the cache
@@ -484,13 +470,6 @@ ours = cl.model_shape(gp)
 envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden) * seen.work.tokens * seen.work.steps
 print(f"counted {seen.flops:.1e} FLOPs, by the envelope {envelope:.1e}")
 cl.verdict("4 N D is within a quarter of what is counted part by part", round(seen.flops / envelope, 3), above=0.75, below=1.25)
-
-# %% [markdown]
-# In seconds, on the machine that was calibrated and in the run above (yours; or, where it was replayed, the one that recorded it):
-
-# %% tags=["nbval-ignore-output"]
-print(f"forecast there {seen.seconds:.0f} s at {known.flops / 1e9:.0f} GFLOP/s; the run above {actor.training.seconds:.0f} s, "
-      f"that is {seen.flops / actor.training.seconds / 1e9:.0f} GFLOP/s")
 
 # %% [markdown]
 # ### The sources' two prices
@@ -572,8 +551,8 @@ paid.round(2)
 cl.plots.curve(volumes, {name: list(paid[name]) for name in paid}, "What a year costs", "questions a year", "dollars", logx=True, logy=True)
 
 # %% [markdown]
-# The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, are by far the dearest for a handbook of that
-# size, which is also more than the model's window of 128,000 tokens holds. For a few pages it is the other way round: they need no index, and cost cents.
+# The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, ask for no index and no hours of writing, and are dear at every
+# question: something for few pages, or for whoever is seldom asked. (GPT-4o mini's window holds 128,000 tokens: see above whether a handbook of that size would fit.)
 
 # %%
 for name in paged:

@@ -28,7 +28,7 @@ def test_every_row_of_the_course_names_its_source_and_its_day():
     rows = load_prices(today=DAY).rows
     assert len(rows) > 20
     assert all(row.source.startswith(("https://", "p5.48xlarge", "p4de.24xlarge")) for row in rows)
-    assert all(row.date <= date(2026, 11, 25) for row in rows)
+    assert all(row.date <= date(2026, 11, 30) for row in rows)
     assert {row.what for row in rows} == set(UNITS)
 
 
