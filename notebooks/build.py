@@ -58,9 +58,9 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = re.compile(r"(HBox|VBox|Box|Label|IntProgress|FloatProgress|Output)\(|[^\n]*\d+%\|")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
-# Between two of them a page sets what stands there as mathematics; a formula of its own begins and ends with $$.
+# Between two of them a page sets what stands there as mathematics, and needs a network for it: formulas are text here.
 DOLLAR = re.compile(r"(?<!\\)\$")
-FORMULA, CODE = re.compile(r"\$\$.+?\$\$", re.DOTALL), re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 GUESS = re.compile(r"\bcl\.predict(?:_choice)?\(\s*[\"']([^\"']+)")
 REVEAL = re.compile(r"\bcl\.reveal\(\s*[\"']([^\"']+)")
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
@@ -181,10 +181,10 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         if not cell.source.strip():
             raise BuildError(f"{where(path, number, cell)}: the cell is empty")
         if cell.cell_type != "code":
-            for paragraph in FORMULA.sub("", CODE.sub("", cell.source)).split("\n\n"):
+            for paragraph in CODE.sub("", cell.source).split("\n\n"):
                 if len(DOLLAR.findall(paragraph)) > 1:
                     raise BuildError(
-                        f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$ for each"
+                        f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$, formulas as text"
                     )
             continue
         if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:

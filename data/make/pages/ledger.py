@@ -175,7 +175,7 @@ class Ledger:
     def _row(self, claim: dict[str, Any]) -> str:
         verdict = f"**{claim['verdict']}**" + (f": {claim['why']}" if claim.get("why") else "")
         cells = (claim["claim"], verdict, self.measured(claim), self.section(claim), ", ".join(claim["seeds"]))
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"
 
 
 def _figures(claim: dict[str, Any]) -> Iterator[str]:
