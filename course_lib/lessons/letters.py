@@ -107,12 +107,11 @@ def wording_of(reply: str) -> tuple[str, ...]:
 def letters_exam(preferences: Sequence[Preference]) -> Exam:
     """The letters of some pairs as an exam; right is who keeps the house rule.
 
-    Beside each stands the better reply of its pair, or, where that one has a fault too, a good one of the same desk.
+    Beside each stands the better reply of its pair, unless that one has a fault too.
     """
     desks = {preference.id: preference.desk for preference in preferences}
-    kept = [keeps_the_rule(p.desk, p.better).kept for p in preferences]
-    good = {p.desk: p.better for p, keeps in zip(preferences, kept) if keeps}
-    shown = [p.better if keeps else good.get(p.desk, p.better) for p, keeps in zip(preferences, kept)]
+    kept = (keeps_the_rule(p.desk, p.better).kept for p in preferences)
+    shown = [p.better if keeps else "(one that keeps the whole rule)" for p, keeps in zip(preferences, kept)]
 
     def grader(question: Question, reply: str) -> str:
         return "exact" if keeps_the_rule(desks[question.id], reply).kept else "wrong"
