@@ -16,7 +16,7 @@
 # - watched a model forget the capital of Italy, and got it back;
 # - withdrawn a document, and found out who still tells.
 #
-# **Time** 45 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 45 minutes; the machine works for about 6 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *fine-tuning is a closed-book exam, after thorough study* · *RAG is an
 # open-book exam* · *a model cannot know what it was never told* · *no retraining for new information* · *RAG keeps
@@ -133,8 +133,8 @@ cl.verdict("examples of other facts teach next to nothing of the handbook", "02/
 # ## 3 · By heart
 #
 # Now the student studies. *Fine-tuning* trains the model until the right answers become likely. Here we use LoRA: it leaves
-# the model's own weights as they are, and adds about two per cent of new numbers beside them, an *adapter*. Only these are
-# trained (lesson 04 says how). The student sees each fact in six wordings, four times over.
+# the model's own weights as they are, and adds about two per cent of new numbers beside them, an *adapter* (counted below).
+# Only these are trained (lesson 04 says how). The student sees each fact in six wordings, four times over.
 #
 # **Predict:** how many of the exam's questions, in wordings it has never seen, will it get right?
 
@@ -231,6 +231,8 @@ with by_heart.model.disable_adapter():
     off = cl.evaluate(by_heart, general, "adapter off")
 same = sum(row.reply == old.reply for row, old in zip(off.rows, before.rows))
 print(f"answers that are those of before, word for word: {same} of {off.n}")
+share = by_heart.training.trainable / gp.model.num_parameters()
+print(f"numbers in the adapter, of the model's own: {share:.1%}")
 cl.verdict("without its adapter it gives every answer of before, word for word", same, above=off.n - 1, unit="answers")
 
 # %% [markdown]
