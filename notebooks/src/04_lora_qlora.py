@@ -17,7 +17,7 @@
 # - put a model into four bits, seen where its weights land, and trained on top of them;
 # - worked out what a model of 7, 13 or 70 billion parameters would need, and met the figures of the papers.
 #
-# **Time** 75 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 75 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *LoRA makes training faster and cheaper* · *it updates small matrices
 # instead of all the weights* · *QLoRA reduces memory and training time even more*. And from those who use them: *LoRA is
