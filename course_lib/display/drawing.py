@@ -97,9 +97,10 @@ def draw_lines(figure: Figure, axes: Axes, lines: Mapping[str, Any], edges: Any,
         look = {"marker": marker, "markersize": 7, "markevery": max(1, len(x) // 12), "linewidth": 2.4}
         axes.plot(x, y, color=colour, linestyle=dash, label=wrap(name), **look)
         ends.append((y[-1], x[-1], wrap(name), colour))
-    if min(every) >= 0 and 0.2 <= max(every) <= 1:
+    from_zero = min(every) >= 0 and axes.get_yscale() == "linear"
+    if from_zero and 0.2 <= max(every) <= 1:
         axes.set_ylim(0, 1.03)
-    elif 0 <= min(every) < max(every) / 2:
+    elif from_zero and min(every) < max(every) / 2:
         axes.set_ylim(bottom=0)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(ends) > 4:

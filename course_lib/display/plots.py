@@ -149,9 +149,11 @@ def curve(
             axes.minorticks_off()
         if len(set(xs)) <= 10:
             axes.set_xticks(sorted(set(xs)), [f"{x:,.10g}" for x in sorted(set(xs))])
-        draw_lines(figure, axes, lines, edges, xlabel, ylabel)
         if logy:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:,.10g}")
+            axes.minorticks_off()
+        draw_lines(figure, axes, lines, edges, xlabel, ylabel)
         draw_stars(axes, stars)
         told = "".join(f" Star: {name} {value_text(y)} at {x:,.10g}." for name, (x, y) in stars.items())
         return Picture(figure, f"Lines: {tell_lines(lines)}.{told} Title: {title}")

@@ -542,13 +542,14 @@ each["all pages, cached"] = 5_000 * page_fact * mini["cached input"] / 1e6 + bil
 volumes = [10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
 paid = bills.annual_costs(volumes, each, {"by heart": trainings + 30 * hours_written})
 print(f"twelve trainings {trainings:.0f} dollars a year; {hours_written:.0f} hours of writing {30 * hours_written:,.0f}; all pages {5_000 * page_fact:,.0f} tokens")
-paid.round(2)
+paid.map("{:,.2f}".format)
 
 # %% [markdown]
 # Dollars a year. As a curve, each line on the axis a tenfold step:
 
 # %%
-cl.plots.curve(volumes, {name: list(paid[name]) for name in paid}, "What a year costs", "questions a year", "dollars", logx=True, logy=True)
+millions = [volume / 1e6 for volume in volumes]
+cl.plots.curve(millions, {name: list(paid[name]) for name in paid}, "What a year costs", "million questions a year", "dollars", logx=True, logy=True)
 
 # %% [markdown]
 # The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, ask for no index and no hours of writing, and are dear at every

@@ -60,7 +60,9 @@ def draw_all():
         "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e", reference=0.25),
         "who": plots.bars(ROWS, "Who knows?"),
         "peak": plots.curve([1, 2, 3], {"a": [0, 1, 0]}, "t", "x", "y"),
-        "curve": plots.curve([1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True),
+        "curve": plots.curve(
+            [1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True, logy=True
+        ),
         "stacked": plots.stacked({LONG: {"right": 0.3, "wrong": 0.7}, "b": {"right": 1.0, "wrong": 0.0}}, "s"),
         "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
