@@ -295,7 +295,7 @@ def test_a_model_tuned_twice_is_recorded_and_replayed(tiny_model, session):
 
 # Keys
 
-RECIPES = {None: Recipe, "dpo": PreferenceRecipe, "reward model": Recipe, "rloo": PolicyRecipe}
+RECIPES = {None: Recipe, "sft": Recipe, "dpo": PreferenceRecipe, "reward model": Recipe, "rloo": PolicyRecipe}
 
 
 def test_a_setting_that_came_later_is_part_of_the_key_only_where_it_is_changed():
@@ -319,7 +319,7 @@ def test_the_recipe_of_every_shipped_adapter_gives_the_settings_that_were_hashed
     kind = RECIPES[card["recipe"].get("objective")]
     recipe = kind(**card["recipe"])
     assert recipe.hashed() == {name: value for name, value in card["recipe"].items() if name in recipe.hashed()}
-    assert set(card["recipe"]) - set(recipe.hashed()) <= {"targets", "order", "anchor"}
+    assert set(card["recipe"]) - set(recipe.hashed()) <= {"targets", "order", "anchor", "objective"}
     assert kind(**asdict(recipe)) == recipe
 
 
