@@ -74,9 +74,12 @@ def runs(place: str, name: str) -> Runs:
 @lru_cache(maxsize=2)
 def _read(path: Path, *stamp: int) -> dict[str, Kept]:
     """By name; a file that was written anew has another stamp."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return {name: _of(list(rows)) for name, rows in groupby(pq.read_table(path).to_pylist(), itemgetter("measurement"))}
+    # read whole: given a path, pyarrow opens it twice, and another process may put a new file there in between
+    table = pq.read_table(pa.BufferReader(path.read_bytes()))
+    return {name: _of(list(rows)) for name, rows in groupby(table.to_pylist(), itemgetter("measurement"))}
 
 
 def _of(rows: list[dict[str, Any]]) -> Kept:
