@@ -419,10 +419,7 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
         log, work, startup = (Path(folder) / name for name in ("adapters_used", "work.json", "startup.py"))
         startup.write_text('__import__("counting").begin()\n', encoding="utf-8")  # leaves no name in the kernel
         plain = {k: v for k, v in os.environ.items() if k not in ("COURSE_RECORD", "COURSE_REPLAY")}
-        plain |= {
-            "COURSE_PAGE": "1",
-            "COURSE_PROGRESS": "off",
-        }  # what the builder guessed is on no page
+        plain |= {"COURSE_PAGE": "1", "COURSE_PROGRESS": "off"}  # what the builder guessed is on no page
         environment = plain | {"COURSE_ADAPTERS_USED": str(log)}
         environment |= {"COURSE_WORK": str(work), "PYTHONSTARTUP": str(startup)}
         environment |= {} if not mode else {"COURSE_RECORD": "1"} if mode == "record" else {"COURSE_REPLAY": "1"}

@@ -100,9 +100,10 @@ def notebooks(live: bool, options: list[str]) -> Stage:
         return Stage("notebooks", None)
     plugins = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
     replay = "never" if live else "strict"
-    environment = {"COURSE_REPLAY": replay, "COURSE_RECORD": "", "COURSE_VERDICTS": "hold", "COURSE_PAGE": "1"}
-    environment["COURSE_PROGRESS"] = "off"
-    environment["PYTHONPATH"] = plugins
+    environment = {
+        "COURSE_REPLAY": replay, "COURSE_RECORD": "", "COURSE_VERDICTS": "hold", "COURSE_PAGE": "1",
+        "COURSE_PROGRESS": "off", "PYTHONPATH": plugins,
+    }  # fmt: skip
     return two_at_a_time("notebooks", [*NBVAL, "--no-loadscope-reorder", *paths, *options], folder, environment)
 
 

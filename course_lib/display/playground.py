@@ -135,12 +135,6 @@ def as_html(said: Any) -> str:
     return "<br>".join(html.escape(line) for line in shown(said).splitlines())
 
 
-def badge(word: str, colours: tuple[str, str]) -> str:
-    """A word as HTML, on a background and in an ink that go together in light and dark themes."""
-    back, ink = colours
-    return f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{html.escape(word)}</b>'
-
-
 def rich(text: str) -> str:
     """Text as HTML, with `code` set as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(shown(text)))

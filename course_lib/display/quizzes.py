@@ -13,13 +13,14 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.journal import note, recall
 from course_lib.core.session import data_dir
 from course_lib.display.ask import checked_choices, checked_text
-from course_lib.display.playground import Said, badge, rich, show
+from course_lib.display.playground import Said, rich, show
+from course_lib.display.telling import BAD, GOOD, OPEN, badge
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 RIGHT, WRONG = "✓ Right", "✗ Not quite"
 UNANSWERED = "Not answered yet."
 # Colours in pairs, of the badge and of its words; the words say the same.
-COLOURS = {RIGHT: ("#00664f", "#ffffff"), WRONG: ("#a1260d", "#ffffff"), UNANSWERED: ("#5a5a5a", "#ffffff")}
+COLOURS = {RIGHT: GOOD, WRONG: BAD, UNANSWERED: OPEN}
 
 
 @dataclass(frozen=True)

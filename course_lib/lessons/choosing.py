@@ -12,7 +12,7 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import Text, checked, one_of, read_yaml
 from course_lib.core.session import data_dir
 from course_lib.display.playground import panel, show
-from course_lib.evaluation.sizes import stored
+from course_lib.evaluation.sizes import students
 from course_lib.evaluation.stored import quoted
 
 if TYPE_CHECKING:
@@ -191,9 +191,8 @@ def readers(what: str, place: str) -> dict[str, str]:
         return {what: place}
     exam, _, arm = place.removeprefix("readers/").rpartition("/")
     known = {name: (form.format(arm), student) for name, (form, student) in READERS.items()}
-    try:
-        sat = [name for name in known if known[name] in stored(exam).runs]
-    except DataError:  # nothing is measured: whoever quotes the row says so
+    sat = [name for name, (arm_of, student) in known.items() if student in students(exam, arm_of)]
+    if not sat:  # nobody was measured: what quotes the row says so
         return {what: f"sizes/{exam}/{arm}/qwen-0.5b"}
     return {f"{what}, {name}": f"sizes/{exam}/{'/'.join(known[name])}" for name in sat}
 

@@ -18,7 +18,7 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import Text, in_turns, one_of, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
-from course_lib.evaluation.sizes import stored
+from course_lib.evaluation.sizes import students
 from course_lib.models.students import DEFAULT
 
 if TYPE_CHECKING:
@@ -114,14 +114,12 @@ def larger_readers(k: int = 4) -> dict[str, Difference]:
 
     Empty as long as none is stored; a student counts when as many were trained one way as the other.
     """
-    try:
-        found = stored("06/editions")
-    except DataError:
-        return {}
-    raft, form = (f"{kind}, RAG, k = {k}" for kind in ("RAFT", "form only"))
-    trained = {name: (found.seeds.get((raft, name), 0), found.seeds.get((form, name), 0)) for name in found.students}
-    larger = [name for name, (some, others) in trained.items() if 0 < some == others and name != DEFAULT.name]
-    return {name: found[raft, name] - found[form, name] for name in larger}
+    raft, form = (students("06/editions", f"{kind}, RAG, k = {k}") for kind in ("RAFT", "form only"))
+    return {
+        name: raft[name] - form[name]
+        for name in raft
+        if name != DEFAULT.name and name in form and len(raft[name].reports) == len(form[name].reports)
+    }
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.figures import counted, difference, named, of_seeds, over_seeds, resampled
+from shared.figures import counted, difference, named, of_seeds, resampled
 from shared.keeping import Kept, keep
 from shared.scripts import asked_for, measure_parts
 from shared.students import Students, shelf_of_its_own
@@ -124,16 +124,6 @@ def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_eac
     assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 12
     assert difference([sat(6), sat(6)], [sat(3)])[0] == 0.5
     assert named(difference([sat(6)], [sat(6)])) == {"value": 0, "low": -0.5, "high": 0.5}, "nothing to resample"
-
-
-def test_students_that_differ_make_the_mean_over_seeds_less_sure_than_the_questions_do():
-    reports, none = [sat(good) for good in (6, 3, 4)], sat(0)
-    found = over_seeds(reports, [none] * 3)
-    assert [value for value, _, _ in found["seeds"]] == [1.0, 0.5, 0.6667]
-    # by hand: mean 0.7222, sd 0.2546, t(2) = 4.303: 0.7222 -/+ 4.303 * 0.2546 / sqrt(3)
-    assert found["mean"] == pytest.approx([0.7222, 0.0899, 1.3546], abs=2e-3)
-    with pytest.raises(ValueError):
-        over_seeds(reports, [none])
 
 
 @settings(max_examples=20, deadline=None)

@@ -59,21 +59,6 @@ def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[f
     return [round(x, 4) for x in (found.value, found.low, found.high)]
 
 
-def over_seeds(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
-    """Accuracy of one arm minus another's, for each seed by itself, and the mean with what seeds differ by.
-
-    `difference` asks how other questions would have come out for these very students; `mean` (Student's t, one value a
-    seed) asks how other students would. Each is [value, low, high].
-    """
-    from scipy import stats
-
-    apart = [difference([a], [b]) for a, b in zip(some, others, strict=True)]
-    values = [value for value, _, _ in apart]
-    mean = sum(values) / len(values)
-    low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=stats.sem(values))
-    return {"seeds": apart, "mean": [round(float(end), 4) for end in (mean, low, high)]}
-
-
 def resampled(statistic: Callable[..., np.ndarray], *sizes: int) -> list[float]:
     """Value, low and high of a statistic, by the percentile bootstrap: for what is no report.
 
