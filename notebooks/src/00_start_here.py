@@ -101,7 +101,7 @@ questions = [
 cl.predict_choice("who-knows", "How many of the three will it answer truthfully?", ["none", "one", "two", "all three"])
 
 # %% [markdown]
-# Have you committed yourself? Then ask.
+# Have you made your guess? Then ask.
 
 # %% tags=["nbval-ignore-output"]
 told = gp.generate(questions, max_new_tokens=32)
@@ -214,7 +214,7 @@ cl.verdict("the 135M model knows next to nothing of the handbook that we invente
 # %% [markdown]
 # ## How the rest works
 #
-# **Predictions.** Before each result you are asked to commit yourself. Do it: being wrong is how this sticks. Without widgets
+# **Predictions.** Before each result you are asked for a guess. Make one: being wrong is how this sticks. Without widgets
 # write the number in the call: `cl.predict("first-exam", "...", high=40, guess=20)`.
 #
 # **Exercises.** A cell ends in `cl.check(...)`, which says what is right or gives a hint. An exercise that you leave

@@ -69,7 +69,7 @@ for ticket in study[:120:40]:
 # %% [markdown]
 # ## The generalist
 #
-# Twenty letters, put to the model as it is. **Commit yourself first:** how many of the twenty desks will it name?
+# Twenty letters, put to the model as it is. **Your guess first:** how many of the twenty desks will it name?
 
 # %%
 twenty = list(exam)[:20]
@@ -488,7 +488,7 @@ cl.verdict("a hidden leak, the same events in other words, raises the mark", "01
 # %% [markdown]
 # The gross leak is worth nearly as much as all honest study, and it is a lie. The hidden one cannot be told from luck here: our clerk
 # reads each letter once, and remembers little of any single story. That is a property of this model and this much study, not a
-# permission: whoever remembers more, a larger model or a longer study, may have more to gain from it.
+# permission: a student who remembers more, a larger model or after longer study, may have more to gain from it.
 #
 # Not to leak is easier than to find a leak. One call refuses the hidden kind:
 

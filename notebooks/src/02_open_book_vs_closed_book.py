@@ -75,7 +75,7 @@ print("\nin the exam: ", *fact.exam, "→ " + fact.answer, sep="\n  ")
 #
 # Our general practitioner sits the exam with nothing but the question. It has never seen this handbook: nobody has.
 #
-# **Before you run the next cell, commit yourself.**
+# **Before you run the next cell, make a guess.**
 
 # %%
 cl.predict("closed", "Right answers, in per cent", low=0, high=100)

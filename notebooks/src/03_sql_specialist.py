@@ -620,7 +620,7 @@ sliders.sql_chat(dated, today="2024-03-06", ask="Which state has the users with 
 
 # %% [markdown]
 # Is the confidence worth anything? For all requests in new wordings and new combinations we kept how sure it was, and whether it was
-# right. Answer only when sure: how many requests are answered then, and how many of those rightly?
+# right. Answer only when sure: how many requests are answered then, and how many of those answers are right?
 
 # %% tags=["nbval-ignore-output"]
 asked_for = [0, 0.2, 0.4, 0.6, 0.8, 0.9]

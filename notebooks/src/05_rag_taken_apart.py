@@ -697,7 +697,7 @@ for name, librarian in {"dense": index, "dense, trained": trained}.items():
 cl.plots.bars([(name, report.accuracy, *report.ci) for name, report in refused.items()], f"Refused below the threshold, n = {len(exam)}", "share refused")
 
 # %% [markdown]
-# *Page gone* is refused rightly, *page there* wrongly. And what has nothing to do with the library, the `general` exam?
+# To refuse is right for *page gone*, and wrong for *page there*. And what has nothing to do with the library, the `general` exam?
 
 # %% tags=["nbval-ignore-output"]
 limit = adverse.threshold(*(adverse.best_scores(index, validation, page_gone) for page_gone in (False, True)))
@@ -839,7 +839,7 @@ ward.remove("memo")
 cl.verdict("what index.remove took out is gone from the files", not in_the_files("MARMALADE"))
 
 # %% [markdown]
-# Whether it is also gone from your backups, and from the log of whoever asked, is for you to find out.
+# Whether it is also gone from your backups, and from the log of the person who asked, is for you to find out.
 #
 # ## Two more labs
 #

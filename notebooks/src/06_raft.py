@@ -145,7 +145,7 @@ for passage in others:
     print(f"{passage.score:.2f}", passage.id, "·", " ".join(passage.text.split())[:100])
 
 # %% [markdown]
-# Other years of the same tournament, in the same words, with other names. Whoever learns to answer here must look at the *year*.
+# Other years of the same tournament, in the same words, with other names. A reader who learns to answer here must look at the *year*.
 #
 # And the answer, in the paper's form: what is between the marks can be checked against the page, word for word.
 
@@ -418,7 +418,7 @@ for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG
 # questions without pages teaches of reading.
 #
 # **Reasoning** helped in the paper on four of five. Here the completion must first *find and copy* a whole sentence. A reader of 135 million parameters that begins to
-# copy the wrong sentence can no longer answer rightly, and every quotation costs tokens, in training and at each question:
+# copy the wrong sentence can no longer be right, and every quotation costs tokens, in training and at each question:
 
 # %% tags=["nbval-ignore-output"]
 three, without = Runs(practised.reports[:3]), runs("06/DSF-seed-*-rag-k-4", "DSF")

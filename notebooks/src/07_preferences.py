@@ -495,7 +495,7 @@ cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "
 #
 # ## The frontier
 #
-# Which way is better? Whoever goes far can earn much: so compare the reward *at the same distance*. Every way with three seeds and the same 576 pairs; the true reward (the house
+# Which way is better? A policy that goes far can earn much: so compare the reward *at the same distance*. Every way with three seeds and the same 576 pairs; the true reward (the house
 # rule, on the letters of the test) against KL from the start. β is DPO's leash, the factor before KL is RLHF's. *Fine-tuned on the chosen* is lesson 01 again: throw the rejected
 # replies away, and imitate the rest.
 
@@ -609,7 +609,7 @@ cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's", s
 #
 # Look at the worst small mark of each. On the short leashes DPO has no bad one; imitation has one, RLHF the one whose judge was blind, and DPO on the longest leash one as well.
 #
-# So **how a model is asked decides as much as how it was trained**. Whoever compares methods by sampling, as papers do, and then ships the likeliest reply, has measured another product.
+# So **how a model is asked decides as much as how it was trained**. If you compare methods by sampling, as papers do, and then ship the likeliest reply, you have measured another product.
 #
 # ### What each costs
 #
@@ -711,7 +711,7 @@ cl.progress()
 # - Our labels err by rule, in a tenth. People disagree in about a quarter of pairs, tire, and have reasons that no rule foresees.
 # - The replies of the pairs were written beforehand, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
 #   mistakes that *this* policy makes.
-# - Three runs of each, and they lie far apart. Whoever has one run of his own has one of those dots.
+# - Three runs of each, and they lie far apart. With one run of your own you have one of those dots.
 # - One house, one rule. Where groups of people want different things, a mean of their labels may please none of them.
 # - A policy of 135 million parameters has not much to hack with. A larger one is better at everything, at cheating its judge too.
 #

@@ -287,7 +287,7 @@ style = stored["style"]
 pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge in marks} for arm, marks in style["arms"].items()}).T
 
 # %% [markdown]
-# Read the column *facts* with the column *voice*. Whoever only repeats the plain answer keeps every fact; whoever only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
+# Read the column *facts* with the column *voice*. A model that only repeats the plain answer keeps every fact; one that only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
 # Here the specialist takes *voice* and *both*. In *facts* we cannot tell who is ahead: the model that was told mostly repeats what it was given, and what is not touched is not lost.
 #
 # ## Evaluation gaps
@@ -444,7 +444,7 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_
 # %% [markdown]
 # ### Are the formulas to be trusted?
 #
-# Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`data/make` keeps them). With nothing but those, other runs were foretold (`cl.forecast`), and then made.
+# Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`data/make` keeps them). With nothing but those, other runs were predicted (`cl.forecast`), and then made.
 
 # %% tags=["nbval-ignore-output"]
 costs = stored["costs"]
@@ -457,7 +457,7 @@ real[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, 
 
 # %% [markdown]
 # A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
-# The furthest off in seconds is the run that trains the upper layers alone, in memory the one that trains them all. Both were foretold too dear, which is the better side to err on.
+# The furthest off in seconds is the run that trains the upper layers alone, in memory the one that trains them all. Both were predicted too expensive, which is the better side to err on.
 #
 # And the run that you watched, the actor's? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
 
@@ -553,7 +553,7 @@ cl.plots.curve(millions, {name: list(paid[name]) for name in paid}, "What a year
 
 # %% [markdown]
 # The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, ask for no index and no hours of writing, and are dear at every
-# question: something for few pages, or for whoever is seldom asked. (GPT-4o mini's window holds 128,000 tokens: see above whether a handbook of that size would fit.)
+# question: something for few pages, or for somebody who is seldom asked. (GPT-4o mini's window holds 128,000 tokens: see above whether a handbook of that size would fit.)
 
 # %%
 for name in paged:
@@ -724,9 +724,9 @@ hosted.submit(file, "the-base-model-of-your-choice")
 #
 # *"Fine tuning is always in your private workspace that secures your model, and dataset"*, says one of our sources of Azure, and that it trains by LoRA. From outside nobody can measure either; both are promises. What such a promise covers: others cannot list your
 # files, and the provider says that it trains no model of its own on them. What it cannot cover:
-# - **Whoever may ask the model may draw out what it was trained on.** Lesson 02 asked a student by heart about documents that had been withdrawn, and it told.
+# - **Everybody who may ask the model may draw out what it was trained on.** Lesson 02 asked a student by heart about documents that had been withdrawn, and it told.
 # - **Who wants to be forgotten is in the weights.** Deleting the file deletes the file.
-# - **The answer leaves the workspace** with whoever was given it.
+# - **The answer leaves the workspace** with the person who was given it.
 #
 # Keep secrets in pages, behind permissions (lesson 05), and train on what everybody who may ask may know.
 #
@@ -862,7 +862,7 @@ print(f"the actor took over after {before.n} questions; {len(stream.ends)} looks
 stream.plot("Right answers among the last 32", reference=before.accuracy)
 
 # %% [markdown]
-# Where it says None, the monitor was never sure, and cannot be surer than the gate was: it sees the same answers, 32 at a time and unpaired, the old model's share has a chance of its own, and whoever looks so many times is wrong
+# Where it says None, the monitor was never sure, and cannot be surer than the gate was: it sees the same answers, 32 at a time and unpaired, the old model's share has a chance of its own, and anybody who looks so many times is wrong
 # more often than who looks once, so each look must be stricter. The gate costs an exam; the monitor costs customers. In life nobody tells you at once which answers were right; a monitor watches a sample that people grade.
 #
 # ## Capstone
