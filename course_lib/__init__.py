@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from course_lib.evaluation.stored import own_results as own_results
     from course_lib.evaluation.verdicts import verdict as verdict
     from course_lib.lessons.checks import check as check
+    from course_lib.lessons.checks import findings as findings
     from course_lib.lessons.checks import progress as progress
     from course_lib.models.chatmodel import ChatModel as ChatModel
     from course_lib.models.loading import load_model as load_model
@@ -116,7 +117,7 @@ _HOME = {
     "shipping.serving": ["serve"],
     "shipping.cards": ["write_model_card"],
     "shipping.chatfiles": ["check_chat_jsonl", "write_chat_jsonl"],
-    "lessons.checks": ["check", "progress"],
+    "lessons.checks": ["check", "findings", "progress"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,15 @@ def show(told: Any) -> None:
 def badge(word: str, colours: tuple[str, str]) -> str:
     """A word on its colour, as HTML."""
     back, ink = colours
-    return f'<b style="background:{back};color:{ink};padding:1px 8px;border-radius:9px">{html.escape(word)}</b>'
+    look = f"background:{back};color:{ink};padding:1px 8px;border-radius:9px;white-space:nowrap"
+    return f'<b style="{look}">{html.escape(word)}</b>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose lines break at words, as HTML; so is each of its cells."""
+    names = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in head)
+    body = "".join("<tr>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True)
@@ -86,15 +94,12 @@ class AnswerTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in ("", "question", "said", "right"))
-        body = "".join(self._row(row) for row in self.rows)
         rest = "".join(f"<p>{line}</p>" for line in self._rest())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+        return table(("", "question", "said", "right"), map(self._row, self.rows)) + rest
 
-    def _row(self, row: Told) -> str:
-        label = f'<span style="white-space:nowrap">{badge(row.mark + " " + row.word, row.colours)}</span>'
-        cells = [label, html.escape(shown(row.question)), _folded(shown(row.said)), html.escape(shown(row.right))]
-        return "<tr>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    def _row(self, row: Told) -> list[str]:
+        label = badge(f"{row.mark} {row.word}", row.colours)
+        return [label, html.escape(shown(row.question)), _folded(shown(row.said)), html.escape(shown(row.right))]
 
     def _rest(self) -> list[str]:
         return [f"... and {self.more} more"] if self.more else []

@@ -31,6 +31,7 @@ FEW = ", too few for an interval over them"  # said of students
 MARGIN = 0.05  # what counts as "as good as", unless a call says why another should
 MIME = "application/vnd.course-lib.verdict+json"
 COLOURS = {HOLDS: telling.GOOD, OPEN: telling.OPEN, REFUTED: telling.BAD}
+GIVEN: dict[str, Verdict] = {}  # what this kernel has shown, by claim
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class Verdict:
         return shown(f"{self.outcome} · {self.claim}: {self.measured}{self.note and f' ({self.note})'}")
 
     def _repr_html_(self) -> str:
-        badge = telling.badge(self.outcome, COLOURS[self.outcome])
+        badge, claim, measured = self.cells()
+        return f"<p>{badge} {claim}: {measured}</p>"
+
+    def cells(self) -> list[str]:
+        """Badge, claim and figures, as HTML."""
         note = f" <i>({html.escape(shown(self.note))})</i>" if self.note else ""
-        return f"<p>{badge} {html.escape(shown(self.claim))}: {html.escape(shown(self.measured))}{note}</p>"
+        badge = telling.badge(self.outcome, COLOURS[self.outcome])
+        return [badge, html.escape(shown(self.claim)), html.escape(shown(self.measured)) + note]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": str(self), "text/html": self._repr_html_(), MIME: asdict(self)}
@@ -109,6 +115,7 @@ def verdict(
         claim, measured, above=above, below=below, as_good=as_good, margin=margin, because=because, of=of, unit=unit
     )
     telling.show(found)
+    GIVEN[claim] = found
     if keeps_reports():
         _keep(found)
     if os.environ.get("COURSE_VERDICTS") == "hold":

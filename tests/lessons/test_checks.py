@@ -12,9 +12,11 @@ from exercises import l04, l08
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.core.journal import recall
 from course_lib.display.quizzes import quiz
+from course_lib.evaluation import verdicts
 from course_lib.evaluation.release import Gate
 from course_lib.evaluation.reports import Difference
-from course_lib.lessons.checks import CHECKS, check, progress
+from course_lib.lessons import checks
+from course_lib.lessons.checks import CHECKS, check, findings, progress
 from course_lib.lessons.checks.registry import register
 from course_lib.lessons.choosing import advise
 
@@ -113,6 +115,26 @@ def test_progress_is_a_line_a_lesson_and_says_what_is_next(said, capsys):
     progress()
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("✓ Lesson 00: 2 of 2") and last == "Next: lesson 01, exercise 01-learned."
+
+
+def test_the_closing_table_is_of_the_pages_own_verdicts_and_exercises(said, capsys, monkeypatch):
+    monkeypatch.setattr(verdicts, "GIVEN", {})
+    monkeypatch.setattr(checks, "GIVEN", verdicts.GIVEN)
+    monkeypatch.setattr(checks, "_met", {})
+    with pytest.raises(CourseError, match="nothing has been tried"):
+        findings()
+    for share in (0.9, 0.3):  # run again, a claim has its last verdict
+        verdicts.verdict("more <than> half", share, above=0.5)
+    capsys.readouterr()
+    said("00-answer", ["Who won?", "Who lost?", "Why?"])
+    said("00-read-interval", None, report=CONTEXT["00-read-interval"]["report"])
+    capsys.readouterr()
+    findings()
+    told = ["refuted · more <than> half: 0.3 (claimed: above 0.5)"]
+    told += ["exercise 00-answer: solved", "exercise 00-read-interval: open"]
+    assert capsys.readouterr().out.splitlines() == told
+    page = checks.Findings(list(verdicts.GIVEN.values()), {"00-answer": True})._repr_html_()
+    assert "more &lt;than&gt; half" in page and page.count("<tr>") == 3
 
 
 def test_what_was_solved_stays_so_on_a_fresh_page(said):

@@ -144,10 +144,10 @@ def test_what_spoils_a_guess_is_all_of_its_section_and_up_to_its_reveal():
     cells = [
         *(code("before"), code('cl.predict("a", "How many?")'), prose("Then measure."), code("measure")),
         *(prose("## Meanwhile"), code("meanwhile"), code('cl.reveal("a", 1)'), prose("So it is."), code("table")),
-        *(prose("## Next"), code("next")),
+        *(prose("## Next"), code("next"), code("cl.findings()")),
     ]
     found = [cell.source for cell in build.spoilers(new_notebook(cells=cells))]
-    assert found == ["measure", "meanwhile", 'cl.reveal("a", 1)', "table"]
+    assert found == ["measure", "meanwhile", 'cl.reveal("a", 1)', "table", "cl.findings()"]
 
 
 def test_the_learners_page_is_written_without_spoilers_and_the_solved_one_whole(source, repository):

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import datetime
 import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.journal import note, recall
-from course_lib.core.text import say
+from course_lib.core.text import say, wrapped
+from course_lib.display import telling
 from course_lib.display.quizzes import right_answers
+from course_lib.evaluation.verdicts import GIVEN, Verdict
 from course_lib.lessons.checks import l00, l01, l02, l03, l04, l05, l06, l07, l08  # noqa: F401  (each registers its own)
 from course_lib.lessons.checks.registry import CHECKS, Right
+
+_met: dict[str, None] = {}  # the exercises that this kernel has come to, in their order
 
 
 def check(key: str, attempt: Any, **context: Any) -> None:
@@ -34,6 +40,7 @@ def check(key: str, attempt: Any, **context: Any) -> None:
         inspect.signature(function).bind(attempt, **context)
     except TypeError as error:
         raise CourseError(f"exercise {key!r} cannot be checked like this: {error}.") from error
+    _met[key] = None
     if attempt is None:
         before = " You solved it before." if recall("solved", key) else ""
         say(f"· Not attempted yet: `{names}` is None.{before}")
@@ -47,6 +54,35 @@ def check(key: str, attempt: Any, **context: Any) -> None:
     if solved:
         note("solved", key, datetime.date.today().isoformat())
     say("✓" if solved else "✗", " ".join(said.split()))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a page has tried: a row for each verdict, then whether each exercise is solved."""
+
+    verdicts: Sequence[Verdict]
+    exercises: Mapping[str, bool]
+
+    def __str__(self) -> str:
+        exercises = [f"exercise {key}: {SOLVED[solved][0]}" for key, solved in self.exercises.items()]
+        return "\n".join([*map(wrapped, map(str, self.verdicts)), *exercises])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        exercises = [[telling.badge(*SOLVED[solved]), f"exercise {key}", ""] for key, solved in self.exercises.items()]
+        rows = [*(verdict.cells() for verdict in self.verdicts), *exercises]
+        return telling.table(("verdict", "of what", "measured"), rows)
+
+
+SOLVED = {True: ("solved", telling.GOOD), False: ("open", telling.OPEN)}
+
+
+def findings() -> None:
+    """Show what this page has tried so far: each claim with its verdict, and its exercises, solved or open."""
+    if not (GIVEN or _met):
+        raise CourseError("nothing has been tried on this page yet: run the cells above first.")
+    telling.show(Findings(list(GIVEN.values()), {key: recall("solved", key) is not None for key in _met}))
 
 
 def progress() -> None:
