@@ -171,6 +171,14 @@ def test_setup_is_folded_for_jupyter_and_for_colab(source):
     assert learner(source).cells[1].metadata == {"tags": ["setup", "nbval-ignore-output"]} | build.FOLDED
 
 
+def test_the_same_in_plain_calls_is_folded_and_may_be_longer(source):
+    cell = '# %% tags=["plain"]\n' + "1\n" * 20
+    edited(source, "# The end.", f"# The end.\n\n{cell}\n# %% [markdown]\n# Really.\n\n# %% [markdown]\n# Yes.")
+    notebook = learner(source)
+    build.check_rules(notebook, source)
+    assert build.FOLDED.items() <= next(c for c in notebook.cells if "plain" in build.tags_of(c)).metadata.items()
+
+
 def test_a_cell_does_the_same_with_other_comments_and_layout():
     one, same = new_code_cell("# why\n\nx = f(1,\n      2)  # here"), new_code_cell("x = f(1, 2)")
     assert build.does(one) == build.does(same) != build.does(new_code_cell("x = f(1, 3)"))
