@@ -174,11 +174,9 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     ------
     BuildError
         For a long code cell, an empty one, one that is not Python or that asserts (another student would stop there),
-        two bare dollars in a paragraph, an exercise that takes another cell's name, or no more markdown cells than code
-        cells.
+        two bare dollars in a paragraph, or an exercise that takes another cell's name.
     """
-    cells = notebook.cells
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate(notebook.cells):
         if not cell.source.strip():
             raise BuildError(f"{where(path, number, cell)}: the cell is empty")
         if cell.cell_type != "code":
@@ -198,9 +196,6 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         if any(isinstance(node, ast.Assert) for node in ast.walk(parsed)):
             raise BuildError(f"{where(path, number, cell)}: it asserts; try the claim by cl.verdict")
     check_names(notebook, path)
-    code = sum(cell.cell_type == "code" for cell in cells)
-    if code >= len(cells) - code:
-        raise BuildError(f"{path.name}: {code} code cells and only {len(cells) - code} markdown cells")
 
 
 def check_names(notebook: NotebookNode, path: Path) -> None:
