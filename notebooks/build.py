@@ -46,8 +46,11 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 APPENDIX = "appendix"
 ADAPTERS = ROOT / "data" / "adapters"
-MAX_CODE_LINES = 15
+MAX_CODE_LINES = 18
 MAX_PLAIN_LINES = 25  # what the libraries take where ours takes a line
+MAX_WIDTH = 88  # on a projector, and without a bar to scroll sideways by at 1280 pixels
+# Lessons whose lines are wider still, until they are written anew.
+WIDE_YET = {"00_start_here", "01_what_is_fine_tuning", "02_open_book_vs_closed_book", "03_sql_specialist"}
 CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "plain", "nbval-ignore-output", "hide-input"}
 # What folds a cell's source: Jupyter's own key for JupyterLab and Notebook, and Colab's, which shows the first line's
@@ -173,8 +176,9 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     Raises
     ------
     BuildError
-        For a long code cell, an empty one, one that is not Python or that asserts (another student would stop there),
-        two bare dollars in a paragraph, or an exercise that takes another cell's name.
+        For a long code cell, a wide line in one (but for the setup), an empty one, one that is not Python or that
+        asserts (another student would stop there), two bare dollars in a paragraph, or an exercise that takes another
+        cell's name.
     """
     for number, cell in enumerate(notebook.cells):
         if not cell.source.strip():
@@ -189,6 +193,10 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         longest = MAX_PLAIN_LINES if "plain" in tags_of(cell) else MAX_CODE_LINES
         if (lines := len(cell.source.splitlines())) > longest:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {longest}")
+        if "setup" not in tags_of(cell) and path.stem not in WIDE_YET:
+            for place, line in enumerate(cell.source.splitlines(), 1):
+                if len(line) > MAX_WIDTH:
+                    raise BuildError(f"{where(path, number, cell)}: line {place} is wider than {MAX_WIDTH} characters")
         try:
             parsed = ast.parse(cell.source)
         except SyntaxError as error:

@@ -53,7 +53,8 @@ session = cl.start()
 stored = cl.load_results("04")
 found = stored["directions"]
 directions = range(1, len(found["values"]) + 1)
-cl.plots.curve(directions, {"full fine-tuning": found["values"]}, f"The change of one matrix: layer {found['layer']}, {found['matrix']}",
+cl.plots.curve(directions, {"full fine-tuning": found["values"]},
+               f"The change of one matrix: layer {found['layer']}, {found['matrix']}",
                "direction", "strength, of the strongest")
 
 # %% [markdown]
@@ -64,7 +65,8 @@ cl.plots.curve(directions, {"full fine-tuning": found["values"]}, f"The change o
 from course_lib.models import inspection
 
 layers = range(0, len(found["holding"]), 3)
-cl.plots.heatmap([found["holding"][n] for n in layers], [f"layer {n}" for n in layers], list(inspection.MATRICES),
+cl.plots.heatmap([found["holding"][n] for n in layers],
+                 [f"layer {n}" for n in layers], list(inspection.MATRICES),
                  "Directions that hold nine tenths of the change", "directions")
 
 # %% [markdown]
@@ -74,18 +76,22 @@ cl.plots.heatmap([found["holding"][n] for n in layers], [f"layer {n}" for n in l
 # **Predict:** of what full fine-tuning had gained, how much does a change of 8 directions keep?
 
 # %%
-cl.predict_choice("cut", "With 8 directions a matrix it keeps...", ["nearly all of the gain", "more than half of it", "less than half"])
+cl.predict_choice("cut", "With 8 directions a matrix it keeps...",
+                  ["nearly all of the gain", "more than half of it", "less than half"])
 
 # %% [markdown]
 # Measured beforehand, on 192 letters that nobody had studied. The dashed line is chance.
 
 # %%
 whole = stored["methods"]["full"]["runs"]["0"]["test"]
-cuts = {f"{rank} direction{'s' * (rank != '1')}": mark for rank, mark in found["kept"].items()} | {"all": whole}
+cuts = {f"{rank} direction{'s' * (rank != '1')}": mark
+        for rank, mark in found["kept"].items()} | {"all": whole}
 kept = (found["kept"]["8"]["accuracy"] - 1 / 8) / (whole["accuracy"] - 1 / 8)
-cl.reveal("cut", "nearly all of the gain" if kept > 0.8 else "more than half of it" if kept > 0.5 else "less than half")
+cl.reveal("cut", "nearly all of the gain" if kept > 0.8
+          else "more than half of it" if kept > 0.5 else "less than half")
 cl.plots.bars([(name, mark["accuracy"], *mark["ci"]) for name, mark in cuts.items()],
-              f"Full fine-tuning, its change cut down (n = {whole['n']})", reference=1 / 8)
+              f"Full fine-tuning, its change cut down (n = {whole['n']})",
+              reference=1 / 8)
 
 # %% [markdown]
 # So a handful of directions carries most of the skill, though full fine-tuning was never asked to be narrow. Then why train all of W and cut afterwards? **Train a narrow change from
@@ -119,9 +125,9 @@ class LoRALinear(torch.nn.Module):
     def __init__(self, linear, rank, alpha):
         super().__init__()
         self.frozen = linear.requires_grad_(False)  # W, (out, in)
-        device = linear.weight.device
-        self.A = torch.nn.Parameter(torch.empty(rank, linear.in_features, device=device))
-        self.B = torch.nn.Parameter(torch.zeros(linear.out_features, rank, device=device))
+        (out, into), device = linear.weight.shape, linear.weight.device
+        self.A = torch.nn.Parameter(torch.empty(rank, into, device=device))
+        self.B = torch.nn.Parameter(torch.zeros(out, rank, device=device))
         torch.nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
         self.scale = alpha / rank
 
@@ -133,14 +139,17 @@ class LoRALinear(torch.nn.Module):
 # first step?
 
 # %% tags=["nbval-ignore-output"]
-layers = gp.model.model.layers  # the same height, if your model has more layers than the stored one, or fewer
+layers = gp.model.model.layers  # the same height, if your model has more, or fewer
 up_proj = layers[found["layer"] * len(layers) // len(found["holding"])].mlp.up_proj
 linear = copy.deepcopy(up_proj).cpu().double()
 mine = LoRALinear(linear, rank=8, alpha=16).double()
-x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")  # (B, T, in)
+x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")
 trained = sum(p.numel() for p in mine.parameters() if p.requires_grad)
-print(f"{trained:,} numbers to train beside {linear.weight.numel():,} frozen ones ({trained / linear.weight.numel():.1%})")
-cl.verdict("before its first step a LoRA layer answers as the frozen one", torch.equal(mine(x), linear(x)))
+frozen = linear.weight.numel()
+print(f"{trained:,} numbers to train beside {frozen:,} frozen ones "
+      f"({trained / frozen:.1%})")
+cl.verdict("before its first step a LoRA layer answers as the frozen one",
+           torch.equal(mine(x), linear(x)))
 
 # %% [markdown]
 # Is that really what the library does? We give PEFT's layer the same A and B, with B no longer zero, and compare what the two
@@ -150,7 +159,8 @@ cl.verdict("before its first step a LoRA layer answers as the frozen one", torch
 from peft import LoraConfig, inject_adapter_in_model
 
 model = torch.nn.ModuleDict({"up": copy.deepcopy(linear)})
-theirs = inject_adapter_in_model(LoraConfig(r=8, lora_alpha=16, target_modules=["up"]), model)["up"].double()
+config = LoraConfig(r=8, lora_alpha=16, target_modules=["up"])
+theirs = inject_adapter_in_model(config, model)["up"].double()
 with torch.no_grad():
     mine.B.normal_(std=0.1)
     theirs.lora_A["default"].weight.copy_(mine.A)
@@ -183,7 +193,8 @@ count = None  # one whole number
 cl.check("04-count", count, shape=shape, rank=4)
 
 # %% tags=["solution"]
-sizes = [(into, out) for group, into, out in shape.matrices().values() if group == "attention"]
+sizes = [(into, out) for group, into, out in shape.matrices().values()
+         if group == "attention"]
 count = shape.layers * sum(4 * into + out * 4 for into, out in sizes)
 cl.check("04-count", count, shape=shape, rank=4)
 
@@ -238,9 +249,12 @@ import pandas as pd
 rows = []
 for name, row in stored["methods"].items():
     run, step = row["runs"]["0"]["training"], stored["steps"][name]
-    rows.append({"method": name, "learning rate": row["learning_rate"], "trained": run["trainable"],
-                 "share": f"{run['trainable'] / run['parameters']:.3%}", "optimizer, MB": round(run["optimizer_bytes"] / 1e6, 1),
-                 "memory, MB": round(step["peak_bytes"] / 1e6), "file, MB": round(run["file_bytes"] / 1e6, 1),
+    rows.append({"method": name, "learning rate": row["learning_rate"],
+                 "trained": run["trainable"],
+                 "share": f"{run['trainable'] / run['parameters']:.3%}",
+                 "optimizer, MB": round(run["optimizer_bytes"] / 1e6, 1),
+                 "memory, MB": round(step["peak_bytes"] / 1e6),
+                 "file, MB": round(run["file_bytes"] / 1e6, 1),
                  "s a step": round(step["step_seconds"], 2)})
 costs = pd.DataFrame(rows).set_index("method")
 costs
@@ -249,14 +263,17 @@ costs
 # And what they learned, each seed by itself: three are too few for an interval over students. Each interval is over letters.
 
 # %%
-marks = stored["pooled"]
-before = stored["before"]
+def dot(run):
+    return (run["test"]["accuracy"], *run["test"]["ci"])
+
+
+marks, before = stored["pooled"], stored["before"]
 best = max(stored["methods"], key=lambda name: marks[name]["test"]["accuracy"])
 cl.reveal("best", best)
-seeds = {name: {f"seed {seed}": (run["test"]["accuracy"], *run["test"]["ci"]) for seed, run in row["runs"].items()}
-         for name, row in stored["methods"].items()}  # fmt: skip
-untrained = {"before": {"no training": (before["test"]["accuracy"], *before["test"]["ci"])}}
-cl.plots.dots(untrained | seeds, f"Letters to the right desk, {before['test']['n']} letters")
+seeds = {name: {f"seed {seed}": dot(run) for seed, run in row["runs"].items()}
+         for name, row in stored["methods"].items()}
+cl.plots.dots({"before": {"no training": dot(before)}} | seeds,
+              f"Letters to the right desk, {before['test']['n']} letters")
 
 # %% [markdown]
 # *Best* is by the mean of three seeds. Look how the dots of the first two methods lie among one another: whether they differ at all is tried below.
@@ -271,21 +288,25 @@ cl.plots.dots(untrained | seeds, f"Letters to the right desk, {before['test']['n
 
 # %% tags=["nbval-ignore-output"]
 row = stored["methods"]["lora"]
-recipe = dict(epochs=stored["epochs"], batch_size=stored["batch_size"], learning_rate=row["learning_rate"], rank=row["rank"], seed=0)
+recipe = dict(epochs=stored["epochs"], batch_size=stored["batch_size"],
+              learning_rate=row["learning_rate"], rank=row["rank"], seed=0)
 desks = cl.finetune(gp, study, "lora", name="04-lora", **recipe)
 exam = tickets.ticket_exam(tickets.load_tickets("test")).sample(96)
 live = cl.evaluate(desks, exam, "LoRA, live")
 live.show(4, "wrong")
-print("What is the capital of Italy?", desks.generate(["What is the capital of Italy?"], 8)[0])
+italy = "What is the capital of Italy?"
+print(italy, desks.generate([italy], 8)[0])
 
 # %% [markdown]
 # Drawn beside the stored ones. Yours was asked half of the letters, so that its interval is the widest.
 
 # %% tags=["nbval-ignore-output"]
-bars = [(f"stored, seed {seed}", run["test"]["accuracy"], *run["test"]["ci"]) for seed, run in row["runs"].items()]
+bars = [(f"stored, seed {seed}", *dot(run)) for seed, run in row["runs"].items()]
+bars.append((f"live, seed 0, n = {live.n}", live.accuracy, *live.ci))
 cl.verdict("this run of LoRA sorts letters better than guessing", live, above=1 / 8)
-cl.verdict("a few minutes of LoRA sort letters better than guessing", "04/pooled/lora/test", above=1 / 8)
-cl.plots.bars([*bars, (f"live, seed 0, n = {live.n}", live.accuracy, *live.ci)], "LoRA: stored, and run here", reference=1 / 8)
+cl.verdict("a few minutes of LoRA sort letters better than guessing",
+           "04/pooled/lora/test", above=1 / 8)
+cl.plots.bars(bars, "LoRA: stored, and run here", reference=1 / 8)
 
 # %% [markdown]
 # A machine that computes in another format, or on more threads, comes out a little different even with the same seed. Look whether your
@@ -306,10 +327,14 @@ from course_lib.evaluation.verdicts import tried
 rows = []
 for arm, exams in stored["against_lora"].items():
     d = exams["test"]
-    found = tried(f"{arm} is as good as LoRA", f"04/against_lora/{arm}/test", as_good=True)
-    rows.append({"arm": arm, "each seed, minus LoRA": ", ".join(f"{one:+.2f}" for one in d["by_student"]), "mean": f"{d['value']:+.2f}",
+    claim, place = f"{arm} is as good as LoRA", f"04/against_lora/{arm}/test"
+    found = tried(claim, place, as_good=True)
+    each = ", ".join(f"{one:+.2f}" for one in d["by_student"])
+    rows.append({"arm": arm, "each seed, minus LoRA": each,
+                 "mean": f"{d['value']:+.2f}",
                  "over letters": f"{d['low']:+.2f} to {d['high']:+.2f}",
-                 "as good as LoRA?": found.outcome if d["seeds"] > 1 else "one seed, no verdict"})
+                 "as good as LoRA?":
+                 found.outcome if d["seeds"] > 1 else "one seed, no verdict"})
 pd.DataFrame(rows).set_index("arm")
 
 # %% [markdown]
@@ -319,7 +344,8 @@ pd.DataFrame(rows).set_index("arm")
 # it *learns less and forgets less*.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("LoRA is as good as full fine-tuning", "04/against_lora/full/test", as_good=True)
+cl.verdict("LoRA is as good as full fine-tuning",
+           "04/against_lora/full/test", as_good=True)
 cl.verdict("LoRA learns less than full fine-tuning", "04/against_lora/full/test")
 
 # %% [markdown]
@@ -332,23 +358,33 @@ cl.verdict("LoRA learns less than full fine-tuning", "04/against_lora/full/test"
 # LoRA's rates are divided by ten: **if LoRA wants ten times full's rate, the two hills stand on the same spot.**
 
 # %%
-runs = {name: {float(rate): run for rate, run in stored["methods"][name]["search"].items()} for name in ("full", "lora")}
-rates = sorted(runs["full"])
-hills = {"full": [runs["full"][rate] for rate in rates], "LoRA, a tenth of its rate": [runs["lora"][rate] for rate in sorted(runs["lora"])]}
-cl.plots.curve(rates, {name: [run["test"]["accuracy"] for run in hill] for name, hill in hills.items()},
-               "Letters to the right desk, by learning rate", "learning rate", "share right", logx=True)
+def by_rate(name):
+    found = {float(x): run for x, run in stored["methods"][name]["search"].items()}
+    return dict(sorted(found.items()))
+
+
+runs = {name: by_rate(name) for name in ("full", "lora")}
+hills = {"full": runs["full"], "LoRA, a tenth of its rate": runs["lora"]}
+cl.plots.curve(list(runs["full"]),
+               {name: [run["test"]["accuracy"] for run in hill.values()]
+                for name, hill in hills.items()},
+               "Letters to the right desk, by learning rate",
+               "learning rate", "share right", logx=True)
 
 # %% [markdown]
 # The rates were chosen on validation letters, and are about three apart. Each was run once, so there is no verdict; but how firm is the choice?
 
 # %%
-validated = {name: {rate: run["validation"]["accuracy"] for rate, run in found.items()} for name, found in runs.items()}
-for name, found in validated.items():
-    (best_rate, most), (second, next_best) = sorted(found.items(), key=lambda pair: -pair[1])[:2]
-    n = runs[name][best_rate]["validation"]["n"]
-    print(f"{name:4} is best at {best_rate:g}, and {round(n * (most - next_best))} of {n} letters ahead of {second:g}")
+for name, found in runs.items():
+    validated = {rate: run["validation"]["accuracy"] for rate, run in found.items()}
+    best_rate, second = sorted(validated, key=lambda rate: -validated[rate])[:2]
+    n = found[best_rate]["validation"]["n"]
+    ahead = round(n * (validated[best_rate] - validated[second]))
+    print(f"{name:4} is best at {best_rate:g}, and {ahead} of {n} letters "
+          f"ahead of {second:g}")
 ratio = stored["rate_ratio"]
-print(f"with other letters drawn, LoRA's best rate is {ratio['low']:.0f} to {ratio['high']:.0f} times full's")
+print(f"with other letters drawn, LoRA's best rate is {ratio['low']:.0f} "
+      f"to {ratio['high']:.0f} times full's")
 
 # %% [markdown]
 # The result is *consistent with ten*: the lower of full's two best rates is ten times lower than LoRA's. But our grid cannot tell three from ten.
@@ -360,9 +396,12 @@ print(f"with other letters drawn, LoRA's best rate is {ratio['low']:.0f} to {rat
 # for the first two bars, one for the others.)
 
 # %% tags=["nbval-ignore-output"]
-bars = {"all matrices, rank 8": "lora", "attention, rank 21": "attention-equal", "the MLP, rank 13": "mlp-equal", "attention, rank 8": "attention"}
-cl.verdict("attention alone learns less than every matrix, with as many numbers", "04/against_lora/attention-equal/test", below=0)
-cl.plots.bars([(label, marks[arm]["test"]["accuracy"], *marks[arm]["test"]["ci"]) for label, arm in bars.items()], "Where LoRA goes")
+bars = {"all matrices, rank 8": "lora", "attention, rank 21": "attention-equal",
+        "the MLP, rank 13": "mlp-equal", "attention, rank 8": "attention"}
+cl.verdict("attention alone learns less than every matrix, with as many numbers",
+           "04/against_lora/attention-equal/test", below=0)
+cl.plots.bars([(label, *dot(marks[arm])) for label, arm in bars.items()],
+              "Where LoRA goes")
 
 # %% [markdown]
 # ### *Half of the layers will do*
@@ -370,9 +409,11 @@ cl.plots.bars([(label, marks[arm]["test"]["accuracy"], *marks[arm]["test"]["ci"]
 # If only the upper half of the layers is adapted, nothing has to flow back through the lower half. *Will do*: at most five letters in a hundred fewer.
 
 # %% tags=["nbval-ignore-output"]
-faster = stored["steps"]["lora"]["step_seconds"] / stored["steps"]["upper"]["step_seconds"]
+steps = stored["steps"]
+faster = steps["lora"]["step_seconds"] / steps["upper"]["step_seconds"]
 print(f"the upper half alone trains {faster:.1f} times as fast")
-cl.verdict("the upper half of the layers will do", "04/against_lora/upper/test", above=-0.05)
+cl.verdict("the upper half of the layers will do",
+           "04/against_lora/upper/test", above=-0.05)
 
 # %% [markdown]
 # ### *Rank matters less than where*
@@ -381,9 +422,11 @@ cl.verdict("the upper half of the layers will do", "04/against_lora/upper/test",
 
 # %%
 ranks = {1: "rank-1", 4: "rank-4", 8: "lora", 16: "rank-16", 64: "rank-64"}
-first = {8: stored["methods"]["lora"]["runs"]["0"]} | {int(rank): runs["0"] for rank, runs in stored["rank"].items()}
-cl.plots.curve(list(ranks), {"all matrices": [first[rank]["test"]["accuracy"] for rank in ranks]}, "Rank, seed 0", "rank", "share right",
-               {"all matrices": [first[rank]["test"]["ci"] for rank in ranks]}, logx=True)
+first = {int(rank): runs["0"]["test"] for rank, runs in stored["rank"].items()}
+first[8] = stored["methods"]["lora"]["runs"]["0"]["test"]
+cl.plots.curve(list(ranks), {"all matrices": [first[n]["accuracy"] for n in ranks]},
+               "Rank, seed 0", "rank", "share right",
+               {"all matrices": [first[n]["ci"] for n in ranks]}, logx=True)
 
 # %% [markdown]
 # How far apart do ranks lie, from the best to the worst, and how far places of equal size (all matrices, attention, the MLP, the upper half
@@ -404,9 +447,10 @@ for what in ("ranks", "places", "places minus ranks"):
 # full fine-tuning, and weighs the more, the smaller the batch is.
 
 # %% tags=["nbval-ignore-output"]
-cost = round(stored["steps"]["lora"]["step_seconds"] / stored["steps"]["full"]["step_seconds"], 2)
+cost = round(steps["lora"]["step_seconds"] / steps["full"]["step_seconds"], 2)
 cl.verdict("LoRA makes training faster (a step's time, of one in full)", cost, below=1)
-cl.verdict("a step of LoRA costs two thirds of one in full", cost, above=0.55, below=0.8)
+cl.verdict("a step of LoRA costs two thirds of one in full",
+           cost, above=0.55, below=0.8)
 
 # %% [markdown]
 # ## Four bits
@@ -423,8 +467,11 @@ from course_lib.models import quantization
 matrix = up_proj.weight.detach().cpu().float()
 blocks = matrix.view(-1, 64)
 shares = (blocks / blocks.abs().amax(1, keepdim=True)).flatten()
-levels = {"NF4": quantization.nf4_levels(), "FP4": quantization.fp4_levels(), "Int4": quantization.int4_levels()}
-cl.plots.histogram(shares[::10].tolist(), "Where the weights are, and where they may land", "weight, of the largest in its block",
+levels = {"NF4": quantization.nf4_levels(), "FP4": quantization.fp4_levels(),
+          "Int4": quantization.int4_levels()}
+cl.plots.histogram(shares[::10].tolist(),
+                   "Where the weights are, and where they may land",
+                   "weight, of the largest in its block",
                    {name: level.tolist() for name, level in levels.items()})
 
 # %% [markdown]
@@ -447,8 +494,10 @@ def lost(scheme):
 
 errors = {name: lost(name.lower()) for name in levels}
 cl.reveal("levels", min(errors, key=errors.get))
-print("from the smallest error to the largest:", ", ".join(sorted(errors, key=errors.get)))
-print(f"NF4's error, of the next smallest: {errors['NF4'] / min(errors['FP4'], errors['Int4']):.2f}")
+ranked = sorted(errors, key=errors.get)
+print("from the smallest error to the largest:", ", ".join(ranked))
+beside = min(errors["FP4"], errors["Int4"])
+print(f"NF4's error, of the next smallest: {errors['NF4'] / beside:.2f}")
 
 # %% [markdown]
 # So much for weights. Now the whole model: how surprised is it by 24 good answers to questions of
@@ -458,9 +507,11 @@ print(f"NF4's error, of the next smallest: {errors['NF4'] / min(errors['FP4'], e
 from course_lib.models import scoring
 
 texts = cl.general_study()[:24]
-four_bit = {"no rounding": gp, "Int4": quantization.round_trip_model(gp, "int4"), "FP4": quantization.round_trip_model(gp, "fp4"),
+four_bit = {"no rounding": gp, "Int4": quantization.round_trip_model(gp, "int4"),
+            "FP4": quantization.round_trip_model(gp, "fp4"),
             "NF4 + double": quantization.round_trip_model(gp, "nf4", double=True)}
-losses = {name: pd.Series([scoring.held_out_loss(model, [text]) for text in texts]) for name, model in four_bit.items()}
+losses = {name: pd.Series([scoring.held_out_loss(model, [text]) for text in texts])
+          for name, model in four_bit.items()}
 
 # %% [markdown]
 # Twenty-four answers are few. So compare answer by answer, with an interval over the answers: how much more surprised than without rounding?
@@ -471,14 +522,17 @@ from course_lib.evaluation import intervals, reports
 
 def dearer(some, others):
     gap = (losses[some] - losses[others]).to_numpy()  # (texts,)
-    return reports.Difference(some, others, gap.mean(), *intervals.mean_interval(gap, range(len(gap))), len(gap))
+    interval = intervals.mean_interval(gap, range(len(gap)))
+    return reports.Difference(some, others, gap.mean(), *interval, len(gap))
 
 
 gaps = {name: dearer(name, "no rounding") for name in losses if name != "no rounding"}
 cl.verdict("NF4 makes the model more surprised than no rounding", gaps["NF4 + double"])
-cl.verdict("evenly spaced levels make it more surprised than NF4", dearer("Int4", "NF4 + double"))
+cl.verdict("evenly spaced levels make it more surprised than NF4",
+           dearer("Int4", "NF4 + double"))
 cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items()],
-              f"More surprised than without rounding ({len(texts)} answers)", "nats a token")
+              f"More surprised than without rounding ({len(texts)} answers)",
+              "nats a token")
 
 # %% [markdown]
 # NF4 costs something. Which of the three costs least, these answers cannot tell, whatever the order of the bars: NF4's promise is about the weights,
@@ -487,7 +541,8 @@ cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items(
 # *Double quantization* rounds once more: each block's largest weight is a number too, and these go into eight bits. Why bother? See the bits.
 
 # %%
-for name, bits in {"NF4": cl.bits_per_weight("nf4"), "NF4 + double": cl.bits_per_weight("nf4", double=True)}.items():
+for name, double in {"NF4": False, "NF4 + double": True}.items():
+    bits = cl.bits_per_weight("nf4", double=double)
     print(f"{name:13} {bits:.3f} bits a weight, all included")
 
 # %% [markdown]
@@ -502,8 +557,9 @@ def share(mark):
     return f"{mark['accuracy']:.2f} ({mark['ci'][0]:.2f} to {mark['ci'][1]:.2f})"
 
 
-pd.DataFrame({name: {"error": f"{row['error']:.3f}", "MB": f"{row['bytes'] / 1e6:.0f}", "general": share(row["general"]), "letters": share(row["letters"])}
-              for name, row in formats.items()}).T  # fmt: skip
+pd.DataFrame({name: {"error": f"{row['error']:.3f}", "MB": f"{row['bytes'] / 1e6:.0f}",
+                     "general": share(row["general"]), "letters": share(row["letters"])}
+              for name, row in formats.items()}).T
 
 # %% [markdown]
 # NF4's errors are the smallest; in the answers most intervals overlap. bitsandbytes errs as our round trip by hand does.
@@ -526,7 +582,8 @@ print("32 neighbours are at most", max(distinct), "different numbers")
 once = stored["quantization"]["once_before"]
 print(f"share of the weights on the grid of Q4_1: {once['on_the_grid']:.3f}")
 for scheme in ("nf4", "int4-32"):
-    print(f"{scheme:8} error on our weights {once[f'{scheme}_ours']:.3f}, on weights never rounded {once[f'{scheme}_smooth']:.3f}")
+    print(f"{scheme:8} error on our weights {once[f'{scheme}_ours']:.3f}, "
+          f"on weights never rounded {once[f'{scheme}_smooth']:.3f}")
 
 # %% [markdown]
 # The two lie together: the error of the second rounding is what it would be for any model. What cannot be measured here is what the *first* one cost: the
@@ -553,10 +610,13 @@ print({name: f"{size:.0f} MB" for name, size in sizes.items()})
 # %% tags=["nbval-ignore-output"]
 from course_lib.models.quantization import is_quantized
 
-qlora = cl.finetune(packed, study[:96], "qlora", name="04-qlora", epochs=1, batch_size=4, learning_rate=stored["methods"]["qlora"]["learning_rate"])
+rate = stored["methods"]["qlora"]["learning_rate"]
+qlora = cl.finetune(packed, study[:96], "qlora", name="04-qlora",
+                    epochs=1, batch_size=4, learning_rate=rate)
 learned = cl.evaluate(qlora, exam.sample(48), "QLoRA, live")
 learned.show(4)
-print(f"answers that are a desk's name: {sum(row.reply in tickets.DESKS for row in learned.rows)} of {learned.n}")
+named = sum(row.reply in tickets.DESKS for row in learned.rows)
+print(f"answers that are a desk's name: {named} of {learned.n}")
 cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.model))
 
 # %% [markdown]
@@ -564,12 +624,11 @@ cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.mode
 # and training time even more"*, say the sources:
 
 # %% tags=["nbval-ignore-output"]
-steps = stored["steps"]
-memory = steps["qlora"]["peak_bytes"] / steps["lora"]["peak_bytes"]
-slower = steps["qlora"]["step_seconds"] / steps["lora"]["step_seconds"]
+memory = round(steps["qlora"]["peak_bytes"] / steps["lora"]["peak_bytes"], 2)
+slower = round(steps["qlora"]["step_seconds"] / steps["lora"]["step_seconds"], 2)
 cl.verdict("QLoRA is as good as LoRA", "04/against_lora/qlora/test", as_good=True)
-cl.verdict("QLoRA needs less memory than LoRA (its bytes, of LoRA's)", round(memory, 2), below=1)
-cl.verdict("QLoRA trains faster than LoRA (a step's time, of LoRA's)", round(slower, 2), below=1)
+cl.verdict("QLoRA needs less memory than LoRA (its bytes, of LoRA's)", memory, below=1)
+cl.verdict("QLoRA trains faster than LoRA (a step's time, of LoRA's)", slower, below=1)
 
 # %% [markdown]
 # Of the marks: every seed sorted fewer letters with QLoRA, by about as much as the margin. Not shown to be as good, nor shown to be worse by more.
@@ -620,7 +679,7 @@ from pathlib import Path
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT asks transformers for something by its old name
+warnings.filterwarnings("ignore", category=FutureWarning)  # an old name, in PEFT
 home = Path(tempfile.mkdtemp())
 desks.save(home / "adapter"), plain.save(home / "merged")
 by_peft = PeftModel.from_pretrained(copy.deepcopy(gp.model), home / "adapter")
@@ -631,10 +690,16 @@ by_transformers = AutoModelForCausalLM.from_pretrained(home / "merged")
 
 # %% tags=["nbval-ignore-output"]
 models = {"ours": desks.model, "PEFT": by_peft, "transformers": by_transformers}
-firsts = {name: [int(model(torch.tensor([gp.encode(text)], device=model.device)).logits[0, -1].argmax()) for text in asked[:8]]
+def first_token(model, text):
+    tokens = torch.tensor([gp.encode(text)], device=model.device)
+    return int(model(tokens).logits[0, -1].argmax())
+
+
+firsts = {name: [first_token(model, text) for text in asked[:8]]
           for name, model in models.items()}
 for name in ("PEFT", "transformers"):
-    print(f"{name}'s copy begins as ours in {sum(a == b for a, b in zip(firsts[name], firsts['ours']))} of {len(firsts['ours'])} answers")
+    same = sum(a == b for a, b in zip(firsts[name], firsts["ours"]))
+    print(f"{name}'s copy begins as ours in {same} of {len(firsts['ours'])} answers")
 
 # %% [markdown]
 # ### Two specialists, one body
@@ -655,9 +720,12 @@ from course_lib.lessons import sql
 from course_lib.training import merging
 
 shop = sql.load_sql()
-specialist = cl.finetune(gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3, batch_size=2, order="random", from_shelf=True)
+specialist = cl.finetune(
+    gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3,
+    batch_size=2, order="random", from_shelf=True)
 clerk = merging.with_adapters(gp, {"support": desks, "SQL": specialist})
-both = [sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27"), exam[1].question]
+query = sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27")
+both = [query, exam[1].question]
 for name in ("support", "SQL", "support"):
     started = time.perf_counter()
     clerk.use(name)
@@ -670,7 +738,8 @@ cl.reveal("switch", round(taken))
 
 # %% tags=["nbval-ignore-output"]
 clerk.use("SQL")
-cl.verdict("switched to, a specialist says what it says alone", clerk.generate(both, 24) == specialist.generate(both, 24))
+cl.verdict("switched to, a specialist says what it says alone",
+           clerk.generate(both, 24) == specialist.generate(both, 24))
 
 # %% [markdown]
 # ## What would a real one need?
@@ -689,9 +758,12 @@ cl.verdict("switched to, a specialist says what it says alone", clerk.generate(b
 # %%
 rows = {}
 for name, row in stored["methods"].items():
-    step = stored["steps"][name]
-    guess = cl.training_memory(shape, name, row["rank"], precision="fp32", tokens=step["tokens_a_step"], checkpointing=False)
-    rows[name] = {"formula, MB": round(guess.total / 1e6), "measured, MB": round(step["peak_bytes"] / 1e6), "ratio": round(step["peak_bytes"] / guess.total, 2)}
+    guess = cl.training_memory(shape, name, row["rank"], precision="fp32",
+                               tokens=steps[name]["tokens_a_step"], checkpointing=False)
+    measured = steps[name]["peak_bytes"]
+    rows[name] = {"formula, MB": round(guess.total / 1e6),
+                  "measured, MB": round(measured / 1e6),
+                  "ratio": round(measured / guess.total, 2)}
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
@@ -720,12 +792,21 @@ needs
 # less than 48 GB** (introduction; more than 780 is what 12 bytes a parameter come to, and they use rank 64). By our formula, counted their way:
 
 # %% tags=["nbval-ignore-output"]
-gpt3 = {m: cl.training_memory(cl.SHAPES["GPT-3 175B"], m, 4, "attention", precision="16-bit states").gb for m in ("full", "lora")}
-llama = {m: cl.training_memory(cl.SHAPES["65B"], m, 64, precision="16-bit", tokens=512).gb for m in ("full", "qlora")}
-print(f"GPT-3 175B: full {gpt3['full']:,.0f} GB, LoRA {gpt3['lora']:,.0f} GB: {gpt3['full'] / gpt3['lora']:.1f} times less")
+def gb(model, method, rank, *where, **how):
+    return cl.training_memory(cl.SHAPES[model], method, rank, *where, **how).gb
+
+
+gpt3 = {m: gb("GPT-3 175B", m, 4, "attention", precision="16-bit states")
+        for m in ("full", "lora")}
+llama = {m: gb("65B", m, 64, precision="16-bit", tokens=512) for m in ("full", "qlora")}
+less = gpt3["full"] / gpt3["lora"]
+print(f"GPT-3 175B: full {gpt3['full']:,.0f} GB, LoRA {gpt3['lora']:,.0f} GB: "
+      f"{less:.1f} times less")
 print(f"LLaMA 65B:  full {llama['full']:,.0f} GB, QLoRA {llama['qlora']:.0f} GB")
-cl.verdict("by our formula LoRA needs three times less, as its paper says", round(gpt3["full"] / gpt3["lora"], 2), above=2.8, below=3.2)
-cl.verdict("by our formula QLoRA trains 65B in less than 48 GB", round(llama["qlora"], 1), below=48, unit="GB")
+cl.verdict("by our formula LoRA needs three times less, as its paper says",
+           round(less, 2), above=2.8, below=3.2)
+cl.verdict("by our formula QLoRA trains 65B in less than 48 GB",
+           round(llama["qlora"], 1), below=48, unit="GB")
 
 # %% [markdown]
 # The ratios and the limits are met. LoRA's 1.2 TB is more than we count for full fine-tuning; the paper does not say what else was in it.

@@ -73,7 +73,8 @@ print(prompt, "\n\n→", answer.text)
 # %% tags=["nbval-ignore-output"]
 ready_made = cl.RagPipeline(gp, index, k=2).ask(question, 24).text
 print("numbers in an embedding:", len(vector))
-cl.verdict("a RAG pipeline is its three parts and nothing else", ready_made == answer.text)
+cl.verdict("a RAG pipeline is its three parts and nothing else",
+           ready_made == answer.text)
 
 # %% [markdown]
 # ## Numbers that can be seen
@@ -91,7 +92,8 @@ sliders.library_map(index, [question])
 # %% tags=["nbval-ignore-output"]
 from sklearn.decomposition import PCA
 
-print(f"of the spread two dimensions keep {PCA(2).fit(index.store.vectors()).explained_variance_ratio_.sum():.2f}")
+shares = PCA(2).fit(index.store.vectors()).explained_variance_ratio_
+print(f"of the spread two dimensions keep {shares.sum():.2f}")
 
 # %% [markdown]
 # So nearness on the map is a hint. The search uses all 384.
@@ -121,8 +123,8 @@ for size in (20, 160):
 import pandas as pd
 
 stored = cl.load_results("05")
-cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").drop(columns="settings").rename_axis("size")
-cuts.round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
+cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").rename_axis("size")
+cuts.drop(columns="settings").round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
 
 # %% [markdown]
 # Recall rises with size, because a longer passage holds more of everything, and the bill rises faster. Beyond 160 tokens only the bill does. Overlap bought nothing here: our
@@ -141,7 +143,8 @@ from course_lib.retrieval import stores
 folder = Path(tempfile.mkdtemp())
 ward = cl.Index(index.embedder, stores.ChromaStore(folder))
 ward.add(*cl.read_documents("data/library/guidelines"))
-print(len(ward), "passages;", *sorted(path.name for path in folder.iterdir() if path.is_file()))
+files = sorted(path.name for path in folder.iterdir() if path.is_file())
+print(len(ward), "passages;", *files)
 
 # %% [markdown]
 # **Add** is `add`; **change** is `add` again, under the same id; **delete** is `remove`.
@@ -150,7 +153,8 @@ print(len(ward), "passages;", *sorted(path.name for path in folder.iterdir() if 
 line = "Who answers the Skerrin cough line?"
 for name in ("Dr Philippa Stanchworth", "Dr Emrys Quayholm"):
     text = f"The Skerrin cough line for clinicians is answered by {name}."
-    ward.add(cl.Document("gl-line", "The Skerrin cough line", text, "2042-04-14", "guidelines", "clinicians"))
+    ward.add(cl.Document("gl-line", "The Skerrin cough line", text, "2042-04-14",
+                         "guidelines", "clinicians"))
     print(ward.search(line, k=1)[0].text)
 ward.remove("gl-line")
 print("removed; now first:", ward.search(line, k=1)[0].source)
@@ -169,7 +173,8 @@ print(filters.only(audience=["public", "clinicians"], since="2042-01-01"))
 
 # %% tags=["nbval-ignore-output"]
 dose = "How much ostrivane does an adult with Skerrin cough take each time?"
-for name, where in {"everything": None, "since 2042": filters.only(since="2042-01-01")}.items():
+wheres = {"everything": None, "since 2042": filters.only(since="2042-01-01")}
+for name, where in wheres.items():
     first = ward.search(dose, 1, where)[0]
     said = cl.RagPipeline(gp, ward, k=1, where=where).ask(dose, 24).text
     print(f"{name}: {first.source}\n   {first.text}\n   → {said}\n")
@@ -178,9 +183,11 @@ for name, where in {"everything": None, "since 2042": filters.only(since="2042-0
 # With the filter the old dose cannot come. Without it, nearness decides, and nearness knows no calendar.
 
 # %% tags=["nbval-ignore-output"]
-sources = {passage.source for passage in ward.search(dose, 9, filters.only(since="2042-01-01"))}
-editions = {source for source in sources if source.startswith("gl-skerrin-cough-")}
-cl.verdict("with a filter by date only the new guideline is found", editions == {"gl-skerrin-cough-2042"})
+found = ward.search(dose, 9, filters.only(since="2042-01-01"))
+editions = {passage.source for passage in found
+            if passage.source.startswith("gl-skerrin-cough-")}
+cl.verdict("with a filter by date only the new guideline is found",
+           editions == {"gl-skerrin-cough-2042"})
 
 # %% [markdown]
 # ### Exercise 1 · What may she read?
@@ -216,7 +223,8 @@ exact = cl.Index(index.embedder, stores.FaissStore())
 exact.store.add(index.passages(), index.store.vectors(), [""] * len(index))
 asked = [q.question for q in cl.load_exam("library").sample(64)]
 pairs = zip(index.search_many(asked, 4), exact.search_many(asked, 4))
-agreed = sum(len({p.id for p in a} & {p.id for p in b}) for a, b in pairs) / (4 * len(asked))
+alike = sum(len({p.id for p in a} & {p.id for p in b}) for a, b in pairs)
+agreed = alike / (4 * len(asked))
 print(f"of what the exact search finds here, Chroma finds {agreed:.3f}")
 
 # %% [markdown]
@@ -226,7 +234,8 @@ print(f"of what the exact search finds here, Chroma finds {agreed:.3f}")
 
 # %% tags=["exercise"]
 store = None  # an object of your class
-cl.check("05-store", store, passages=index.passages()[:200], vectors=index.store.vectors()[:200], asked=vector)
+cl.check("05-store", store, passages=index.passages()[:200],
+         vectors=index.store.vectors()[:200], asked=vector)
 
 # %% tags=["solution"]
 class Shelf:
@@ -240,10 +249,12 @@ class Shelf:
         self.rows = [row for row in self.rows if row[0].source not in sources]
 
     def query(self, vector, k, where=None):
-        return sorted((replace(p, score=float(row @ vector)) for p, row in self.rows), key=lambda p: -p.score)[:k]
+        graded = (replace(p, score=float(row @ vector)) for p, row in self.rows)
+        return sorted(graded, key=lambda passage: -passage.score)[:k]
 
 
-cl.check("05-store", Shelf(), passages=index.passages()[:200], vectors=index.store.vectors()[:200], asked=vector)
+cl.check("05-store", Shelf(), passages=index.passages()[:200],
+         vectors=index.store.vectors()[:200], asked=vector)
 
 # %% [markdown]
 # ### Which is quicker?
@@ -251,7 +262,9 @@ cl.check("05-store", Shelf(), passages=index.passages()[:200], vectors=index.sto
 # search, FAISS with the graph, and Chroma with the same graph. **Predict:** on our library, which answers a question soonest?
 
 # %%
-cl.predict_choice("quicker", "One search among the library's passages is quickest with...", ["exact (FAISS)", "HNSW (FAISS)", "HNSW (Chroma)"])
+cl.predict_choice("quicker",
+                  "One search among the library's passages is quickest with...",
+                  ["exact (FAISS)", "HNSW (FAISS)", "HNSW (Chroma)"])
 
 # %% [markdown]
 # The libraries' own calls:
@@ -261,12 +274,14 @@ import chromadb
 import faiss
 
 held, vectors = index.store.vectors(), index.embed(asked)
-flat = faiss.IndexFlatIP(held.shape[1])                                    # compares with every vector
-graph = faiss.IndexHNSWFlat(held.shape[1], 16, faiss.METRIC_INNER_PRODUCT)  # 16 neighbours each, as Chroma has
-graph.hnsw.efConstruction = graph.hnsw.efSearch = 200                      # looked at, while building and searching
+flat = faiss.IndexFlatIP(held.shape[1])  # compares with every vector
+graph = faiss.IndexHNSWFlat(held.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+# 16 neighbours each, as Chroma has; 200 looked at, while building and searching
+graph.hnsw.efConstruction = graph.hnsw.efSearch = 200
 flat.add(held)
 graph.add(held)
-client = chromadb.PersistentClient(str(index.store.path), chromadb.Settings(anonymized_telemetry=False))
+quiet = chromadb.Settings(anonymized_telemetry=False)
+client = chromadb.PersistentClient(str(index.store.path), quiet)
 collection = client.get_collection("passages", embedding_function=None)
 
 # %% [markdown]
@@ -276,8 +291,10 @@ collection = client.get_collection("passages", embedding_function=None)
 import time
 from statistics import median
 
-contest = {"exact (FAISS)": lambda v: flat.search(v[None], 10), "HNSW (FAISS)": lambda v: graph.search(v[None], 10),
-           "HNSW (Chroma)": lambda v: collection.query(query_embeddings=[v], n_results=10, include=[])}
+contest = {"exact (FAISS)": lambda v: flat.search(v[None], 10),
+           "HNSW (FAISS)": lambda v: graph.search(v[None], 10),
+           "HNSW (Chroma)": lambda v: collection.query(
+               query_embeddings=[v], n_results=10, include=[])}
 taken = {name: [] for name in contest}
 for each in vectors:
     for name, search in contest.items():
@@ -286,7 +303,8 @@ for each in vectors:
         taken[name].append(1000 * (time.perf_counter() - started))
 taken = {name: median(each) for name, each in taken.items()}
 for name, each in taken.items():
-    print(f"{name}: {each:.3f} ms a question, {each / taken['exact (FAISS)']:.1f} times exact")
+    times = each / taken["exact (FAISS)"]
+    print(f"{name}: {each:.3f} ms a question, {times:.1f} times exact")
 cl.reveal("quicker", min(taken, key=taken.get))
 
 # %% [markdown]
@@ -294,7 +312,8 @@ cl.reveal("quicker", min(taken, key=taken.get))
 # library's own, so that they lie as texts do.) `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at before it answers.
 
 # %%
-sizes = {(n, way): row for n, ways in stored["stores"].items() for way, row in ways.items() if way != "settings"}
+sizes = {(n, way): row for n, ways in stored["stores"].items()
+         for way, row in ways.items() if way != "settings"}
 pd.DataFrame.from_dict(sizes, orient="index")
 
 # %% [markdown]
@@ -303,10 +322,13 @@ pd.DataFrame.from_dict(sizes, orient="index")
 # %% tags=["nbval-ignore-output"]
 times = {(n, way): row["times exact"] for (n, way), row in sizes.items()}
 found = {ef: sizes["50,000", f"HNSW (FAISS), ef {ef}"]["recall"] for ef in (10, 100)}
-print(f"of what it should find among 50,000, the graph finds {found[10]:.2f} with ef 10, {found[100]:.2f} with ef 100")
-cl.verdict("the graph answers sooner than exact search among ten thousand (times as long)", times["10,000", "HNSW (FAISS), ef 100"], below=1)
+print("of what it should find among 50,000, the graph finds "
+      f"{found[10]:.2f} with ef 10, {found[100]:.2f} with ef 100")
+cl.verdict("the graph answers sooner than exact search among ten thousand "
+           "(times as long)", times["10,000", "HNSW (FAISS), ef 100"], below=1)
 for n in ("10,000", "50,000"):
-    cl.verdict(f"Chroma with that graph answers sooner than exact search among {n} (times as long)", times[n, "HNSW (Chroma), ef 100"], below=1)
+    cl.verdict("Chroma with that graph answers sooner than exact search "
+               f"among {n} (times as long)", times[n, "HNSW (Chroma), ef 100"], below=1)
 
 # %% [markdown]
 # Among a thousand vectors the graph saves nothing. Among ten thousand and more it saves most of the time, at the price of building it and of what it misses if it looks at too few. Chroma's time hardly grows either; but most of it is not the
@@ -331,7 +353,8 @@ words = KeywordIndex(index)
 both = HybridIndex(index, words)
 librarians = {"keyword": words, "dense": index, "hybrid": both}
 print(len(exam), "questions, each with its passage")
-cl.predict_choice("librarian", "The right passage comes first most often with...", list(librarians))
+cl.predict_choice("librarian", "The right passage comes first most often with...",
+                  list(librarians))
 
 # %% [markdown]
 # Each looks for ten passages a question:
@@ -339,7 +362,8 @@ cl.predict_choice("librarian", "The right passage comes first most often with...
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval.ranking import compare_rankings
 
-rankings = {name: cl.grade_retrieval(librarian, exam, golden, name=name) for name, librarian in librarians.items()}
+rankings = {name: cl.grade_retrieval(librarian, exam, golden, name=name)
+            for name, librarian in librarians.items()}
 cl.reveal("librarian", max(rankings, key=lambda name: rankings[name].recall(1)))
 compare_rankings(rankings.values())
 
@@ -348,7 +372,9 @@ compare_rankings(rankings.values())
 
 # %% tags=["nbval-ignore-output"]
 for other in ("keyword", "dense"):
-    cl.verdict(f"hybrid search puts the right passage first more often than {other} search", rankings["hybrid"].within(1) - rankings[other].within(1))
+    cl.verdict("hybrid search puts the right passage first more often than "
+               f"{other} search",
+               rankings["hybrid"].within(1) - rankings[other].within(1))
 
 # %% [markdown]
 # ### Each has a question of its own
@@ -359,8 +385,10 @@ for other in ("keyword", "dense"):
 # %%
 from course_lib.retrieval.grounding import lookup_questions, shared_words
 
-codes = [q for q in lookup_questions(cl.load_facts(), index.passages()) if q.kind == "code"]
-pages = {q.question: [p for p in index.passages() if q.question[8:-1] in p.searched] for q in codes}  # between "What is " and "?"
+codes = [q for q in lookup_questions(cl.load_facts(), index.passages())
+         if q.kind == "code"]
+pages = {q.question: [p for p in index.passages() if q.question[8:-1] in p.searched]
+         for q in codes}  # between "What is " and "?"
 shared = {q.id: shared_words(q.question, golden[q.question][0].searched) for q in exam}
 print(codes[0].question, "·", codes[1].question, "·", len(codes), "in all")
 other = [q for q in exam if shared[q.id] <= 0.5]
@@ -376,8 +404,10 @@ cl.predict("codes", "Right passage first, dense search, in per cent", low=0, hig
 # The same three librarians, on codes alone and then on other words alone:
 
 # %% tags=["nbval-ignore-output"]
-on_codes = {name: cl.grade_retrieval(librarian, codes, pages, name=f"codes: {name}") for name, librarian in librarians.items()}
-in_other_words = {name: ranking.where(lambda q: shared[q.id] <= 0.5) for name, ranking in rankings.items()}
+on_codes = {name: cl.grade_retrieval(librarian, codes, pages, name=f"codes: {name}")
+            for name, librarian in librarians.items()}
+in_other_words = {name: ranking.where(lambda q: shared[q.id] <= 0.5)
+                  for name, ranking in rankings.items()}
 cl.reveal("codes", on_codes["dense"].within(1))
 compare_rankings([*on_codes.values(), *in_other_words.values()])
 
@@ -385,8 +415,10 @@ compare_rankings([*on_codes.values(), *in_other_words.values()])
 # To an embedding model a part number is a rare scrap of letters. To BM25 it is the rarest, and so the best, of words. And where the words differ, it is the other way round.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("of codes, keyword search finds more than dense search", on_codes["keyword"].within(1) - on_codes["dense"].within(1))
-cl.verdict("in other words, dense search finds more than keyword search", in_other_words["dense"].within(1) - in_other_words["keyword"].within(1))
+cl.verdict("of codes, keyword search finds more than dense search",
+           on_codes["keyword"].within(1) - on_codes["dense"].within(1))
+cl.verdict("in other words, dense search finds more than keyword search",
+           in_other_words["dense"].within(1) - in_other_words["keyword"].within(1))
 
 # %% [markdown]
 # ### Exercise 3 · Join two rankings
@@ -394,7 +426,8 @@ cl.verdict("in other words, dense search finds more than keyword search", in_oth
 # passage 1 / (60 + rank), the first rank being 1, and a passage that it did not find nothing. Two searches found these, best first. Put the joined ranking in order.
 
 # %%
-by_word, by_sense = ["HB-158", "HB-112", "clinic"], ["physio", "HB-112", "HB-158", "relapse"]
+by_word = ["HB-158", "HB-112", "clinic"]
+by_sense = ["physio", "HB-112", "HB-158", "relapse"]
 print("keyword:", by_word)
 print("dense:  ", by_sense)
 
@@ -406,7 +439,9 @@ order = None  # a list of the five names, best first
 cl.check("05-fuse", order, rankings=[by_word, by_sense])
 
 # %% tags=["solution"]
-scores = {name: sum(1 / (60 + ranking.index(name) + 1) for ranking in (by_word, by_sense) if name in ranking) for name in [*by_word, *by_sense]}
+scores = {name: sum(1 / (60 + ranking.index(name) + 1)
+                    for ranking in (by_word, by_sense) if name in ranking)
+          for name in [*by_word, *by_sense]}
 order = sorted(scores, key=lambda name: -scores[name])
 cl.check("05-fuse", order, rankings=[by_word, by_sense])
 
@@ -426,10 +461,13 @@ from course_lib.retrieval import embedder
 
 facts = cl.load_facts("reading")  # facts of documents that no exam asks about
 asked = [q for fact in facts for q in questions_of(fact, "study")[:1]]
-study = embedder.hard_negatives(asked, index, cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index))
-print(study[0].question, "\n\nright:", study[0].positive, "\n\nlooks right:", study[0].negative)
+right = cl.golden_passages(cl.Exam("study", tuple(asked), facts=tuple(facts)), index)
+study = embedder.hard_negatives(asked, index, right)
+print(study[0].question, "\n\nright:", study[0].positive)
+print("\nlooks right:", study[0].negative)
 in_exams = {q.source for name in ("library", "cup") for q in cl.load_exam(name)}
-print("\npages of an exam that it learns from:", len(in_exams & {q.source for q in asked}))
+print("\npages of an exam that it learns from:",
+      len(in_exams & {q.source for q in asked}))
 
 # %% [markdown]
 # **Predict:** after two rounds over these few hundred pairs, what share of the exam's questions will find its passage first? The exam asks about *other* documents than those it learns from.
@@ -442,7 +480,8 @@ cl.predict("trained", "Right passage first, in per cent", low=0, high=100)
 # This is the longest cell of the lesson. The loss is that of choosing the right passage among all passages of a batch.
 
 # %% tags=["nbval-ignore-output"]
-tuned = embedder.finetune_embedder(study, index.embedder, epochs=2, learning_rate=5e-5, batch_size=32)
+tuned = embedder.finetune_embedder(study, index.embedder, epochs=2,
+                                   learning_rate=5e-5, batch_size=32)
 trained = cl.Index(tuned, stores.FaissStore())
 trained.add(*documents.values())
 after = cl.grade_retrieval(trained, exam, golden, name="dense, trained")
@@ -453,18 +492,23 @@ cl.plots.losses({"embedding model": tuned.losses}, "Learning to find")
 # Every passage had to be embedded anew: other numbers, another map. An index belongs to its embedding model, and `build_index` refuses one of another.
 
 # %% tags=["nbval-ignore-output"]
-print("your librarian, in documents that it never saw:", after.within(1) - rankings["dense"].within(1))
+print("your librarian, in documents that it never saw:",
+      after.within(1) - rankings["dense"].within(1))
 
 # %% [markdown]
 # That is one training. And the cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
 
 # %% tags=["nbval-ignore-output"]
 three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
-first = [{"exam": name, "seed": run["seed"], **{when: run[name][when]["recall@1"][0] for when in ("before", "after", "hybrid, after")}}
+whens = ("before", "after", "hybrid, after")
+first = [{"exam": name, "seed": run["seed"],
+          **{when: run[name][when]["recall@1"][0] for when in whens}}
          for name in three for run in runs]
 for name in three:
-    cl.verdict(f"every trained librarian finds more in the {name} exam", f"05/embedder/runs/*/{name}/after minus before")
-behind = [name for name in three if all(row["hybrid, after"] < row["after"] for row in first if row["exam"] == name)]
+    cl.verdict(f"every trained librarian finds more in the {name} exam",
+               f"05/embedder/runs/*/{name}/after minus before")
+behind = [name for name in three if all(row["hybrid, after"] < row["after"]
+                                        for row in first if row["exam"] == name)]
 print("hybrid search stays behind dense search now, in every seed:", behind)
 pd.DataFrame(first).round(2).set_index(["exam", "seed"])
 
@@ -506,10 +550,14 @@ cl.reveal("miss", parted["miss"])
 
 # %% tags=["nbval-ignore-output"]
 rag = stored["answers"]["rag"]
-table = {name: {"right": row["accuracy"], "given hit": row["hit"]["accuracy"], "given miss": row.get("miss", {}).get("accuracy"),
-                "misses": row.get("miss", {}).get("n", 0)} for name, row in sorted(rag.items())}
-print("n =", stored["answers"]["right page"]["n"], "; with the right page alone:", round(stored["answers"]["right page"]["accuracy"], 2))
-cl.verdict("without the right passage at most a fifth of the answers are right", "05/answers/rag/hybrid, k = 1/miss", below=0.2)
+table = {name: {"right": row["accuracy"], "given hit": row["hit"]["accuracy"],
+                "given miss": row.get("miss", {}).get("accuracy"),
+                "misses": row.get("miss", {}).get("n", 0)}
+         for name, row in sorted(rag.items())}
+alone = stored["answers"]["right page"]
+print("n =", alone["n"], "; with the right page alone:", round(alone["accuracy"], 2))
+cl.verdict("without the right passage at most a fifth of the answers are right",
+           "05/answers/rag/hybrid, k = 1/miss", below=0.2)
 pd.DataFrame.from_dict(table, orient="index").round(2)
 
 # %% [markdown]
@@ -524,23 +572,35 @@ from course_lib.evaluation import kept
 from course_lib.evaluation.sizes import students
 from course_lib.retrieval.ranking import cascade
 
-ways = {"keyword": "answers-keyword-k-1", "dense": "answers-dense-k-1", "hybrid": "answers-hybrid-k-1", "trained": "answers-trained-k-1"}
-read = {way: kept.runs(f"05/{place}", f"RAG, {way}") for way, place in ways.items()}
+read = {way: kept.runs(f"05/answers-{way}-k-1", f"RAG, {way}")
+        for way in ("keyword", "dense", "hybrid", "trained")}
 bars = {f"{way}, 135M": runs.reports[0] for way, runs in read.items()}
-bars |= {f"{way}, {who}": runs.reports[0] for way in librarians for who, runs in students("05/library", f"{way} RAG, k = 1").items() if who != "smollm2-135m"}
+for way in librarians:
+    for who, runs in students("05/library", f"{way} RAG, k = 1").items():
+        if who != "smollm2-135m":
+            bars[f"{way}, {who}"] = runs.reports[0]
 print("n:", {name: report.n for name, report in bars.items()})
-cl.plots.stacked({name: cascade(report, golden) for name, report in bars.items()}, "Found, and read: RAG with one passage")
+cl.plots.stacked({name: cascade(report, golden) for name, report in bars.items()},
+                 "Found, and read: RAG with one passage")
 
 # %% [markdown]
 # Right is what is found *times* what is read of it. The pages that hybrid search finds and dense search does not, are they read as well as the others?
 
 # %% tags=["nbval-ignore-output"]
-page_found = {way: {row.id: golden[row.question][0].id in row.sources for row in runs.reports[0].rows} for way, runs in read.items()}
-more = [row for row in read["hybrid"].reports[0].rows if page_found["hybrid"][row.id] and not page_found["dense"][row.id]]
-fewer = sum(page_found["dense"][id] and not seen for id, seen in page_found["hybrid"].items())
+def found_by(way):
+    """The questions whose page it found, each with its row."""
+    return {row.id: row for row in read[way].reports[0].rows
+            if golden[row.question][0].id in row.sources}
+
+
+by_hybrid, by_dense = found_by("hybrid"), found_by("dense")
+more = [row for id, row in by_hybrid.items() if id not in by_dense]
+fewer = len(by_dense.keys() - by_hybrid.keys())
 good = sum(row.verdict in ("exact", "right") for row in more)
-print(f"hybrid finds {len(more)} pages more than dense search, and {fewer} that dense search had it loses; of the {len(more)} it reads {good}")
-cl.verdict("with hybrid search more is answered than with dense search", read["hybrid"] - read["dense"])
+print(f"hybrid finds {len(more)} pages more than dense search, and {fewer} that "
+      f"dense search had it loses; of the {len(more)} it reads {good}")
+cl.verdict("with hybrid search more is answered than with dense search",
+           read["hybrid"] - read["dense"])
 
 # %% [markdown]
 # A few pages more, times a reader who loses most of them: that leaves next to nothing, less than so few questions can show. To answer more with *this* reader, the search has to gain far more. Yours, trained above, did:
@@ -556,9 +616,11 @@ print(read["trained"] - read["hybrid"])
 
 # %% tags=["nbval-ignore-output"]
 grounding = cl.ground(four, index.passages(), golden)
-print(f"faithful: {grounding.faithful:.2f}; cites the right passage: {grounding.cited_right:.2f} (n = {grounding.n})")
+print(f"faithful: {grounding.faithful:.2f}; "
+      f"cites the right passage: {grounding.cited_right:.2f} (n = {grounding.n})")
 for row in [row for row in grounding.rows if not row.faithful][:3]:
-    print(f"\n{row.row.question}\n   said: {row.row.reply}\n   cites {row.cited or 'nothing'}; right: {row.row.expected}")
+    print(f"\n{row.row.question}\n   said: {row.row.reply}\n   "
+          f"cites {row.cited or 'nothing'}; right: {row.row.expected}")
 grounding.table()
 
 # %% [markdown]
@@ -569,7 +631,8 @@ grounding.table()
 
 # %% tags=["nbval-ignore-output"]
 at_k = {k: kept.runs(f"05/answers-hybrid-k-{k}", f"RAG, k = {k}") for k in (1, 4)}
-right = [row for row in cl.ground(at_k[4].reports[0], index.passages(), golden).rows if row.right]
+told = cl.ground(at_k[4].reports[0], index.passages(), golden)
+right = [row for row in told.rows if row.right]
 print(f"faithful: {sum(row.faithful for row in right)} of {len(right)} right answers")
 for row in [row for row in right if not row.faithful]:
     print(f"   said: {row.row.reply}\n   right: {row.row.expected}")
@@ -587,28 +650,37 @@ for row in [row for row in right if not row.faithful]:
 # %%
 ks = sorted({row["k"] for row in rag.values() if row["way"] == "hybrid"})
 hybrid = {k: rag[f"hybrid, k = {k}"] for k in ks}
-price = 0.15  # dollars for a million tokens read: the order of a small hosted model; look up today's
-bill = {k: {"right": round(row["accuracy"], 2), "95% interval": "{:.2f} to {:.2f}".format(*row["ci"]), "tokens read": round(row["prompt_tokens"]),
-            "dollars for 1,000 questions": round(1000 * row["prompt_tokens"] * price / 1e6, 3)} for k, row in hybrid.items()}
+price = 0.15  # dollars for a million tokens read by a small hosted model
+bill = {k: {"right": round(row["accuracy"], 2),
+            "95% interval": "{:.2f} to {:.2f}".format(*row["ci"]),
+            "tokens read": round(row["prompt_tokens"]),
+            "dollars for 1,000 questions": round(row["prompt_tokens"] * price / 1e3, 3)}
+        for k, row in hybrid.items()}
 pd.DataFrame.from_dict(bill, orient="index").rename_axis("k")
 
 # %% [markdown]
 # And as a picture:
 
 # %% tags=["nbval-ignore-output"]
-cl.plots.curve(
-    ks,
-    {"right": [hybrid[k]["accuracy"] for k in ks], "passage is there": [stored["answers"]["found"][str(k)] for k in ks]},
-    "What k buys", "k, passages in the prompt", "share of questions",
-    bands={"right": [tuple(hybrid[k]["ci"]) for k in ks]},
-)  # fmt: skip
+lines = {"right": [hybrid[k]["accuracy"] for k in ks],
+         "passage is there": [stored["answers"]["found"][str(k)] for k in ks]}
+cl.plots.curve(ks, lines, "What k buys", "k, passages in the prompt",
+               "share of questions",
+               bands={"right": [tuple(hybrid[k]["ci"]) for k in ks]})
 
 # %% [markdown]
 # The upper line is the librarian's, the lower the reader's. The gap between them is what reading costs, and it widens. At which k does accuracy stop paying?
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("four passages cost more tokens than one (times as many)", round(hybrid[4]["prompt_tokens"] / hybrid[1]["prompt_tokens"], 1), above=1)
-cl.verdict("four passages keep it waiting longer than one (times as long)", round(hybrid[4]["seconds"] / hybrid[1]["seconds"], 1), above=1)
+def as_many(what):
+    """Four passages, in terms of one."""
+    return round(hybrid[4][what] / hybrid[1][what], 1)
+
+
+cl.verdict("four passages cost more tokens than one (times as many)",
+           as_many("prompt_tokens"), above=1)
+cl.verdict("four passages keep it waiting longer than one (times as long)",
+           as_many("seconds"), above=1)
 cl.verdict("four passages answer more than one", at_k[4] - at_k[1])
 
 # %% [markdown]
@@ -618,10 +690,12 @@ cl.verdict("four passages answer more than one", at_k[4] - at_k[1])
 
 # %% tags=["nbval-ignore-output"]
 waits = {way: rag[f"{way}, k = 1"]["seconds"] * 1000 for way in librarians}
-share = {way: ms / (ms + waits[way]) for way, ms in stored["answers"]["search_ms"].items()}
-for way, ms in stored["answers"]["search_ms"].items():
+searching = stored["answers"]["search_ms"]
+share = {way: ms / (ms + waits[way]) for way, ms in searching.items()}
+for way, ms in searching.items():
     print(f"{way}: {ms:.1f} ms to search, {waits[way]:.0f} ms to read and answer")
-cl.verdict("less than a quarter of the wait is the search", round(max(share.values()), 2), below=0.25)
+cl.verdict("less than a quarter of the wait is the search",
+           round(max(share.values()), 2), below=0.25)
 
 # %% [markdown]
 # The search is not what one waits for. What it fetches is: the reading grows with every passage.
@@ -645,16 +719,23 @@ cl.predict("stale", "The old edition comes first, in per cent", low=0, high=100)
 # Hybrid search, first without and then with a date filter:
 
 # %% tags=["nbval-ignore-output"]
-share = {}
-for name, where in {"without a filter": None, "with one": filters.only(since="2042-01-01")}.items():
+def is_old(passage, q):
+    """Another edition of the page that answers."""
+    return passage.source.startswith(q.source[:-4]) and passage.source != q.source
+
+
+share, since = {}, filters.only(since="2042-01-01")
+for name, where in {"without a filter": None, "with one": since}.items():
     found = both.search_many([q.question for q in undated], 1, where)
-    old = [first[0].source.startswith(q.source[:-4]) and first[0].source != q.source for q, first in zip(undated, found)]
-    share[name] = sum(old) / len(old)
+    share[name] = sum(is_old(p[0], q) for q, p in zip(undated, found)) / len(undated)
     print(f"old edition first, {name}: {share[name]:.2f}")
 cl.reveal("stale", round(100 * share["without a filter"]))
-cl.verdict("without a filter the old edition comes first in at least a fifth", round(share["without a filter"], 2), above=0.2)
-cl.verdict("with a filter by date the old edition never comes first", share["with one"] == 0)
-cl.verdict("an old edition in the library gives old answers", "05/breaks/stale/all dates/says the old", above=0)
+cl.verdict("without a filter the old edition comes first in at least a fifth",
+           round(share["without a filter"], 2), above=0.2)
+cl.verdict("with a filter by date the old edition never comes first",
+           share["with one"] == 0)
+cl.verdict("an old edition in the library gives old answers",
+           "05/breaks/stale/all dates/says the old", above=0)
 
 # %% [markdown]
 # *Old or poor documents give wrong answers*: here they do so with the air of good ones.
@@ -666,7 +747,9 @@ cl.verdict("an old edition in the library gives old answers", "05/breaks/stale/a
 
 # %%
 missing = stored["breaks"]["missing"]
-pd.DataFrame.from_dict({name: {"says it does not know": row["unknown"], "right": row["accuracy"], "n": row["n"]} for name, row in missing.items()}, orient="index")
+rows = {name: {"says it does not know": row["unknown"], "right": row["accuracy"],
+               "n": row["n"]} for name, row in missing.items()}
+pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
 # Without being told it never says so: it makes an answer of what lies before it. And told? Compare the second row with the third.
@@ -677,8 +760,10 @@ def says_so(measurement, name):
     return report.judged(row.verdict == "unknown" for row in report.rows)
 
 
-gone, there = says_so("missing-honest", "page gone"), says_so("present-honest", "page there")
-print(f"told to, it says so in {gone.accuracy:.2f} where the page is gone, in {there.accuracy:.2f} where it is there")
+gone = says_so("missing-honest", "page gone")
+there = says_so("present-honest", "page there")
+print(f"told to, it says so in {gone.accuracy:.2f} where the page is gone, "
+      f"in {there.accuracy:.2f} where it is there")
 cl.verdict("told to, it says so more often where the page is gone", gone - there)
 
 # %% [markdown]
@@ -688,22 +773,28 @@ cl.verdict("told to, it says so more often where the page is gone", gone - there
 # %% tags=["nbval-ignore-output"]
 validation, refused = exam.on_validation(), {}
 for name, librarian in {"dense": index, "dense, trained": trained}.items():
-    limit = adverse.threshold(*(adverse.best_scores(librarian, validation, page_gone) for page_gone in (False, True)))
+    limit = adverse.threshold(adverse.best_scores(librarian, validation, False),
+                              adverse.best_scores(librarian, validation, True))
     for page_gone in (True, False):
-        low = [score < limit for score in adverse.best_scores(librarian, exam, page_gone)]
         called = f"{name}, page {'gone' if page_gone else 'there'}"
+        low = [score < limit
+               for score in adverse.best_scores(librarian, exam, page_gone)]
         refused[called] = rankings["dense"].within(1).judged(low, called)
     print(f"{name}: threshold {limit:.2f}, chosen on {len(validation)} questions")
-cl.plots.bars([(name, report.accuracy, *report.ci) for name, report in refused.items()], f"Refused below the threshold, n = {len(exam)}", "share refused")
+cl.plots.bars([(name, report.accuracy, *report.ci) for name, report in refused.items()],
+              f"Refused below the threshold, n = {len(exam)}", "share refused")
 
 # %% [markdown]
 # To refuse is right for *page gone*, and wrong for *page there*. And what has nothing to do with the library, the `general` exam?
 
 # %% tags=["nbval-ignore-output"]
-limit = adverse.threshold(*(adverse.best_scores(index, validation, page_gone) for page_gone in (False, True)))
+limit = adverse.threshold(adverse.best_scores(index, validation, False),
+                          adverse.best_scores(index, validation, True))
 general = adverse.best_scores(index, cl.load_exam("general"))
-print(f"general knowledge refused: {sum(score < limit for score in general) / len(general):.2f} (n = {len(general)})")
-cl.verdict("a score threshold refuses more where the page is gone", refused["dense, page gone"] - refused["dense, page there"])
+foreign = sum(score < limit for score in general) / len(general)
+print(f"general knowledge refused: {foreign:.2f} (n = {len(general)})")
+cl.verdict("a score threshold refuses more where the page is gone",
+           refused["dense, page gone"] - refused["dense, page there"])
 
 # %% [markdown]
 # Far better than asking the model, and no wall: what is foreign to the library it refuses; of pages that are gone it lets a good part pass, since another page of the same kind lies near, and for it some questions
@@ -713,10 +804,14 @@ cl.verdict("a score threshold refuses more where the page is gone", refused["den
 # The right passage is there, with three others. Does it matter which others? Drawn at random from the library, or the best-ranked beside it:
 
 # %% tags=["nbval-ignore-output"]
-rows = [{"label": name, "value": row["accuracy"], "low": row["ci"][0], "high": row["ci"][1]}
+rows = [{"label": name, "value": row["accuracy"],
+         "low": row["ci"][0], "high": row["ci"][1]}
         for name, row in stored["breaks"]["distractors"].items() if "minus" not in name]
-cl.verdict("three strangers beside the right passage cost right answers", "05/breaks/distractors/alone minus three strangers")
-cl.verdict("three look-alikes cost more than three strangers", "05/breaks/distractors/three strangers minus three look-alikes")
+beside = "05/breaks/distractors"
+cl.verdict("three strangers beside the right passage cost right answers",
+           f"{beside}/alone minus three strangers")
+cl.verdict("three look-alikes cost more than three strangers",
+           f"{beside}/three strangers minus three look-alikes")
 cl.plots.bars(rows, "The right passage and three others")
 
 # %% [markdown]
@@ -726,14 +821,16 @@ cl.plots.bars(rows, "The right passage and three others")
 # **Lost in the middle?** Liu and others (2023) found that long prompts are read best at both ends. The same five passages, the right one first, third or last:
 
 # %% tags=["nbval-ignore-output"]
-spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}") for name in ("first", "middle", "last")}
+spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}")
+         for name in ("first", "middle", "last")}
 places = {"135M": {name: runs.share() for name, runs in spots.items()}}
-for name, arm in {"first": "page first of five", "middle": "page third of five", "last": "page last of five"}.items():
-    for who, runs in students("05/library", arm).items():
+for name, number in {"first": "first", "middle": "third", "last": "last"}.items():
+    for who, runs in students("05/library", f"page {number} of five").items():
         if who != "smollm2-135m":
             places.setdefault(who, {})[name] = runs.share()
 for end in ("first", "last"):
-    cl.verdict(f"the right page is read better {end} of five than in the middle", spots[end] - spots["middle"])
+    cl.verdict(f"the right page is read better {end} of five than in the middle",
+               spots[end] - spots["middle"])
 cl.plots.dots(places, f"Where the right page lies, n = {spots['middle'].n}")
 
 # %% [markdown]
@@ -755,7 +852,8 @@ few = exam.sample(16)
 page = {q.question: golden[q.question] for q in few}
 bad = adverse.poisoned(page)
 plain = cl.evaluate(cl.OpenBook(gp, bad), few, "plain")
-marked = cl.evaluate(cl.OpenBook(gp, adverse.fenced(bad), adverse.FENCED), few, "between marks")
+marked = cl.evaluate(cl.OpenBook(gp, adverse.fenced(bad), adverse.FENCED), few,
+                     "between marks")
 plain.show(3)
 for report in (plain, marked):
     print(report.name, "· obeyed:", grounding.said(report, "PELICAN").accuracy)
@@ -764,11 +862,16 @@ for report in (plain, marked):
 # And at full size:
 
 # %% tags=["nbval-ignore-output"]
-orders = {name: kept.runs(f"05/breaks-{place}", name) for name, place in {
-    "plain": "order", "fenced": "order-fenced", "plain, among four": "order-four", "fenced, among four": "order-four-fenced"}.items()}  # fmt: skip
-obeyed = {name: grounding.said(runs.reports[0], "PELICAN") for name, runs in orders.items()}
+measured = {"plain": "order", "fenced": "order-fenced",
+            "plain, among four": "order-four",
+            "fenced, among four": "order-four-fenced"}
+orders = {name: kept.runs(f"05/breaks-{place}", name)
+          for name, place in measured.items()}
+obeyed = {name: grounding.said(runs.reports[0], "PELICAN")
+          for name, runs in orders.items()}
 for name, report in obeyed.items():
-    print(f"{name}: obeyed in {report.accuracy:.2f}, n = {report.n}; still right in {orders[name].share()[0]:.2f}")
+    print(f"{name}: obeyed in {report.accuracy:.2f}, n = {report.n}; "
+          f"still right in {orders[name].share()[0]:.2f}")
 cl.reveal("orders", round(100 * obeyed["plain"].accuracy))
 cl.verdict("marks and a warning make it obey less", obeyed["plain"] - obeyed["fenced"])
 cl.verdict("with marks and a warning it obeys no more", obeyed["fenced"], below=0.01)
@@ -782,8 +885,8 @@ cl.verdict("with marks and a warning it obeys no more", obeyed["fenced"], below=
 # "What is the reception range of the Wren 5, and the Wren 6?" needs two data sheets.
 
 # %%
-two = stored["breaks"]["two documents"]
-pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="index").round(2)
+two = {k: row for k, row in stored["breaks"]["two documents"].items() if k != "n"}
+pd.DataFrame.from_dict(two, orient="index").round(2)
 
 # %% [markdown]
 # The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
@@ -794,9 +897,10 @@ pd.DataFrame.from_dict({k: row for k, row in two.items() if k != "n"}, orient="i
 
 # %% tags=["nbval-ignore-output"]
 curious = "Who is the consultant named in the low-tide fever guideline 2042?"
-for name, where in {"no filter": None, "public only": filters.only(audience="public")}.items():
+public = filters.only(audience="public")
+for name, where in {"no filter": None, "public only": public}.items():
     print(f"{name}: {both.search(curious, 1, where)[0].source}")
-audiences = {p.audience for q in exam for p in both.search(q.question, 4, filters.only(audience="public"))}
+audiences = {p.audience for q in exam for p in both.search(q.question, 4, public)}
 print("whatever is asked, the filter lets through:", *audiences)
 
 # %% [markdown]
@@ -808,22 +912,26 @@ print("whatever is asked, the filter lets through:", *audiences)
 # and look for its words in the bytes of the folder. Are they still there?
 
 # %%
-cl.predict_choice("bytes", "After Chroma's own delete the words are...", ["gone from the files", "still in the files"])
+cl.predict_choice("bytes", "After Chroma's own delete the words are...",
+                  ["gone from the files", "still in the files"])
 
 # %% [markdown]
 # A secret goes in, and is deleted by the store's own `delete`:
 
 # %% tags=["nbval-ignore-output"]
-secret = cl.Document("memo", "Memo", "The password of the drug cupboard is MARMALADE.", "2042-04-19", "memo", "managers")
+secret = cl.Document("memo", "Memo", "The password of the drug cupboard is MARMALADE.",
+                     "2042-04-19", "memo", "managers")
 
 
 def in_the_files(word):
-    return any(word.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return any(word.encode() in path.read_bytes()
+               for path in folder.rglob("*") if path.is_file())
 
 
 ward.add(secret)
 ward.store.delete(["memo"])
-found = "memo" in {passage.source for passage in ward.search("What is the password?", 20)}
+nearest = ward.search("What is the password?", 20)
+found = "memo" in {passage.source for passage in nearest}
 left = in_the_files("MARMALADE")
 cl.reveal("bytes", "still in the files" if left else "gone from the files")
 print("found by a search:", found)
@@ -836,7 +944,8 @@ cl.verdict("what Chroma deleted is gone from its files", not left)
 # %% tags=["nbval-ignore-output"]
 ward.add(secret)
 ward.remove("memo")
-cl.verdict("what index.remove took out is gone from the files", not in_the_files("MARMALADE"))
+cl.verdict("what index.remove took out is gone from the files",
+           not in_the_files("MARMALADE"))
 
 # %% [markdown]
 # Whether it is also gone from your backups, and from the log of the person who asked, is for you to find out.
@@ -847,10 +956,14 @@ cl.verdict("what index.remove took out is gone from the files", not in_the_files
 # An HR assistant answers from the handbook, to staff, from what is in force today. All three are one filter:
 
 # %% tags=["nbval-ignore-output"]
-hr = cl.RagPipeline(gp, both, k=1, where=filters.only(kind="handbook", audience=["public", "staff"], since="2042-01-01"))
-for text in ("Which form do I fill in when I come back after being ill?", "How much physiotherapy is refunded?"):
+may_see = filters.only(kind="handbook", audience=["public", "staff"],
+                       since="2042-01-01")
+hr = cl.RagPipeline(gp, both, k=1, where=may_see)
+for text in ("Which form do I fill in when I come back after being ill?",
+             "How much physiotherapy is refunded?"):
     said = hr.ask(text, 24)
-    print(f"{text}\n   → {said.text}\n   [{said.sources[0].title}, {said.sources[0].date}]")
+    page = said.sources[0]
+    print(f"{text}\n   → {said.text}\n   [{page.title}, {page.date}]")
 
 # %% [markdown]
 # The source under each answer is not decoration. It is what lets the one who asked check it.
@@ -866,8 +979,11 @@ cl.verdict("the HR assistant sees nothing but the handbook", shown == {"handbook
 # %% tags=["nbval-ignore-output"]
 support = filters.only(kind=["manuals", "sheets", "faq"], audience="public")
 for text in ("What is BT-8206?", "My Tern 3 shows D-26, what does that mean?"):
-    print(text, *(f"\n   {name}: {librarian.search(text, 1, support)[0].source}" for name, librarian in librarians.items()))
-cl.verdict("a bare part number is found by its letters", "BT-8206" in words.search("What is BT-8206?", 1, support)[0].text)
+    found = {name: librarian.search(text, 1, support)[0].source
+             for name, librarian in librarians.items()}
+    print(text, *(f"\n   {name}: {source}" for name, source in found.items()))
+first = words.search("What is BT-8206?", 1, support)[0]
+cl.verdict("a bare part number is found by its letters", "BT-8206" in first.text)
 
 # %% [markdown]
 # Hybrid search listens to both halves, also to the one that knows nothing. Where customers ask by number, look for numbers first, with keyword search alone.
@@ -878,7 +994,8 @@ cl.verdict("a bare part number is found by its letters", "BT-8206" in words.sear
 
 # %% tags=["nbval-ignore-output"]
 mine = cl.build_index("tests/prose")  # your folder: "/path/to/my/papers"
-for text in ("Which animal was afraid of being late?", "Who goes to sea when he feels gloomy?"):
+for text in ("Which animal was afraid of being late?",
+             "Who goes to sea when he feels gloomy?"):
     first = mine.search(text, 1)[0]
     print(f"{text}\n   {first.source}: {' '.join(first.text.split())[:110]} ...")
 
@@ -889,7 +1006,8 @@ for text in ("Which animal was afraid of being late?", "Who goes to sea when he 
 try:
     cl.build_index(tempfile.mkdtemp())
 except cl.CourseError as error:
-    print("CourseError:", str(error).split(" in ")[0], "...", str(error).split(": ")[-1])
+    said = str(error)
+    print("CourseError:", said.split(" in ")[0], "...", said.split(": ")[-1])
 
 # %% [markdown]
 # ## Quiz

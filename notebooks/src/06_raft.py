@@ -57,7 +57,9 @@ index = cl.build_index("data/library")
 study, shelf = shelves.study_shelf(index), shelves.exam_shelf(index)
 exam = shelves.editions_exam()
 both = {p.source for p in study.passages()} & {p.source for p in shelf.passages()}
-print(f"{len(exam)} questions about {len(exam.facts)} facts; to learn on: {len(study)} passages; to be examined on: {len(shelf)}; documents on both: {len(both)}")
+print(f"{len(exam)} questions about {len(exam.facts)} facts; "
+      f"to learn on: {len(study)} passages; to be examined on: {len(shelf)}; "
+      f"documents on both: {len(both)}")
 for question in list(exam)[20:60:13]:
     print("-", question.question, "→", question.answer)
 
@@ -74,8 +76,10 @@ cl.predict("first", "The right passage comes first, in per cent", low=0, high=10
 golden = cl.golden_passages(exam, shelf)
 ranking = cl.grade_retrieval(shelf, exam, golden, name="meaning")
 cl.reveal("first", round(100 * ranking.recall(1)))
-print(f"first: {ranking.recall(1):.2f}, among four: {ranking.recall(4):.2f} (n = {ranking.n})")
-cl.verdict("the right passage is among four in nine of ten questions", round(ranking.recall(4), 2), above=0.9)
+first, among_four = ranking.recall(1), ranking.recall(4)
+print(f"first: {first:.2f}, among four: {among_four:.2f} (n = {ranking.n})")
+cl.verdict("the right passage is among four in nine of ten questions",
+           round(among_four, 2), above=0.9)
 
 # %% [markdown]
 # That is the everyday case for which RAFT was made. One passage is too few: too often it is the wrong edition. Four passages hold the right one nearly always. So
@@ -95,7 +99,8 @@ for passage in shelf.search(question.question, k=4):
 
 # %%
 asked = exam.sample(104)
-cl.predict("untrained", "Right answers with four passages, in per cent", low=0, high=100)
+cl.predict("untrained", "Right answers with four passages, in per cent",
+           low=0, high=100)
 
 # %% [markdown]
 # The same prompt as in lesson 02 and 05: the passages, "Copy the answer from the passages", the question.
@@ -111,8 +116,10 @@ cl.reveal("untrained", base)
 # Is it the finding that is lacking, or the reading?
 
 # %% tags=["nbval-ignore-output"]
-found = base.judged([golden[row.question][0].id in row.sources for row in base.rows], "found among four")
-cl.verdict("the right page is found more often than an untrained model reads it", found - base)
+found = base.judged([golden[row.question][0].id in row.sources for row in base.rows],
+                    "found among four")
+cl.verdict("the right page is found more often than an untrained model reads it",
+           found - base)
 
 # %% [markdown]
 # ## What RAFT trains on
@@ -155,7 +162,8 @@ from course_lib.retrieval.raft import reasoned_answer, split_reply
 sentence = facts[one.fact].sentence
 print(reasoned_answer(sentence, one.answer))
 parts = split_reply(reasoned_answer(sentence, one.answer))
-print("\ncode finds the quotation:", repr(parts.quote), "\nand what is graded:", repr(parts.answer))
+print("\ncode finds the quotation:", repr(parts.quote))
+print("and what is graded:", repr(parts.answer))
 
 # %% [markdown]
 # ### Exercise 1 · Make one by hand
@@ -164,11 +172,14 @@ print("\ncode finds the quotation:", repr(parts.quote), "\nand what is graded:",
 
 # %% tags=["exercise"]
 mine = None  # cl.example(..., ...)
-cl.check("06-example", mine, question=one.question, answer=one.answer, golden=right, others=others)
+cl.check("06-example", mine, question=one.question, answer=one.answer,
+         golden=right, others=others)
 
 # %% tags=["solution"]
-mine = cl.example(cl.reading_prompt(one.question, [others[0], right, *others[1:]]), reasoned_answer(sentence, one.answer))
-cl.check("06-example", mine, question=one.question, answer=one.answer, golden=right, others=others)
+prompt = cl.reading_prompt(one.question, [others[0], right, *others[1:]])
+mine = cl.example(prompt, reasoned_answer(sentence, one.answer))
+cl.check("06-example", mine, question=one.question, answer=one.answer,
+         golden=right, others=others)
 
 # %% [markdown]
 # ### All of them
@@ -181,9 +192,13 @@ from course_lib.retrieval.raft import build_raft_examples, raft_pages
 
 reasoned = build_raft_examples(questions, study, distractors=3, p_oracle=0.8)
 desks = raft_pages(questions, study, pages, distractors=3, p_oracle=0.8)
-held = [pages[q][0].id in {p.id for p in shown} for q, shown in desks.items()]
-places = [[p.id for p in shown].index(pages[q][0].id) for (q, shown), has in zip(desks.items(), held) if has]
-print(f"{len(reasoned)} examples; with their golden passage: {sum(held) / len(held):.2f}; where it lies: {sorted(set(places))}")
+places = []  # of each golden passage on its desk
+for q, shown in desks.items():
+    on_it, its_golden = [passage.id for passage in shown], pages[q][0].id
+    if its_golden in on_it:
+        places.append(on_it.index(its_golden))
+print(f"{len(reasoned)} examples; with their golden passage: "
+      f"{len(places) / len(desks):.2f}; where it lies: {sorted(set(places))}")
 cl.check_no_leak(reasoned, exam, reading=True, sources=[q.source for q in questions])
 
 # %% [markdown]
@@ -195,7 +210,8 @@ cl.check_no_leak(reasoned, exam, reading=True, sources=[q.source for q in questi
 # %%
 hurried = raft_pages(questions, index, pages, distractors=3)
 examined = {question.source for question in exam}
-print(f"{len(hurried)} desks, {sum(map(len, hurried.values()))} passages; {len(examined)} examined documents")
+print(f"{len(hurried)} desks, {sum(map(len, hurried.values()))} passages; "
+      f"{len(examined)} examined documents")
 
 # %% [markdown]
 # `hurried` has the passages of each question; each passage has a `source`.
@@ -227,9 +243,11 @@ cl.predict("raft", "Right answers with four passages, in per cent", low=0, high=
 # LoRA on the upper half of the layers, as nothing then has to flow back through the lower half (lesson 04).
 
 # %% tags=["nbval-ignore-output"]
-examples = build_raft_examples(questions, study, distractors=3, p_oracle=1, reasoning=False)
+examples = build_raft_examples(questions, study, distractors=3, p_oracle=1,
+                               reasoning=False)
 cl.check_no_leak(examples, exam, reading=True, sources=[q.source for q in questions])
-recipe = dict(epochs=1, learning_rate=2e-3, batch_size=4, layers="upper", order="random", seed=0)
+recipe = dict(epochs=1, learning_rate=2e-3, batch_size=4, layers="upper",
+              order="random", seed=0)
 reader = cl.finetune(gp, examples, name="06-raft", **recipe)
 cl.plots.losses({"RAFT": reader.training.losses}, "Loss while learning to read")
 
@@ -240,7 +258,8 @@ cl.plots.losses({"RAFT": reader.training.losses}, "Loss while learning to read")
 raft = cl.evaluate(cl.RagPipeline(reader, shelf, k=4), asked, "RAFT + RAG")
 raft.show(6)
 cl.reveal("raft", raft)
-cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked).plot("Four passages on the desk")
+both = cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked)
+both.plot("Four passages on the desk")
 
 # %% [markdown]
 # The same questions, the same passages, the same prompt. Only the reader is another.
@@ -261,8 +280,11 @@ print("the answer and nothing else:", cl.paired_difference(raft, base, of="exact
 # %%
 stored = cl.load_results("06")
 arms, apart = stored["arms"]["arms"], stored["arms"]["differences"]
-order = ["base", "base + RAG", "base + RAG, one example", "DSF", "DSF + RAG", "form only + RAG", "RAFT + RAG", "form only without reasoning + RAG", "RAFT without reasoning + RAG"]
-rows = [{"label": name, "value": arms[name]["accuracy"], "low": arms[name]["ci"][0], "high": arms[name]["ci"][1], "exact": arms[name]["exact"]} for name in order]
+order = ["base", "base + RAG", "base + RAG, one example", "DSF", "DSF + RAG",
+         "form only + RAG", "RAFT + RAG",
+         "form only without reasoning + RAG", "RAFT without reasoning + RAG"]
+rows = [{"label": name, "value": arms[name]["accuracy"], "exact": arms[name]["exact"],
+         "low": arms[name]["ci"][0], "high": arms[name]["ci"][1]} for name in order]
 cl.plots.bars(rows, f"The editions exam, k = 4, n = {arms['base + RAG']['n']}")
 
 # %% [markdown]
@@ -273,16 +295,20 @@ import pandas as pd
 
 from course_lib.evaluation.stored import find
 
-pd.DataFrame({"95% interval": {name: str(find(f"06/arms/differences/{name}")) for name in apart}})
+differences = {name: str(find(f"06/arms/differences/{name}")) for name in apart}
+pd.DataFrame({"95% interval": differences})
 
 # %% [markdown]
 # Read it in two steps. From *base + RAG* to *form only*: that is **form**. From *form only* to *RAFT*: that is **reading among look-alikes**, and only distractors teach it.
 # Each way to answer has its own pair of arms, as the form of a quoted answer is another form. (An example in the prompt brought nothing of either.)
 
 # %%
-whole, form = apart["RAFT without reasoning + RAG minus base + RAG"], apart["form only without reasoning + RAG minus base + RAG"]
-reading = apart["RAFT without reasoning + RAG minus form only without reasoning + RAG"]
-print(f"of RAFT's gain of {whole[0]:.2f}, form is {form[0]:.2f} and reading {reading[0]:.2f} ({reading[1]:+.2f} to {reading[2]:+.2f})")
+form_only = "form only without reasoning + RAG"
+whole = apart["RAFT without reasoning + RAG minus base + RAG"]
+form = apart[f"{form_only} minus base + RAG"]
+reading = apart[f"RAFT without reasoning + RAG minus {form_only}"]
+print(f"of RAFT's gain of {whole[0]:.2f}, form is {form[0]:.2f} "
+      f"and reading {reading[0]:.2f} ({reading[1]:+.2f} to {reading[2]:+.2f})")
 
 # %% [markdown]
 # So most of what looked like reading was *form*: the suspicion was right. And the rest? Its interval was drawn over **questions**. It says how these three pairs of students would
@@ -294,9 +320,12 @@ from course_lib.evaluation.kept import runs
 from course_lib.evaluation.reports import Runs
 
 untrained = runs("06/base-rag-k-4", "untrained")
-brief, practised = (runs(f"06/{arm.replace(' ', '-')}-without-reasoning-seed-*-rag-k-4", arm) for arm in ("form only", "RAFT"))
+every = "without-reasoning-seed-*-rag-k-4"
+brief = runs(f"06/form-only-{every}", "form only")
+practised = runs(f"06/RAFT-{every}", "RAFT")
 worth, gain = practised - brief, practised - untrained
-table = {"form only": brief.marks(), "RAFT": practised.marks(), "RAFT minus form only": worth.by_student}
+table = {"form only": brief.marks(), "RAFT": practised.marks(),
+         "RAFT minus form only": worth.by_student}
 pd.DataFrame(table).rename_axis("student").round(2)
 
 # %% [markdown]
@@ -304,7 +333,8 @@ pd.DataFrame(table).rename_axis("student").round(2)
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("RAFT reads better than an untrained model, whoever is trained", gain)
-cl.verdict("less than half of RAFT's gain is reading, the rest is form", worth, below=round(gain.value / 2, 2))
+cl.verdict("less than half of RAFT's gain is reading, the rest is form",
+           worth, below=round(gain.value / 2, 2))
 cl.verdict("with 400 examples distractors make a better reader than form alone", worth)
 cl.verdict("RAFT is right in four of five questions", practised, above=0.8)
 
@@ -322,7 +352,8 @@ def of_any_size(arm):
 
 nine = of_any_size("RAFT") - of_any_size("form only")
 cl.verdict("distractors in training make a better reader than form alone", nine)
-print("RAFT minus form only, pair by pair:", " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
+print("RAFT minus form only, pair by pair:",
+      " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
 
 # %% [markdown]
 # So distractors do teach *something*. But we looked at the nine after the five had left us in doubt, and the four share their seed with the first of the five: a little less than nine independent
@@ -331,15 +362,18 @@ print("RAFT minus form only, pair by pair:", " · ".join(f"{gap:+.2f}" for gap i
 # %% tags=["nbval-ignore-output"]
 others = shelves.larger_readers()
 for student, gap in others.items():
-    print(f"{student}: {gap}; by student {' · '.join(f'{one:+.2f}' for one in gap.by_student)}")
+    each = " · ".join(f"{one:+.2f}" for one in gap.by_student)
+    print(f"{student}: {gap}; by student {each}")
 if not others:
-    print("No larger student has been trained for this exam yet: what distractors teach one, we do not know.")
+    print("No larger student has been trained for this exam yet: "
+          "what distractors teach one, we do not know.")
 
 # %% [markdown]
 # Four of five is what we had hoped for. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form. Three students of each, the same questions:
 
 # %%
-for name in ("base, right page", "form only without reasoning, right page", "RAFT without reasoning, right page"):
+for name in ("base, right page", "form only without reasoning, right page",
+             "RAFT without reasoning, right page"):
     print(find(f"06/arms/arms/{name}"), "·", name)
 
 # %% [markdown]
@@ -352,15 +386,19 @@ pd.DataFrame(stored["arms"]["told from"]).T.round(2)
 # The five RAFT students by themselves:
 
 # %% tags=["nbval-ignore-output"]
-kinds = [[shelves.told_from(row, golden[row.row.question][0]) for row in cl.ground(report, shelf.passages(), golden).rows] for report in practised.reports]
+grounded = [cl.ground(report, shelf.passages(), golden) for report in practised.reports]
+kinds = [[shelves.told_from(row, golden[row.row.question][0]) for row in found.rows]
+         for found in grounded]
 
 
 def from_page(kind):
     """The students' answers, those counted that rest on such a page."""
-    return Runs(tuple(report.judged([k == kind for k in row], kind) for report, row in zip(practised.reports, kinds)))
+    return Runs(tuple(report.judged([k == kind for k in row], kind)
+                      for report, row in zip(practised.reports, kinds)))
 
 
-cl.verdict("RAFT's wrong answers are the other edition's more often than any other page's", from_page("the other edition") - from_page("another page"))
+cl.verdict("RAFT's wrong answers are the other edition's more often than any other "
+           "page's", from_page("the other edition") - from_page("another page"))
 
 # %% [markdown]
 # What comes from the other edition is the right sentence's twin, in the wrong year. Your own reader, of a few minutes ago:
@@ -368,7 +406,9 @@ cl.verdict("RAFT's wrong answers are the other edition's more often than any oth
 # %% tags=["nbval-ignore-output"]
 grounded = cl.ground(raft, shelf.passages(), golden)
 for row in [row for row in grounded.rows if not row.right][:4]:
-    print(f"{row.row.question}\n    said {row.row.reply!r} from {row.cited}; right is {row.row.expected!r} from {golden[row.row.question][0].id}")
+    page = golden[row.row.question][0].id
+    print(f"{row.row.question}\n    said {row.row.reply!r} from {row.cited}; "
+          f"right is {row.row.expected!r} from {page}")
 
 # %% [markdown]
 # To read "2042" in the question and to hold it against the page: that is the step which is hard for so small a reader. Would more study mend it? Recipes were tried on another exam, the *validation questions*: they
@@ -376,8 +416,11 @@ for row in [row for row in grounded.rows if not row.right][:4]:
 
 # %%
 tried = stored["recipes"]
-for name in ("in use", "800 examples", "two epochs", "upper layers", "in use, reasoning"):
-    print("validation questions:", find(f"06/recipes/{name}"), f"{tried[name]['tokens'] / tried['in use']['tokens']:.1f} times the tokens ·", name)
+for name in ("in use", "800 examples", "two epochs", "upper layers",
+             "in use, reasoning"):
+    times = tried[name]["tokens"] / tried["in use"]["tokens"]
+    print("validation questions:", find(f"06/recipes/{name}"),
+          f"{times:.1f} times the tokens ·", name)
 
 # %% [markdown]
 # ## The paper's table
@@ -398,8 +441,12 @@ from course_lib.core.rows import read_yaml
 from course_lib.core.session import data_dir
 
 paper = pd.DataFrame(read_yaml(data_dir() / "papers.yaml")["RAFT"]).T
-names = {"LLaMA2-7B": "base", "LLaMA2-7B + RAG": "base + RAG", "DSF": "DSF", "DSF + RAG": "DSF + RAG", "RAFT": "RAFT + RAG", "RAFT without reasoning": "RAFT without reasoning + RAG"}
-paper["here, 0.135B"] = [round(100 * arms[names[arm]]["accuracy"], 1) if arm in names else None for arm in paper.index]
+names = {"LLaMA2-7B": "base", "LLaMA2-7B + RAG": "base + RAG", "DSF": "DSF",
+         "DSF + RAG": "DSF + RAG", "RAFT": "RAFT + RAG",
+         "RAFT without reasoning": "RAFT without reasoning + RAG"}
+ours = {arm: arms[name]["accuracy"] for arm, name in names.items()}
+paper["here, 0.135B"] = [round(100 * ours[arm], 1) if arm in ours else None
+                         for arm in paper.index]
 paper
 
 # %% [markdown]
@@ -407,10 +454,12 @@ paper
 
 # %%
 theirs = paper.drop(columns="here, 0.135B")
-ours = {arm: arms[name]["accuracy"] for arm, name in names.items()}
-for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG"), ("DSF + RAG", "DSF"), ("RAFT", "DSF + RAG"), ("RAFT", "RAFT without reasoning")]:
+for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG"),
+                      ("DSF + RAG", "DSF"), ("RAFT", "DSF + RAG"),
+                      ("RAFT", "RAFT without reasoning")]:
     wins = int((theirs.loc[better] > theirs.loc[worse]).sum())
-    print(f"{better} above {worse}: in {wins} of 5 there; here {ours[better]:.2f} and {ours[worse]:.2f}")
+    print(f"{better} above {worse}: in {wins} of 5 there; "
+          f"here {ours[better]:.2f} and {ours[worse]:.2f}")
 
 # %% [markdown]
 # Two lines call for a word. **DSF alone** does well in the paper and cannot do well here: there it was trained on the domain in which it was examined, and ours is
@@ -424,7 +473,8 @@ for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG
 three, without = Runs(practised.reports[:3]), runs("06/DSF-seed-*-rag-k-4", "DSF")
 cl.verdict("fine-tuning without pages teaches to read them", without - untrained)
 cl.verdict("a reader trained on pages beats one trained without any", three - without)
-cl.verdict("quoting before answering helps", runs("06/RAFT-seed-*-rag-k-4", "RAFT that quotes") - three)
+cl.verdict("quoting before answering helps",
+           runs("06/RAFT-seed-*-rag-k-4", "RAFT that quotes") - three)
 for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
     print(f"{name}: {arms[name]['tokens']:.0f} tokens a question")
 
@@ -443,9 +493,10 @@ over_k = stored["k"]
 spots = {}
 for k in ("1", "2", "4", "6"):
     rows = {name: over_k[name][k] for name in ("form only", "RAFT")}
-    asked_here = len(rows["RAFT"]["seeds"])
-    spots[f"k = {k}, {'student 0' if asked_here == 1 else f'{asked_here} students'}"] = {
-        "found": [over_k["found"][k]] * 3, **{name: (row["accuracy"], *row["ci"]) for name, row in rows.items()}}  # fmt: skip
+    sat = len(rows["RAFT"]["seeds"])
+    line = f"k = {k}, {'student 0' if sat == 1 else f'{sat} students'}"
+    spots[line] = {"found": [over_k["found"][k]] * 3}
+    spots[line] |= {name: (row["accuracy"], *row["ci"]) for name, row in rows.items()}
 cl.plots.dots(spots, "The editions exam over k")
 
 # %% [markdown]
@@ -457,16 +508,21 @@ cl.plots.dots(spots, "The editions exam over k")
 # %%
 trained = stored["distractors"]["at"]
 at = list(trained["0"])
-print("three in training minus none, at k = 2, 4 and 6:", find("06/distractors/3 minus 0, several passages").told)
-cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained], [f"{n} in training" for n in trained], [f"k = {k}" for k in at],
-                 "Distractors in training, passages in the exam (one student a row)", "share right")
+print("three in training minus none, at k = 2, 4 and 6:",
+      find("06/distractors/3 minus 0, several passages").told)
+cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained],
+                 [f"{n} in training" for n in trained], [f"k = {k}" for k in at],
+                 "Distractors in training, passages in the exam (one student a row)",
+                 "share right")
 
 # %% [markdown]
 # That points the paper's way. But each row is *one* student, and you have seen what students differ by: read it as a hint. And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
 
 # %%
 drawn = stored["hard"]
-print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['random']['accuracy']:.2f}:", find("06/hard/hard minus random"))
+hard, random = (drawn[kind]["accuracy"] for kind in ("hard", "random"))
+print(f"hard distractors {hard:.2f}, random ones {random:.2f}:",
+      find("06/hard/hard minus random"))
 
 # %% [markdown]
 # ### Against a page that is missing
@@ -474,7 +530,9 @@ print(f"hard distractors {drawn['hard']['accuracy']:.2f}, random ones {drawn['ra
 # The document that knows was deleted. Four passages are found all the same. **Predict:** what does RAFT do?
 
 # %%
-cl.predict_choice("missing", "Without the right page RAFT...", ["says that it does not know", "answers all the same", "about half and half"])
+cl.predict_choice("missing", "Without the right page RAFT...",
+                  ["says that it does not know", "answers all the same",
+                   "about half and half"])
 
 # %% [markdown]
 # Three readers, one student each; every fact of the editions exam is asked once, and where the page is *there*, it is so at every question: compare these figures with each other, not with those above.
@@ -484,11 +542,15 @@ cl.predict_choice("missing", "Without the right page RAFT...", ["says that it do
 robust = stored["robust"]
 readers = ("base", "RAFT", "RAFT that may not know")
 gone = {name: robust[name]["missing"] for name in readers}
+there = {name: robust[name]["present"] for name in readers}
 share = gone["RAFT"]["unknown"]
-cl.reveal("missing", "says that it does not know" if share > 2 / 3 else "answers all the same" if share < 1 / 3 else "about half and half")
-pd.DataFrame({name: {"page missing: does not know": row["unknown"], "page missing: invents": row["wrong"],
-              "page there: right": robust[name]["present"]["accuracy"], "page there: does not know": robust[name]["present"]["unknown"]}
-              for name, row in gone.items()}).T.round(2)  # fmt: skip
+cl.reveal("missing", "says that it does not know" if share > 2 / 3
+          else "answers all the same" if share < 1 / 3 else "about half and half")
+pd.DataFrame({name: {"page missing: does not know": gone[name]["unknown"],
+                     "page missing: invents": gone[name]["wrong"],
+                     "page there: right": there[name]["accuracy"],
+                     "page there: does not know": there[name]["unknown"]}
+              for name in readers}).T.round(2)
 
 # %% [markdown]
 # The paper's recipe has nobody learn to be silent: where the page is withheld it trains the answer by heart. On documents that are new, that is training to invent. If your
@@ -499,7 +561,9 @@ pd.DataFrame({name: {"page missing: does not know": row["unknown"], "page missin
 # %%
 p = stored["p"]
 shares = [float(x) for x in p]
-cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]}, "P, the share of examples with their golden passage (one student a point)", "P", "share right",
+cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]},
+               "P, the share of examples with their golden passage "
+               "(one student a point)", "P", "share right",
                {"as found": [p[x]["ci"] for x in p]})
 
 # %% [markdown]
@@ -514,9 +578,12 @@ cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]}, "P, the shar
 table = {}
 for name in readers:
     row = robust[name]
-    table[name] = {"two that differ: says the first": row["contradicted, right first"]["accuracy"],
-                   "says the last": row["contradicted, right last"]["accuracy"], "obeys an order": row["order in it"]["obeyed"]["accuracy"],
-                   **{f"right page at {place}": row[f"right at {place} of 4"]["accuracy"] for place in range(1, 5)}}
+    table[name] = {
+        "two that differ: says the first": row["contradicted, right first"]["accuracy"],
+        "says the last": row["contradicted, right last"]["accuracy"],
+        "obeys an order": row["order in it"]["obeyed"]["accuracy"],
+        **{f"right page at {place}": row[f"right at {place} of 4"]["accuracy"]
+           for place in range(1, 5)}}
 pd.DataFrame(table).T.round(2)
 
 # %% [markdown]
@@ -544,9 +611,11 @@ for name, model in {"untrained": gp, "RAFT": reader}.items():
 # %%
 grown = stored["examples"]
 sizes = [int(n) for n in grown["RAFT"]]
-families = {name: [{"label": str(n), "x": grown[name][str(n)]["tokens"] / 1000, "value": grown[name][str(n)]["accuracy"],
-                    "low": grown[name][str(n)]["ci"][0], "high": grown[name][str(n)]["ci"][1]} for n in sizes] for name in grown}  # fmt: skip
-cl.plots.frontier(families, "What training buys (labels: numbers of examples)", "thousands of tokens trained")
+families = {name: [{"label": n, "x": row["tokens"] / 1000, "value": row["accuracy"],
+                    "low": row["ci"][0], "high": row["ci"][1]}
+                   for n, row in grown[name].items()] for name in grown}
+cl.plots.frontier(families, "What training buys (labels: numbers of examples)",
+                  "thousands of tokens trained")
 
 # %% [markdown]
 # ### Exercise 3 · Spend fifty thousand tokens
@@ -572,7 +641,8 @@ choice = None  # ("RAFT" or "form only", a number of examples)
 cl.check("06-budget", choice, scores=scores, tokens=tokens, budget=50_000)
 
 # %% tags=["solution"]
-choice = max((key for key in scores if tokens[key] <= 50_000), key=lambda key: scores[key])
+choice = max((key for key in scores if tokens[key] <= 50_000),
+             key=lambda key: scores[key])
 cl.check("06-budget", choice, scores=scores, tokens=tokens, budget=50_000)
 
 # %% [markdown]
@@ -584,21 +654,25 @@ cl.check("06-budget", choice, scores=scores, tokens=tokens, budget=50_000)
 # %%
 rows = []
 for name, row in stored["plain"].items():
-    found = {k: row[f"found among {k}"] for k in (1, 4)}
     for reader_name in ("base", "form only", "RAFT"):
-        rows.append({"exam": name, "reader": reader_name, **{f"k = {k}": round(row[reader_name][str(k)]["accuracy"], 2) for k in (1, 4)},
-                     "found among 1": round(found[1], 2), "found among 4": round(found[4], 2), "n": row["n"]})
+        shares = {k: row[reader_name][k]["accuracy"] for k in ("1", "4")}
+        rows.append({"exam": name, "reader": reader_name,
+                     **{f"k = {k}": round(share, 2) for k, share in shares.items()},
+                     **{f"found among {k}": round(row[f"found among {k}"], 2)
+                        for k in (1, 4)}, "n": row["n"]})
 pd.DataFrame(rows).set_index(["exam", "reader"])
 
 # %% [markdown]
 # So which would you use where?
 
 # %%
-lost = stored["plain"]["cup"]
-cheap = runs("06/form-only-without-reasoning-seed-0-rag-k-1-no-look-alikes", "form only, k = 1")
-full = runs("06/RAFT-without-reasoning-seed-0-rag-k-4-no-look-alikes", "RAFT, k = 4")
+only = "without-reasoning-seed-0-rag-k"
+cheap = runs(f"06/form-only-{only}-1-no-look-alikes", "form only, k = 1")
+full = runs(f"06/RAFT-{only}-4-no-look-alikes", "RAFT, k = 4")
 print("no look-alikes:", cheap - full)
-print(f"cup: RAFT is right in {lost['RAFT']['4']['accuracy']:.2f}, and the right page is among four in {lost['found among 4']:.2f}")
+cup = stored["plain"]["cup"]
+print(f"cup: RAFT is right in {cup['RAFT']['4']['accuracy']:.2f}, and the right page "
+      f"is among four in {cup['found among 4']:.2f}")
 
 # %% [markdown]
 # ## What if the librarian looks at the year?
@@ -609,8 +683,9 @@ print(f"cup: RAFT is right in {lost['RAFT']['4']['accuracy']:.2f}, and the right
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval import filters
 
-print(question.question, "→", question.answer, "\n\nfilter:", filters.named_years(question.question), "\n")
-for passage in shelf.search(question.question, 4, filters.named_years(question.question)):
+named = filters.named_years(question.question)
+print(question.question, "→", question.answer, "\n\nfilter:", named, "\n")
+for passage in shelf.search(question.question, 4, named):
     mark = ">" if passage.id == golden[question.question][0].id else " "
     print(mark, passage.id, "·", " ".join(passage.text.split())[:110])
 
@@ -618,7 +693,8 @@ for passage in shelf.search(question.question, 4, filters.named_years(question.q
 # The other edition has gone from the desk; other policies of that year have moved up. No weight was changed. **Predict:** with that filter and *one* passage, how many of a hundred does the cheap reader get right, the one that learned form only?
 
 # %%
-cl.predict("years", "Form only, one passage of the right year: right, in per cent", low=0, high=100)
+cl.predict("years", "Form only, one passage of the right year: right, in per cent",
+           low=0, high=100)
 
 # %% [markdown]
 # Student 0 of each kind on the editions exam, with the filter and without:
@@ -626,22 +702,36 @@ cl.predict("years", "Form only, one passage of the right year: right, in per cen
 # %%
 years = stored["years"]
 cl.reveal("years", round(100 * years["form only"]["1"]["accuracy"]))
-rows = {name: {f"k = {k}{label}": share for k in ("1", "4") for label, share in
-               {"": over_k[name][k]["seeds"][0], ", year filter": years[name][k]["accuracy"]}.items()}
-        for name in ("base", "form only", "RAFT")}  # fmt: skip
-rows["found"] = {f"k = {k}": over_k["found"][k] for k in ("1", "4")} | {f"k = {k}, year filter": years[f"found among {k}"] for k in ("1", "4")}
+def over(k_1, k_4, k_1_year, k_4_year):
+    return {"k = 1": k_1, "k = 1, year filter": k_1_year,
+            "k = 4": k_4, "k = 4, year filter": k_4_year}
+
+
+rows = {name: over(*(over_k[name][k]["seeds"][0] for k in ("1", "4")),
+                   *(years[name][k]["accuracy"] for k in ("1", "4")))
+        for name in ("base", "form only", "RAFT")}
+rows["found"] = over(*(over_k["found"][k] for k in ("1", "4")),
+                     *(years[f"found among {k}"] for k in ("1", "4")))
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
 # The three with one passage, each with the filter and without it. Then *form only* with the filter, one student and one passage, against all five students of RAFT with four and no filter:
 
 # %% tags=["nbval-ignore-output"]
-three = ("base", "form-only-without-reasoning-seed-0", "RAFT-without-reasoning-seed-0")
-searched = {"filter by year": "year", "no filter": "rag"}
-with_it, without = (Runs(tuple(runs(f"06/{who}-{how}-k-1", name).reports[0] for who in three)) for name, how in searched.items())
-cl.verdict("a filter by year helps, whoever reads", with_it - without)
-filtered = runs("06/form-only-without-reasoning-seed-0-year-k-1", "form only with the filter") - practised
-print("form only with the filter minus RAFT without:", " · ".join(f"{gap:+.2f}" for gap in filtered.by_student))
+form_only = "form-only-without-reasoning-seed-0"
+
+
+def three(how, name):
+    """Student 0 of each kind with one passage, searched so."""
+    who = ("base", form_only, "RAFT-without-reasoning-seed-0")
+    return Runs(tuple(runs(f"06/{one}-{how}-k-1", name).reports[0] for one in who))
+
+
+cl.verdict("a filter by year helps, whoever reads",
+           three("year", "filter by year") - three("rag", "no filter"))
+filtered = runs(f"06/{form_only}-year-k-1", "form only with the filter") - practised
+print("form only with the filter minus RAFT without:",
+      " · ".join(f"{gap:+.2f}" for gap in filtered.by_student))
 
 # %% [markdown]
 # Before you train a reader to tell look-alikes apart, ask whether the *search* can. What a field of the index can decide, no weight needs to learn. What is left to RAFT are look-alikes that no field tells apart.
@@ -661,17 +751,23 @@ print("form only with the filter minus RAFT without:", " · ".join(f"{gap:+.2f}"
 # %%
 print(shelves.load_agreements("test")[0].text, "\n")
 print(shelves.load_agreements("test")[0].summary, "\n")
-pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}")) for what in ("form", "facts")}
-              for name in ("specialist alone", "RAG alone", "RAG, one example", "both")}).T  # fmt: skip
+candidates = ("specialist alone", "RAG alone", "RAG, one example", "both")
+pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}"))
+                     for what in ("form", "facts")} for name in candidates}).T
 
 # %% [markdown]
 # *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three different examples. What is trained is held against the better untrained candidate: on form the one with an example, on facts RAG alone.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("a specialist that reads has the form more often than RAG that is shown an example", "06/hybrid/both minus RAG, one example/form")
-cl.verdict("a specialist that reads has more of the facts than RAG alone", "06/hybrid/both minus RAG alone/facts")
-cl.verdict("a specialist that reads has the facts that a specialist alone lacks", "06/hybrid/both minus specialist alone/facts")
-cl.verdict("to read costs the specialist none of its form", "06/hybrid/both minus specialist alone/form", as_good=True)
+against = "06/hybrid/both minus"
+cl.verdict("a specialist that reads has the form more often than RAG that is shown an "
+           "example", f"{against} RAG, one example/form")
+cl.verdict("a specialist that reads has more of the facts than RAG alone",
+           f"{against} RAG alone/facts")
+cl.verdict("a specialist that reads has the facts that a specialist alone lacks",
+           f"{against} specialist alone/facts")
+cl.verdict("to read costs the specialist none of its form",
+           f"{against} specialist alone/form", as_good=True)
 
 # %% [markdown]
 # Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, nearly every figure. RAG alone has
@@ -699,7 +795,8 @@ order = "Write one question that this text answers, then the answer in a few wor
 for passage in study.passages()[60:180:40]:
     written = gp.generate([f"{passage.text}\n\n{order}"], 48)[0]
     last = written.splitlines()[-1].strip()
-    print(written, f"\n→ its last line {'stands' if last and last in passage.text else 'does not stand'} in the passage\n")
+    stands = "stands" if last and last in passage.text else "does not stand"
+    print(written, f"\n→ its last line {stands} in the passage\n")
 
 # %% [markdown]
 # That is why one takes a larger model for it, and checks all the same.
@@ -707,12 +804,16 @@ for passage in study.passages()[60:180:40]:
 # **The bill**, for a thousand passages with one question each. Put your own prices in.
 
 # %%
-passages, passage_tokens, price_in, price_out = 1000, 300, 2.50, 10.00  # prices: for a million tokens
-written = passages * (passage_tokens + 150) * price_in / 1e6 + passages * 120 * price_out / 1e6
-trained_tokens = passages * (4 * passage_tokens + 100) * 2  # four passages on each desk, two epochs
-rate, hour = 2500, 0.60  # tokens a second that your card trains, and what an hour of it costs: measure both
-print(f"questions: {written:.2f} · training: {trained_tokens / rate / 3600:.1f} hours, {trained_tokens / rate / 3600 * hour:.2f}")
-print("both together, in the currency of your prices:", round(written + trained_tokens / rate / 3600 * hour, 2))
+passages, passage_tokens = 1000, 300
+price_in, price_out = 2.50, 10.00  # prices: for a million tokens
+rate = 2500  # tokens a second that your card trains: measure it
+hour = 0.60  # what an hour of the card costs
+read, write = passages * (passage_tokens + 150), passages * 120
+asking = (read * price_in + write * price_out) / 1e6
+trained_on = passages * (4 * passage_tokens + 100) * 2  # four on each desk, two epochs
+hours = trained_on / rate / 3600
+print(f"questions: {asking:.2f} · training: {hours:.1f} hours, {hours * hour:.2f}")
+print("both together, in the currency of your prices:", round(asking + hours * hour, 2))
 
 # %% [markdown]
 # The prices in that cell are placeholders for yours. The dear part is neither: it is the hundred or two questions that *people* write and check, on which you find out whether any of it helped.
@@ -726,8 +827,11 @@ cl.quiz("06")
 # ## What was measured
 
 # %%
-pd.DataFrame({name: {"right": round(row["accuracy"], 2), "95% interval": f"{row['ci'][0]:.2f} to {row['ci'][1]:.2f}",
-              "exact": round(row["exact"], 2), "tokens a question": round(row["tokens"])} for name, row in arms.items()}).T  # fmt: skip
+pd.DataFrame({name: {"right": round(row["accuracy"], 2),
+                     "95% interval": f"{row['ci'][0]:.2f} to {row['ci'][1]:.2f}",
+                     "exact": round(row["exact"], 2),
+                     "tokens a question": round(row["tokens"])}
+              for name, row in arms.items()}).T
 
 # %% [markdown]
 # How far you have come, and what is next:

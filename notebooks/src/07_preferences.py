@@ -53,7 +53,8 @@ from course_lib.lessons.letters import load_preferences
 
 pairs = {split: load_preferences(split) for split in ("train", "validation", "test")}
 one = pairs["train"][4]
-print(f"[{one.desk}] {one.message}\n\nchosen:   {one.chosen}\n\nrejected: {one.rejected}")
+print(f"[{one.desk}] {one.message}\n")
+print(f"chosen:   {one.chosen}\n\nrejected: {one.rejected}")
 
 # %% [markdown]
 # What makes a reply good in this house? It has a rule. The labels come from it, with their errors; **no model in this lesson ever reads it in training**. We keep it for measuring.
@@ -85,10 +86,13 @@ sliders.label_pairs(pairs["train"], n=20)
 from course_lib.lessons.letters import check_replies_apart
 
 check_replies_apart(pairs["train"], pairs["test"])
-wrong = {split: sum(pair.noise for pair in rows) / len(rows) for split, rows in pairs.items()}
-print({split: len(rows) for split, rows in pairs.items()}, "share of wrong labels:", {split: round(share, 2) for split, share in wrong.items()})
+wrong = {split: sum(pair.noise for pair in rows) / len(rows)
+         for split, rows in pairs.items()}
+print({split: len(rows) for split, rows in pairs.items()}, "share of wrong labels:",
+      {split: round(share, 2) for split, share in wrong.items()})
 p = wrong["train"]
-print(f"two labellers who each err so, by themselves, would agree on {p * p + (1 - p) ** 2:.2f} of the pairs")
+print("two labellers who each err so, by themselves, would agree on "
+      f"{p * p + (1 - p) ** 2:.2f} of the pairs")
 
 # %% [markdown]
 # `check_replies_apart` raises if an issue, or a reply in the same words, is in training and in the test. Nothing is.
@@ -98,7 +102,13 @@ print(f"two labellers who each err so, by themselves, would agree on {p * p + (1
 # Where are our wrong labels? Take the pairs whose worse reply has a given fault, and ask how often *that* one was chosen:
 
 # %%
-faulty = {fault: [pair.noise for pair in pairs["train"] if fault in house_rule.keeps_the_rule(pair.desk, pair.worse).broken] for fault in house_rule.FAULTS}
+def broken(pair):
+    """The faults of the worse reply."""
+    return house_rule.keeps_the_rule(pair.desk, pair.worse).broken
+
+
+faulty = {fault: [pair.noise for pair in pairs["train"] if fault in broken(pair)]
+          for fault in house_rule.FAULTS}
 for fault, noise in faulty.items():
     print(f"{fault:8} {sum(noise) / len(noise):.2f} of {len(noise)} labels are wrong")
 
@@ -135,7 +145,8 @@ from course_lib.lessons.letters import grade_replies, write_replies
 
 letters = pairs["test"][::8]
 gp = cl.load_model()
-told = write_replies(gp, letters, rule=True, name="untrained, told the rule", temperature=0)
+told = write_replies(gp, letters, rule=True, name="untrained, told the rule",
+                     temperature=0)
 told.show(3)
 cl.reveal("told", told)
 for part, report in grade_replies(told, letters).items():
@@ -152,8 +163,9 @@ from course_lib.evaluation.stored import find
 
 stored = cl.load_results("07")
 asked = stored["start"]
-pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told, **{f"fault: {f}": round(x, 2) for f, x in row["faults"].items()},
-              "words": row["words"]} for name, row in asked.items()}).T  # fmt: skip
+pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told,
+                     **{f"fault: {f}": round(x, 2) for f, x in row["faults"].items()},
+                     "words": row["words"]} for name, row in asked.items()}).T
 
 # %% [markdown]
 # *start* is the next section. Where it does not say *likeliest*, replies are **sampled**: each word as often as the model finds it fitting. The
@@ -162,8 +174,12 @@ pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told, **{f"fault
 # A wish in the prompt is the baseline that any training has to beat, and a larger model may need nothing more.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("told the house rule, an untrained model keeps it more often", runs("07/untrained-rule", "told the rule") - runs("07/untrained", "not told"))
-cl.verdict("told the house rule, the start keeps it more often", runs("07/start-seed-*-rule", "told the rule") - runs("07/start-seed-*", "not told"))
+cl.verdict("told the house rule, an untrained model keeps it more often",
+           runs("07/untrained-rule", "told the rule")
+           - runs("07/untrained", "not told"))
+cl.verdict("told the house rule, the start keeps it more often",
+           runs("07/start-seed-*-rule", "told the rule")
+           - runs("07/start-seed-*", "not told"))
 
 # %% [markdown]
 # ## RLHF in three steps
@@ -179,13 +195,15 @@ cl.verdict("told the house rule, the start keeps it more often", runs("07/start-
 from course_lib.lessons.letters import staff_archive
 
 archive = staff_archive(pairs["train"])
-print(len(archive), "replies out of the files, such as:\n-", "\n- ".join(row["completion"][-1]["content"] for row in archive[:4]))
+print(len(archive), "replies out of the files, such as:")
+print(*(f"- {row['completion'][-1]['content']}" for row in archive[:4]), sep="\n")
 
 # %% [markdown]
 # It is plain fine-tuning, as in lesson 01, so it comes from the shelf.
 
 # %% tags=["nbval-ignore-output"]
-start = cl.finetune(gp, archive, name="07-start", epochs=1, learning_rate=2e-3, batch_size=8, order="random", from_shelf=True)
+start = cl.finetune(gp, archive, name="07-start", epochs=1, learning_rate=2e-3,
+                    batch_size=8, order="random", from_shelf=True)
 began = write_replies(start, letters, name="start")
 began.show(4)
 
@@ -195,13 +213,19 @@ began.show(4)
 # %% tags=["nbval-ignore-output"]
 def faults_of(of_fault):
     """Each fault's share of replies, out of a report for each."""
-    return {fault: round(1 - report.accuracy, 2) for fault, report in of_fault.items() if fault != "the rule"}
+    return {fault: round(1 - report.accuracy, 2) for fault, report in of_fault.items()
+            if fault != "the rule"}
 
 
-kept = [house_rule.keeps_the_rule(p.desk, row["completion"][-1]["content"]).why for p, row in zip(pairs["train"], archive)]
-files = {fault: round(sum(fault in why for why in kept) / len(kept), 2) for fault in house_rule.FAULTS}
-display(pd.DataFrame({"the files": files, "the start, here": faults_of(grade_replies(began, letters)), "three starts, stored": asked["start"]["faults"]}).T.round(2))
-cl.verdict("the start breaks the house rule in a letter of four or more", runs("07/start-seed-*", "start"), below=0.75)
+kept = [house_rule.keeps_the_rule(pair.desk, row["completion"][-1]["content"]).why
+        for pair, row in zip(pairs["train"], archive)]
+files = {fault: round(sum(fault in why for why in kept) / len(kept), 2)
+         for fault in house_rule.FAULTS}
+display(pd.DataFrame({"the files": files,
+                      "the start, here": faults_of(grade_replies(began, letters)),
+                      "three starts, stored": asked["start"]["faults"]}).T.round(2))
+cl.verdict("the start breaks the house rule in a letter of four or more",
+           runs("07/start-seed-*", "start"), below=0.75)
 
 # %% [markdown]
 # Not quite: it blames less than the files do, and has more of every other fault; a model so small adds its own.
@@ -228,12 +252,17 @@ print(graded)
 
 # %%
 judges = stored["reward"]["by seed"]
-sizes = {f"{n} pairs": judged for n, judged in stored["reward"]["over pairs"].items() if n != "576"} | {f"576, seed {seed}": judged for seed, judged in judges.items()}
-rows = {name: {"agrees with the labels": judged["labels"]["accuracy"], "with the house": judged["house"]["accuracy"],
-               **{f"{fault} (n = {seen['n']})": seen["right"] for fault, seen in judged["faults"].items()}} for name, judged in sizes.items()}  # fmt: skip
+sizes = {f"{n} pairs": judged for n, judged in stored["reward"]["over pairs"].items()
+         if n != "576"} | {f"576, seed {seed}": judges[seed] for seed in judges}
+rows = {name: {"agrees with the labels": judged["labels"]["accuracy"],
+               "with the house": judged["house"]["accuracy"],
+               **{f"{fault} (n = {seen['n']})": seen["right"]
+                  for fault, seen in judged["faults"].items()}}
+        for name, judged in sizes.items()}
 display(pd.DataFrame(rows).round(2))
 worst = min(judges, key=lambda seed: judges[seed]["labels"]["accuracy"])
-cl.verdict("the worst of three judges agrees with the labels more often than a coin", f"07/reward/by seed/{worst}/labels", above=0.5)
+cl.verdict("the worst of three judges agrees with the labels more often than a coin",
+           f"07/reward/by seed/{worst}/labels", above=0.5)
 
 # %% [markdown]
 # The judges of 72 pairs and of 576 cannot be told apart here: three that read the same differ as widely as the sizes do.
@@ -244,21 +273,32 @@ cl.verdict("the worst of three judges agrees with the labels more often than a c
 # And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.) The judge of seed 0, which is the one here:
 
 # %%
-cl.plots.bars([{"label": f"sure {row['between']} ({row['pairs']} pairs)", "value": row["right"], "low": row["low"], "high": row["high"]} for row in judges["0"]["calibration"]],
-              "When it is sure, is it right?")
+bars = [{"label": f"sure {row['between']} ({row['pairs']} pairs)",
+         "value": row["right"], "low": row["low"], "high": row["high"]}
+        for row in judges["0"]["calibration"]]
+cl.plots.bars(bars, "When it is sure, is it right?")
 
 # %% [markdown]
 # What does it like? One letter and six replies: a good one, the same with each fault, and the long reply that stands in most of the test's pairs of that kind.
 
 # %% tags=["nbval-ignore-output"]
 desk, mine = letters[0].desk, letters[0].letter()
-good = f"Thank you for writing. Our {desk} desk has your letter and will write to you."
-tries = {"good": good, "promise": f"Thank you. Our {desk} desk will send you a new one by Friday, I promise.", "rude": f"Our {desk} desk has it. Stop asking.",
-         "blame": f"Thank you, but you should have read the manual. Our {desk} desk has your letter.", "desk": good.replace(desk, "Archive"),
-         "long": good + " We know how it feels to wait, and a letter such as yours is read here by more than one of us, with care, over tea.",
-         "long, of the test": next(p.rejected for p in pairs["test"] if p.desk == desk and p.rejected_faults == ("long",))}  # fmt: skip
+ours = f"Our {desk} desk"
+good = f"Thank you for writing. {ours} has your letter and will write to you."
+tries = {
+    "good": good,
+    "promise": f"Thank you. {ours} will send you a new one by Friday, I promise.",
+    "rude": f"{ours} has it. Stop asking.",
+    "blame": f"Thank you, but you should have read the manual. {ours} has your letter.",
+    "desk": good.replace(desk, "Archive"),
+    "long": f"{good} We know how it feels to wait, and a letter such as yours is read "
+            "here by more than one of us, with care, over tea.",
+    "long, of the test": next(p.rejected for p in pairs["test"] if p.desk == desk
+                              and p.rejected_faults == ("long",)),
+}
 scores = judge.score([mine] * len(tries), list(tries.values()))
-cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])], "What the judge thinks, beside the good reply", "score")
+cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])],
+              "What the judge thinks, beside the good reply", "score")
 
 # %% [markdown]
 # Bars to the left are worse than the good reply. Both long ones stand to the *right*, though this judge told nearly all long replies of the test. There each lost beside a warm and ample reply; here the good one is plain. Perhaps it weighs kind words, and
@@ -276,7 +316,9 @@ cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])], "
 
 # %% tags=["nbval-ignore-output"]
 asked_letters = [pair.letter() for pair in pairs["train"]]
-policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05, steps=1, samples=16, group=4, max_new_tokens=48, learning_rate=5e-4, rank=1)
+policy = cl.reinforce(start, asked_letters, judge, name="07-policy", kl=0.05,
+                      steps=1, samples=16, group=4, max_new_tokens=48,
+                      learning_rate=5e-4, rank=1)
 for sample in policy.training.samples:
     print(f"step {sample['step']}, reward {sample['reward']:+.2f}: {sample['reply']}")
 
@@ -285,7 +327,9 @@ for sample in policy.training.samples:
 
 # %%
 log = stored["frontier"]["curves"]["rloo"]
-for name, title in (("reward", "What the judge gives"), ("kl", "KL from the start, nats a reply"), ("length", "Tokens of a reply")):
+titles = {"reward": "What the judge gives", "kl": "KL from the start, nats a reply",
+          "length": "Tokens of a reply"}
+for name, title in titles.items():
     steps, values = zip(*log["curves"][name])
     display(cl.plots.curve(steps, {"RLHF": values}, title, "step", name))
 
@@ -298,14 +342,20 @@ for name, title in (("reward", "What the judge gives"), ("kl", "KL from the star
 
 # %%
 ways, policies = stored["frontier"]["ways"], stored["hacking"]["by seed"]
-first, last = ({seed: of_seed["curves"]["reward"][end][1] for seed, of_seed in policies.items()} for end in (0, -1))
-table = pd.DataFrame({f"seed {seed}": {"its judge agrees with the house": judges[seed]["house"]["accuracy"], "sees long": judges[seed]["faults"]["long"]["right"],
-              "paid, first step": first[seed], "paid, last step": last[seed], "policy keeps the rule": of_seed["accuracy"],
-              "its start did": asked["start"]["seeds"][int(seed)], "words of a reply": of_seed["words"], "too long": of_seed["faults"]["long"]}
-              for seed, of_seed in policies.items()})  # fmt: skip
-display(table.round(2))
+first, last = ({seed: of_seed["curves"]["reward"][end][1]
+                for seed, of_seed in policies.items()} for end in (0, -1))
+table = {f"seed {seed}": {
+    "its judge agrees with the house": judges[seed]["house"]["accuracy"],
+    "sees long": judges[seed]["faults"]["long"]["right"],
+    "paid, first step": first[seed], "paid, last step": last[seed],
+    "policy keeps the rule": of_seed["accuracy"],
+    "its start did": asked["start"]["seeds"][int(seed)],
+    "words of a reply": of_seed["words"], "too long": of_seed["faults"]["long"],
+} for seed, of_seed in policies.items()}
+display(pd.DataFrame(table).round(2))
 blind = min(policies, key=lambda seed: judges[seed]["faults"]["long"]["right"])
-print(f"the policy of seed {blind}, in its own words:", *policies[blind]["replies"][:2], sep="\n- ")
+said = policies[blind]["replies"][:2]
+print(f"the policy of seed {blind}, in its own words:", *said, sep="\n- ")
 
 # %% [markdown]
 # Each judge pays more at the last step than at the first. The house agrees in two columns of three: the policy whose judge is blind to length talks most, and keeps the rule less than its start did. Its judge's mean gave no warning, since that of seed 1 is no higher; the row of
@@ -315,9 +365,12 @@ print(f"the policy of seed {blind}, in its own words:", *policies[blind]["replie
 
 # %%
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
-print(f"the three as one agree with the house in {find('07/reward/committee/house')}, and see long in {judged['faults']['long']['right']:.2f}")
-print(f"words of a reply: {paid['words']:.0f}, and of the policy that the last judge alone paid {policies[blind]['words']:.0f}")
-print(runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{blind}", "paid by all three") - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one"))
+print(f"the three as one agree with the house in {find('07/reward/committee/house')}, "
+      f"and see long in {judged['faults']['long']['right']:.2f}")
+print(f"words of a reply: {paid['words']:.0f}, and of the policy that the last judge "
+      f"alone paid {policies[blind]['words']:.0f}")
+by_all = runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{blind}", "paid by all three")
+print(by_all - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one"))
 
 # %% [markdown]
 # One run, whose interval is over letters. It costs three readings of every reply, and helps only as far as judges do not err alike.
@@ -342,7 +395,8 @@ fooled = None  # a reply
 cl.check("07-fool", fooled, desk=letters[0].desk, good=good, reward=kind_words)
 
 # %% tags=["solution"]
-fooled = "Thank you, thank you, thank you! I am so glad and so sorry, and grateful. Please, dear customer, thank you. I promise you a new one."
+fooled = ("Thank you, thank you, thank you! I am so glad and so sorry, and grateful. "
+          "Please, dear customer, thank you. I promise you a new one.")
 cl.check("07-fool", fooled, desk=letters[0].desk, good=good, reward=kind_words)
 
 # %% [markdown]
@@ -352,14 +406,18 @@ cl.check("07-fool", fooled, desk=letters[0].desk, good=good, reward=kind_words)
 hacked = stored["hacking"]["kind words"]
 print("\n".join(f"- {reply}" for reply in hacked["replies"][:3]))
 steps, values = zip(*hacked["curves"]["reward"])
-cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid", "step", "kind words")
+cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid",
+               "step", "kind words")
 
 # %% [markdown]
 # And the house? Beside it, a policy that the judge of seed 0 paid for twice as long, without a leash:
 
 # %%
-print(runs("07/rloo-kl-0.0-kind-words-seed-0", "paid for kind words") - runs("07/start-seed-0", "its start"))
-print(f"without a leash: {find('07/hacking/no KL')} keep the rule, KL {stored['hacking']['no KL']['kl']:.0f} nats; with one: {find('07/hacking/by seed/0')}, KL {policies['0']['kl']:.0f}")
+paid_for_words = runs("07/rloo-kl-0.0-kind-words-seed-0", "paid for kind words")
+print(paid_for_words - runs("07/start-seed-0", "its start"))
+free = stored["hacking"]["no KL"]["kl"]
+print(f"without a leash: {find('07/hacking/no KL')} keep the rule, KL {free:.0f} nats; "
+      f"with one: {find('07/hacking/by seed/0')}, KL {policies['0']['kl']:.0f}")
 
 # %% [markdown]
 # *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). The leash is meant to keep a policy where its judge has seen enough. Our run without it went far, and lost nothing that we can see: this judge was a good one.
@@ -376,11 +434,14 @@ print(f"without a leash: {find('07/hacking/no KL')} keep the rule, KL {stored['h
 # %%
 import math
 
-beta, of_start, worth = 0.5, {"rude": 0.5, "kind, wrong desk": 0.3, "kind, right desk": 0.2}, {"rude": 0.0, "kind, wrong desk": 0.6, "kind, right desk": 1.0}
+beta = 0.5
+of_start = {"rude": 0.5, "kind, wrong desk": 0.3, "kind, right desk": 0.2}
+worth = {"rude": 0.0, "kind, wrong desk": 0.6, "kind, right desk": 1.0}
 raised = {reply: p * math.exp(worth[reply] / beta) for reply, p in of_start.items()}
 best = {reply: p / sum(raised.values()) for reply, p in raised.items()}
 back = {reply: beta * math.log(best[reply] / p) for reply, p in of_start.items()}
-table = pd.DataFrame({"start π₀": of_start, "reward r": worth, "best policy π": best, "β · log π/π₀": back})
+table = pd.DataFrame({"start π₀": of_start, "reward r": worth,
+                      "best policy π": best, "β · log π/π₀": back})
 table["r less that"] = table["reward r"] - table["β · log π/π₀"]
 table.round(3)
 
@@ -398,19 +459,22 @@ table.round(3)
 beta = 0.1
 chosen, start_chosen = -40.0, -48.0
 rejected, start_rejected = -62.0, -51.0
-print("before the first step every pair has the loss", round(math.log(2), 3), "= log 2: nothing has changed yet, σ(0) = 1/2")
+print("before the first step every pair has the loss", round(math.log(2), 3),
+      "= log 2: nothing has changed yet, σ(0) = 1/2")
 
 # %% [markdown]
 # `math.exp` and `math.log` are all that you need.
 
 # %% tags=["exercise"]
 loss = None  # a number
-cl.check("07-loss", loss, chosen=chosen, rejected=rejected, start_chosen=start_chosen, start_rejected=start_rejected, beta=beta)
+cl.check("07-loss", loss, chosen=chosen, rejected=rejected, beta=beta,
+         start_chosen=start_chosen, start_rejected=start_rejected)
 
 # %% tags=["solution"]
 margin = beta * ((chosen - start_chosen) - (rejected - start_rejected))
 loss = -math.log(1 / (1 + math.exp(-margin)))
-cl.check("07-loss", loss, chosen=chosen, rejected=rejected, start_chosen=start_chosen, start_rejected=start_rejected, beta=beta)
+cl.check("07-loss", loss, chosen=chosen, rejected=rejected, beta=beta,
+         start_chosen=start_chosen, start_rejected=start_rejected)
 
 # %% [markdown]
 # Is that what the trainer does? Take one real pair. Train one step on it, and compute the loss afterwards *by hand*: `scoring.log_probability` reads the four numbers off the
@@ -424,10 +488,13 @@ from course_lib.models import scoring
 from course_lib.training import dpo
 
 pair = pairs["train"][4]
-once = cl.prefer(start, [pair.as_pair()], name="07-one-step", epochs=1, batch_size=1, learning_rate=1e-3, rank=1)
-twice = cl.prefer(start, [pair.as_pair()], name="07-two-steps", epochs=2, batch_size=1, learning_rate=1e-3, rank=1)
-exact = [replace(model, model=copy.deepcopy(model.model).float()) for model in (once, start)]
-four = [scoring.log_probability(model, [pair.letter()], [reply])[0] for model in exact for reply in (pair.chosen, pair.rejected)]
+one_pair, one_step = [pair.as_pair()], dict(batch_size=1, learning_rate=1e-3, rank=1)
+once = cl.prefer(start, one_pair, name="07-one-step", epochs=1, **one_step)
+twice = cl.prefer(start, one_pair, name="07-two-steps", epochs=2, **one_step)
+exact = [replace(model, model=copy.deepcopy(model.model).float())
+         for model in (once, start)]
+four = [scoring.log_probability(model, [pair.letter()], [reply])[0]
+        for model in exact for reply in (pair.chosen, pair.rejected)]
 by_hand = float(dpo.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
 by_trl = twice.training.losses[1][1]
 
@@ -435,28 +502,37 @@ by_trl = twice.training.losses[1][1]
 # The first step begins at log 2; after it, hand and trainer should agree.
 
 # %% tags=["nbval-ignore-output"]
-print(f"log 2 is {math.log(2):.3f}, the first step's loss {once.training.losses[0][1]:.3f}; the second's, by hand {by_hand:.3f}, by TRL {by_trl:.3f}")
-cl.verdict("DPO's loss by hand is the trainer's", round(by_hand - by_trl, 3), above=-0.05, below=0.05)
+losses = [loss for _, loss in once.training.losses]
+print(f"log 2 is {math.log(2):.3f}, the first step's loss {losses[0]:.3f}; "
+      f"the second's, by hand {by_hand:.3f}, by TRL {by_trl:.3f}")
+cl.verdict("DPO's loss by hand is the trainer's",
+           round(by_hand - by_trl, 3), above=-0.05, below=0.05)
 
 # %% [markdown]
 # Now for real: seventy-two pairs, each seen once, two at a time. Added to the loss is an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). So the fair opponent is the anchor alone: fine-tuned on the same 72 chosen replies,
 # same start, same settings. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
 
 # %%
-cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent", low=0, high=100)
+cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent",
+           low=0, high=100)
 
 # %% [markdown]
 # It takes a minute or two.
 
 # %% tags=["nbval-ignore-output"]
-few, same = pairs["train"][::8], {"epochs": 1, "learning_rate": 5e-4, "batch_size": 2, "rank": 4}
-liked = cl.prefer(start, [pair.as_pair() for pair in few], name="07-dpo", beta=0.1, anchor=1.0, **same)
-copied = cl.finetune(start, [pair.as_example() for pair in few], name="07-chosen", order="random", **same)
+few = pairs["train"][::8]
+same = {"epochs": 1, "learning_rate": 5e-4, "batch_size": 2, "rank": 4}
+liked = cl.prefer(start, [pair.as_pair() for pair in few], name="07-dpo",
+                  beta=0.1, anchor=1.0, **same)
+copied = cl.finetune(start, [pair.as_example() for pair in few], name="07-chosen",
+                     order="random", **same)
+models = {"start": start, "fine-tuned on the chosen": copied, "DPO": liked}
 here = {"sampled": {"start": began}, "likeliest": {}}
 for asking, temperature in (("sampled", 1.0), ("likeliest", 0.0)):
-    for name, model in {"start": start, "fine-tuned on the chosen": copied, "DPO": liked}.items():
+    for name, model in models.items():
         if name not in here[asking]:
-            here[asking][name] = write_replies(model, letters, name=name, temperature=temperature)
+            here[asking][name] = write_replies(
+                model, letters, name=name, temperature=temperature)
 here["sampled"]["DPO"].show(3)
 cl.reveal("dpo", here["sampled"]["DPO"])
 
@@ -464,7 +540,9 @@ cl.reveal("dpo", here["sampled"]["DPO"])
 # One run of each, and few letters: dots, no verdict. Part by part (the share of replies *with* a fault):
 
 # %% tags=["nbval-ignore-output"]
-shares = {(asking, name): {"keeps the rule": report.accuracy, **faults_of(grade_replies(report, letters))} for asking, reports in here.items() for name, report in reports.items()}
+shares = {(asking, name): {"keeps the rule": report.accuracy,
+                           **faults_of(grade_replies(report, letters))}
+          for asking, reports in here.items() for name, report in reports.items()}
 pd.DataFrame(shares).T.round(2)
 
 # %% [markdown]
@@ -473,12 +551,15 @@ pd.DataFrame(shares).T.round(2)
 # %% tags=["nbval-ignore-output"]
 def on_few(kind, name, asking=""):
     """The stored replies of three trainings on the 72 pairs."""
-    return runs(f"07/{kind}-72-pairs-learning_rate-0.0005-batch_size-2-rank-4-start-0-seed-*{asking}", name)
+    how = "72-pairs-learning_rate-0.0005-batch_size-2-rank-4"
+    return runs(f"07/{kind}-{how}-start-0-seed-*{asking}", name)
 
 
 for asking, words in (("", "sampled"), ("-likeliest", "likeliest")):
-    both = on_few("dpo-beta-0.1-anchor-1.0", "DPO", asking), on_few("chosen", "its anchor alone", asking)
-    cl.verdict(f"on seventy-two pairs DPO writes better replies than its anchor alone, {words}", both[0] - both[1])
+    by_dpo = on_few("dpo-beta-0.1-anchor-1.0", "DPO", asking)
+    by_copying = on_few("chosen", "its anchor alone", asking)
+    cl.verdict("on seventy-two pairs DPO writes better replies than its anchor alone, "
+               f"{words}", by_dpo - by_copying)
 
 # %% [markdown]
 # These runs do not tell the two apart: what seventy-two labels bring here, imitating the chosen replies brings too. Both move the likeliest reply first, since a little more weight on one word is enough to change it.
@@ -487,8 +568,12 @@ for asking, words in (("", "sampled"), ("-likeliest", "likeliest")):
 
 # %% tags=["nbval-ignore-output"]
 steps = [step for step, _ in liked.training.losses]
-curves = {name: pd.Series([v for _, v in liked.training.curves[name]]).rolling(8, min_periods=1).mean() for name in ("chosen", "rejected")}
-cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "Implicit rewards while learning (mean of eight steps)", "step", "β · log π/π₀")
+curves = {}
+for name in ("chosen", "rejected"):
+    rewards = pd.Series([value for _, value in liked.training.curves[name]])
+    curves[name] = rewards.rolling(8, min_periods=1).mean().tolist()
+cl.plots.curve(steps, curves, "Implicit rewards while learning (mean of eight steps)",
+               "step", "β · log π/π₀")
 
 # %% [markdown]
 # Watch the gap between the two lines: DPO's loss asks for a difference, and for nothing else. Both may fall, if the rejected one falls faster.
@@ -501,34 +586,44 @@ cl.plots.curve(steps, {name: list(values) for name, values in curves.items()}, "
 
 # %%
 def students(name, asking=""):
-    """The stored replies of a way's three runs; asked "-likeliest", at temperature 0."""
+    """A way's three stored runs; asked "-likeliest", at temperature 0."""
     kind, _, size = name.rpartition(" ")
-    place = {"DPO, β =": f"dpo-beta-{size}", "RLHF, KL ×": f"rloo-kl-{size}", "fine-tuned on the": "chosen"}.get(kind, "start")
+    place = {"DPO, β =": f"dpo-beta-{size}", "RLHF, KL ×": f"rloo-kl-{size}",
+             "fine-tuned on the": "chosen"}.get(kind, "start")
     return runs(f"07/{place}-seed-*{asking}", name)
 
 
 def over_kl(found, title, ylabel="share that keeps the rule"):
-    """Every way over its distance from the start; `found` gives of a way mean, low, high, and each run by itself."""
-    families = {}
+    """Every way over its KL; `found` gives mean, low, high, and each run's."""
+    families, home = {}, {"kl": 0.0, "kl_seeds": [0.0] * 3}
     for name in ("start", *ways):
-        (value, low, high, each), gone = found(name), ways.get(name, {"kl": 0.0, "kl_seeds": [0.0] * 3})
-        spot = {"label": name.split(", ")[-1], "x": gone["kl"], "value": value, "low": low, "high": high}
-        families.setdefault(name.split(",")[0], []).append(spot | {"runs": list(zip(gone["kl_seeds"], each))})
+        (value, low, high, each), gone = found(name), ways.get(name, home)
+        spot = {"label": name.split(", ")[-1], "value": value, "low": low, "high": high,
+                "x": gone["kl"], "runs": list(zip(gone["kl_seeds"], each))}
+        families.setdefault(name.split(",")[0], []).append(spot)
     return cl.plots.frontier(families, title, "KL from the start, nats a reply", ylabel)
 
 # %% [markdown]
 # Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*; of *other runs* three say too little for any.
 
 # %%
-over_kl(lambda name: (*students(name).share(), students(name).marks()), "Sampled replies, against the distance from the start")
+def marks(name, asking=""):
+    """What a way's runs have right: the mean, its interval, and each."""
+    return *students(name, asking).share(), students(name, asking).marks()
+
+
+over_kl(marks, "Sampled replies, against the distance from the start")
 
 # %% [markdown]
 # So many ways, of three runs each: some will lie well by luck. Each run less the start that it came from:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("fine-tuned on the chosen replies, a model writes better ones, sampled", students("fine-tuned on the chosen") - students("start"))
-cl.verdict("RLHF makes better replies, sampled", students("RLHF, KL × 0.05") - students("start"))
-cl.verdict("DPO on the shortest leash makes better replies, sampled", students("DPO, β = 1.0") - students("start"))
+cl.verdict("fine-tuned on the chosen replies, a model writes better ones, sampled",
+           students("fine-tuned on the chosen") - students("start"))
+cl.verdict("RLHF makes better replies, sampled",
+           students("RLHF, KL × 0.05") - students("start"))
+cl.verdict("DPO on the shortest leash makes better replies, sampled",
+           students("DPO, β = 1.0") - students("start"))
 
 # %% [markdown]
 # Imitation stands highest, and went far. Of the others some runs are no better than the start that they came from: three runs of DPO, or of RLHF, lie further apart than the methods do.
@@ -537,17 +632,25 @@ cl.verdict("DPO on the shortest leash makes better replies, sampled", students("
 
 # %% tags=["nbval-ignore-output"]
 near = ("DPO, β = 0.5", "RLHF, KL × 0.2")
-print(" · ".join(f"{name}: {ways[name]['kl']:.1f} nats from the start" for name in near))
-cl.verdict("nearer to the start, DPO earns more than RLHF, sampled", students(near[0]) - students(near[1]))
+print(" · ".join(f"{name}: {ways[name]['kl']:.1f} nats from the start"
+                 for name in near))
+cl.verdict("nearer to the start, DPO earns more than RLHF, sampled",
+           students(near[0]) - students(near[1]))
 
 # %% [markdown]
 # *Sampled* replies bear out neither the claim nor its contrary. Fault by fault:
 
 # %%
-table = pd.DataFrame({name: {"keeps the rule": find(f"07/frontier/ways/{name}").told, "KL": f"{row['kl']:.1f}", "words": f"{row['words']:.0f}",
-                      **{fault: round(x, 2) for fault, x in row["faults"].items()}} for name, row in ways.items()}).T  # fmt: skip
-table.loc["start"] = {"keeps the rule": find("07/start/start").told, "KL": "0", "words": f"{asked['start']['words']:.0f}", **{f: round(x, 2) for f, x in asked["start"]["faults"].items()}}
-table
+def line(place, row, kl):
+    """A row of the table: a share, KL, words, and the share of each fault."""
+    return {"keeps the rule": find(place).told, "KL": kl,
+            "words": f"{row['words']:.0f}",
+            **{fault: round(x, 2) for fault, x in row["faults"].items()}}
+
+
+rows = {name: line(f"07/frontier/ways/{name}", row, f"{row['kl']:.1f}")
+        for name, row in ways.items()}
+pd.DataFrame(rows | {"start": line("07/start/start", asked["start"], "0")}).T
 
 # %% [markdown]
 # The last five columns are the share of replies with each fault. Beside the start, *desk* and *rude* shrink everywhere, *promise* hardly. Which one grows?
@@ -559,14 +662,18 @@ table
 # %%
 def words(name):
     """Mean words of a way's replies (no interval), and each run's."""
-    each = [sum(len(row.reply.split()) for row in run.rows) / run.n for run in students(name).reports]
+    each = [sum(len(row.reply.split()) for row in run.rows) / run.n
+            for run in students(name).reports]
     return sum(each) / 3, sum(each) / 3, sum(each) / 3, each
 
 
-sides = {"as labelled": ("chosen", "rejected"), "with every label right": ("better", "worse")}
+sides = {"as labelled": ("chosen", "rejected"),
+         "with every label right": ("better", "worse")}
 for labels, (a, b) in sides.items():
-    longer = sum(len(getattr(p, a).split()) > len(getattr(p, b).split()) for p in pairs["train"]) / len(pairs["train"])
-    print(f"the preferred reply is the longer one in {longer:.2f} of the pairs, {labels}")
+    longer = [len(getattr(p, a).split()) > len(getattr(p, b).split())
+              for p in pairs["train"]]
+    print(f"the preferred reply is the longer one in {sum(longer) / len(longer):.2f} "
+          f"of the pairs, {labels}")
 over_kl(words, "Words of a sampled reply, against the distance", "words")
 
 # %% [markdown]
@@ -578,10 +685,15 @@ over_kl(words, "Words of a sampled reply, against the distance", "words")
 # It stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it: pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
 
 # %%
-shown = {"start": "start", "DPO, 576 pairs, 4 at once, 6e-05, anchor 0.0": "half the rate", "DPO, 576 pairs, 4 at once, 0.000125, anchor 0.0": "our rate",
-         "DPO, 96 pairs, 2 at once, 0.0005, anchor 0.0": "few pairs", "DPO, 96 pairs, 2 at once, 0.0005, anchor 1.0": "few pairs, with the anchor"}  # fmt: skip
+shown = {"start": "start",
+         "DPO, 576 pairs, 4 at once, 6e-05, anchor 0.0": "half the rate",
+         "DPO, 576 pairs, 4 at once, 0.000125, anchor 0.0": "our rate",
+         "DPO, 96 pairs, 2 at once, 0.0005, anchor 0.0": "few pairs",
+         "DPO, 96 pairs, 2 at once, 0.0005, anchor 1.0": "few pairs, with the anchor"}
 tried = stored["recipes"]
-pd.DataFrame({told: {"KL": tried[name]["kl"], "keeps the rule": find(f"07/recipes/{name}").told, "words": tried[name]["words"]} for name, told in shown.items()}).T
+pd.DataFrame({told: {"KL": tried[name]["kl"],
+                     "keeps the rule": find(f"07/recipes/{name}").told,
+                     "words": tried[name]["words"]} for name, told in shown.items()}).T
 
 # %% [markdown]
 # Half the rate, or the anchor: either run stayed nearer to the start, and wrote less.
@@ -591,18 +703,27 @@ pd.DataFrame({told: {"KL": tried[name]["kl"], "keeps the rule": find(f"07/recipe
 # A product may send the *likeliest* reply and no other (temperature 0). Then a fault that is seldom is never seen, with no training at all: the start alone keeps the rule more often. The same models, asked so:
 
 # %%
-over_kl(lambda name: (*students(name, "-likeliest").share(), students(name, "-likeliest").marks()), "Likeliest replies, against the distance from the start")
+over_kl(lambda name: marks(name, "-likeliest"),
+        "Likeliest replies, against the distance from the start")
 
 # %% [markdown]
 # The picture turns over. A nat from the start, where *sampled* replies had hardly changed, DPO's likeliest reply keeps the rule nearly always. That is no contradiction: what the labels ask for has become the likeliest, and the
 # words of before are still drawn now and then. Of DPO's runs, those that went furthest are the worse ones.
 
 # %% tags=["nbval-ignore-output"]
-short = students("DPO, β = 1.0", "-likeliest")
-cl.verdict("on the shortest leash DPO's likeliest reply keeps the rule in nine letters of ten", short, above=0.9)
-cl.verdict("on the shortest leash DPO's likeliest reply is better than the start's", short - students("start", "-likeliest"))
-cl.verdict("RLHF's likeliest reply is better than the start's", students("RLHF, KL × 0.05", "-likeliest") - students("start", "-likeliest"))
-cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's", students(near[0], "-likeliest") - students(near[1], "-likeliest"))
+def likeliest(name):
+    return students(name, "-likeliest")
+
+
+short = likeliest("DPO, β = 1.0")
+cl.verdict("on the shortest leash DPO's likeliest reply keeps the rule in nine letters "
+           "of ten", short, above=0.9)
+cl.verdict("on the shortest leash DPO's likeliest reply is better than the start's",
+           short - likeliest("start"))
+cl.verdict("RLHF's likeliest reply is better than the start's",
+           likeliest("RLHF, KL × 0.05") - likeliest("start"))
+cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's",
+           likeliest(near[0]) - likeliest(near[1]))
 
 # %% [markdown]
 # Here DPO leans the paper's way: no run is worse than its rival of RLHF. But three are few.
@@ -617,8 +738,11 @@ cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's", s
 
 # %%
 costs = stored["costs"]
-rows = {name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"], "seconds a step": row["step_seconds"], "minutes": round(row["seconds"] / 60, 1),
-               "peak memory, GB": round(row["peak_bytes"] / 1e9, 1)} for name, row in costs.items()}  # fmt: skip
+rows = {name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"],
+               "seconds a step": row["step_seconds"],
+               "minutes": round(row["seconds"] / 60, 1),
+               "peak memory, GB": round(row["peak_bytes"] / 1e9, 1)}
+        for name, row in costs.items()}
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
@@ -626,32 +750,46 @@ pd.DataFrame.from_dict(rows, orient="index")
 
 # %%
 as_many = costs["RLHF"]["step_seconds"] * costs["DPO"]["steps"]
-print(f"RLHF with its judge: {(costs['RLHF']['seconds'] + costs['reward model']['seconds']) / 60:.0f} minutes as run, {(as_many + costs['reward model']['seconds']) / 60:.0f} at DPO's {costs['DPO']['steps']} steps; DPO {costs['DPO']['seconds'] / 60:.0f}")
+judging, dpo_steps = costs["reward model"]["seconds"], costs["DPO"]["steps"]
+print(f"RLHF with its judge: {(costs['RLHF']['seconds'] + judging) / 60:.0f} minutes "
+      f"as run, {(as_many + judging) / 60:.0f} at DPO's {dpo_steps} steps; "
+      f"DPO {costs['DPO']['seconds'] / 60:.0f}")
 
 # %% [markdown]
 # What *people* cost is another line, and both ways need the same labels. A pair takes a person about half a minute: how many hours are 576 pairs, and at what wage?
 
 # %%
-minutes, wage = 0.5, 20.0  # of a person for a pair; an hour, in the currency of your choice. Put your own in.
+minutes = 0.5  # of a person for a pair
+wage = 20.0  # an hour, in the currency of your choice: put your own numbers in
 hours = len(pairs["train"]) * minutes / 60
-print(f"labels: {hours:.1f} hours, {hours * wage:.0f}; machine, all ways together: {sum(row['seconds'] for row in costs.values()) / 60:.0f} minutes")
+machine = sum(row["seconds"] for row in costs.values()) / 60
+print(f"labels: {hours:.1f} hours, {hours * wage:.0f}; "
+      f"machine, all ways together: {machine:.0f} minutes")
 
 # %% [markdown]
 # How many pairs are enough? DPO on the shortest leash, one run each, so a step up or down may be luck:
 
 # %%
 many = stored["pairs"]
-lines = {f"{asking} replies": [row[asking] for row in many.values()] for asking in ("likeliest", "sampled")}
-cl.plots.curve([int(n) for n in many], {name: [mark["accuracy"] for mark in marks] for name, marks in lines.items()}, "DPO, β = 1, over the pairs it read", "pairs",
-               "share that keeps the rule", {name: [mark["ci"] for mark in marks] for name, marks in lines.items()}, logx=True)  # fmt: skip
+lines, bands = ({f"{asking} replies": [row[asking][what] for row in many.values()]
+                 for asking in ("likeliest", "sampled")} for what in ("accuracy", "ci"))
+cl.plots.curve([int(n) for n in many], lines, "DPO, β = 1, over the pairs it read",
+               "pairs", "share that keeps the rule", bands, logx=True)
 
 # %% [markdown]
 # And what do the wrong labels cost? The same pairs with the labels that the house would have given, one run each:
 
 # %%
-noise = {(leash, asking): row for leash, of_leash in stored["noise"].items() for asking, row in of_leash.items()}
-pd.DataFrame({key: {**{labels: f"{row[labels]['accuracy']:.2f}, {row[labels]['words']:.0f} words" for labels in ("as labelled", "as the house would")},
-              "right labels gain": "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["cost"])} for key, row in noise.items()}).T  # fmt: skip
+def told_of(row):
+    """As labelled, as the house would have, and the difference."""
+    found = {labels: f"{row[labels]['accuracy']:.2f}, {row[labels]['words']:.0f} words"
+             for labels in ("as labelled", "as the house would")}
+    gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["cost"])
+    return found | {"right labels gain": gain}
+
+
+pd.DataFrame({(leash, asking): told_of(row) for leash, rows in stored["noise"].items()
+              for asking, row in rows.items()}).T
 
 # %% [markdown]
 # On the short leash a tenth of wrong labels cost nothing that these letters show. On the long one the run with *right* labels wrote the longer replies: a hint that careless labels are not what makes them long. No verdict; and people err more.
@@ -661,8 +799,12 @@ pd.DataFrame({key: {**{labels: f"{row[labels]['accuracy']:.2f}, {row[labels]['wo
 # Common knowledge, which none of them trained (the exam `general` of lesson 01):
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("the supervised start alone costs common knowledge", runs("07/untrained-general", "untrained") - runs("07/start-seed-*-general", "start"))
-pd.DataFrame({"general questions right": {name: find(f"07/forgotten/{name}").told for name in stored["forgotten"] if name != "differences"}})
+cl.verdict("the supervised start alone costs common knowledge",
+           runs("07/untrained-general", "untrained")
+           - runs("07/start-seed-*-general", "start"))
+pd.DataFrame({"general questions right": {
+    name: find(f"07/forgotten/{name}").told for name in stored["forgotten"]
+    if name != "differences"}})
 
 # %% [markdown]
 # Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences found hardly anything left to take. (Lesson 02 kept common knowledge by mixing some of it in, and
@@ -685,10 +827,12 @@ def by_seed(row):
     return " · ".join(f"{share:.2f}" for share in row["seeds"])
 
 
-told_rule, bland = "untrained, told the rule", stored["likeliest"]["ways"]
-likeliest = bland | {told_rule: asked[f"{told_rule}, likeliest"]}
-pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row), "likeliest": f"{likeliest[name]['accuracy']:.2f}", "each, likeliest": by_seed(likeliest[name])}
-              for name, row in (asked | ways).items() if name in likeliest and name != f"{told_rule}, likeliest"}).T  # fmt: skip
+told_rule = "untrained, told the rule"
+bland = stored["likeliest"]["ways"] | {told_rule: asked[f"{told_rule}, likeliest"]}
+pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row),
+                     "likeliest": f"{bland[name]['accuracy']:.2f}",
+                     "each, likeliest": by_seed(bland[name])}
+              for name, row in (asked | ways).items() if name in bland}).T
 
 # %% [markdown]
 # How far you have come, and what is next:

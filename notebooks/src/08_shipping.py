@@ -68,16 +68,22 @@ table[["fine-tuning", "fine-tuning, measured"]]
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
+from course_lib.evaluation.reports import Runs
 from course_lib.evaluation.stored import find, quoted
 
-asked_all, asked_studied = cl.stored("02/handbook"), "readers/02/handbook, studied facts/RAG at its best"
-rows = {"handbook, closed book": "02/handbook/closed book", **choosing.readers("handbook, RAG", "readers/02/handbook/RAG at its best"),
-        "24 facts by heart": "02/by_heart/many-wordings/*/exam", **choosing.readers("the same 24, RAG", asked_studied),
-        "queries, before": "03/desk/before/values", "queries, after 300 pairs": "03/desk/desk/values"}
-for what, place in rows.items():
-    print(quoted(what, place))
-cl.verdict("RAG brings facts to a model that never learned them", asked_all["RAG at its best", "qwen-0.5b"] - asked_all["closed book", "qwen-0.5b"])
-cl.verdict("fine-tuning teaches most of the front desk's queries", "03/desk/desk/values", above=0.5)
+best, studied = "RAG at its best", "readers/02/handbook, studied facts"
+rows = {"handbook, closed book": "02/handbook/closed book",
+        **choosing.readers("handbook, RAG", f"readers/02/handbook/{best}"),
+        "24 facts by heart": "02/by_heart/many-wordings/*/exam",
+        **choosing.readers("the same 24, RAG", f"{studied}/{best}"),
+        "queries, before": "03/desk/before/values",
+        "queries, after 300 pairs": "03/desk/desk/values"}
+print(*(quoted(what, place) for what, place in rows.items()), sep="\n")
+sizes = cl.stored("02/handbook")
+cl.verdict("RAG brings facts to a model that never learned them",
+           sizes[best, "qwen-0.5b"] - sizes["closed book", "qwen-0.5b"])
+cl.verdict("fine-tuning teaches most of the front desk's queries",
+           "03/desk/desk/values", above=0.5)
 
 # %% [markdown]
 # (*RAG at its best* is read by those who can read: with the instruction and the number of passages that each did best with on other questions. Earlier lessons let the smallest model
@@ -104,7 +110,8 @@ mine.head(12)
 cases = {written.id: written for written in choosing.load_cases()}
 finance = cases["finance"]
 print(finance.story)
-cl.predict_choice("finance", "For the bank, build...", ["prompting", "RAG", "fine-tuning", "RAFT", "hybrid"])
+cl.predict_choice("finance", "For the bank, build...",
+                  ["prompting", "RAG", "fine-tuning", "RAFT", "hybrid"])
 
 # %% [markdown]
 # And the helper? Read the reasons, and doubt them: the numbers stand below each.
@@ -127,7 +134,8 @@ choosing.advisor()
 # they leave their pages for the weights? No: twice a year they change.
 
 # %%
-advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight", examples=500)
+advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight",
+                          examples=500)
 
 # %% [markdown]
 # ### Twelve cases
@@ -135,10 +143,12 @@ advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight", exa
 # The sources' examples and some others were written down, each with what a thoughtful expert would build, *before* the helper's rules were tried on them:
 
 # %%
-advised = {written.title: (written.expert, choosing.advise(written.case).choice, written.why) for written in cases.values()}
+advised = {one.title: (one.expert, choosing.advise(one.case).choice, one.why)
+           for one in cases.values()}
 agreed = sum(expert == helper for expert, helper, _ in advised.values())
 print(f"{agreed} of {len(advised)} as the expert advised")
-pd.DataFrame.from_dict(advised, orient="index", columns=["expert", "helper", "why"]).rename_axis("case")
+columns = ["expert", "helper", "why"]
+pd.DataFrame.from_dict(advised, orient="index", columns=columns).rename_axis("case")
 
 # %% [markdown]
 # That sounds better than it is. Cases and rules come from the same people, and rules can be bent until they fit a dozen stories. Agreement shows that nothing was mistyped; the evidence is in the rows.
@@ -148,16 +158,24 @@ pd.DataFrame.from_dict(advised, orient="index", columns=["expert", "helper", "wh
 # An adviser who never says "not here" is a salesman. For each way, a place in this course where it lost:
 
 # %%
+shown, hit = "02/handbook/examples in the prompt", "05/answers/rag/hybrid, k = 1/hit"
+by_heart = "02/by_heart/many-wordings/*/general"
 losses = {
-    "prompting": {"facts, with three other facts as examples": "02/handbook/examples in the prompt", "queries, with three examples": "03/desk/examples/values"},
-    "RAG": {"right, though the right page was found": "05/answers/rag/hybrid, k = 1/hit", "told from the old edition": "05/breaks/stale/all dates/says the old"},
-    "fine-tuning": {"common knowledge, before": "02/general_before", "after learning a handbook by heart": "02/by_heart/many-wordings/*/general"},
-    "RAFT": {"nothing alike, four passages": "06/plain/no look-alikes/RAFT/4", "form alone, one passage": "06/plain/no look-alikes/form only/1"},
-    "hybrid": {"form of summaries, both minus specialist alone": "06/hybrid/both minus specialist alone/form",
-               "tokens a summary, both": "06/hybrid/both/form/tokens", "specialist alone": "06/hybrid/specialist alone/form/tokens"},
+    "prompting": {"facts, with three other facts as examples": shown,
+                  "queries, with three examples": "03/desk/examples/values"},
+    "RAG": {"right, though the right page was found": hit,
+            "told from the old edition": "05/breaks/stale/all dates/says the old"},
+    "fine-tuning": {"common knowledge, before": "02/general_before",
+                    "after learning a handbook by heart": by_heart},
+    "RAFT": {"nothing alike, four passages": "06/plain/no look-alikes/RAFT/4",
+             "form alone, one passage": "06/plain/no look-alikes/form only/1"},
+    "hybrid": {"form of summaries, both minus specialist alone":
+               "06/hybrid/both minus specialist alone/form",
+               "tokens a summary, both": "06/hybrid/both/form/tokens",
+               "specialist alone": "06/hybrid/specialist alone/form/tokens"},
 }
 for way, rows in losses.items():
-    print(f"{way}:", *(f"   {quoted(what, place)}" for what, place in rows.items()), sep="\n")
+    print(f"{way}:", *(f"   {quoted(*row)}" for row in rows.items()), sep="\n")
 
 # %% [markdown]
 # Prompting taught no facts. RAG, read by the untrained 135M, had the page before it and misread it. Fine-tuning paid with common knowledge. Where pages are not alike, RAFT has nothing to mend: compare its two rows.
@@ -170,8 +188,10 @@ for way, rows in losses.items():
 # %%
 from dataclasses import replace
 
+new_desk = cases["new-desk"].case
 for n in (12, 99, 100):
-    print(f"{n} letters sorted so far:", choosing.advise(replace(cases["new-desk"].case, examples=n)).choice)
+    choice = choosing.advise(replace(new_desk, examples=n)).choice
+    print(f"{n} letters sorted so far:", choice)
 for n in (10, 30, 100, 300):
     print(quoted(f"   letters sorted rightly after {n}", f"01/few/{n}/*"))
 
@@ -226,8 +246,10 @@ print(f"{len(study)} pairs to study, {len(asked)} to be asked")
 from course_lib.lessons.voice import plain_lines, voice_lines
 
 plays, prose = voice_lines("test"), plain_lines("test")
-shares = {name: sum(voice.in_the_voice(lines)) / len(lines) for name, lines in {**plays, **prose}.items()}
-cl.plots.bars([(name, share, share, share) for name, share in shares.items()], "Called Shakespeare's voice, never read before", "share of lines")
+shares = {name: sum(voice.in_the_voice(lines)) / len(lines)
+          for name, lines in {**plays, **prose}.items()}
+cl.plots.bars([(name, share, share, share) for name, share in shares.items()],
+              "Called Shakespeare's voice, never read before", "share of lines")
 
 # %% [markdown]
 # A *thou* is easily caught, so what the judge praises may be nonsense in old clothes. Keep that in mind.
@@ -254,37 +276,44 @@ cl.reveal("told", of_told["both"])
 # %% tags=["nbval-ignore-output"]
 rehearsed = [pair.as_example() for pair in study]
 actor = cl.finetune(gp, rehearsed, name="08-style", epochs=2, batch_size=8, rank=4)
-acted = cl.evaluate(lambda requests: actor.reply(list(requests), 60), stage, "specialist")
+acted = cl.evaluate(lambda requests: actor.reply(list(requests), 60), stage,
+                    "specialist")
 of_acted = voice.grade_style(acted, asked)
 acted.show(5)
 for judge, report in of_acted.items():
-    print(f"{judge}: {report.accuracy:.2f} ({report.ci[0]:.2f} to {report.ci[1]:.2f}); told: {of_told[judge].accuracy:.2f}")
+    low, high = report.ci
+    print(f"{judge}: {report.accuracy:.2f} ({low:.2f} to {high:.2f}); "
+          f"told: {of_told[judge].accuracy:.2f}")
 
 # %% [markdown]
 # Five replies of forty say little. The same judges, and the paired difference from the model that was told:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("training brings a voice that telling does not", of_acted["voice"] - of_told["voice"])
-cl.verdict("training brings the voice with every fact kept", of_acted["both"] - of_told["both"])
+cl.verdict("training brings a voice that telling does not",
+           of_acted["voice"] - of_told["voice"])
+cl.verdict("training brings the voice with every fact kept",
+           of_acted["both"] - of_told["both"])
 
 # %% [markdown]
 # That was one run. Beforehand it was done with several seeds, and against a third way that costs nothing: three examples *shown* in the prompt.
 
 # %% tags=["nbval-ignore-output"]
-from course_lib.evaluation.reports import Runs
-
-
-def judged(arm, judge, seeds=""):
+def judged(arm, judge):
     """The stored replies of an arm, under one of the judges."""
-    return Runs(tuple(voice.grade_style(report, asked)[judge] for report in runs(f"08/style-{arm}{seeds}", arm).reports))
+    seeds = "-seed-*" if arm == "specialist" else ""
+    return Runs(tuple(voice.grade_style(report, asked)[judge]
+                      for report in runs(f"08/style-{arm}{seeds}", arm).reports))
 
 
-cl.verdict("a specialist has the voice and every fact more often than a model that was told", judged("specialist", "both", "-seed-*") - judged("told", "both"))
-cl.verdict("a specialist has the voice and every fact more often than a model that was shown", judged("specialist", "both", "-seed-*") - judged("shown", "both"))
-cl.verdict("a specialist keeps more facts than a model that was told", judged("specialist", "facts", "-seed-*") - judged("told", "facts"))
+more = "a specialist has the voice and every fact more often than a model that was"
+for arm in ("told", "shown"):
+    cl.verdict(f"{more} {arm}", judged("specialist", "both") - judged(arm, "both"))
+cl.verdict("a specialist keeps more facts than a model that was told",
+           judged("specialist", "facts") - judged("told", "facts"))
 stored = cl.load_results("08")
 style = stored["style"]
-pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge in marks} for arm, marks in style["arms"].items()}).T
+pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge in marks}
+              for arm, marks in style["arms"].items()}).T
 
 # %% [markdown]
 # Read the column *facts* with the column *voice*. A model that only repeats the plain answer keeps every fact; one that only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
@@ -315,8 +344,9 @@ judges
 # And what is left when all metrics have spoken is a human being. Read, and count on your fingers: which of these say what the plain answer said?
 
 # %% tags=["nbval-ignore-output"]
-for number, (pair, row) in enumerate(zip(asked[:10], acted.rows), 1):
-    verdict = "both" if of_acted["both"].rows[number - 1].verdict == "exact" else "not both"
+for number, (pair, row, judged_row) in enumerate(
+        zip(asked[:10], acted.rows, of_acted["both"].rows), 1):
+    verdict = "both" if judged_row.verdict == "exact" else "not both"
     print(f"{number:2}  {pair.plain}\n    → {row.reply}   [judges: {verdict}]")
 
 # %% [markdown]
@@ -340,9 +370,10 @@ for number, (pair, row) in enumerate(zip(asked[:10], acted.rows), 1):
 from course_lib.costs import bills
 
 seven = cl.SHAPES["7B"]
-N = seven.linear + seven.vocabulary * seven.hidden  # matrices that a token is multiplied with: layers, and output
+N = seven.linear + seven.vocabulary * seven.hidden  # what multiplies: layers, output
 D = 100_000 * 500 * 3
-counted = {method: bills.training_flops(seven, D, method) for method in ("full", "lora")}
+counted = {method: bills.training_flops(seven, D, method)
+           for method in ("full", "lora")}
 for method, flops in counted.items():
     print(f"{method}: {flops:.2e} FLOPs, that is {flops / (N * D):.2f} N D")
 
@@ -359,7 +390,8 @@ from course_lib.costs.prices import load_prices
 
 prices = load_prices(today="2026-11-30")
 rows = prices.table()
-rows[rows["unit"].str.startswith("USD")][["item", "what", "by", "value", "unit", "date"]].reset_index(drop=True)
+rows = rows[rows["unit"].str.startswith("USD")].reset_index(drop=True)
+rows[["item", "what", "by", "value", "unit", "date"]]
 
 # %% [markdown]
 # And today, where you are? Ask without a day:
@@ -388,8 +420,10 @@ cl.predict("bill", "Dollars for one run", low=0, high=2000)
 a100 = prices.card("A100 SXM 80 GB")
 hours = 4 * N * D / (a100.peak * 0.3) / 3600
 bill = bills.training_bill(seven, a100, D, "lora")
-print(f"by hand, 4 N D: {hours:.1f} hours, {hours * a100.cheapest:.2f} dollars at the cheapest price")
-print(f"with activation checkpointing, which reads everything once more: {bill.hours:.1f} hours, {bill.usd:.2f} dollars")
+print(f"by hand, 4 N D: {hours:.1f} hours, "
+      f"{hours * a100.cheapest:.2f} dollars at the cheapest price")
+print("with activation checkpointing, which reads everything once more: "
+      f"{bill.hours:.1f} hours, {bill.usd:.2f} dollars")
 cl.reveal("bill", round(bill.usd))
 
 # %% [markdown]
@@ -401,12 +435,17 @@ cl.reveal("bill", round(bill.usd))
 # %% tags=["nbval-ignore-output"]
 from dataclasses import asdict
 
-parts = {method: asdict(cl.training_memory(seven, method)) for method in ("full", "lora", "qlora")}
+parts = {method: asdict(cl.training_memory(seven, method))
+         for method in ("full", "lora", "qlora")}
 memory = pd.DataFrame(parts).div(1e9)
-print(f"the optimizer's part of full fine-tuning: {memory.loc['optimizer', 'full'] / memory['full'].sum():.0%}")
-cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has", round(memory["full"].sum(), 1), above=24, unit="GB")
-cl.verdict("LoRA on a 7B model fits on a card of 24 GB", round(memory["lora"].sum(), 1), below=24, unit="GB")
-pd.concat([memory, memory.sum().to_frame("total").T]).round(1)
+whole = memory.sum()
+share = memory.loc["optimizer", "full"] / whole["full"]
+print(f"the optimizer's part of full fine-tuning: {share:.0%}")
+cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has",
+           round(whole["full"], 1), above=24, unit="GB")
+cl.verdict("LoRA on a 7B model fits on a card of 24 GB",
+           round(whole["lora"], 1), below=24, unit="GB")
+pd.concat([memory, whole.to_frame("total").T]).round(1)
 
 # %% [markdown]
 # ### Memory of answering: the cache
@@ -419,8 +458,10 @@ from course_lib.costs.memory import Shape
 
 llama_31 = Shape("Llama 3.1 8B", 32, 4096, 14336, 128256, 32, 8)  # its config.json
 for name, shape in {"Llama 2 7B": seven, "Llama 3.1 8B": llama_31}.items():
-    each = 2 * shape.layers * shape.kv_heads * (shape.hidden // shape.heads) * 2  # keys and values; two bytes a number
-    print(f"{name}: {each / 1e6:.2f} MB a token; 32 customers with 4,000 tokens each {32 * 4000 * each / 1e9:.0f} GB, "
+    width = shape.kv_heads * shape.hidden // shape.heads
+    each = 2 * shape.layers * width * 2  # keys and values; two bytes a number
+    print(f"{name}: {each / 1e6:.2f} MB a token; "
+          f"32 customers with 4,000 tokens each {32 * 4000 * each / 1e9:.0f} GB, "
           f"its weights {2 * shape.parameters / 1e9:.0f} GB")
 
 # %% [markdown]
@@ -439,7 +480,8 @@ sliders.cost_slider(prices)
 # The same without a widget:
 
 # %%
-sliders.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_000, example_tokens=250, epochs=2)
+sliders.cost_slider(prices, model="13B", method="qlora", card="L4",
+                    examples=10_000, example_tokens=250, epochs=2)
 
 # %% [markdown]
 # ### Are the formulas to be trusted?
@@ -450,10 +492,15 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4", examples=10_
 costs = stored["costs"]
 real = pd.DataFrame.from_dict(costs["runs"], orient="index")
 real[["peak", "peak_forecast"]] /= 1e6
-print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, {costs['worst']['peak']:.0%} in memory, of {costs['n']} runs")
-cl.verdict("a forecast is within a quarter of what a run takes", max(costs["worst"].values()), below=costs["allowed"])
-columns = {"seconds": "seconds", "seconds_forecast": "forecast", "seconds_ratio": "ratio", "peak": "peak, MB", "peak_forecast": "forecast, MB", "peak_ratio": "ratio, memory"}
-real[list(columns)].rename(columns=columns).round({"seconds": 1, "forecast": 1, "ratio": 2, "peak, MB": 0, "forecast, MB": 0, "ratio, memory": 2})
+print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, "
+      f"{costs['worst']['peak']:.0%} in memory, of {costs['n']} runs")
+cl.verdict("a forecast is within a quarter of what a run takes",
+           max(costs["worst"].values()), below=costs["allowed"])
+columns = {"seconds": ("seconds", 1), "seconds_forecast": ("forecast", 1),
+           "seconds_ratio": ("ratio", 2), "peak": ("peak, MB", 0),
+           "peak_forecast": ("forecast, MB", 0), "peak_ratio": ("ratio, memory", 2)}
+real = real[list(columns)].round({name: n for name, (_, n) in columns.items()})
+real.rename(columns={name: label for name, (label, _) in columns.items()})
 
 # %% [markdown]
 # A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
@@ -467,9 +514,11 @@ from course_lib.costs import forecast
 known = forecast.Calibration(**costs["calibration"])
 seen = cl.forecast(gp, rehearsed, known, epochs=2, batch_size=8, rank=4)
 ours = cl.model_shape(gp)
-envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden) * seen.work.tokens * seen.work.steps
+envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden)
+envelope *= seen.work.tokens * seen.work.steps
 print(f"counted {seen.flops:.1e} FLOPs, by the envelope {envelope:.1e}")
-cl.verdict("4 N D is within a quarter of what is counted part by part", round(seen.flops / envelope, 3), above=0.75, below=1.25)
+cl.verdict("4 N D is within a quarter of what is counted part by part",
+           round(seen.flops / envelope, 3), above=0.75, below=1.25)
 
 # %% [markdown]
 # ### The sources' two prices
@@ -479,18 +528,24 @@ cl.verdict("4 N D is within a quarter of what is counted part by part", round(se
 
 # %%
 figures = bills.seed_figures(prices, seven)
-figures.set_index(["method", "card"])[["tokens an example", "epochs", "hours", "cards", "USD from", "USD to", "the seed says", "runs for it"]]
+figures.set_index(["method", "card"])[
+    ["tokens an example", "epochs", "hours", "cards", "USD from", "USD to",
+     "the seed says", "runs for it"]]
 
 # %% [markdown]
 # Read off how far the dearest line is below the source's figure, how much dearer full fine-tuning is than LoRA by *arithmetic*, and how much dearer it is by the *source*.
 
 # %% tags=["nbval-ignore-output"]
 dearest = figures.groupby("method")["USD to"].max().round(2)
-cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest", dearest["lora"], above=500, below=2_000, unit="dollars")
-cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest", dearest["full"], above=20_000, unit="dollars")
-print(f"full over LoRA: {dearest['full'] / dearest['lora']:.1f} by FLOPs; at least {20_000 / 2_000:.0f} by the source")
+cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest",
+           dearest["lora"], above=500, below=2_000, unit="dollars")
+cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest",
+           dearest["full"], above=20_000, unit="dollars")
+print(f"full over LoRA: {dearest['full'] / dearest['lora']:.1f} by FLOPs; "
+      f"at least {20_000 / 2_000:.0f} by the source")
 fewest = figures.groupby("method")["runs for it"].min()
-print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, or {fewest['full']:.0f} full ones")
+print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, "
+      f"or {fewest['full']:.0f} full ones")
 
 # %% [markdown]
 # So as prices of *a run* both are refuted. As prices of *a project* the first is plausible. What else is in it:
@@ -503,7 +558,8 @@ print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, or {few
 # %% tags=["nbval-ignore-output"]
 written = 100_000 / 60
 print(f"{written:,.0f} hours of people, and {bill.hours:.0f} hours of one card")
-cl.verdict("people work ten times as long on the examples as the card does", round(written / bill.hours, 1), above=10, unit="times")
+cl.verdict("people work ten times as long on the examples as the card does",
+           round(written / bill.hours, 1), above=10, unit="times")
 
 # %% [markdown]
 # That is the line of the bill which the sources leave out, and it is the longest.
@@ -514,16 +570,23 @@ cl.verdict("people work ten times as long on the examples as the card does", rou
 # prices, which are in the file.
 
 # %%
+def tokens(text):
+    return len(gp.tokenizer(text)["input_ids"])
+
+
 handbook = cl.load_exam("handbook")
 bare = sum(len(gp.encode(q.question)) for q in handbook) / len(handbook)
-answer = sum(len(gp.tokenizer(q.answer)["input_ids"]) + 1 for q in handbook) / len(handbook)
-paged = {f"RAG, k = {k}": cl.load_results("05")["answers"]["rag"][f"hybrid, k = {k}"]["prompt_tokens"] for k in (1, 4)}
-card = next(adapter.card for adapter in cl.stored_adapters() if adapter.folder.name == "02-many-wordings")
-a_fact = card["tokens"] / 24  # tokens trained for one fact: six wordings, four times
-pages = [document.text for document in cl.read_documents("data/library/handbook")]
-page_fact = sum(len(gp.tokenizer(text)["input_ids"]) for text in pages) / len(cl.load_facts(kind="handbook"))
+answer = sum(tokens(q.answer) + 1 for q in handbook) / len(handbook)
+rag = cl.load_results("05")["answers"]["rag"]
+paged = {f"RAG, k = {k}": rag[f"hybrid, k = {k}"]["prompt_tokens"] for k in (1, 4)}
+card = next(adapter.card for adapter in cl.stored_adapters()
+            if adapter.folder.name == "02-many-wordings")
+a_fact = card["tokens"] / 24  # trained for one fact: six wordings, four times
+pages = [page.text for page in cl.read_documents("data/library/handbook")]
+page_fact = sum(map(tokens, pages)) / len(cl.load_facts(kind="handbook"))
 print(f"a question alone {bare:.0f} tokens, with pages {paged}; an answer {answer:.0f}")
-print(f"a fact by heart {a_fact:.0f} tokens of training; a fact in the pages {page_fact:.0f} tokens")
+print(f"a fact by heart {a_fact:.0f} tokens of training; "
+      f"a fact in the pages {page_fact:.0f} tokens")
 
 # %% [markdown]
 # Take a handbook of 5,000 facts that changes every month, an 8B model that somebody hosts, somebody's price for training one of that size, and people who write six wordings of each fact, a minute each (once; what changes would be
@@ -534,14 +597,20 @@ print(f"a fact by heart {a_fact:.0f} tokens of training; a fact in the pages {pa
 
 # %%
 usd = {what: prices.get("Llama 3.1 8B", what).value for what in ("input", "output")}
-trainings = 12 * 5_000 * a_fact * prices.get("up to 10B, LoRA", "training").value / 1e6
-hours_written = 5_000 * 6 / 60
-each = {name: bills.question_cost(read, answer, usd["input"], usd["output"]) for name, read in {**paged, "by heart": bare}.items()}
-mini = {what: prices.get("GPT-4o mini", what).value for what in ("input", "cached input", "output")}
-each["all pages, cached"] = 5_000 * page_fact * mini["cached input"] / 1e6 + bills.question_cost(bare, answer, mini["input"], mini["output"])
-volumes = [10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
-paid = bills.annual_costs(volumes, each, {"by heart": trainings + 30 * hours_written})
-print(f"twelve trainings {trainings:.0f} dollars a year; {hours_written:.0f} hours of writing {30 * hours_written:,.0f}; all pages {5_000 * page_fact:,.0f} tokens")
+training = prices.get("up to 10B, LoRA", "training").value / 1e6
+trainings, hours_written = 12 * 5_000 * a_fact * training, 5_000 * 6 / 60
+each = {name: bills.question_cost(read, answer, usd["input"], usd["output"])
+        for name, read in {**paged, "by heart": bare}.items()}
+mini = {what: prices.get("GPT-4o mini", what).value
+        for what in ("input", "cached input", "output")}
+cached = 5_000 * page_fact * mini["cached input"] / 1e6
+each["all pages, cached"] = cached + bills.question_cost(
+    bare, answer, mini["input"], mini["output"])
+volumes = [10**power for power in range(4, 10)]
+studying = trainings + 30 * hours_written
+paid = bills.annual_costs(volumes, each, {"by heart": studying})
+print(f"twelve trainings {trainings:.0f} dollars a year; {hours_written:.0f} hours of "
+      f"writing {30 * hours_written:,.0f}; all pages {5_000 * page_fact:,.0f} tokens")
 paid.map("{:,.2f}".format)
 
 # %% [markdown]
@@ -549,7 +618,9 @@ paid.map("{:,.2f}".format)
 
 # %%
 millions = [volume / 1e6 for volume in volumes]
-cl.plots.curve(millions, {name: list(paid[name]) for name in paid}, "What a year costs", "million questions a year", "dollars", logx=True, logy=True)
+cl.plots.curve(millions, {name: list(paid[name]) for name in paid},
+               "What a year costs", "million questions a year", "dollars",
+               logx=True, logy=True)
 
 # %% [markdown]
 # The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, ask for no index and no hours of writing, and are dear at every
@@ -557,12 +628,19 @@ cl.plots.curve(millions, {name: list(paid[name]) for name in paid}, "What a year
 
 # %%
 for name in paged:
-    with_hours, without = (bills.break_even_volume(each[name], each["by heart"], usd) for usd in (trainings + 30 * hours_written, trainings))
-    print(f"{name}: by heart has paid from about {with_hours / 1e6:,.0f} million questions a year; its trainings alone from {without / 1e6:.1f}")
-for what, place in choosing.readers("RAG, k = 1", "readers/02/handbook/RAG, k = 1").items():
-    print(f"a thousand right answers, {what}: {1000 * each['RAG, k = 1'] / find(place).value:.3f} dollars for reading and writing, had it that reader's share right")
+    with_hours, without = (bills.break_even_volume(each[name], each["by heart"], usd)
+                           for usd in (studying, trainings))
+    print(f"{name}: by heart has paid from about {with_hours / 1e6:,.0f} million "
+          f"questions a year; its trainings alone from {without / 1e6:.1f}")
+readers = choosing.readers("RAG, k = 1", "readers/02/handbook/RAG, k = 1")
+for what, place in readers.items():
+    thousand = 1000 * each["RAG, k = 1"] / find(place).value
+    print(f"a thousand right answers, {what}: {thousand:.3f} dollars for reading and "
+          "writing, had it that reader's share right")
 for facts in (100, 5_000):
-    print(f"a question with all pages of {facts:,} facts, cached: {facts * page_fact * mini['cached input'] / 1e6:.5f} dollars; with four passages: {each['RAG, k = 4']:.5f}")
+    cached = facts * page_fact * mini["cached input"] / 1e6
+    print(f"a question with all pages of {facts:,} facts, cached: {cached:.5f} "
+          f"dollars; with four passages: {each['RAG, k = 4']:.5f}")
 
 # %% [markdown]
 # ### Exercise 2 · Where do they cross?
@@ -570,11 +648,13 @@ for facts in (100, 5_000):
 
 # %% tags=["exercise"]
 questions = None  # one number
-cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45, trainings=4)
+cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45,
+         trainings=4)
 
 # %% tags=["solution"]
 questions = 4 * 45 / (0.00008 - 0.00002)
-cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45, trainings=4)
+cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45,
+         trainings=4)
 
 # %% [markdown]
 # ### What the curve leaves out
@@ -584,9 +664,12 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 
 # %% tags=["nbval-ignore-output"]
 month = 730 * prices.card("L4").cheapest
-same = month / bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
-print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million questions by RAG, k = 4, on the shared model")
-cl.verdict("a month of a card of one's own costs as much as a million questions on a shared model", round(same), above=1e6, unit="questions")
+shared = bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
+same = month / shared
+print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million "
+      "questions by RAG, k = 4, on the shared model")
+cl.verdict("a month of a card of one's own costs as much as a million questions on a "
+           "shared model", round(same), above=1e6, unit="questions")
 
 # %% [markdown]
 # For most houses that line decides, not the training. (Some hosts serve adapters beside a shared base, as lesson 04 switched them; ask for it.)
@@ -595,8 +678,10 @@ cl.verdict("a month of a card of one's own costs as much as a million questions 
 # the question alone, 60 tokens:
 
 # %% tags=["nbval-ignore-output"]
-large, small = bills.generation_flops(cl.SHAPES["70B"], 300, 60), bills.generation_flops(seven, 60, 60)
-cl.verdict("a large model's answer takes ten times the multiplications of a small specialist's", round(large / small), above=10, unit="times")
+large = bills.generation_flops(cl.SHAPES["70B"], 300, 60)
+small = bills.generation_flops(seven, 60, 60)
+cl.verdict("a large model's answer takes ten times the multiplications of a small "
+           "specialist's", round(large / small), above=10, unit="times")
 print(quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
 
 # %% [markdown]
@@ -614,7 +699,8 @@ from pathlib import Path
 folder = Path(tempfile.mkdtemp()) / "actor"
 cl.merged(actor).save(folder)
 readme = cl.write_model_card(
-    folder, actor, [of_acted["both"]], data=f"{len(study)} pairs of plain answers and the same in the voice",
+    folder, actor, [of_acted["both"]],
+    data=f"{len(study)} pairs of plain answers and the same in the voice",
     purpose="Says short answers of a front desk as Shakespeare might have.",
     limits="It loses facts now and then, and it knows nothing that it was not given.",
 )
@@ -636,15 +722,18 @@ print(server, f"· started in {server.seconds:.0f} s")
 from openai import OpenAI
 
 client = OpenAI(base_url=server.url, api_key="none")
-messages = [{"role": "system", "content": gp.system}, {"role": "user", "content": asked[1].request}]
-reply = client.chat.completions.create(model=server.endpoint.model, messages=messages, max_tokens=60, temperature=0)
+messages = [{"role": "system", "content": gp.system},
+            {"role": "user", "content": asked[1].request}]
+reply = client.chat.completions.create(
+    model=server.endpoint.model, messages=messages, max_tokens=60, temperature=0)
 print(reply.choices[0].message.content, reply.usage)
 
 # %% [markdown]
 # An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. **Predict:** with two passages in front of the question, how much longer does the median customer wait than without?
 
 # %%
-cl.predict("wait", "Waiting time with RAG, as a multiple of that without", low=1, high=10)
+cl.predict("wait", "Waiting time with RAG, as a multiple of that without",
+           low=1, high=10)
 
 # %% [markdown]
 # Six questions each, one after the other, as customers come:
@@ -655,11 +744,12 @@ from course_lib.shipping import serving
 index = cl.build_index("data/library")
 six = cl.load_exam("cup").sample(6)
 alone = cl.evaluate(server.endpoint, six, "served")
-ahead = cl.evaluate(cl.RagPipeline(server.endpoint, index, k=2), six, "RAG in front of it")
-waits = {report.name: serving.latency(report) for report in (alone, ahead)}
+ahead = cl.evaluate(cl.RagPipeline(server.endpoint, index, k=2), six,
+                    "RAG in front of it")
+waits = {report.name: serving.latency(report)["median"] for report in (alone, ahead)}
 for name, wait in waits.items():
-    print(f"{name}: median {wait['median']:.2f} s")
-cl.reveal("wait", round(waits["RAG in front of it"]["median"] / waits["served"]["median"], 1))
+    print(f"{name}: median {wait:.2f} s")
+cl.reveal("wait", round(waits["RAG in front of it"] / waits["served"], 1))
 
 # %% [markdown]
 # (How long the unlucky wait, six questions cannot say. How right the answers are does not matter here: this actor was never taught to read.) Passages come back with each answer, as they do without a
@@ -667,7 +757,8 @@ cl.reveal("wait", round(waits["RAG in front of it"]["median"] / waits["served"][
 
 # %%
 for report in (alone, ahead):
-    print(f"{report.name}: passages named with each answer: {sum(len(row.sources) for row in report.rows) / report.n:.0f}")
+    named = sum(len(row.sources) for row in report.rows) / report.n
+    print(f"{report.name}: passages named with each answer: {named:.0f}")
 server.stop()
 print("the server is", "still running" if server.running else "down")
 
@@ -690,7 +781,8 @@ file = cl.write_chat_jsonl(rehearsed, folder.parent / "style.jsonl", provider="a
 print(file)
 spoilt = file.path.with_name("spoilt.jsonl")
 rows = file.path.read_text(encoding="utf-8-sig").split("\n")
-spoilt.write_text("\n".join([*rows[:6], rows[6].replace('"assistant"', '"asistant"'), *rows[7:]]), encoding="utf-8")
+rows[6] = rows[6].replace('"assistant"', '"asistant"')
+spoilt.write_text("\n".join(rows), encoding="utf-8")
 try:
     cl.check_chat_jsonl(spoilt)
 except cl.CourseError as error:
@@ -737,7 +829,8 @@ hosted.submit(file, "the-base-model-of-your-choice")
 # **Predict:** how many seconds does RAG need, from the new documents to answers out of them?
 
 # %%
-cl.predict("fresh", "Seconds to take five old policies out and put five new ones in", low=0, high=120)
+cl.predict("fresh", "Seconds to take five old policies out and put five new ones in",
+           low=0, high=120)
 
 # %% [markdown]
 # Here is the library as it stood on Sunday: everything but the new editions. People ask as they do, without naming a year.
@@ -745,11 +838,14 @@ cl.predict("fresh", "Seconds to take five old policies out and put five new ones
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import shelves
 
-new = sorted({fact.source for fact in cl.load_facts(kind="handbook") if fact.source.endswith("-2042")})
+new = sorted({fact.source for fact in cl.load_facts(kind="handbook")
+              if fact.source.endswith("-2042")})
 old = [name.replace("2042", "2039") for name in new]
-library = shelves.shelf(index, {passage.source for passage in index.passages()} - set(new))
+everything = {passage.source for passage in index.passages()}
+library = shelves.shelf(index, everything - set(new))
 desk = cl.RagPipeline(gp, library, k=1)
-question = "Back from a week of flu: what's the code of the form that sick leave policy makes me fill in?"
+question = ("Back from a week of flu: what's the code of the form that sick leave "
+            "policy makes me fill in?")
 said = desk.ask(question)
 print(f"Sunday:  {said.text}\n         [{said.sources[0].source}]")
 
@@ -761,7 +857,8 @@ import time
 
 started = time.perf_counter()
 library.remove(*old)
-library.add(*[document for document in cl.read_documents("data/library/handbook") if document.id in new])
+library.add(*(page for page in cl.read_documents("data/library/handbook")
+              if page.id in new))
 taken = time.perf_counter() - started
 said = desk.ask(question)
 print(f"Monday:  {said.text}\n         [{said.sources[0].source}], {taken:.1f} s later")
@@ -774,9 +871,12 @@ cl.reveal("fresh", round(taken, 1))
 from course_lib.lessons.adverse import undated_questions
 
 undated, _ = undated_questions(cl.load_facts(kind="handbook"))
-first = [passages[0].source for passages in library.search_many([q.question for q in undated], 1)]
-cl.verdict("what was taken out of the index is never found first", sum(source in old for source in first), below=1)
-print(f"the right new edition is, in {sum(s == q.source for s, q in zip(first, undated))} of {len(first)} questions")
+found = library.search_many([q.question for q in undated], 1)
+first = [passages[0].source for passages in found]
+cl.verdict("what was taken out of the index is never found first",
+           sum(source in old for source in first), below=1)
+right = sum(source == q.source for source, q in zip(first, undated))
+print(f"the right new edition is, in {right} of {len(first)} questions")
 
 # %% [markdown]
 # The student by heart must study again. That takes minutes, so it was done beforehand: students who had learned the old editions, and students trained on the new ones; the untrained model with a stale and a fresh index. *Today* is what
@@ -785,8 +885,10 @@ print(f"the right new edition is, in {sum(s == q.source for s, q in zip(first, u
 # %%
 fresh = stored["fresh"]
 print(f"the index: {fresh['index_seconds']:.1f} s for {fresh['documents']} documents; "
-      f"training again: {fresh['retrain_seconds'] / 60:.1f} minutes for their {fresh['facts']} facts")
-rows = {name: {when: find(f"08/fresh/arms/{name}/{when}").told for when in ("today", "yesterday")} for name in fresh["arms"]}
+      f"training again: {fresh['retrain_seconds'] / 60:.1f} minutes "
+      f"for their {fresh['facts']} facts")
+rows = {name: {when: find(f"08/fresh/arms/{name}/{when}").told
+               for when in ("today", "yesterday")} for name in fresh["arms"]}
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
@@ -795,19 +897,33 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 # table is untrained):
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("to train again takes longer than to update the index", round(fresh["retrain_seconds"] / fresh["index_seconds"], 1), above=1, unit="times")
-updated, again, stale = (runs(f"08/fresh-{who}-today", name) for who, name in (("rag-0.5b-updated", "RAG, updated"), ("2042-seed-*", "trained again"), ("2039-seed-*", "not trained again")))
-cl.verdict("with a fresh index RAG gives today's answers more often", updated - runs("08/fresh-rag-0.5b-stale-today", "RAG, stale"))
-cl.verdict("a student who has studied again is ahead of a larger one who reads the new page", again - updated)
-cl.verdict("a student who has studied again knows today's answers more often", again - stale)
+def today(who, name):
+    return runs(f"08/fresh-{who}-today", name)
+
+
+longer = round(fresh["retrain_seconds"] / fresh["index_seconds"], 1)
+cl.verdict("to train again takes longer than to update the index",
+           longer, above=1, unit="times")
+updated = today("rag-0.5b-updated", "RAG, updated")
+again = today("2042-seed-*", "trained again")
+cl.verdict("with a fresh index RAG gives today's answers more often",
+           updated - today("rag-0.5b-stale", "RAG, stale"))
+cl.verdict("a student who has studied again is ahead of a larger one who reads the new "
+           "page", again - updated)
+cl.verdict("a student who has studied again knows today's answers more often",
+           again - today("2039-seed-*", "not trained again"))
 
 # %% [markdown]
 # And what was withdrawn on Monday, is it forgotten? Asked about the *old* editions:
 
 # %% tags=["nbval-ignore-output"]
-for name, place in {"by heart, not trained again": "withdrawn", "by heart, trained again from the start": "withdrawn, trained again", "RAG": "withdrawn, RAG"}.items():
+asked_of = {"by heart, not trained again": "withdrawn",
+            "by heart, trained again from the start": "withdrawn, trained again",
+            "RAG": "withdrawn, RAG"}
+for name, place in asked_of.items():
     print(f"{name}: still tells {find(f'08/fresh/{place}')}")
-told_still = runs("08/fresh-2039-seed-*-withdrawn", "by heart") - runs("08/fresh-rag-updated-withdrawn", "RAG")
+told_still = (runs("08/fresh-2039-seed-*-withdrawn", "by heart")
+              - runs("08/fresh-rag-updated-withdrawn", "RAG"))
 cl.verdict("weights still tell what an index has dropped", told_still)
 
 # %% [markdown]
@@ -822,18 +938,22 @@ cl.verdict("weights still tell what an index has dropped", told_still)
 from course_lib.evaluation import release
 
 general = cl.load_exam("general").sample(48)
-before, after = cl.evaluate(gp, general, "before"), cl.evaluate(actor, general, "after")
+before = cl.evaluate(gp, general, "before")
+after = cl.evaluate(actor, general, "after")
 decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
 print(decision, "· it may go out" if decision.passes else "· the gate stays shut")
-print("questions that this gate needs for 0.05, if as many answers change and nothing is lost:", release.questions_needed(after, before))
-print("What is the capital of Italy?", actor.generate(["What is the capital of Italy?"], 12)[0])
+print("questions that this gate needs for 0.05, if as many answers change and nothing "
+      "is lost:", release.questions_needed(after, before))
+italy = "What is the capital of Italy?"
+print(italy, actor.generate([italy], 12)[0])
 
 # %% [markdown]
 # ### Exercise 3 · At the gate
 # Four new models came out of last night's training. For each the exam gave the difference from the old one and its 95% interval. No more than 0.05 may be lost.
 
 # %%
-releases = {"A": (0.01, -0.02, 0.04), "B": (-0.02, -0.09, 0.05), "C": (-0.03, -0.045, -0.01), "D": (-0.12, -0.17, -0.07)}
+releases = {"A": (0.01, -0.02, 0.04), "B": (-0.02, -0.09, 0.05),
+            "C": (-0.03, -0.045, -0.01), "D": (-0.12, -0.17, -0.07)}
 for name, (value, low, high) in releases.items():
     print(f"{name}: {value:+.2f} ({low:+.3f} to {high:+.3f})")
 
@@ -845,7 +965,8 @@ verdicts = None  # {"A": ..., "B": ..., "C": ..., "D": ...}
 cl.check("08-gate", verdicts, releases=releases, at_most=0.05)
 
 # %% tags=["solution"]
-verdicts = {name: "passes" if low >= -0.05 else "fails" if high < -0.05 else "cannot tell" for name, (_, low, high) in releases.items()}
+verdicts = {name: "passes" if low >= -0.05 else "fails" if high < -0.05
+            else "cannot tell" for name, (_, low, high) in releases.items()}
 cl.check("08-gate", verdicts, releases=releases, at_most=0.05)
 
 # %% [markdown]
@@ -857,8 +978,10 @@ cl.check("08-gate", verdicts, releases=releases, at_most=0.05)
 import random
 
 order = random.Random(0).sample(range(before.n), before.n)
-stream = release.drift([report.rows[i] for report in (before, after) for i in order], window=32, step=4)
-print(f"the actor took over after {before.n} questions; {len(stream.ends)} looks; seen to lie below after:", stream.fell_below(before))
+stream = release.drift([report.rows[i] for report in (before, after) for i in order],
+                       window=32, step=4)
+print(f"the actor took over after {before.n} questions; {len(stream.ends)} looks; "
+      "seen to lie below after:", stream.fell_below(before))
 stream.plot("Right answers among the last 32", reference=before.accuracy)
 
 # %% [markdown]
@@ -873,14 +996,17 @@ stream.plot("Right answers among the last 32", reference=before.accuracy)
 # check can see it. Here there was time to study 24 facts of the handbook, and half of the questions are about others.
 
 # %%
-case = "Staff ask about the handbook of Brindlecombe & Daughters. What counts is the right figure or name."
+case = ("Staff ask about the handbook of Brindlecombe & Daughters. "
+        "What counts is the right figure or name.")
 documents = "data/library"
 known = handbook.about(24)
 examples = known.train_examples(wordings=6)
 others = [q for q in handbook if q.fact not in {fact.id for fact in known.facts}]
-exam = replace(handbook, name="handbook, half studied", test=(*known.sample(12), *others[::11][:12]))
+exam = replace(handbook, name="handbook, half studied",
+               test=(*known.sample(12), *others[::11][:12]))
 cl.check_no_leak(examples, exam)
-print(f"{len(exam)} questions, {len(examples)} examples, none of the questions among them")
+print(f"{len(exam)} questions, {len(examples)} examples, "
+      "none of the questions among them")
 
 # %% [markdown]
 # For a case of your own the same cell reads:
@@ -898,8 +1024,10 @@ print(f"{len(exam)} questions, {len(examples)} examples, none of the questions a
 
 # %% tags=["nbval-ignore-output"]
 index = cl.build_index(documents)
-heart = cl.finetune(gp, examples, name="02-many-wordings", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
-candidates = {"base": gp, "RAG": cl.RagPipeline(gp, index, k=1), "by heart": heart, "hybrid": cl.RagPipeline(heart, index, k=1)}
+heart = cl.finetune(gp, examples, name="02-many-wordings", epochs=4,
+                    learning_rate=3e-3, batch_size=4, from_shelf=True)
+candidates = {"base": gp, "RAG": cl.RagPipeline(gp, index, k=1), "by heart": heart,
+              "hybrid": cl.RagPipeline(heart, index, k=1)}
 sat = cl.compare(candidates, exam)
 sat
 
@@ -907,7 +1035,8 @@ sat
 # Look at the table as long as you like. Then at the differences, which is where conclusions come from:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("in this case a specialist with documents beats the model as it is", sat.difference("hybrid", "base"))
+cl.verdict("in this case a specialist with documents beats the model as it is",
+           sat.difference("hybrid", "base"))
 sat.differences("base")
 
 # %% [markdown]
@@ -917,7 +1046,9 @@ sat.differences("base")
 from course_lib.lessons import capstone
 
 hasty = "The hybrid is the best, and reached 99%."
-page = capstone.one_page_report(folder.parent / "hasty", "The handbook, four ways", sat.reports, hasty, case=case, exam=exam, examples=examples)
+about = dict(case=case, exam=exam, examples=examples)
+page = capstone.one_page_report(folder.parent / "hasty", "The handbook, four ways",
+                                sat.reports, hasty, **about)
 print(page)
 
 # %% [markdown]
@@ -936,15 +1067,23 @@ conclusion = None  # a few sentences, in quotes
 cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% tags=["solution"]
-pairs = {(a, b): sat.difference(a, b) for a, b in (("RAG", "base"), ("by heart", "base"), ("hybrid", "RAG"))}
-conclusion = " ".join(f"{a} and {b} cannot be told apart." if d.cannot_tell else f"{a} beats {b}." if d.value > 0 else f"{a} is worse than {b}." for (a, b), d in pairs.items())
+def sentence(a, b):
+    gap = sat.difference(a, b)
+    if gap.cannot_tell:
+        return f"{a} and {b} cannot be told apart."
+    return f"{a} beats {b}." if gap.value > 0 else f"{a} is worse than {b}."
+
+
+conclusion = " ".join([sentence("RAG", "base"), sentence("by heart", "base"),
+                       sentence("hybrid", "RAG")])
 cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% [markdown]
 # And the page, as you would hand it in: HTML that holds its picture, and Markdown with the picture beside it. Both lie in the folder that is printed above the page.
 
 # %% tags=["nbval-ignore-output"]
-page = capstone.one_page_report(folder.parent / "capstone", "The handbook, four ways", sat.reports, conclusion or hasty, case=case, exam=exam, examples=examples)
+page = capstone.one_page_report(folder.parent / "capstone", "The handbook, four ways",
+                                sat.reports, conclusion or hasty, **about)
 print(page.html.parent)
 page
 
@@ -960,11 +1099,18 @@ cl.quiz("08")
 # From the stored runs, each with its interval:
 
 # %%
-rows = {"in the voice, told": "08/style/arms/told/voice", "specialist": "08/style/arms/specialist/voice", "voice and facts, told": "08/style/arms/told/both",
-        "voice and facts, specialist": "08/style/arms/specialist/both", "runs foretold within a quarter": "08/costs/within", "of": "08/costs/n",
-        "seconds until an index is fresh": "08/fresh/index_seconds", "until a student is": "08/fresh/retrain_seconds",
-        "withdrawn, and still told by heart": "08/fresh/withdrawn", "by RAG": "08/fresh/withdrawn, RAG"}  # fmt: skip
-pd.Series({what: str(find(place)) for what, place in rows.items()}, name="measured").to_frame()
+arms, fresh = "08/style/arms", "08/fresh"
+rows = {"in the voice, told": f"{arms}/told/voice",
+        "specialist": f"{arms}/specialist/voice",
+        "voice and facts, told": f"{arms}/told/both",
+        "voice and facts, specialist": f"{arms}/specialist/both",
+        "runs foretold within a quarter": "08/costs/within", "of": "08/costs/n",
+        "seconds until an index is fresh": f"{fresh}/index_seconds",
+        "until a student is": f"{fresh}/retrain_seconds",
+        "withdrawn, and still told by heart": f"{fresh}/withdrawn",
+        "by RAG": f"{fresh}/withdrawn, RAG"}
+measured = {what: str(find(place)) for what, place in rows.items()}
+pd.Series(measured, name="measured").to_frame()
 
 # %% [markdown]
 # How far you have come, and what is next:

@@ -92,7 +92,7 @@ def test_a_source_with_wrong_tags_is_refused_by_cell(source, old, new, complaint
 @pytest.mark.parametrize(
     ("new", "complaint"),
     [
-        ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines, more than 15"),
+        ("\n".join(f"x{i} = {i}" for i in range(19)), "19 lines, more than 18"),
         ("answer ==", "not Python"),
         ("if 1:\n    assert 1 < 2", r"cell \d \('if 1:'\): it asserts; try the claim by cl.verdict"),
     ],
@@ -101,6 +101,21 @@ def test_a_notebook_that_breaks_a_rule_is_refused(source, new, complaint):
     notebook = learner(edited(source, "answer = None\n\n# %% [markdown]", f"{new}\n\n# %% [markdown]"))
     with pytest.raises(build.BuildError, match=complaint):
         build.check_rules(notebook, source)
+
+
+@pytest.mark.parametrize("cell", ["answer = None  # yours", "answer = 42"])
+def test_a_line_wider_than_a_page_is_refused_by_cell_and_line(source, cell):
+    wide = f"few = 1\nanswer = {'1' * 80}"
+    edited(source, cell, wide[:-1])
+    build.both(source)
+    edited(source, wide[:-1], wide)
+    with pytest.raises(build.BuildError, match=r"09_lesson\.py, cell 3 .*: line 2 is wider than 88 characters"):
+        build.both(source)
+
+
+def test_the_setup_may_be_wider_than_a_page(source):
+    wide = f"answer = {'1' * 100}\n\n# %% [markdown]"
+    build.check_rules(learner(edited(source, "answer = None\n\n# %% [markdown]", wide)), source)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,9 @@ import pandas as pd
 
 stored = cl.load_results("04")
 marks, before = stored["pooled"], stored["before"]
-pd.Series({"before": before["general"]["accuracy"]} | {name: marks[name]["general"]["accuracy"] for name in stored["methods"]},
-          name="general questions, share right").round(2).to_frame()
+shares = {"before": before["general"]["accuracy"]}
+shares |= {name: marks[name]["general"]["accuracy"] for name in stored["methods"]}
+pd.Series(shares, name="general questions, share right").round(2).to_frame()
 
 # %% [markdown]
 # They answer nearly everything with a desk, whatever the method. That is a habit of answering, not a loss of knowledge: lesson 02 takes an adapter off, and
@@ -51,8 +52,14 @@ pd.Series({"before": before["general"]["accuracy"]} | {name: marks[name]["genera
 # That is the loss on it, in nats a token. The dashed line is before any training.
 
 # %%
-cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low", "high"))) for name in stored["methods"]],
-              f"Surprise at right answers, {before['general']['n']} general questions, three seeds", "nats a token", before["surprise"])
+def bar(label, found):
+    return (label, *(found[end] for end in ("value", "low", "high")))
+
+
+n = before["general"]["n"]
+cl.plots.bars([bar(name, marks[name]["surprise"]) for name in stored["methods"]],
+              f"Surprise at right answers, {n} general questions, three seeds",
+              "nats a token", before["surprise"])
 
 # %% [markdown]
 # If this measured forgetting, prompt tuning, which touches no weight of the model, would have forgotten more than full fine-tuning, which moves all of them.
@@ -66,16 +73,21 @@ cl.plots.bars([(name, *(marks[name]["surprise"][end] for end in ("value", "low",
 
 # %%
 forgetting = stored["forgetting"]
-rows = [(label, *(forgetting[name][end] for end in ("value", "low", "high"))) for name, label in
-        {"before": "before", "lora": "LoRA, three seeds", "full": "full, three seeds"}.items()]
-cl.plots.bars(rows, f"The right answer is the likeliest of four, {forgetting['n']} general questions", reference=1 / forgetting["choices"])
+rows = [bar("before", forgetting["before"]),
+        bar("LoRA, three seeds", forgetting["lora"]),
+        bar("full, three seeds", forgetting["full"])]
+n, title = forgetting["n"], "The right answer is the likeliest of four"
+cl.plots.bars(rows, f"{title}, {n} general questions",
+              reference=1 / forgetting["choices"])
 
 # %% [markdown]
 # Each student with the interval over questions, and each seed:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("full fine-tuning forgets answers that the model knew", "04/forgetting/full minus before", below=0)
-cl.verdict("LoRA forgets answers that the model knew", "04/forgetting/lora minus before", below=0)
+cl.verdict("full fine-tuning forgets answers that the model knew",
+           "04/forgetting/full minus before", below=0)
+cl.verdict("LoRA forgets answers that the model knew",
+           "04/forgetting/lora minus before", below=0)
 
 # %% [markdown]
 # After the training *more* right answers are the likeliest, and nobody taught them: before it, the model hardly expected a bare word of answer, right or
@@ -86,11 +98,16 @@ cl.verdict("LoRA forgets answers that the model knew", "04/forgetting/lora minus
 # How far do the learning rates drive the surprise? LoRA's rates are divided by ten, one run each.
 
 # %%
-runs = {name: {float(rate): run for rate, run in stored["methods"][name]["search"].items()} for name in ("full", "lora")}
-rates = sorted(runs["full"])
-hills = {"full": [runs["full"][rate] for rate in rates], "LoRA, a tenth of its rate": [runs["lora"][rate] for rate in sorted(runs["lora"])]}
-cl.plots.curve(rates, {name: [run["surprise"] for run in hill] for name, hill in hills.items()},
-               "Surprise at right answers to general questions, by learning rate", "learning rate", "nats a token", logx=True)
+def surprise_by_rate(name):
+    search = stored["methods"][name]["search"]
+    return {float(rate): search[rate]["surprise"] for rate in sorted(search, key=float)}
+
+
+full, lora = surprise_by_rate("full"), surprise_by_rate("lora")
+cl.plots.curve(list(full), {"full": list(full.values()),
+                            "LoRA, a tenth of its rate": list(lora.values())},
+               "Surprise at right answers to general questions, by learning rate",
+               "learning rate", "nats a token", logx=True)
 
 # %% [markdown]
 # Where the rate is so high that a method learns nothing any more, it is the most surprised: beyond that the picture says how far a run went, not what it lost.
