@@ -29,14 +29,7 @@ def shape(model: Any) -> dict[str, int]:
 
 def next_tokens(model: Any, count: int = 4) -> list[list[Any]]:
     """The likeliest tokens after the beginning of the answer, each with its probability."""
-    import torch
-
-    ids = model.encode(QUESTION) + model.tokenizer.encode(BEGINNING, add_special_tokens=False)
-    with torch.no_grad():
-        likely = model.model(torch.tensor([ids])).logits[0, -1].softmax(-1).topk(count)
-    return [
-        [model.tokenizer.decode([token]), round(share, 3)] for share, token in zip(*map(torch.Tensor.tolist, likely))
-    ]
+    return [[token, round(share, 3)] for token, share in model.next_tokens(QUESTION, count, BEGINNING)]
 
 
 def one_step(model: Any) -> dict[str, Any]:

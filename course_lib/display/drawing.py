@@ -197,6 +197,23 @@ def draw_stack(axes: Axes, rows: Mapping[str, Mapping[str, float]], looks: Mappi
     axes.grid(axis="y", visible=False)
 
 
+def draw_shares(axes: Axes, rows: Mapping[str, Sequence[tuple[str, float]]]) -> None:
+    """A bar for each name, under the name of its group; groups differ in colour, and the first has no hatching."""
+    y, ticks = 0.0, {}
+    for number, (group, named) in enumerate(rows.items()):
+        axes.annotate(whole(group), (0, y), va="center", ha="left", fontweight="bold", color=INK)
+        look = {"color": SKY} if number == 0 else {"facecolor": "white", "edgecolor": LOOKS[number % len(LOOKS)][0]}
+        for name, share in named:
+            y += 1
+            axes.barh(y, share, 0.72, hatch="//" if number else "", linewidth=1, **look)
+            _write_value(axes, y, share, (share,), fontsize=13)
+            ticks[y] = whole(name)
+        y += 1.5  # between groups
+    axes.set_yticks(list(ticks), list(ticks.values()), color=INK)
+    axes.set_ylim(y - 0.9, -0.7)
+    axes.grid(axis="y", visible=False)
+
+
 def draw_key(figure: Figure, axes: Axes, side: str, columns: int) -> None:
     """Below the axes, what colours and markers stand for: each name once."""
     handles, names = axes.get_legend_handles_labels()

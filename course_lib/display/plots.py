@@ -31,6 +31,7 @@ from course_lib.display.drawing import (
     draw_key,
     draw_lines,
     draw_parts,
+    draw_shares,
     draw_stack,
     draw_stars,
     drawing,
@@ -117,6 +118,28 @@ def stacked(rows: Mapping[str, Mapping[str, float]], title: str, xlabel: str = "
             for row, parts in lines.items()
         )
         return Picture(figure, f"Stacked bars: {told}. Title: {title}")
+
+
+def shares(groups: Mapping[str, Sequence[tuple[str, float]]], title: str, xlabel: str = "probability") -> Picture:
+    """A bar for each share of some wholes, group -> (name, share), on one axis from 0 to 1: what is peaked, what flat.
+
+    It takes what `next_tokens` gives; the blanks about a name are not shown.
+    """
+    rows = {
+        group: [
+            (str(name).strip() or repr(name), *checked_numbers([share], f"shares: {group}"))
+            for name, share in checked_rows(named, f"shares: {group}", "shares")
+        ]
+        for group, named in checked_series(groups, "shares")
+    }
+    with drawing(title, 1.1 + 0.31 * sum(map(len, rows.values())) + 0.5 * len(rows)) as (figure, axes):
+        draw_shares(axes, rows)
+        axes.set(xlabel=xlabel, xlim=(0, 1))
+        told = "; ".join(
+            f"{group}: {', '.join(f'{name} {value_text(share)}' for name, share in named)}"
+            for group, named in rows.items()
+        )
+        return Picture(figure, f"Bars: {told}. Title: {title}")
 
 
 def curve(

@@ -121,11 +121,17 @@ class ChatModel:
             way_out = "shorten it" + (", or ask for fewer" if also else "")
             raise DataError(f"{what} has {prompt:,} tokens{also}, {self.name} places for {most:,}: {way_out}.")
 
-    def next_tokens(self, prompt: str | Messages, k: int = 5) -> list[tuple[str, float]]:
-        """The `k` likeliest first tokens of a reply, with their probabilities (0 to 1), likeliest first."""
+    def next_tokens(self, prompt: str | Messages, k: int = 5, beginning: str = "") -> list[tuple[str, float]]:
+        """The `k` likeliest next tokens of a reply, with their probabilities (0 to 1), likeliest first.
+
+        `beginning` is what the reply has said so far, without a blank at its end; unless given, nothing.
+        """
         import torch
 
-        ids = torch.tensor([self.encode(prompt)], device=self.model.device)  # (1, T)
+        said = self.tokenizer.encode(beginning, add_special_tokens=False) if beginning else []
+        prompt_ids = self.encode(prompt)
+        self.check_room(len(prompt_ids), len(said))
+        ids = torch.tensor([prompt_ids + said], device=self.model.device)  # (1, T)
         with torch.inference_mode():
             probabilities = self.model.eval()(ids).logits[0, -1].float().softmax(-1)  # (V,)
         top = probabilities.topk(k)

@@ -9,19 +9,19 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# In this course you will examine a language model, the way a school examines a student: with questions it has not seen,
-# a mark at the end, and an honest word on how far that mark can be trusted. Then you will change the model, four
-# different ways, and examine it again.
+# In this course you examine language models the way a school examines its students: with questions they have not seen,
+# a mark at the end, and an honest word on how far that mark can be trusted. Then you change one of them, in four ways,
+# and examine it again.
 #
 # By the end of this page you will have
-# - met the model, asked it something it knows, and something that nobody can know;
-# - caught it making something up, and looked at how that comes about;
-# - read your first exam result, and its interval.
+# - met three students of three sizes, and found out what your machine can do with each;
+# - watched one make something up, and seen why that happens;
+# - handed two sentences to students who knew nothing of a matter, and measured what that changed;
+# - read your first exam result, with its interval.
 #
-# **Time** 15 minutes; the machine works for about 1 of them (2 cores).
-#
-# **Claims on trial** from the course's sources: *language models know a lot in general* · *a model is not trained on
-# your documents, hence it may make things up* · *asked who won the 2024 European championship, it may fail*.
+# **Time** 15 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
+# **On trial** *language models know a lot in general* · *a model is not trained on your documents, hence it may make
+# things up* · *asked who won the 2024 European championship, it may fail*
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -41,12 +41,13 @@ import course_lib as cl
 session = cl.start()
 
 # %% [markdown]
-# Three lines: which *profile* runs (a laptop or a GPU), which number format the arithmetic is done in and why, and the
-# versions. Every notebook of the course begins with this cell. It also runs in Colab, where it installs the course first.
+# Every page begins with this cell. It says which *profile* runs (a laptop or a GPU), which number format the arithmetic
+# uses and why, and the versions. In Colab it installs the course first.
 #
 # ## Is this machine ready?
 #
-# Nothing will be downloaded from here on, no account is needed, and nothing reports home. What is needed is below.
+# No account is needed, and nothing reports home. A cross in the last column comes with what to do about it; if there
+# is none, go on.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.models import packaged
@@ -54,11 +55,29 @@ from course_lib.models import packaged
 packaged.check_machine()
 
 # %% [markdown]
-# A cross in the last column comes with what to do about it. If there is none, go on.
+# ## Three students
 #
-# How long will the lessons take here? Machines differ by a factor of ten and more, so the next cell tries yours: for
-# some ten seconds it multiplies, reads and writes. Then it works out the minutes of each lesson, and whether there is
-# memory enough, for the student of this course and for two larger ones, which you may call in later.
+# Three language models sit the exams of this course. They are real, free for any use (Apache-2.0), and built like the
+# large ones that you have talked to. They differ in size. The smallest, by Hugging Face, came with the installation: it
+# is the one that you will train. The other two, by Alibaba's Qwen team, have read a lot of program code besides. You
+# need not fetch them: what they did in the exams is stored, and pictures show it beside your own results. If you want
+# to ask them yourself, `make students` fetches them.
+
+# %% tags=["hide-input"]
+# @title The three students
+import pandas as pd
+
+from course_lib.models.students import STUDENTS
+
+pd.DataFrame([
+    {"student": one.name, "made as": one.title, "numbers in it": f"{one.parameters / 1e6:,.0f} million",
+     "to fetch": f"{one.remote.size / 1e9:.1f} GB" if one.remote else "nothing more",
+     "on disk": f"{one.bytes_on_disk / 1e9:.1f} GB"} for one in STUDENTS.values()
+]).set_index("student")  # fmt: skip
+
+# %% [markdown]
+# How long will a lesson take here, with each of them? The next cell tries your machine for about ten seconds: it
+# multiplies, reads and writes.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.costs import machine
@@ -66,200 +85,216 @@ from course_lib.costs import machine
 machine.lesson_times()
 
 # %% [markdown]
-# In these minutes the machine works while you read. In JupyterLab the first cell of each lesson says them from now on.
-# A cell that says *needs* is no obstacle: every lesson is written for the smallest student.
-#
-# ## Meet the model
-#
-# The student of this course is **SmolLM2-135M-Instruct**, made by Hugging Face and given to everybody (Apache-2.0). It is
-# a real language model, built like the large ones you have talked to, and several hundred times smaller, which is why
-# it can be trained in front of you, in minutes, on this machine.
-#
-# Its weights arrived inside a Python package, packed into about 4 bits a number to save space. The first time you load
-# it they are unpacked to 32 bits and kept on disk. (Rounding to 4 bits loses a little. Lesson 04 measures how much.)
+# In these minutes the machine works while you read. A cell that says *needs* is no obstacle: every lesson is written
+# for the smallest student. We call it `gp`, for general practitioner: a doctor who has read a little about everything.
+# Later lessons train specialists.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
-parameters = sum(p.numel() for p in gp.model.parameters())
-print(f"{gp.name}: {parameters / 1e6:.1f} million numbers, {gp.size() / 1e6:.0f} MB in memory")
+cl.say(f"**{gp.name}** is here, and takes {gp.size() / 1e6:,.0f} MB of memory.")
 
 # %% [markdown]
-# We call it `gp`, for general practitioner: a doctor who has read a little about everything. Later lessons train
-# specialists.
-#
 # ## Three questions
 #
-# One that many pages on the web answer. One from a world that we invented for this course, where there is a
-# football cup called the Harrow Cup. And one that a source of this course asks: who won the European championship in 2024?
+# Ask it something that many web pages answer. Then something about a country that was invented for this course, where
+# a football cup called the Harrow Cup is played. And then what a source of this course asks: who won Euro 2024?
 
 # %%
-questions = [
-    "What is the capital of Italy?",
-    "Who refereed the 2031 Harrow Cup final?",
-    "Who won the European football championship in 2024?",
+three = [
+    cl.Question("italy", "What is the capital of Italy?", "Rome"),
+    cl.Question("cup", "Who refereed the 2031 Harrow Cup final?", "nobody: it was invented", ("no such", "invented")),
+    cl.Question("euro", "Who won the European football championship in 2024?", "Spain"),
 ]
-cl.predict_choice("who-knows", "How many of the three will it answer truthfully?", ["none", "one", "two", "all three"])
-
-# %% [markdown]
-# Have you made your guess? Then ask.
+answers = ["none", "one", "two", "all three"]
+cl.predict_choice("who-knows", "How many will it answer truthfully?", answers)
 
 # %% tags=["nbval-ignore-output"]
-told = gp.generate(questions, max_new_tokens=32)
-for question, answer in zip(questions, told):
-    print(f"{question}\n    {answer}\n")
+told = cl.evaluate(gp, three, "three questions")
+told.show(3)
+cl.reveal("who-knows", answers[sum(row.verdict != "wrong" for row in told.rows)])
+cl.verdict("asked about a cup that does not exist, it makes something up", told.rows[1].verdict == "wrong")
 
 # %% [markdown]
-# Read the second and the third answer once more. There is no Harrow Cup. Did it say so? Spain won in 2024, in Berlin,
-# against England. Whatever your copy said, look at *how* it said it: in the same even voice as the first answer.
+# Owning up (*I don't know*) counts as truthful, too. Did it? Read the answers once more, and listen: they are given in
+# one and the same even voice, whatever stands behind them.
 #
-# The next cell looks only for the words that would make each of them right; an answer that owns up to not knowing is
-# truthful, too. Then it tries a claim. Every lesson does that: the claim stands in words, and beside it whether it
-# *holds*, is *refuted*, or whether we *cannot tell*.
-
-# %% tags=["nbval-ignore-output"]
-from course_lib.evaluation.grading import grade
-
-right_words = [["Rome"], ["does not exist", "there is no", "no such"], ["Spain"]]
-truthful = [grade(answer, words) != "wrong" for answer, words in zip(told, right_words)]
-cl.reveal("who-knows", ["none", "one", "two", "all three"][sum(truthful)])
-cl.verdict("asked about a cup that does not exist, it makes something up", not truthful[1])
-
-# %% [markdown]
-# ## How does it make things up?
+# The last line tried a *claim*. Every lesson does that: it says what was claimed, what was measured, and whether the
+# claim *holds*, is *refuted*, or whether we *cannot tell*.
 #
-# A language model does one thing: it looks at the text so far and gives every possible next *token* (a word, or a piece
-# of one) a probability. Then a token is chosen, put at the end, and the same is done again. Here are the five likeliest
-# first tokens of each answer; and, for the cup that does not exist, the probabilities of *all* tokens added up.
+# ## How a model makes things up
+#
+# ![The text so far, “What is the capital of Italy? The capital of Italy is”, goes to the model, which gives each of 49,152 tokens a probability. The likeliest, “Rome” with 79%, is put at the end, and the longer text goes to the model again.](../images/next_token.png)
+#
+# A language model does one thing. It looks at the text so far and gives every possible next *token* (a word, or a piece
+# of one) a probability. One token is chosen and put at the end, and the same is done again.
+#
+# So let us give each answer its beginning, up to the place where the fact has to come. What comes next?
 
 # %% tags=["nbval-ignore-output"]
-for question in questions:
-    shown = ", ".join(f"{token!r} {share:.0%}" for token, share in gp.next_tokens(question, k=5))
-    print(f"{question}\n    {shown}\n")
-total = sum(share for _, share in gp.next_tokens(questions[1], k=gp.model.config.vocab_size))
-cl.verdict("the probabilities of all next tokens sum to one, even where nothing is known", round(total, 3), above=0.99, below=1.01)
+begun = {"The capital of Italy is": three[0], "The referee of the 2031 final was": three[1]}
+likely = {said: gp.next_tokens(asked.question, 8, said) for said, asked in begun.items()}
+cl.plots.shares(likely, "The eight likeliest next tokens")
+
+# %% tags=["nbval-ignore-output"]
+from itertools import accumulate
+
+
+def to_half(said):
+    """How many tokens, the likeliest first, have half of the probability."""
+    every = gp.next_tokens(begun[said].question, gp.config.vocab_size, said)
+    return 1 + sum(total < 0.5 for total in accumulate(share for _, share in every))
+
+
+cl.say(" ".join(f"Half of the probability after *{said}* lies on **{to_half(said)}** of "
+                f"{gp.config.vocab_size:,} tokens." for said in begun))
+known, invented = (tokens[0][1] for tokens in likely.values())
+cl.verdict("the likeliest token has at least twice the share where a fact stands behind it", known / invented, above=2)
 
 # %% [markdown]
-# There is always a likeliest next token, whether anything is known or not. That is all that *hallucination* means: no
-# fact is there, a next word still is. Choosing more carefully among the tokens cannot help, because the fact is not
-# among them.
+# The shares always add up to one, so there is always a likeliest token, and it will be written down. After *The capital
+# of Italy is* one token towers above all others. After *The referee of the 2031 final was* many are
+# nearly alike: words that often stand in such a place. One of them is taken, and the sentence goes on as if nothing had
+# happened. That is how a model makes things up; people say that it *hallucinates*. Choosing more cleverly among the
+# tokens cannot help, for the fact is not among them.
+#
+# But look at the flat picture again. It shows doubt, and that doubt can be used. Lesson 03 does so, and finds out
+# where it can be trusted.
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title The same in plain Hugging Face
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from course_lib.models.students import weights_folder
+
+folder = weights_folder(STUDENTS["smollm2-135m"])
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=gp.model.dtype).to(gp.model.device)
+chat = [{"role": "system", "content": gp.system}, {"role": "user", "content": three[0].question}]
+ids = tokenizer.apply_chat_template(
+    chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+).to(model.device)
+new = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1]:]
+plain = tokenizer.decode(new, skip_special_tokens=True).strip()
+cl.verdict("transformers alone gives the same answer, word for word", plain == told.rows[0].reply)
+
+# %% [markdown]
+# ## Euro 2024, with two sentences to read
+#
+# The sources' own example. Spain won, in Berlin, against England. Here are six questions about that final, asked twice:
+# *closed book*, and with two sentences above each question that hold all six answers.
+
+# %%
+from course_lib.lessons import euro
+
+final = euro.exam()
+cl.say(f"> {euro.PAGE.text}")
+cl.predict("euro", "Right answers of 6, with the two sentences", high=6)
+
+# %% tags=["nbval-ignore-output"]
+closed, page = cl.evaluate(gp, final, "closed book"), cl.evaluate(euro.open_book(gp), final)
+closed.show(2)
+page.show(6)
+cl.reveal("euro", page)
+cl.verdict("asked who won Euro 2024, it names another winner", closed.rows[0].verdict == "wrong")
+cl.verdict("two sentences to read beat none, in six questions about Euro 2024", page - closed)
+
+# %% [markdown]
+# No training and no download: two sentences in the prompt, and the model answers what it did not know. It does not read
+# perfectly, though. Do the larger students know more, or read better? Here is what they did.
+
+# %%
+cl.stored("00/Euro 2024").plot(by="student")
+
+# %% [markdown]
+# The dots are right answers, the lines beside them say how sure that is. Not one student knew this final, and each found
+# answers in the two sentences. Whether the larger ones *read* better, six questions are too few to say. Lesson 02 asks
+# many more, and puts this *open book* on trial against learning by heart.
 #
 # ## Your first exam
 #
-# Three questions make an anecdote. An *exam* makes a measurement. Here are forty questions of common knowledge, drawn
-# by a seed. An answer counts as **right** if it says the right answer in whole words, and as **exact** if it
-# says that and nothing else.
+# A few questions make an anecdote; an *exam* makes a measurement. Here are forty questions of common knowledge, drawn
+# at random. An answer counts as **right** if it says the right answer in whole words, and as **exact** if it says
+# that and nothing else. `cl.evaluate` always takes the likeliest token (*greedy*), so the same question gets the same
+# answer.
 
 # %%
 general = cl.load_exam("general").sample(40)
-print(general[3].question, "→", general[3].answer)
-cl.predict("first-exam", "Right answers of 40", low=0, high=40)
-
-# %% [markdown]
-# `cl.evaluate` asks every question, greedily (always the likeliest token, so that the same question gets the same answer),
-# and grades the answers.
+cl.predict("first-exam", "Right answers of 40", high=40)
 
 # %% tags=["nbval-ignore-output"]
 report = cl.evaluate(gp, general)
-report.show(5)
+report.show(4)
 cl.reveal("first-exam", report)
-
-# %% [markdown]
-# Those were five of the forty. Here is the whole exam in one line: the share that was right, how sure that is, and what it
-# cost.
-
-# %% tags=["nbval-ignore-output"]
+cl.verdict("it answers more than half of a simple general exam", report, above=0.5)
 report
 
 # %% [markdown]
-# The share is printed with a **95% interval**. Had we drawn forty other questions, the share would have come out a
-# little different; the interval says how different it may well be. With forty questions it is wide. Whenever you read "model A beats
-# model B" and no interval stands beside it, ask for one.
+# The share of right answers comes with a **95% interval**. Forty other questions would have given a slightly different
+# share, and the interval says how different it may well be. *Models know a lot in general*, say the sources; we took "a
+# lot" to be more than half. Does the interval lie wholly above one half? Then the claim holds. Wholly below? Then it is
+# refuted. If it reaches to both sides, we *cannot tell*: more questions would make it narrower, until we can.
 #
-# *A language model knows a lot in general*, says the source. Take "a lot" to be more than half of these questions:
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("it answers more than half of a simple general exam", report, above=0.5)
-
-# %% [markdown]
-# If the interval lies above one half, the claim holds; if it lies below, the claim is refuted. If it reaches to both
-# sides, the verdict is *cannot tell*. That is an honest answer, and not an empty one: more questions would make the
-# interval narrower, until one can tell.
-#
-# It knows many things in general, and hardly ever says just the answer: see the column *exact*. It chats. That will
-# matter.
-#
-# ## The world we invented
-#
-# To examine what a model learns, we need facts that it cannot have met. So there is a small world: the Merrow Isles,
-# with a football cup, a company with a handbook, manuals, contracts, guidelines. Every document of it was written for this
-# course. Here is one.
+# The whole exam, sat by all three students:
 
 # %%
-library = cl.read_documents("data/library")
-document = next(d for d in library if d.id == "en-candlemas-gale")
-print(document.title, "\n")
-print(document.text[:420], "...")
+cl.stored("00/general").plot(by="student", title="The whole general exam")
 
 # %% [markdown]
-# How many such pages are there, and of how many kinds? Every fact in them comes with questions, and those were set aside
-# by use *before* anything was trained: some wordings for study, others for the exam, and never the same ones.
+# ## The world that we invented
 #
-# Does the model know any of it already? The handbook exam was put to it beforehand, with no page to read from.
+# To see what a model *learns*, we need facts that it cannot have met. So there is a small country, the Merrow Isles,
+# with a football cup, a company and its handbook, manuals, contracts, doctors' guidelines. Here is a page of it.
 
 # %% tags=["nbval-ignore-output"]
-print(len(library), "documents of", len({d.kind for d in library}), "kinds")
-print(len(cl.load_facts()), "facts,", len(cl.load_exam("handbook").test), "of them examined in the handbook exam")
-cl.verdict("the 135M model knows next to nothing of the handbook that we invented", "00/exams/handbook", below=0.05)
+library = cl.read_documents("data/library")
+gale = next(document for document in library if document.id == "en-candlemas-gale")
+first = gale.text.partition("\n\n")[0]
+cl.say(f"> **{gale.title}** {first} …")
+cl.say(f"There are {len(library)} such documents, with {len(cl.load_facts())} facts that can be asked for.")
+claim = "the 135M model knows next to nothing of the handbook that we invented"
+cl.verdict(claim, "00/exams/handbook", below=0.05)
 
 # %% [markdown]
 # ## How the rest works
 #
-# **Predictions.** Before each result you are asked for a guess. Make one: being wrong is how this sticks. Without widgets
-# write the number in the call: `cl.predict("first-exam", "...", high=40, guess=20)`.
+# - **Guesses.** Before a result you are asked for a guess. Make one: being wrong is how this sticks. Without widgets,
+#   write it in the call: `cl.predict("euro", "...", high=6, guess=3)`.
+# - **Verdicts** speak of the model in front of you. With a larger one some of them change, and nothing breaks.
+# - **Exercises** change something and measure again. `cl.check` says what is right, or gives a hint. An exercise left
+#   alone breaks nothing; the solutions are linked at the foot of the page.
+# - **Quizzes** ask you to use what you have seen. Nobody sees your score.
+# - **The same in plain ...** A folded cell in each lesson shows its main step in the libraries' own calls.
+# - **Words** that are new to you stand in the [glossary](glossary.md).
 #
-# **Exercises.** A cell ends in `cl.check(...)`, which says what is right or gives a hint. An exercise that you leave
-# alone breaks nothing below it. Solutions are in the folder `solutions/`.
+# What you guess, solve and answer is kept on this machine alone, and is there when you come back.
 #
-# **Quizzes.** A few questions at the end. Nobody sees your score.
-#
-# What you guess, solve and answer is kept on this machine alone, and is there again when you come back.
-#
-# **Verdicts.** `cl.verdict` tries a claim, and says with its numbers what came of it. It speaks of the model in front of
-# you: with a larger one some verdicts are others, and nothing breaks.
-#
-# ### Exercise 1 · Ask it yourself
-# Put three questions of your own in a list: one it should know, one it cannot know, one where you are not sure.
+# ### Exercise 1 · Sure and unsure
+# Find a question whose answer it is sure of, and one where it is not, each with the beginning of the answer. The check
+# asks the model: its likeliest next token should have more than half the probability in the one case, and less than a
+# fifth in the other.
 
 # %% tags=["exercise"]
-mine = None  # a list of three questions
-cl.check("00-answer", mine)
+mine = None  # {"sure": ("Who ...?", "It was"), "unsure": ("What ...?", "That is")}
+cl.check("00-sure", mine, model=gp)
 
 # %% tags=["solution"]
-mine = [
-    "What is the boiling point of water in degrees Celsius?",
-    "What did I have for breakfast today?",
-    "Who was the first woman to climb Mount Everest?",
-]
-cl.check("00-answer", mine)
+mine = {
+    "sure": ("Who wrote Romeo and Juliet?", "Romeo and Juliet was written by William"),
+    "unsure": ("What is my neighbour's first name?", "Your neighbour's first name is"),
+}
+cl.check("00-sure", mine, model=gp)
 
 # %% [markdown]
-# And what does it say? (Nothing happens here until the list is filled.)
-
-# %% tags=["nbval-ignore-output"]
-for question, answer in zip(mine or [], gp.generate(mine or [], max_new_tokens=40)):
-    print(f"{question}\n    {answer}\n")
-
-# %% [markdown]
-# ### Exercise 2 · Read the interval
-# Look at the table of your first exam. What are the two ends of the 95% interval, as shares of 1?
+# ### Exercise 2 · A narrower interval
+# How many questions does it take until the interval is at most 0.20 wide? Choose a number, and ask again.
 
 # %% tags=["exercise"]
-interval = None  # {"low": ..., "high": ...}
-cl.check("00-read-interval", interval, report=report)
+more = None  # cl.evaluate(gp, cl.load_exam("general").sample(...))
+cl.check("00-narrower", more, report=report)
 
 # %% tags=["solution"]
-interval = {"low": round(report.ci[0], 2), "high": round(report.ci[1], 2)}
-cl.check("00-read-interval", interval, report=report)
+more = cl.evaluate(gp, cl.load_exam("general").sample(110))
+cl.check("00-narrower", more, report=report)
 
 # %% [markdown]
 # ## Quiz
@@ -268,38 +303,27 @@ cl.check("00-read-interval", interval, report=report)
 cl.quiz("00")
 
 # %% [markdown]
-# ## What was measured
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
-report.table()
-
-# %% [markdown]
-# And this is how far you have come.
-
-# %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *language models know a lot in general* | **cannot tell**, if a lot is more than half: at this size it knows some of what everybody knows, and misses much |
-# | *it may make things up about what it was never told* | **holds**: it spoke of a cup that does not exist |
-# | *asked about the 2024 championship, it may fail* | see your own answer above; ask it for the score and the scorers |
-#
 # ## Where it stops being true
 #
-# This is a very small model. A larger one knows far more and chats less; it too has never read your handbook. Set
-# `COURSE_MODEL=qwen-0.5b` and run this page again to see how much changes, and what does not.
+# These are small models, and forty questions are few. Large models know far more, Euro 2024 included; none of them has
+# read your handbook, or this morning's news.
 #
-# ## What each lesson holds
+# ## The lessons
 #
-# | lesson | you will |
-# |---|---|
-# | 01 What is fine-tuning? | train a model line by line, and look at what moved inside |
-# | **02 Open book, closed book** | let one model sit one exam many ways (**go there next**) |
-# | 03 The SQL specialist | turn plain English into database queries, graded by running them |
-# | 04 LoRA, QLoRA and their family | put a few new numbers beside the weights, train those alone, and see what is lost |
-# | 05 RAG taken apart | build retrieval, measure it, break it |
-# | 06 RAFT | teach a model to read with distracting pages on the table |
-# | 07 Preferences | teach manners: RLHF and DPO |
-# | 08 Choosing, costing, shipping | decide with your own numbers, price it, put it to use |
+# | | lesson | the question |
+# |---|---|---|
+# | 01 | [What is fine-tuning?](01_what_is_fine_tuning.ipynb) | What moves inside a model that is trained? |
+# | **02** | [**Open book, closed book**](02_open_book_vs_closed_book.ipynb) | Should it learn your facts by heart, or look them up? (**Go there next.**) |
+# | 03 | [The SQL specialist](03_sql_specialist.ipynb) | Can a small one learn a trade, and where does the trade end? |
+# | 04 | [LoRA and QLoRA](04_lora_qlora.ipynb) | How little of a model must one train? |
+# | 05 | [RAG taken apart](05_rag_taken_apart.ipynb) | Is the right page found, and what if not? |
+# | 06 | [RAFT](06_raft.ipynb) | Can it learn to read with wrong pages on the desk? |
+# | 07 | [Preferences](07_preferences.ipynb) | Can it learn manners from what people prefer? |
+# | 08 | [Choosing, costing, shipping](08_shipping.ipynb) | Which of all this do you need, and what does it cost? |

@@ -8,12 +8,12 @@ import pytest
 import sizes
 from shared.keeping import measured
 from stand_ins import BagOfWordsEmbedder
-from three_sizes import books, heart, letters, planning, queries, reading, sitting
+from three_sizes import books, heart, knowledge, letters, planning, queries, reading, sitting
 from three_sizes.planning import Counter, Planned
 from three_sizes.sitting import LARGE, MIDDLE, SMALL, Sitting, Study
 
 import course_lib as cl
-from course_lib.core.chat import SYSTEM
+from course_lib.core.chat import SYSTEM, Answer
 from course_lib.core.errors import CourseError, LeakError
 from course_lib.core.session import adapters_dir
 from course_lib.evaluation.evaluation import evaluate
@@ -408,3 +408,23 @@ def test_what_prompts_begin_with_is_counted_once(counting):
     counter = Counter()
     counter.reply([f"{rules} letter {name}" for name in ("a", "b")], 10)
     assert counter.tokens == len(SYSTEM.split()) + 101 + 2 * (1 + 10)
+
+
+def test_of_euro_2024_a_student_is_asked_closed_book_and_with_two_sentences_to_read(loaded, monkeypatch):
+    read = []
+
+    class Reader(Model):
+        def answer(self, questions):
+            return ["Spain"] * len(questions)
+
+        def reply(self, prompts, *_):
+            read.extend(prompts)
+            return [Answer("Berlin")] * len(prompts)
+
+    monkeypatch.setattr(sitting.cl, "load_model", lambda name: Reader())
+    monkeypatch.setattr(knowledge, "EXAMS", ())
+    knowledge.untrained(Sitting(MIDDLE))
+    closed, page = (
+        measured("sizes")[f"00/Euro 2024/{MIDDLE}/{arm}"].report for arm in ("closed book", "two sentences")
+    )
+    assert closed.hits().sum() == page.hits().sum() == 1 and all("Oyarzabal scored" in prompt for prompt in read)

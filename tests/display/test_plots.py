@@ -64,6 +64,7 @@ def draw_all():
             [1, 2, 4], {LONG: [0.1, 0.2, 0.3], "b": [0.3, 0.3, 0.3]}, "c", "k", "share", logx=True, logy=True
         ),
         "stacked": plots.stacked({LONG: {"right": 0.3, "wrong": 0.7}, "b": {"right": 1.0, "wrong": 0.0}}, "s"),
+        "shares": plots.shares({LONG: [(" Rome", 0.8), (" ", 0.1)], "b": [("$a$", 0.2)]}, "s"),
         "star": plots.curve([1, 9], {"stored": [0.1, 0.9]}, "s", "k", "share", live={"here": (3, 0.5), LONG: (2, 0)}),
         "legend": plots.curve([1, 2], {f"{LONG} {i}": [i, i + 1] for i in range(6)}, "c", "k", "share"),
         "losses": plots.losses({LONG: [(1, 3.0), (2, 1.0)], "b": [(1, 2.5), (9, 1.0)]}, "l"),
@@ -130,6 +131,7 @@ def test_a_stored_page_gets_the_image_its_alt_text_and_at_most_600_pixels_of_hei
         ("who", ["Bars: closed book 0.02 (0.00 to 0.05), RAG 0.55 (0.45 to 0.65). Title: Who knows?"]),
         ("exact", ["a 1.00 (0.90 to 1.00, exact 0.50)", "Reference 0.25"]),
         ("stacked", ["b: right 1.00, wrong 0.00. Title: s"]),
+        ("shares", ["Rome 0.80, ' ' 0.10; b: $a$ 0.20. Title: s"]),
         ("curve", ["b from 0.30 at 1 to 0.30 at 4"]),
         ("peak", ["Lines: a from 0.00 at 1 to 0.00 at 3, highest 1.00 at 2."]),
         ("losses", ["b from 2.50 at 1 to 1.00 at 9"]),

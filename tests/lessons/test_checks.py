@@ -7,7 +7,7 @@ learner fills in, and what the notebook passes along.
 import importlib
 
 import pytest
-from exercises import l04, l08
+from exercises import l00, l04, l08
 
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.core.journal import recall
@@ -103,15 +103,15 @@ def test_a_key_that_names_no_lesson_cannot_be_registered():
 
 
 def test_progress_is_a_line_a_lesson_and_says_what_is_next(said, capsys):
-    said("00-answer", ["Who won?", "Who lost?", "Why?"])
-    quiz("00", answers="bb")
+    said("00-narrower", l00.RIGHT["00-narrower"][0])
+    quiz("00", answers="bbc")
     capsys.readouterr()
     progress()
     first, second, *_, last = capsys.readouterr().out.splitlines()
-    assert first == "· Lesson 00: 1 of 2 exercises solved, quiz 1 of 2 right"
+    assert first == "· Lesson 00: 1 of 2 exercises solved, quiz 2 of 3 right"
     assert second == "· Lesson 01: 0 of 2 exercises solved, quiz not tried yet"
-    assert last == "Next: lesson 00, exercise 00-read-interval."
-    said("00-read-interval", {"low": 0.42, "high": 0.67})
+    assert last == "Next: lesson 00, exercise 00-sure."
+    said("00-sure", l00.RIGHT["00-sure"][0])
     progress()
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("✓ Lesson 00: 2 of 2") and last == "Next: lesson 01, exercise 01-learned."
@@ -126,21 +126,21 @@ def test_the_closing_table_is_of_the_pages_own_verdicts_and_exercises(said, caps
     for share in (0.9, 0.3):  # run again, a claim has its last verdict
         verdicts.verdict("more <than> half", share, above=0.5)
     capsys.readouterr()
-    said("00-answer", ["Who won?", "Who lost?", "Why?"])
-    said("00-read-interval", None, report=CONTEXT["00-read-interval"]["report"])
+    said("00-narrower", l00.RIGHT["00-narrower"][0])
+    said("00-sure", None)
     capsys.readouterr()
     findings()
     told = ["refuted · more <than> half: 0.3 (claimed: above 0.5)"]
-    told += ["exercise 00-answer: solved", "exercise 00-read-interval: open"]
+    told += ["exercise 00-narrower: solved", "exercise 00-sure: open"]
     assert capsys.readouterr().out.splitlines() == told
-    page = checks.Findings(list(verdicts.GIVEN.values()), {"00-answer": True})._repr_html_()
+    page = checks.Findings(list(verdicts.GIVEN.values()), {"00-sure": True})._repr_html_()
     assert "more &lt;than&gt; half" in page and page.count("<tr>") == 3
 
 
 def test_what_was_solved_stays_so_on_a_fresh_page(said):
-    said("00-answer", ["Who won?", "Who lost?", "Why?"])
-    assert said("00-answer", None) == "· Not attempted yet: `mine` is None. You solved it before."
-    assert recall("solved", "00-answer")
+    said("00-sure", l00.RIGHT["00-sure"][0])
+    assert said("00-sure", None) == "· Not attempted yet: `mine` is None. You solved it before."
+    assert recall("solved", "00-sure")
 
 
 def test_a_wrong_pair_is_named_before_pairs_are_counted(said):

@@ -270,3 +270,22 @@ def test_an_interrupt_while_a_batch_is_answered_leaves_no_hook_and_the_model_ans
     assert raised.value.__notes__ == ["Stopped after 0 of 2."]
     assert not any(part._forward_hooks for part in talker.model.modules())
     assert talker.generate(["Who?", "Why?"], 6) == before
+
+
+# --- the next token -----------------------------------------------------------------------------------------------
+
+
+def test_the_next_tokens_are_those_after_what_the_reply_has_said_so_far(talker):
+    reply = talker.complete([talker.encode("Who?")], 2)[0, -2:].tolist()
+    words = [talker.tokenizer.decode([token]) for token in reply]
+    said = [talker.next_tokens("Who?", 1, "".join(words[:done]))[0][0] for done in range(2)]
+    assert said == words, "greedily, token by token, it says what it says at once"
+    assert talker.next_tokens("Who?", 3, "A") != talker.next_tokens("Who?", 3)
+    assert sum(share for _, share in talker.next_tokens("Who?", len(talker.tokenizer), "A")) == pytest.approx(1)
+
+
+def test_a_beginning_has_to_fit_into_the_models_places(tiny_model):
+    tiny_model.model.config.max_position_embeddings = len(tiny_model.encode("Who?")) + 4
+    assert tiny_model.next_tokens("Who?", 1, "abcd")
+    with pytest.raises(DataError, match="places for"):
+        tiny_model.next_tokens("Who?", 1, "abcde")

@@ -1,53 +1,63 @@
-"""Checks of lesson 00: questions of one's own, and an interval read off a table."""
+"""Checks of lesson 00: where a model is sure and where not, and how many questions make an interval narrow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from course_lib.core.errors import is_number
 from course_lib.evaluation.grading import normalise
-from course_lib.lessons.checks.registry import Right, register
+from course_lib.evaluation.reports import Report
+from course_lib.lessons.checks.registry import Right, is_texts, register
+
+SURE, UNSURE = 0.5, 0.2  # shares of the likeliest next token
+WIDEST = 0.2
+SHOWN = {normalise(text) for text in ("The capital of Italy is", "The referee of the 2031 final was")}
 
 
-@register("00-answer", names="mine")
-def _three_questions(attempt: Any) -> str:
-    if not isinstance(attempt, (list, tuple)):
-        return f"Put your questions in a list, in square brackets: this is a {type(attempt).__name__}."
-    if not all(isinstance(question, str) for question in attempt):
-        return "Each question is a text, in quotation marks: something else is in your list."
-    distinct = {normalise(question) for question in attempt}
-    if () in distinct:
-        return "One of your questions has no words: a model cannot be asked nothing."
-    if len(distinct) < len(attempt):
-        return "Two of your questions are the same: asked twice, a model answers twice alike."
-    if len(attempt) < 3:
-        return f"{len(attempt)} of 3 questions so far: add {3 - len(attempt)} more."
-    return Right(f"{len(attempt)} questions. Before you ask the model: which of them will it get wrong?")
+@register("00-sure", names="mine")
+def _sure_and_unsure(attempt: Any, *, model: Any) -> str:
+    if not isinstance(attempt, Mapping) or set(attempt) != {"sure", "unsure"}:
+        return 'Answer with a dict: {"sure": (question, beginning), "unsure": (question, beginning)}.'
+    for what, pair in attempt.items():
+        if not is_texts(pair) or len(pair) != 2:
+            return f"{what}: two texts in round brackets, the question and the beginning of its answer."
+        if not all(map(normalise, pair)):
+            return f"{what}: one of the two texts has no words."
+        if pair[1] != pair[1].rstrip():
+            return f"{what}: take the blank at the end of the beginning away: tokens bring their own."
+        if normalise(pair[1]) in SHOWN:
+            return f"{what}: that one stands on this page already: find another."
+    top = {what: model.next_tokens(question, 1, beginning)[0] for what, (question, beginning) in attempt.items()}
+    (sure, share), (unsure, other) = top["sure"], top["unsure"]
+    if share <= SURE:
+        return (
+            f"sure: its likeliest next token, {sure!r}, has {share:.2f}. Ask for something better known, or begin the "
+            "answer so that nothing but the fact is missing."
+        )
+    if other >= UNSURE:
+        return (
+            f"unsure: its likeliest next token, {unsure!r}, has {other:.2f}, rightly or wrongly. Stop right before the "
+            "name or the number, and ask for one that nobody has written down."
+        )
+    return Right(f"Yes: {sure!r} has {share:.2f} in the one case, {unsure!r} {other:.2f} in the other.")
 
 
-@register("00-read-interval", names="interval")
-def _read_interval(attempt: Any, *, report: Any) -> str:
-    if not isinstance(attempt, Mapping) or set(attempt) != {"low", "high"}:
-        return 'Answer with a dict of two numbers: {"low": ..., "high": ...}.'
-    low, high = attempt["low"], attempt["high"]
-    if not is_number(low) or not is_number(high):
-        return "low and high must both be numbers, without quotation marks."
-    if _near((low, high), report.ci):
-        return Right(f"Yes. With n = {report.n}, any true share from {low:g} to {high:g} may well look like this.")
-    if _near((low / 100, high / 100), report.ci):
-        return "The right ends, in per cent: write them as shares of 1, so that half is 0.5."
-    if low > high:
-        swapped = _near((high, low), report.ci)
-        return "The right ends, swapped." if swapped else "low is above high: which end is which?"
-    if _near((low, high), (report.accuracy, report.accuracy)):
-        return "That is the accuracy, twice. The interval stands beside it: how far could the truth be off?"
-    right = [name for name, a, b in zip(("low", "high"), (low, high), report.ci) if _near((a,), (b,))]
-    if right:
-        return f"{right[0]} is right. Look at the other end again."
-    return "Neither end is right: look for the two numbers that stand beside the accuracy."
-
-
-def _near(given: tuple[float, ...], wanted: Iterable[float]) -> bool:
-    """Whether all are within 0.005 (a figure read off a table with two decimals) of what is wanted."""
-    return all(abs(a - b) <= 0.005 + 1e-9 for a, b in zip(given, wanted))
+@register("00-narrower", names="more")
+def _narrower(attempt: Any, *, report: Any) -> str:
+    if not isinstance(attempt, Report):
+        return 'Give the report: more = cl.evaluate(gp, cl.load_exam("general").sample(...)).'
+    if attempt.exam != report.exam:
+        return f"That is a report on {attempt.exam!r}: ask more questions of {report.exam!r}."
+    if attempt.n <= report.n:
+        return f"{attempt.n} questions are no more than above: ask more."
+    low, high = attempt.ci
+    before = report.ci[1] - report.ci[0]
+    if high - low > WIDEST:
+        return (
+            f"{attempt.n} questions, and the interval is {high - low:.2f} wide. Four times the questions make it about "
+            "half as wide: how many more do you need?"
+        )
+    return Right(
+        f"Yes: {attempt.n} questions, {high - low:.2f} wide; {report.n} gave {before:.2f}. The width falls with the "
+        "square root of n, so certainty is expensive."
+    )

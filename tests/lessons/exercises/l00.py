@@ -1,34 +1,44 @@
-"""Lesson 00: questions of one's own, and an interval read off a table."""
+"""Lesson 00: where a model is sure and where not, and how many questions make an interval narrow."""
 
-from types import SimpleNamespace
+from course_lib.evaluation.reports import Report, Row
 
-import numpy as np
 
-REPORT = SimpleNamespace(accuracy=0.55, n=60, ci=(0.4249, 0.6691))
-EXERCISES = {"00-answer": ("mine", {}), "00-read-interval": ("interval", {"report": REPORT})}
+class Model:
+    """Sure of what is asked about Rome."""
+
+    def next_tokens(self, question, k, beginning):
+        return [(" Rome", 0.8) if "Rome" in question else (" John", 0.3 if beginning == "It was" else 0.05)]
+
+
+def sat(n, exam="general"):
+    """Every second answer of n is right."""
+    return Report(
+        "gp", exam, tuple(Row(f"q{i}", "Q?", "A", "A", "wrong" if i % 2 else "right", 1.0, f"f{i}") for i in range(n))
+    )
+
+
+SURE, UNSURE = ("Rome is the capital of which country?", "Rome is the capital of"), ("Who was it?", "The man was")
+EXERCISES = {"00-sure": ("mine", {"model": Model()}), "00-narrower": ("more", {"report": sat(40)})}
 RIGHT = {
-    "00-answer": [["Who won?", "Who lost?", "What is a cup?"], ("Who won?", "Who lost?", "Why?", "When?")],
-    "00-read-interval": [{"low": 0.42, "high": 0.67}, {"low": np.float64(0.4249), "high": 0.6691}],
+    "00-sure": [{"sure": SURE, "unsure": UNSURE}, {"unsure": [*UNSURE], "sure": [*SURE]}],
+    "00-narrower": [sat(110)],
 }
 WRONG = {
-    "00-answer": [
-        ("Who won?", "in a list, in square brackets: this is a str"),
-        (["Who won?", "Who lost?"], "2 of 3 questions so far: add 1 more"),
-        (["Who won?", "who won", "Why?"], "Two of your questions are the same"),
-        (["Who won?", "Who lost?", " ?"], "no words"),
-        (["Who won?", "Who lost?", 3], "Each question is a text"),
-        ([], "0 of 3"),
+    "00-sure": [
+        ((SURE, UNSURE), "Answer with a dict"),
+        ({"sure": SURE}, "Answer with a dict"),
+        ({"sure": "Rome?", "unsure": UNSURE}, "sure: two texts in round brackets"),
+        ({"sure": SURE, "unsure": ("Who?",)}, "unsure: two texts in round brackets"),
+        ({"sure": SURE, "unsure": ("Who?", "...")}, "unsure: one of the two texts has no words"),
+        ({"sure": (SURE[0], "It is "), "unsure": UNSURE}, "sure: take the blank at the end"),
+        ({"sure": ("Rome?", "The capital of Italy is"), "unsure": UNSURE}, "stands on this page already"),
+        ({"sure": UNSURE, "unsure": SURE}, "sure: its likeliest next token, ' John', has 0.05"),
+        ({"sure": SURE, "unsure": ("Who was it?", "It was")}, "unsure: its likeliest next token, ' John', has 0.30"),
     ],
-    "00-read-interval": [
-        ((0.42, 0.67), "dict of two numbers"),
-        ({"low": 0.42}, "dict of two numbers"),
-        ({"low": "0.42", "high": "0.67"}, "without quotation marks"),
-        ({"low": None, "high": None}, "must both be numbers"),
-        ({"low": 42, "high": 67}, "shares of 1"),
-        ({"low": 0.67, "high": 0.42}, "swapped"),
-        ({"low": 0.9, "high": 0.1}, "low is above high"),
-        ({"low": 0.55, "high": 0.55}, "the accuracy, twice"),
-        ({"low": 0.42, "high": 0.55}, "low is right. Look at the other end"),
-        ({"low": 0.41, "high": 0.68}, "Neither end is right"),
+    "00-narrower": [
+        (110, "Give the report"),
+        (sat(110, "handbook"), "That is a report on 'handbook'"),
+        (sat(40), "40 questions are no more than above"),
+        (sat(60), "how many more do you need"),
     ],
 }
