@@ -41,13 +41,11 @@ import course_lib as cl
 session = cl.start()
 
 # %% [markdown]
-# Every page begins with this cell. It says which *profile* runs (a laptop or a GPU), which number format the arithmetic
-# uses and why, and the versions. In Colab it installs the course first.
+# Every page begins with this cell. It says whether a laptop or a GPU computes, in which number format, and why.
 #
 # ## Is this machine ready?
 #
-# No account is needed, and nothing reports home. A cross in the last column comes with what to do about it; if there
-# is none, go on.
+# A cross in the last column comes with what to do about it. If there is none, go on.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.models import packaged
@@ -57,11 +55,10 @@ packaged.check_machine()
 # %% [markdown]
 # ## Three students
 #
-# Three language models sit the exams of this course. They are real, free for any use (Apache-2.0), and built like the
-# large ones that you have talked to. They differ in size. The smallest, by Hugging Face, came with the installation: it
-# is the one that you will train. The other two, by Alibaba's Qwen team, have read a lot of program code besides. You
-# need not fetch them: what they did in the exams is stored, and pictures show it beside your own results. If you want
-# to ask them yourself, `make students` fetches them.
+# Three language models sit the exams of this course. They are real, free to use (Apache-2.0), and built like the large
+# ones that you have talked to. The smallest, by Hugging Face, came with the installation: it is the one that you will
+# train. The other two, by Alibaba's Qwen team, have read much program code besides. You need not fetch them: what they
+# did in the exams is stored, and shown beside your own results. To ask them yourself, call `make students`.
 
 # %% tags=["hide-input"]
 # @title The three students
@@ -70,14 +67,14 @@ import pandas as pd
 from course_lib.models.students import STUDENTS
 
 pd.DataFrame([
-    {"student": one.name, "made as": one.title, "numbers in it": f"{one.parameters / 1e6:,.0f} million",
+    {"student": one.name, "made as": one.title,
+     "numbers in it": f"{one.parameters / 1e6:,.0f} million",
      "to fetch": f"{one.remote.size / 1e9:.1f} GB" if one.remote else "nothing more",
      "on disk": f"{one.bytes_on_disk / 1e9:.1f} GB"} for one in STUDENTS.values()
 ]).set_index("student")  # fmt: skip
 
 # %% [markdown]
-# How long will a lesson take here, with each of them? The next cell tries your machine for about ten seconds: it
-# multiplies, reads and writes.
+# How long will a lesson take here, with each of them? The next cell tries your machine for about ten seconds.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.costs import machine
@@ -85,9 +82,9 @@ from course_lib.costs import machine
 machine.lesson_times()
 
 # %% [markdown]
-# In these minutes the machine works while you read. A cell that says *needs* is no obstacle: every lesson is written
-# for the smallest student. We call it `gp`, for general practitioner: a doctor who has read a little about everything.
-# Later lessons train specialists.
+# In these minutes the machine works while you read. Where it says *needs*, stay with the smallest student: every lesson
+# is written for it. We call it `gp`, for general practitioner, a doctor who has read a little about everything. Later
+# lessons train specialists.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
@@ -96,15 +93,16 @@ cl.say(f"**{gp.name}** is here, and takes {gp.size() / 1e6:,.0f} MB of memory.")
 # %% [markdown]
 # ## Three questions
 #
-# Ask it something that many web pages answer. Then something about a country that was invented for this course, where
-# a football cup called the Harrow Cup is played. And then what a source of this course asks: who won Euro 2024?
+# Ask it something that many web pages answer; something about a football cup that was invented for this course; and
+# what a source of this course asks: who won Euro 2024?
 
 # %%
 three = [
     cl.Question("italy", "What is the capital of Italy?", "Rome"),
-    cl.Question("cup", "Who refereed the 2031 Harrow Cup final?", "nobody: it was invented", ("no such", "invented")),
+    cl.Question("cup", "Who refereed the 2031 Harrow Cup final?",
+                "nobody: it was invented", ("no such", "invented")),
     cl.Question("euro", "Who won the European football championship in 2024?", "Spain"),
-]
+]  # fmt: skip
 answers = ["none", "one", "two", "all three"]
 cl.predict_choice("who-knows", "How many will it answer truthfully?", answers)
 
@@ -112,27 +110,30 @@ cl.predict_choice("who-knows", "How many will it answer truthfully?", answers)
 told = cl.evaluate(gp, three, "three questions")
 told.show(3)
 cl.reveal("who-knows", answers[sum(row.verdict != "wrong" for row in told.rows)])
-cl.verdict("asked about a cup that does not exist, it makes something up", told.rows[1].verdict == "wrong")
+made_up = told.rows[1].verdict == "wrong"
+cl.verdict("asked about a cup that does not exist, it makes something up", made_up)
 
 # %% [markdown]
-# Owning up (*I don't know*) counts as truthful, too. Did it? Read the answers once more, and listen: they are given in
-# one and the same even voice, whatever stands behind them.
+# Owning up (*I don't know*) would have counted as truthful, too. Read the answers once more, and listen: one and the
+# same even voice, whatever stands behind it.
 #
-# The last line tried a *claim*. Every lesson does that: it says what was claimed, what was measured, and whether the
-# claim *holds*, is *refuted*, or whether we *cannot tell*.
+# The last line tried a *claim*: it says what was measured, and whether the claim *holds*, is *refuted*, or whether we
+# *cannot tell*. Every lesson does that.
 #
 # ## How a model makes things up
 #
 # ![The text so far, “What is the capital of Italy? The capital of Italy is”, goes to the model, which gives each of 49,152 tokens a probability. The likeliest, “Rome” with 79%, is put at the end, and the longer text goes to the model again.](../images/next_token.png)
 #
 # A language model does one thing. It looks at the text so far and gives every possible next *token* (a word, or a piece
-# of one) a probability. One token is chosen and put at the end, and the same is done again.
-#
-# So let us give each answer its beginning, up to the place where the fact has to come. What comes next?
+# of one) a probability. One token is put at the end, and all begins again. So let us give two answers their beginning,
+# up to the place where the fact has to come. What comes next?
 
 # %% tags=["nbval-ignore-output"]
-begun = {"The capital of Italy is": three[0], "The referee of the 2031 final was": three[1]}
-likely = {said: gp.next_tokens(asked.question, 8, said) for said, asked in begun.items()}
+begun = {
+    "The capital of Italy is": three[0].question,
+    "The referee of the 2031 final was": three[1].question,
+}
+likely = {said: gp.next_tokens(asked, 8, said) for said, asked in begun.items()}
 cl.plots.shares(likely, "The eight likeliest next tokens")
 
 # %% tags=["nbval-ignore-output"]
@@ -141,23 +142,24 @@ from itertools import accumulate
 
 def to_half(said):
     """How many tokens, the likeliest first, have half of the probability."""
-    every = gp.next_tokens(begun[said].question, gp.config.vocab_size, said)
+    every = gp.next_tokens(begun[said], gp.config.vocab_size, said)
     return 1 + sum(total < 0.5 for total in accumulate(share for _, share in every))
 
 
-cl.say(" ".join(f"Half of the probability after *{said}* lies on **{to_half(said)}** of "
-                f"{gp.config.vocab_size:,} tokens." for said in begun))
+for said in begun:
+    n = to_half(said)
+    cl.say(f"*{said}*: **{n}** of {gp.config.vocab_size:,} tokens have half the probability.")
 known, invented = (tokens[0][1] for tokens in likely.values())
-cl.verdict("the likeliest token has at least twice the share where a fact stands behind it", known / invented, above=2)
+claim = "the likeliest token has twice the share where a fact stands behind it"
+cl.verdict(claim, known / invented, above=2)
 
 # %% [markdown]
-# The shares always add up to one, so there is always a likeliest token, and it will be written down. After *The capital
-# of Italy is* one token towers above all others. After *The referee of the 2031 final was* many are
-# nearly alike: words that often stand in such a place. One of them is taken, and the sentence goes on as if nothing had
-# happened. That is how a model makes things up; people say that it *hallucinates*. Choosing more cleverly among the
-# tokens cannot help, for the fact is not among them.
+# The shares always add up to one, so there is always a likeliest token, and it is written down. After the capital one
+# token towers above all others. After the referee many are nearly alike: words that often stand in such a place. One of
+# them is taken, and the sentence goes on as if nothing had happened. That is how a model makes things up; people say
+# that it *hallucinates*. Choosing more cleverly cannot help, for the fact is not among the tokens.
 #
-# But look at the flat picture again. It shows doubt, and that doubt can be used. Lesson 03 does so, and finds out
+# But look at the flat picture again: it shows doubt. Models carry usable doubt, too. Lesson 03 uses it, and finds out
 # where it can be trusted.
 
 # %% tags=["plain", "hide-input", "nbval-ignore-output"]
@@ -168,14 +170,15 @@ from course_lib.models.students import weights_folder
 
 folder = weights_folder(STUDENTS["smollm2-135m"])
 tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=gp.model.dtype).to(gp.model.device)
-chat = [{"role": "system", "content": gp.system}, {"role": "user", "content": three[0].question}]
-ids = tokenizer.apply_chat_template(
-    chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
-).to(model.device)
-new = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1]:]
-plain = tokenizer.decode(new, skip_special_tokens=True).strip()
-cl.verdict("transformers alone gives the same answer, word for word", plain == told.rows[0].reply)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=gp.model.dtype)
+chat = [{"role": "system", "content": gp.system},
+        {"role": "user", "content": three[0].question}]  # fmt: skip
+asks = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}
+ids = tokenizer.apply_chat_template(chat, **asks)
+made = model.generate(**ids, max_new_tokens=24, do_sample=False)[0]
+plain = tokenizer.decode(made[ids["input_ids"].shape[1]:], skip_special_tokens=True)
+same = plain.strip() == told.rows[0].reply
+cl.verdict("transformers alone gives the same answer, word for word", same)
 
 # %% [markdown]
 # ## Euro 2024, with two sentences to read
@@ -191,12 +194,14 @@ cl.say(f"> {euro.PAGE.text}")
 cl.predict("euro", "Right answers of 6, with the two sentences", high=6)
 
 # %% tags=["nbval-ignore-output"]
-closed, page = cl.evaluate(gp, final, "closed book"), cl.evaluate(euro.open_book(gp), final)
+closed = cl.evaluate(gp, final, "closed book")
+page = cl.evaluate(euro.open_book(gp), final)
 closed.show(2)
 page.show(6)
 cl.reveal("euro", page)
-cl.verdict("asked who won Euro 2024, it names another winner", closed.rows[0].verdict == "wrong")
-cl.verdict("two sentences to read beat none, in six questions about Euro 2024", page - closed)
+another = closed.rows[0].verdict == "wrong"
+cl.verdict("asked who won Euro 2024, it names another winner", another)
+cl.verdict("two sentences to read beat none, asked about Euro 2024", page - closed)
 
 # %% [markdown]
 # No training and no download: two sentences in the prompt, and the model answers what it did not know. It does not read
@@ -213,9 +218,8 @@ cl.stored("00/Euro 2024").plot(by="student")
 # ## Your first exam
 #
 # A few questions make an anecdote; an *exam* makes a measurement. Here are forty questions of common knowledge, drawn
-# at random. An answer counts as **right** if it says the right answer in whole words, and as **exact** if it says
-# that and nothing else. `cl.evaluate` always takes the likeliest token (*greedy*), so the same question gets the same
-# answer.
+# at random. An answer is **right** if it says the right words, among others or alone. The model always takes the
+# likeliest token (*greedy*), so the same question gets the same answer.
 
 # %%
 general = cl.load_exam("general").sample(40)
@@ -226,15 +230,13 @@ report = cl.evaluate(gp, general)
 report.show(4)
 cl.reveal("first-exam", report)
 cl.verdict("it answers more than half of a simple general exam", report, above=0.5)
-report
 
 # %% [markdown]
-# The share of right answers comes with a **95% interval**. Forty other questions would have given a slightly different
-# share, and the interval says how different it may well be. *Models know a lot in general*, say the sources; we took "a
-# lot" to be more than half. Does the interval lie wholly above one half? Then the claim holds. Wholly below? Then it is
-# refuted. If it reaches to both sides, we *cannot tell*: more questions would make it narrower, until we can.
-#
-# The whole exam, sat by all three students:
+# In brackets behind the share of right answers stands its **95% interval**. Forty other questions would have given a
+# slightly different share; the interval says how different it may well be. *Models know a lot*, say the sources, and we
+# took "a lot" to be more than half. If the interval lies wholly above one half, the claim holds; wholly below, it is
+# refuted. If it reaches to both sides, we *cannot tell*, and need more questions. Here is the whole exam, and everybody
+# who sat it:
 
 # %%
 cl.stored("00/general").plot(by="student", title="The whole general exam")
@@ -243,35 +245,32 @@ cl.stored("00/general").plot(by="student", title="The whole general exam")
 # ## The world that we invented
 #
 # To see what a model *learns*, we need facts that it cannot have met. So there is a small country, the Merrow Isles,
-# with a football cup, a company and its handbook, manuals, contracts, doctors' guidelines. Here is a page of it.
+# with its football cup, a company and its handbook, contracts, doctors' guidelines. Here is a page of it.
 
 # %% tags=["nbval-ignore-output"]
 library = cl.read_documents("data/library")
 gale = next(document for document in library if document.id == "en-candlemas-gale")
 first = gale.text.partition("\n\n")[0]
 cl.say(f"> **{gale.title}** {first} …")
-cl.say(f"There are {len(library)} such documents, with {len(cl.load_facts())} facts that can be asked for.")
+n = len(cl.load_facts())
+cl.say(f"There are {len(library)} such documents, and {n} facts in them.")
 claim = "the 135M model knows next to nothing of the handbook that we invented"
 cl.verdict(claim, "00/exams/handbook", below=0.05)
 
 # %% [markdown]
 # ## How the rest works
 #
-# - **Guesses.** Before a result you are asked for a guess. Make one: being wrong is how this sticks. Without widgets,
-#   write it in the call: `cl.predict("euro", "...", high=6, guess=3)`.
+# - **Guesses.** Make one before you look: being wrong is how this sticks. Without widgets, write it in the call:
+#   `cl.predict("euro", "...", high=6, guess=3)`.
 # - **Verdicts** speak of the model in front of you. With a larger one some of them change, and nothing breaks.
-# - **Exercises** change something and measure again. `cl.check` says what is right, or gives a hint. An exercise left
-#   alone breaks nothing; the solutions are linked at the foot of the page.
-# - **Quizzes** ask you to use what you have seen. Nobody sees your score.
-# - **The same in plain ...** A folded cell in each lesson shows its main step in the libraries' own calls.
-# - **Words** that are new to you stand in the [glossary](glossary.md).
+# - **Exercises** change something and measure again. `cl.check` gives hints. One left alone breaks nothing.
+# - **Words** that are new to you stand in the [glossary](glossary.md); solutions are linked at the foot of the page.
 #
-# What you guess, solve and answer is kept on this machine alone, and is there when you come back.
+# What you guess, solve and answer is kept on this machine alone.
 #
 # ### Exercise 1 · Sure and unsure
-# Find a question whose answer it is sure of, and one where it is not, each with the beginning of the answer. The check
-# asks the model: its likeliest next token should have more than half the probability in the one case, and less than a
-# fifth in the other.
+# Find a question whose answer it is sure of, and one where it is not, each with the beginning of the answer. Its
+# likeliest next token should have more than half the probability in the one case, less than a fifth in the other.
 
 # %% tags=["exercise"]
 mine = None  # {"sure": ("Who ...?", "It was"), "unsure": ("What ...?", "That is")}
@@ -312,8 +311,8 @@ cl.progress()
 # %% [markdown]
 # ## Where it stops being true
 #
-# These are small models, and forty questions are few. Large models know far more, Euro 2024 included; none of them has
-# read your handbook, or this morning's news.
+# These are small models. Large ones know far more, Euro 2024 included; none of them has read your handbook, or this
+# morning's news.
 #
 # ## The lessons
 #
