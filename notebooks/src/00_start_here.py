@@ -149,7 +149,8 @@ def to_half(said):
 for said in begun:
     n = to_half(said)
     cl.say(
-        f"*{said}*: **{n}** of {gp.config.vocab_size:,} tokens have half the probability."
+        f"*{said}*: **{n}** of {gp.config.vocab_size:,} tokens "
+        "have half the probability."
     )
 known, invented = (tokens[0][1] for tokens in likely.values())
 claim = "the likeliest token has twice the share where a fact stands behind it"
