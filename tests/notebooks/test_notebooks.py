@@ -161,10 +161,6 @@ def test_the_lessons_before_and_after_are_linked_at_the_foot(notebook):
     assert f"solutions/{build.name_of(notebook.path)}.ipynb)" in foot
 
 
-def test_there_is_more_prose_than_code(notebook):
-    assert len(notebook.code) < len(notebook.cells) - len(notebook.code)
-
-
 def test_a_lesson_opens_with_what_it_is_about(notebook):
     opening = "\n".join(cell.source for cell in notebook.cells[:4] if cell.cell_type == "markdown")
     assert re.match(rf"# {notebook.path.stem[:2]} · \S", notebook.cells[0].source), "the title: # 02 · Name"
