@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI, WIDTH = 110, 8.6
+HIGHEST = 600  # pixels: what is higher does not fit a window beside its cell
 
 INK, QUIET, GRID, EDGE = "#262626", "#666666", "#e4e4e4", "#9a9a9a"
 
@@ -53,13 +54,17 @@ STYLE = {
 
 @contextmanager
 def drawing(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """An empty figure in the course's style, whatever style the learner has set; pyplot is not touched."""
+    """An empty figure in the course's style, whatever style the learner has set; pyplot is not touched.
+
+    `height` in inches, without what a long title takes. What would be higher than a window is drawn closer.
+    """
     import matplotlib.style
     from matplotlib.figure import Figure
 
     heading = textwrap.fill(whole(title), 58)
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, height + 0.3 * heading.count("\n")), layout="constrained")
+        height = min(height + 0.3 * heading.count("\n"), HIGHEST / DPI)
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
         figure.suptitle(heading, x=0.012, ha="left", fontsize=17, fontweight="bold")
         yield figure, figure.add_subplot()
 

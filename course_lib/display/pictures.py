@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.text import for_a_page, on_stage, whole
-from course_lib.display.drawing import DPI, count_text, value_text
+from course_lib.display.drawing import DPI, HIGHEST, count_text, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STAGE = 1.4  # how much larger it is on a projector
-HIGHEST = 600  # pixels as shown: what is higher does not fit a window beside its cell
 
 
 class Picture:
@@ -41,13 +40,7 @@ class Picture:
             told = html.escape(self.alt, quote=True)
             drawn = f'<img alt="{told}" style="{look}" src="data:image/png;base64,{image}">'
             return {"text/html": drawn, "text/plain": self.alt}, {}
-        height = {"height": HIGHEST} if self.height > HIGHEST else {}
-        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt, **height}}
-
-    @property
-    def height(self) -> int:
-        """Pixels, out of the PNG's header."""
-        return int.from_bytes(self.png[20:24])
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
 
 def tell(item: dict[str, Any]) -> str:
