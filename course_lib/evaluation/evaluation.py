@@ -1,6 +1,6 @@
 """Exams are sat and graded here, and candidates compared.
 
-An answer is *accurate* if it says the right answer in whole words, *exact* if, normalised, it is the right answer and
+An answer is *right* if it says the right answer in whole words, *exact* if, normalised, it is the right answer and
 nothing else. Both are always shown: a model that chats is not a model that is ignorant, and one that recites the page
 has not answered.
 """
