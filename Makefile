@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 RESULTS := $(sort $(wildcard data/make/measure/results_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install lock students test test-live test-fast test-matrix test-colab data adapters results notebooks images verdicts readme lint
+.PHONY: help lab install lock students test test-live test-fast test-matrix test-colab test-browser data adapters results notebooks images verdicts readme lint
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ test-matrix: $(STAMP)  ## every method and trainer on every architecture, tiny (
 
 test-colab: $(STAMP)  ## the setup cell and a first lesson's work on Colab's published versions (minutes; COLAB_ARGS passes options on)
 	$(BIN)/python tests/colab/rehearse.py $(COLAB_ARGS)
+
+test-browser: $(STAMP)  ## every lesson in JupyterLab, driven through an installed Chromium or Chrome (minutes a lesson)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/python -m pytest -q tests/browser $(BROWSER_ARGS)
 
 data: $(STAMP)  ## library, exams, tickets, replies and SQL again, byte for byte (seconds)
 	$(BIN)/python data/make/world/series.py

@@ -65,6 +65,8 @@ LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)")
 # Between two of them a page sets what stands there as mathematics, and needs a network for it: formulas are text here.
 DOLLAR = re.compile(r"(?<!\\)\$")
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+# JupyterLab takes them for mathematics even where they are escaped, but not across the end of an element.
+ESCAPED_DOLLAR = re.compile(rf"({CODE.pattern})|\\\$", re.DOTALL)
 GUESS = re.compile(r"\bcl\.predict(?:_choice)?\(\s*[\"']([^\"']+)")
 REVEAL = re.compile(r"\bcl\.reveal\(\s*[\"']([^\"']+)")
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
@@ -140,9 +142,10 @@ def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> No
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
     stem = topic.replace("_", "-")[:50]
     for number, cell in enumerate(kept):
-        make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        # one folder further down
-        text = cell.source if cell.cell_type == "code" or without == "solution" else LINK.sub(r"\1../", cell.source)
+        make, text = nbformat.v4.new_code_cell, cell.source
+        if cell.cell_type != "code":
+            make, text = nbformat.v4.new_markdown_cell, ESCAPED_DOLLAR.sub(lambda m: m[1] or r"<span>\$</span>", text)
+            text = text if without == "solution" else LINK.sub(r"\1../", text)  # one folder further down
         folded = FOLDED if tags_of(cell) & {"setup", "hide-input", "plain"} else {}
         notebook.cells.append(make(text, id=f"{stem}-{number:03d}", metadata={**cell.metadata, **folded}))
     if foot:

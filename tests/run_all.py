@@ -2,10 +2,11 @@
 
     python tests/run_all.py [--live | --fast] [options for pytest ...]
 
-Stages: style (ruff), unit tests, notebooks (nbval: each cell is run and held against its stored output). A stage that
-fails does not stop the next; any failure makes the exit status 1. Without an option the notebooks take the adapters
-that the repository ships (`COURSE_REPLAY=strict`); `--live` trains everything; `--fast` leaves out the notebooks and
-all that needs a real model.
+Stages: style (ruff), unit tests, notebooks (nbval: each cell is run and held against its stored output), and where
+`make test-browser` has installed what drives a browser, its short tests. A stage that fails does not stop the next; any
+failure makes the exit status 1. Without an option the notebooks take the adapters that the repository ships
+(`COURSE_REPLAY=strict`); `--live` trains everything; `--fast` leaves out the notebooks, the browser and all that needs
+a real model.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from course_lib.costs.machine import KNOWN_GFLOPS, product_gflops
@@ -87,7 +89,7 @@ def two_at_a_time(name: str, arguments: list[str], cwd: Path, environment: dict[
 
 def unit(fast: bool, options: list[str]) -> Stage:
     """The unit tests."""
-    chosen = "not matrix and not model and not gpu and not notebook" if fast else "not matrix"
+    chosen = "not matrix and not browser" + " and not model and not gpu and not notebook" * fast
     return two_at_a_time("unit tests", ["tests", "-m", chosen, *options], ROOT, {})
 
 
@@ -105,6 +107,13 @@ def notebooks(live: bool, options: list[str]) -> Stage:
         "COURSE_PROGRESS": "off", "PYTHONPATH": plugins,
     }  # fmt: skip
     return two_at_a_time("notebooks", [*NBVAL, "--no-loadscope-reorder", *paths, *options], folder, environment)
+
+
+def browser(options: list[str]) -> Stage:
+    """The short ones of the tests in a browser."""
+    if find_spec("playwright") is None:
+        return Stage("browser", None)
+    return pytest_stage("browser", ["tests/browser", "-m", "browser_short", *options], ROOT, {})
 
 
 def longest_first(names: Iterable[str], results: Path = ROOT / "data" / "results") -> list[str]:
@@ -162,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     speed = None
     if not chosen.fast:
         speed = gflops()
-        stages.append(notebooks(chosen.live, options))
+        stages += [notebooks(chosen.live, options), browser(options)]
     print("\n" + summary(stages, speed))
     return int(any(stage.failed for stage in stages))
 

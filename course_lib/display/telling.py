@@ -15,6 +15,8 @@ from course_lib.core.text import in_notebook, shown, wrapped
 # Colours in pairs, behind and of a word: readable on a dark page and on a light one. The word says the same.
 GOOD, OPEN, BAD = ("#00664f", "#ffffff"), ("#5a5a5a", "#ffffff"), ("#9c3300", "#ffffff")
 
+# JupyterLab takes text between two dollars for a formula, escaped or not, but not across the end of an element.
+DOLLAR = r"<span>\\$</span>"
 LONG = 140  # letters of a reply; what is longer is folded
 CELL = "text-align:left;vertical-align:top;white-space:normal;word-break:normal;overflow-wrap:break-word"
 
@@ -39,7 +41,7 @@ def say(sentence: str, **numbers: Any) -> None:
         return
     from IPython.display import display
 
-    display({"text/markdown": re.sub(r"(?<!\\)\$", r"\\$", said), "text/plain": plain}, raw=True)
+    display({"text/markdown": re.sub(r"\\?\$", DOLLAR, said), "text/plain": plain}, raw=True)
 
 
 def show(told: Any) -> None:

@@ -35,7 +35,7 @@ def test_a_sentence_is_markdown_in_a_notebook_and_its_numbers_stand_in_it(bundle
 
 def test_a_dollar_begins_no_formula_and_an_f_string_keeps_its_braces(bundles):
     say("From $500 to \\$2,000: {as it stands}.")
-    assert bundles[0]["text/markdown"] == "From \\$500 to \\$2,000: {as it stands}."
+    assert bundles[0]["text/markdown"] == "From <span>\\$</span>500 to <span>\\$</span>2,000: {as it stands}."
     assert bundles[0]["text/plain"] == "From $500 to $2,000: {as it stands}."
 
 

@@ -35,9 +35,18 @@ def test_any_failed_stage_makes_the_exit_status_one_and_the_machine_is_measured(
     monkeypatch.setattr(run_all, "ruff", lambda: Stage("style", 0))
     monkeypatch.setattr(run_all, "unit", lambda *_: Stage("unit tests", 1, 1, Counter(failed=1)))
     monkeypatch.setattr(run_all, "notebooks", lambda *_: Stage("notebooks", 0, 1, Counter(passed=9)))
+    monkeypatch.setattr(run_all, "browser", lambda *_: Stage("browser", None))
     monkeypatch.setattr(run_all, "gflops", lambda: 67.2)
     assert run_all.main([]) == 1
     assert "fp32 matrices at 67 GFLOP/s" in capsys.readouterr().out
+
+
+def test_a_browser_is_driven_only_where_something_is_installed_that_drives_one(monkeypatch):
+    monkeypatch.setattr(run_all, "find_spec", lambda _: None)
+    assert run_all.browser([]).status is None
+    monkeypatch.setattr(run_all, "find_spec", lambda _: object())
+    monkeypatch.setattr(run_all, "pytest_stage", lambda name, arguments, *_: Stage(name, 0, 1, Counter(arguments)))
+    assert run_all.browser(["-x"]).counts == Counter(["tests/browser", "-m", "browser_short", "-x"])
 
 
 def test_only_a_live_run_trains(monkeypatch):

@@ -138,6 +138,11 @@ def test_two_dollars_that_a_page_would_take_for_mathematics_are_refused(source, 
         build.check_rules(notebook, source)
 
 
+def test_an_escaped_dollar_stands_in_an_element_of_its_own_unless_it_is_code(source):
+    notebook = learner(edited(source, "# %% [markdown]\n", "# %% [markdown]\n# from \\$5 to `\\$6`\n#\n"))
+    assert r"from <span>\$</span>5 to `\$6`" in notebook.cells[0].source
+
+
 @pytest.mark.parametrize(
     "reader", ["print(answer)", "f = lambda: answer", "print([answer for _ in '1'])", "if answer or 1:\n    answer.x"]
 )
