@@ -118,7 +118,9 @@ class Learner:
     def cells(self, *texts: str, having: str = "") -> list[Locator]:
         """The code cells with one of the texts in their source, or all; of these, whose output has such a thing."""
         wanted = re.compile("|".join(map(re.escape, texts)))
-        cells = self.book.locator(".jp-CodeCell").filter(has=self.page.locator(".jp-InputArea", has_text=wanted))
+        cells = self.book.locator(".jp-CodeCell").filter(
+            has=self.page.locator(".jp-Cell-inputWrapper", has_text=wanted)
+        )
         if having:
             cells = cells.filter(has=self.page.locator(f".jp-OutputArea {having}"))
         return cells.all()
@@ -169,6 +171,23 @@ class Learner:
     def select(self, cell: Locator) -> None:
         cell.scroll_into_view_if_needed()
         cell.locator(".jp-InputPrompt").click()
+
+    def to_top(self) -> None:
+        """To the title."""
+        title = self.book.locator(".jp-MarkdownCell").first
+        title.scroll_into_view_if_needed()
+        title.locator(".jp-InputPrompt").first.click()
+
+    def run_setup(self) -> None:
+        """The first code cell, from the title on by keys: a click would unfold it."""
+        self.to_top()
+        wait_until(lambda: self._next_is_code(), "no code cell follows the title")
+        self.page.keyboard.press("Control+Enter")
+        self.wait()
+
+    def _next_is_code(self) -> int:
+        self.page.keyboard.press("ArrowDown")
+        return self.book.locator(".jp-CodeCell.jp-mod-active").count()
 
     def run_all(self) -> None:
         self.menu("Run", "Run All Cells")

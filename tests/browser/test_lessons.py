@@ -28,7 +28,7 @@ def lesson(request: pytest.FixtureRequest, learner: Learner) -> Learner:
     learner.name, learner.complaints = request.param, []
     learner.open(learner.name)
     learner.keep(f"{learner.name}-opened")
-    learner.run(learner.cells()[0])
+    learner.run_setup()
     for number, cell in enumerate(learner.cells(*GUESSES)):
         learner.run(cell)
         hands.guess(learner, cell, by_keys=bool(number % 2))
@@ -39,7 +39,9 @@ def lesson(request: pytest.FixtureRequest, learner: Learner) -> Learner:
 
 def test_it_runs_whole_from_the_menu(lesson):
     assert not lesson.book.locator(ERRORS).all_text_contents()
-    assert all("[" in prompt for prompt in lesson.book.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents())
+    assert not any(
+        "[ ]" in prompt for prompt in lesson.book.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+    )
 
 
 def test_what_was_guessed_is_still_there_and_what_was_measured_is_held_against_it(lesson):
@@ -86,7 +88,7 @@ def test_the_quiz_is_answered(lesson):
 @pytest.mark.parametrize("width", [1280, 1024])
 def test_it_is_readable(lesson, width, theme):
     lesson.look(width, theme)
-    lesson.select(lesson.cells()[0])
+    lesson.to_top()
     lesson.keep(f"{lesson.name}-{width}-{theme.lower()}")
     assert not eyes.sideways(lesson)
     assert not eyes.hindrances(lesson)
@@ -116,4 +118,6 @@ def test_the_browser_complains_of_nothing(lesson):
 def panels(lesson: Learner) -> list:
     """The cells whose widget is of none of the other kinds."""
     shown = lesson.cells(having=".jupyter-widgets")
-    return [cell for cell in shown if not any(way in cell.locator(".jp-InputArea").inner_text() for way in OWN_WAYS)]
+    return [
+        cell for cell in shown if not any(way in cell.locator(".jp-Cell-inputWrapper").inner_text() for way in OWN_WAYS)
+    ]
