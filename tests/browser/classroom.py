@@ -115,19 +115,20 @@ class Learner:
         """The notebook."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
 
+    def _cells(self, *texts: str, having: str = "") -> Locator:
+        wanted = re.compile("|".join(map(re.escape, texts)))
+        cells = self.book.locator(".jp-CodeCell")
+        cells = cells.filter(has=self.page.locator(".jp-Cell-inputWrapper", has_text=wanted))
+        return cells.filter(has=self.page.locator(f".jp-OutputArea {having}")) if having else cells
+
     def cells(self, *texts: str, having: str = "") -> list[Locator]:
         """The code cells with one of the texts in their source, or all; of these, whose output has such a thing."""
-        wanted = re.compile("|".join(map(re.escape, texts)))
-        cells = self.book.locator(".jp-CodeCell").filter(
-            has=self.page.locator(".jp-Cell-inputWrapper", has_text=wanted)
-        )
-        if having:
-            cells = cells.filter(has=self.page.locator(f".jp-OutputArea {having}"))
-        return cells.all()
+        return self._cells(*texts, having=having).all()
 
     def cell(self, text: str) -> Locator:
-        """The first of them."""
-        return self.cells(text)[0]
+        """The first with this text, once it is there."""
+        self._cells(text).first.wait_for(state="attached")
+        return self._cells(text).first
 
     def said(self, cell: Locator) -> str:
         """What stands beneath a cell, as one text."""
@@ -163,8 +164,11 @@ class Learner:
 
     def run(self, cell: Locator, wait: bool = True) -> None:
         """One cell, by its keys."""
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.text_content()
         self.select(cell)
         self.page.keyboard.press("Control+Enter")
+        wait_until(lambda: prompt.text_content() != before, "the cell does not run")
         if wait:
             self.wait()
 
@@ -179,15 +183,14 @@ class Learner:
         title.locator(".jp-InputPrompt").first.click()
 
     def run_setup(self) -> None:
-        """The first code cell, from the title on by keys: a click would unfold it."""
+        """The first code cell, by keys from the title: a click unfolds it, and arrows pass over what is folded."""
         self.to_top()
-        wait_until(lambda: self._next_is_code(), "no code cell follows the title")
+        self.page.keyboard.press("Shift+Enter")
+        folded = self.book.locator(".jp-CodeCell.jp-mod-active")
+        folded.wait_for()
         self.page.keyboard.press("Control+Enter")
+        wait_until(lambda: not self._idle(), "the first cell does not run")
         self.wait()
-
-    def _next_is_code(self) -> int:
-        self.page.keyboard.press("ArrowDown")
-        return self.book.locator(".jp-CodeCell.jp-mod-active").count()
 
     def run_all(self) -> None:
         self.menu("Run", "Run All Cells")
