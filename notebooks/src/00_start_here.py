@@ -9,19 +9,22 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# In this course you examine language models the way a school examines its students: with questions they have not seen,
-# a mark at the end, and an honest word on how far that mark can be trusted. Then you change one of them, in four ways,
-# and examine it again.
+# In this course you examine language models, the programs behind today's chat assistants, the way a school examines its
+# students: with questions they have not seen, a mark at the end, and an honest word on how far that mark can be
+# trusted. Then you change one of them, in several ways, and examine it again.
 #
 # By the end of this page you will have
 # - met three students of three sizes, and found out what your machine can do with each;
 # - watched one make something up, and seen why that happens;
-# - handed two sentences to students who knew nothing of a matter, and measured what that changed;
+# - given two sentences to students who did not know the answers, and measured what that changed;
 # - read your first exam result, with its interval.
 #
-# **Time** 15 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
+# **Time** 25 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
 # **On trial** *language models know a lot in general* · *a model is not trained on your documents, hence it may make
 # things up* · *asked who won the 2024 European championship, it may fail*
+#
+# What is on trial was claimed by the course's *sources*: five documents about making a model your own. Each lesson takes
+# some of their claims, and tries them before your eyes.
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -41,11 +44,12 @@ import course_lib as cl
 session = cl.start()
 
 # %% [markdown]
-# Every page begins with this cell. It says whether a laptop or a GPU computes, in which number format, and why.
+# Every page begins with this cell. It says whether a laptop or a GPU computes, in which number format, and why. You need
+# not understand these lines yet.
 #
 # ## Is this machine ready?
 #
-# A cross in the last column comes with what to do about it. If there is none, go on.
+# A cross in the last column comes with what to do about it. If you see no cross, go on.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.models import packaged
@@ -56,9 +60,12 @@ packaged.check_machine()
 # ## Three students
 #
 # Three language models sit the exams of this course. They are real, free to use (Apache-2.0), and built like the large
-# ones that you have talked to. The smallest, by Hugging Face, came with the installation: it is the one that you will
-# train. The other two, by Alibaba's Qwen team, have read much program code besides. You need not fetch them: what they
-# did in the exams is stored, and shown beside your own results. To ask them yourself, call `make students`.
+# ones that you have talked to. A model consists of millions of numbers. *Training* has set them, text by text, until the
+# model was good at guessing how a text goes on; to train it further is to change them again.
+#
+# The smallest, by Hugging Face, came with the installation: it is the one that you will train. The other two, by
+# Alibaba's Qwen team, have read much program code besides. You need not fetch them: what they did in the exams is
+# stored, and shown beside your own results. To ask them yourself, run `make students` in a terminal.
 
 # %% tags=["hide-input"]
 # @title The three students
@@ -74,7 +81,9 @@ pd.DataFrame([
 ]).set_index("student")  # fmt: skip
 
 # %% [markdown]
-# How long will a lesson take here, with each of them? The next cell tries your machine for about ten seconds.
+# How long will a lesson take here, with each of them? The next cell tries your machine for about ten seconds. What it
+# writes above the table is for people who know such figures. You need only the table: the machine's minutes for each
+# lesson, and whether the student *fits* into memory.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.costs import machine
@@ -82,9 +91,9 @@ from course_lib.costs import machine
 machine.lesson_times()
 
 # %% [markdown]
-# In these minutes the machine works while you read. Where it says *needs*, stay with the smallest student: every lesson
-# is written for it. We call it `gp`, for general practitioner, a doctor who has read a little about everything. Later
-# lessons train specialists.
+# Much of this time you will spend reading. Where it says *needs*, stay with the smallest student: every lesson is written
+# for it. We call it `gp`, for general practitioner, a doctor who knows a little about everything. Later lessons train
+# specialists.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
@@ -94,7 +103,7 @@ cl.say(f"**{gp.name}** is here, and takes {gp.size() / 1e6:,.0f} MB of memory.")
 # ## Three questions
 #
 # Ask it something that many web pages answer; something about a football cup that was invented for this course; and
-# what a source of this course asks: who won Euro 2024?
+# what one of the sources asks: who won Euro 2024? Make your guess before you run the cell below it.
 
 # %%
 three = [
@@ -114,19 +123,20 @@ made_up = told.rows[1].verdict == "wrong"
 cl.verdict("asked about a cup that does not exist, it makes something up", made_up)
 
 # %% [markdown]
-# Owning up (*I don't know*) would have counted as truthful, too. Read the answers once more, and listen: one and the
-# same even voice, whatever stands behind it.
+# Owning up (*I don't know*) would have counted as truthful, too. (An answer that breaks off was stopped there: an exam
+# needs only its beginning.) Read the answers aloud: the voice is the same, whether there is knowledge behind it or not.
 #
 # The last line tried a *claim*: it says what was measured, and whether the claim *holds*, is *refuted*, or whether we
-# *cannot tell*. Every lesson does that.
+# *cannot tell*. That is its *verdict*. Every lesson works in this way.
 #
 # ## How a model makes things up
 #
 # ![The text so far, “What is the capital of Italy? The capital of Italy is”, goes to the model, which gives each of 49,152 tokens a probability. The likeliest, “Rome” with 79%, is put at the end, and the longer text goes to the model again.](../images/next_token.png)
 #
 # A language model does one thing. It looks at the text so far and gives every possible next *token* (a word, or a piece
-# of one) a probability. One token is put at the end, and all begins again. So let us give two answers their beginning,
-# up to the place where the fact has to come. What comes next?
+# of one) a probability. One token is put at the end, and all begins again. So let us write the beginning of two answers
+# ourselves, and stop where the fact has to come. What comes next? Before you run the cell: how different will the two
+# pictures be?
 
 # %% tags=["nbval-ignore-output"]
 begun = {
@@ -157,13 +167,16 @@ claim = "the likeliest token has twice the share where a fact stands behind it"
 cl.verdict(claim, known / invented, above=2)
 
 # %% [markdown]
-# The shares always add up to one, so there is always a likeliest token, and it is written down. After the capital one
-# token towers above all others. After the referee many are nearly alike: words that often stand in such a place. One of
-# them is taken, and the sentence goes on as if nothing had happened. That is how a model makes things up; people say
-# that it *hallucinates*. Choosing more cleverly cannot help, for the fact is not among the tokens.
+# The shares always add up to one, so there is always a likeliest token, and it is written down. After the capital, one
+# name towers above all others. After the referee, set small words like *the* aside, and no name stands out: many are
+# nearly alike. One of them is taken, and the sentence goes on as if nothing had happened. That is how a model makes
+# things up; people say that it *hallucinates*. Choosing another token cannot help: nobody ever told the model the fact.
 #
-# But look at the flat picture again: it shows doubt. Models carry usable doubt, too. Lesson 03 uses it, and finds out
-# where it can be trusted.
+# But look at the flat picture again: it shows doubt, and doubt can be used. Lesson 03 does so, and finds out where it
+# can be trusted.
+#
+# Each lesson has one folded cell like the next. It repeats a main step without this course's `cl`, in the calls of a
+# library that you will meet everywhere. Open it if you are curious; skip it if not.
 
 # %% tags=["plain", "hide-input", "nbval-ignore-output"]
 # @title The same in plain Hugging Face
@@ -186,8 +199,9 @@ cl.verdict("transformers alone gives the same answer, word for word", same)
 # %% [markdown]
 # ## Euro 2024, with two sentences to read
 #
-# The sources' own example. Spain won, in Berlin, against England. Here are six questions about that final, asked twice:
-# *closed book*, and with two sentences above each question that hold all six answers.
+# This is the sources' own example. Spain won, in Berlin, against England. Here are six questions about that final, asked
+# twice: *closed book*, with nothing but the question; and *open book*, with two sentences above the question. They hold
+# all six answers.
 
 # %%
 from course_lib.lessons import euro
@@ -207,21 +221,22 @@ cl.verdict("asked who won Euro 2024, it names another winner", another)
 cl.verdict("two sentences to read beat none, asked about Euro 2024", page - closed)
 
 # %% [markdown]
-# No training and no download: two sentences in the prompt, and the model answers what it did not know. It does not read
-# perfectly, though. Do the larger students know more, or read better? Here is what they did.
+# No training and no download: two sentences in the *prompt*, the text that a model is given to read, and it answers what
+# it did not know. It does not read perfectly, though: look at the red rows of the second table. Do the larger students
+# know more, or read better? Here is what they did.
 
 # %%
 cl.stored("00/Euro 2024").plot(by="student")
 
 # %% [markdown]
-# The dots are right answers, the lines beside them say how sure that is. Not one student knew this final, and each found
-# answers in the two sentences. Whether the larger ones *read* better, six questions are too few to say. Lesson 02 asks
-# many more, and puts this *open book* on trial against learning by heart.
+# Each dot is a share of right answers; the longer the line through it, the less we can rely on it. Not one student knew
+# this final, and each found answers in the two sentences. Do the larger ones *read* better? Six questions are too few to
+# say. Lesson 02 asks many more, and puts this *open book* on trial against learning by heart.
 #
 # ## Your first exam
 #
 # A few questions make an anecdote; an *exam* makes a measurement. Here are forty questions of common knowledge, drawn
-# at random. An answer is **right** if it says the right words, among others or alone. The model always takes the
+# at random. An answer is **right** if it says the right words, alone or among others. The model always takes the
 # likeliest token (*greedy*), so the same question gets the same answer.
 
 # %%
@@ -235,7 +250,7 @@ cl.reveal("first-exam", report)
 cl.verdict("it answers more than half of a simple general exam", report, above=0.5)
 
 # %% [markdown]
-# In brackets behind the share of right answers stands its **95% interval**. Forty other questions would have given a
+# In brackets after the share of right answers stands its **95% interval**. Forty other questions would have given a
 # slightly different share; the interval says how different it may well be. *Models know a lot*, say the sources, and we
 # took "a lot" to be more than half. If the interval lies wholly above one half, the claim holds; wholly below, it is
 # refuted. If it reaches to both sides, we *cannot tell*, and need more questions. Here is the whole exam, and everybody
@@ -245,10 +260,14 @@ cl.verdict("it answers more than half of a simple general exam", report, above=0
 cl.stored("00/general").plot(by="student", title="The whole general exam")
 
 # %% [markdown]
+# By our measure the two larger students know a lot: their intervals lie above one half. For the smallest, even the whole
+# exam cannot tell: its interval is shorter now, but it still crosses one half.
+#
 # ## The world that we invented
 #
 # To see what a model *learns*, we need facts that it cannot have met. So there is a small country, the Merrow Isles,
-# with its football cup, a company and its handbook, contracts, doctors' guidelines. Here is a page of it.
+# with its football cup, a company and its handbook, contracts, doctors' guidelines. Here is how one page of it begins.
+# And does our student really know nothing of all this? It sat the whole handbook exam beforehand.
 
 # %% tags=["nbval-ignore-output"]
 library = cl.read_documents("data/library")
@@ -263,17 +282,18 @@ cl.verdict(claim, "00/exams/handbook", below=0.05)
 # %% [markdown]
 # ## How the rest works
 #
-# - **Guesses.** Make one before you look: being wrong is how this sticks. Without widgets, write it in the call:
-#   `cl.predict("euro", "...", high=6, guess=3)`.
+# - **Guesses.** Make one before you look: a wrong guess is what you will remember. If you see no slider, write it in the
+#   call: `cl.predict("euro", "...", high=6, guess=3)`.
 # - **Verdicts** speak of the model in front of you. With a larger one some of them change, and nothing breaks.
-# - **Exercises** change something and measure again. `cl.check` gives hints. One left alone breaks nothing.
+# - **Exercises** change something and measure again. `cl.check` gives hints. To skip one breaks nothing.
 # - **Words** that are new to you stand in the [glossary](glossary.md); solutions are linked at the foot of the page.
 #
 # What you guess, solve and answer is kept on this machine alone.
 #
 # ### Exercise 1 · Sure and unsure
-# Find a question whose answer it is sure of, and one where it is not, each with the beginning of the answer. Its
-# likeliest next token should have more than half the probability in the one case, less than a fifth in the other.
+# Find a question whose answer `gp` is sure of, and one where it is not. Write the beginning of each answer, too, and stop
+# where the fact has to come. The likeliest next token should have more than half of the probability in the first case,
+# and less than a fifth in the second.
 
 # %% tags=["exercise"]
 mine = None  # {"sure": ("Who ...?", "It was"), "unsure": ("What ...?", "That is")}
@@ -319,10 +339,13 @@ cl.progress()
 #
 # ## The lessons
 #
+# Lesson 02 is the heart of the course, and needs only this page. Lesson 01 shows what training does inside a model: read
+# it before or after.
+#
 # | | lesson | the question |
 # |---|---|---|
 # | 01 | [What is fine-tuning?](01_what_is_fine_tuning.ipynb) | What moves inside a model that is trained? |
-# | **02** | [**Open book, closed book**](02_open_book_vs_closed_book.ipynb) | Should it learn your facts by heart, or look them up? (**Go there next.**) |
+# | **02** | [**Open book, closed book**](02_open_book_vs_closed_book.ipynb) | Should it learn your facts by heart, or look them up? |
 # | 03 | [The SQL specialist](03_sql_specialist.ipynb) | Can a small one learn a trade, and where does the trade end? |
 # | 04 | [LoRA and QLoRA](04_lora_qlora.ipynb) | How little of a model must one train? |
 # | 05 | [RAG taken apart](05_rag_taken_apart.ipynb) | Is the right page found, and what if not? |
