@@ -66,6 +66,7 @@ results: $(STAMP)  ## run what is too long for a notebook into data/results (hou
 	@for script in $(RESULTS); do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
 	$(BIN)/python data/make/pages/readme.py
 	$(BIN)/python data/make/pages/ledger.py
+	$(BIN)/python data/make/pages/instructors.py
 
 notebooks: $(STAMP)  ## build and execute the notebooks from notebooks/src (BUILD_ARGS="02 --replay" passes options on)
 	$(BIN)/python notebooks/build.py $(BUILD_ARGS)
@@ -76,9 +77,10 @@ images: $(STAMP)  ## draw the diagrams again
 verdicts: $(STAMP)  ## add to data/verdicts.yaml what the built notebooks newly claim, and drop what they no longer do
 	$(BIN)/python data/make/pages/verdicts.py
 
-readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md, and make CLAIMS.md
+readme: $(STAMP)  ## fill the generated tables of README.md and data/README.md, and make CLAIMS.md and INSTRUCTORS.md
 	$(BIN)/python data/make/pages/readme.py
 	$(BIN)/python data/make/pages/ledger.py
+	$(BIN)/python data/make/pages/instructors.py
 
 lint: $(STAMP)  ## style: ruff check and ruff format --check
 	$(BIN)/ruff check .
