@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import readme
 
+from course_lib.evaluation.stored import find
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def repository(tmp_path):
     """The least of a repository that the generated parts are made from."""
-    for folder in ("data/results", "data/exams", "data/library/cup", "notebooks"):
+    for folder in ("data/results", "data/exams", "data/library/cup", "notebooks/src"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 
@@ -50,20 +52,37 @@ def test_text_outside_the_marks_is_left_alone():
     assert made.startswith("before <!--") and made.endswith("--> after") and "old" not in made
 
 
-def test_a_lesson_without_results_or_without_a_headline_is_in_the_making(repository):
+def test_a_lesson_is_in_the_making_until_its_notebook_is_built_and_then_has_its_title_and_the_learners_minutes(
+    repository,
+):
     assert readme.MAKING in row(repository, "02")
-    (repository / "data" / "results" / "02.json").write_text('{"handbook": {}}', encoding="utf-8")
-    assert row(repository, "02").endswith("|  | *in the making* |")
-
-
-def test_a_lesson_with_results_shows_its_minutes_and_headline(repository):
-    store(repository, lesson="02", minutes_laptop=4.62, headline="0.92 | 0.61 (n = 161)", learn="sit it")
-    assert row(repository, "02").endswith("| sit it | 4.6 | 0.92 \\| 0.61 (n = 161) |")
-
-
-def test_a_lesson_is_linked_once_its_notebook_is_built(repository):
     (repository / "notebooks" / "02_books.ipynb").touch()
-    assert "(notebooks/02_books.ipynb)" in row(repository, "02")
+    source = "# # 02 · Books\n#\n# **Time** 40 minutes; the machine works for about 5 of them.\n"
+    (repository / "notebooks" / "src" / "02_books.py").write_text(source, encoding="utf-8")
+    line = row(repository, "02")
+    assert line.startswith("| 02 | [Books](notebooks/02_books.ipynb) |") and line.endswith("| 40 |")
+
+
+def test_what_a_lesson_measured_stands_beside_the_machines_minutes(repository):
+    store(repository, lesson="02", minutes_laptop=4.62, headline="0.92 | 0.61 (n = 161)")
+    store(repository, lesson="03")
+    assert readme.measured(repository).splitlines()[2:] == [
+        "| 02 | 0.92 \\| 0.61 (n = 161) | 4.6 |", "| 03 | *in the making* |  |",
+    ]  # fmt: skip
+
+
+def test_the_first_page_says_in_plain_words_what_is_stored():
+    told = readme.findings(ROOT) + readme.weak(ROOT)
+    page = find("sizes/02/handbook/right page/smollm2-135m").value
+    assert told.count("](notebooks/") == 3 and f"{page:.0%} for the 135M model" in told
+    assert "n = " not in told and "95%" not in told and "seed" not in told
+
+
+def test_findings_stand_on_the_first_screen_and_no_section_is_a_log():
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert page.index("findings:begin") < page.index("make lab") < page.index("## The lessons")
+    assert page.index("colab-badge") < page.index("make lab")
+    assert len(page.split()) < 1300 and all(len(line.split()) < 130 for line in page.splitlines())
 
 
 def test_what_the_small_model_could_not_do_names_its_lesson(repository):
@@ -74,7 +93,7 @@ def test_what_the_small_model_could_not_do_names_its_lesson(repository):
 def test_a_result_of_another_lesson_is_refused(repository):
     (repository / "data" / "results" / "02.json").write_text('{"lesson": "03"}', encoding="utf-8")
     with pytest.raises(SystemExit, match=r"02\.json says that it is of lesson '03'"):
-        readme.lessons(repository)
+        readme.measured(repository)
 
 
 def test_a_mark_that_nothing_makes_is_refused():

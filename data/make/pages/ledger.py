@@ -188,11 +188,12 @@ def _figures(claim: dict[str, Any]) -> Iterator[str]:
 def of_sizes(place: str, arm: str) -> str:
     """One arm's share of right answers, by every student that sat it: "135M 0.32, 0.5B 0.79 (n = 154)"."""
     runs = stored(place).only(arm).runs
-    shares = ", ".join(f"{_size(student)} {one.share()[0]:.2f}" for (_, student), one in runs.items())
+    shares = ", ".join(f"{size_of(student)} {one.share()[0]:.2f}" for (_, student), one in runs.items())
     return f"{shares} (n = {next(iter(runs.values())).n})"
 
 
-def _size(student: str) -> str:
+def size_of(student: str) -> str:
+    """How many numbers a student has: "135M"."""
     parameters = STUDENTS[student].parameters
     return f"{parameters / 1e9:.1f}B" if parameters > 4e8 else f"{parameters / 1e6:.0f}M"
 

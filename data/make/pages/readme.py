@@ -2,14 +2,14 @@
 
     python data/make/pages/readme.py [--check]
 
-A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. The table of lessons is made from
-`data/results/NN.json`, one file a lesson, which the lesson's measurements write (its minutes `notebooks/build.py`):
+A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. Titles and minutes are those that the
+lessons' sources state; figures are read at their places in `data/results/` (`find`). What the measurements of a lesson
+say of themselves goes to data/README.md. They write `data/results/NN.json`:
 
-    {"lesson": "02", "title": "...", "learn": "...", "minutes_laptop": 4.6,
-     "headline": "one sentence with figures, n and interval", "limits": ["what the small model could not do", ...]}
+    {"lesson": "02", "headline": "one sentence with figures, n and interval",
+     "limits": ["what the small model could not do", ...]}
 
-A lesson may keep more in it. `title`, `learn` and `limits` may be left out; a `null` is a thing not measured. A lesson
-without its file, or without a headline, is "in the making". --check writes nothing and exits with 1 if a part is stale.
+A lesson may keep more in it, and leave out `limits`. --check writes nothing and exits with 1 if a part is stale.
 """
 
 from __future__ import annotations
@@ -21,24 +21,31 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ledger import size_of
+
+from course_lib.evaluation.kept import runs
+from course_lib.evaluation.sizes import students
+from course_lib.evaluation.stored import find
+from course_lib.models.students import DEFAULT
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("README.md", "data/README.md")
-# Lesson: title, what you will do in it.
+# What a learner does in a lesson.
 LESSONS = {
-    "00": ("Start here", "meet the model, and ask it what it cannot know"),
-    "01": ("What is fine-tuning?", "write a training loop once, and watch the weights change"),
-    "02": (
-        "Open book, closed book",
-        "set one exam for prompting, fine-tuning and RAG, and say which won, and how surely",
-    ),
-    "03": ("The SQL specialist", "turn English into SQL, graded by running it"),
-    "04": ("LoRA and QLoRA", "train a sliver of a model, on weights of four bits"),
-    "05": ("RAG taken apart", "build retrieval, grade it by itself, and break it piece by piece"),
-    "06": ("RAFT", "teach a model to read with the wrong pages on its desk"),
-    "07": ("Preferences: RLHF and DPO", "make a model prefer what people prefer, and catch it cheating"),
-    "08": ("Choosing, costing, shipping", "decide, work out the price, and put a model to work"),
+    "00": "Meet three students of three sizes, and see how a model makes things up.",
+    "01": "Train a model on letters, and watch its weights move.",
+    "02": "Let one model sit one exam in many ways, and say which won.",
+    "03": "Teach a small model to write database queries, and find out where its skill ends.",
+    "04": "Train a few numbers beside the weights, and see what is saved and what is lost.",
+    "05": "Take a system that looks things up apart, and find the part that fails.",
+    "06": "Train a reader with wrong pages on its desk.",
+    "07": "Teach a model manners from pairs of replies, and catch it cheating.",
+    "08": "Choose with your own numbers, work out the price, and put a model to work.",
 }
 MAKING = "*in the making*"
+TIME = re.compile(r"\*\*Time\*\*:? (\d+) minutes")
+HEART, SINGLE = "02/by_heart/many-wordings/*", "02/by_heart/one-wording/*/exam"
+PAID, LETTERS = "07/hacking/kind words", "04/methods/lora/runs/0/general"
 
 
 def results(folder: Path) -> dict[str, dict[str, Any]]:
@@ -55,17 +62,66 @@ def results(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def lessons(root: Path) -> str:
-    """The table of lessons."""
-    measured = results(root / "data" / "results")
-    rows = ["| | lesson | you will | minutes | measured |", "|---|---|---|---|---|"]
-    for number, (title, learn) in LESSONS.items():
-        result = measured.get(number, {})
-        name = result.get("title", title)
+    """The table of lessons, with the learner's own minutes."""
+    rows = ["| | lesson | what you do | your minutes |", "|---|---|---|---|"]
+    for number, told in LESSONS.items():
+        title, minutes = MAKING, ""
         for notebook in sorted((root / "notebooks").glob(f"{number}_*.ipynb")):
-            name = f"[{name}](notebooks/{notebook.name})"
-        headline = result.get("headline") or MAKING
-        cells = (number, name, result.get("learn", learn), _minutes(result), headline)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            source = (root / "notebooks" / "src" / f"{notebook.stem}.py").read_text(encoding="utf-8")
+            stated = re.search(rf"^# # {number} · (.+)$", source, re.MULTILINE)
+            title, minutes = f"[{stated[1]}](notebooks/{notebook.name})", TIME.search(source)[1]
+        rows.append(f"| {number} | {title} | {told} | {minutes} |")
+    return "\n".join(rows)
+
+
+def findings(_: Path) -> str:
+    """Three things that the course found out, as the first page says them."""
+    closed, page = (students("02/handbook", arm) for arm in ("closed book", "right page"))
+    asked, most = closed[DEFAULT.name].n, max(one.share()[0] for one in closed.values())
+    read = ", ".join(f"{one.share()[0]:.0%} for the {size_of(student)} model" for student, one in page.items())
+    six, single = find(f"{HEART}/exam").value, find(SINGLE).value
+    knew, left = find("02/general_before").value, find(f"{HEART}/general").value
+    words, parts, other = (
+        find(f"03/house/whole/{exam}").value for exam in ("wordings", "combinations", "second_schema")
+    )
+    books, sql = (
+        "[lesson 02](notebooks/02_open_book_vs_closed_book.ipynb)",
+        "[lesson 03](notebooks/03_sql_specialist.ipynb)",
+    )
+    return f"""\
+- **An open book needs a student who can read.** Of {asked} questions about a handbook that no model has read, ours get
+  {most:.0%} right. With the right page in the prompt it is {read} ({books}).
+- **Facts can be learned by heart, at a price.** The smallest model, having studied each fact in six wordings, answers
+  {six:.0%} of new questions about them; from one wording, read as often, {single:.0%}. Of general knowledge it answered
+  {knew:.0%} before, and {left:.0%} after ({books}).
+- **A specialist is at home where it studied, and nowhere else.** Trained on a shop's questions, it writes the right
+  database query for {words:.0%} of those in new words, {parts:.0%} of those that combine what it studied apart, and
+  {other:.0%} of a library's ({sql})."""
+
+
+def weak(_: Path) -> str:
+    """Five things that the smallest student is bad at, for a visitor."""
+    asked = [row for exam in ("cup", "handbook", "library") for row in runs(f"00/{exam}", "").reports[0].rows]
+    admitted = sum(row.verdict == "unknown" for row in asked)
+    times = "once" if admitted == 1 else f"{admitted} times"
+    one, eight = (find(f"05/answers/rag/hybrid, k = {k}").value for k in (1, 8))
+    before, after, paid = (find(place).value for place in ("04/before/general", LETTERS, PAID))
+    return f"""\
+- It speaks English only, loses the thread after a few sentences, and cannot calculate or plan in steps.
+- It hardly ever says that it does not know. Asked {len(asked)} questions about an invented world, it said so {times}.
+- Many pages confuse it. With eight of them in the prompt it answers {eight:.0%} of questions right, with one {one:.0%}.
+- What it learns pushes out what it knew. Trained to sort letters, it answers {after:.0%} of general questions; before,
+  {before:.0%}.
+- It does what it is paid for, not what was meant. Paid for kind words, it keeps the house's rule for good replies in
+  {paid:.0%} of its letters."""
+
+
+def measured(root: Path) -> str:
+    """A line a lesson: what it measured, and the minutes in which the machine works."""
+    rows = ["| | measured | machine minutes |", "|---|---|---|"]
+    for number, result in results(root / "data" / "results").items():
+        headline = str(result.get("headline") or MAKING).replace("|", "\\|")
+        rows.append(f"| {number} | {headline} | {_minutes(result)} |")
     return "\n".join(rows)
 
 
@@ -136,7 +192,10 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-MAKERS = {"lessons": lessons, "limits": limits, "world": world, "files": files}
+MAKERS = {
+    "lessons": lessons, "findings": findings, "weak": weak, "world": world,
+    "measured": measured, "limits": limits, "files": files,
+}  # fmt: skip
 PART = re.compile(r"(<!-- ([a-z]+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
