@@ -21,7 +21,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "runs" / "browser"  # pictures of what was seen
-COPIED = ("notebooks", ".jupyter")  # what a learner writes into, and what says where that lies
+# What a learner writes into, what says where that lies, and what is shown: Jupyter serves no picture through a link.
+COPIED = ("notebooks", ".jupyter", "images")
 PATIENCE = 60  # seconds that Lab, or a click, may take on a slow machine
 WHOLE_LESSON = 3600  # seconds that all cells of a lesson may take there
 # What Lab says on its own in any notebook.
@@ -43,7 +44,7 @@ def served(folder: Path) -> Iterator[str]:
     own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
     environment = {
         **os.environ, **own, "JUPYTER_CONFIG_PATH": str(course / ".jupyter"), "PYTHONPATH": str(ROOT),
-        "COURSE_REPLAY": "1", "COURSE_PROGRESS": str(folder / "progress.json"),
+        "COURSE_REPLAY": "1", "COURSE_PROGRESS": str(folder / "progress.json"), "COURSE_PAGE": "",
     }  # fmt: skip
     options = ["--no-browser", f"--port={port}", f"--IdentityProvider.token={token}", *["--allow-root"] * is_root()]
     with (folder / "lab.log").open("w") as log:
