@@ -56,6 +56,7 @@ DESKS: dict[str, str] = {
         "presents to the house, praise and thanks for any other desk."
     ),
 }
+NINTH = "Careers"  # a desk that an exercise opens: whoever wants to work in the house, or once did
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Letter:
     """One message, "t-safety-07b", and the desk that it belongs to. Two others tell its `issue` too."""
 
     id: Text
-    desk: Annotated[str, one_of(DESKS)]
+    desk: Annotated[str, one_of([*DESKS, NINTH])]
     issue: Text
     message: Text
     split: Annotated[str, one_of(SPLITS)]
@@ -85,6 +86,12 @@ def load_tickets(split: str | None = None) -> list[Ticket]:
     if split is not None:
         choose("split", split, SPLITS)
     return read_rows(data_dir() / "tickets" / "tickets.jsonl", Ticket, split)
+
+
+def ninth_desk(split: str) -> list[Ticket]:
+    """Letters to a desk that the house has not had so far: train (18), test (12), split by issue."""
+    choose("split", split, ("train", "test"))
+    return read_rows(data_dir() / "tickets" / "careers.jsonl", Ticket, split)
 
 
 def ticket_exam(tickets: Sequence[Ticket], name: str = "tickets") -> Exam:

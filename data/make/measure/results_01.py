@@ -14,7 +14,9 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from shared.figures import counted, difference, figures, named, resampled
@@ -25,7 +27,8 @@ from shared.students import Students, untrained
 import course_lib as cl
 from course_lib.lessons import tickets as tickets_module
 from course_lib.lessons.tickets import Ticket
-from course_lib.models import loading
+from course_lib.models import loading, scoring
+from course_lib.training import run as training_run
 
 RECIPES: tuple[dict[str, Any], ...] = (
     {"learning_rate": 1e-3, "batch_size": 4, "layers": "upper"},
@@ -36,7 +39,7 @@ RECIPE = RECIPES[1]
 LETTERS_READ = 576
 SIZES = (10, 30, 100, 300, 576)
 NOISE = (0.0, 0.1, 0.3)
-DRILLED = 30
+DRILLED, EVERY = 30, 24  # watched: how many letters, and how many steps from one look to the next
 SCRATCH_STEPS, SCRATCH_BATCH, SCRATCH_RATE = 48, 8, 1e-4
 
 
@@ -145,17 +148,53 @@ def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, A
     return named(resampled(minus, len(asked), len(asked_of_others))) | of_each(some, others)
 
 
-def overfitting() -> dict[str, Any]:
-    """The loss on a few studied letters and on held-out ones, step by step."""
+def watched(seeds: Sequence[int]) -> dict[str, Any]:
+    """Runs of the arms once more, watched: every few steps the loss and the share right on validation letters.
 
-    def curves() -> dict[str, Any]:
-        drilled = examples(tickets_module.few(tickets_module.load_tickets("train"), DRILLED))
-        watch = examples(tickets_module.load_tickets("validation"))
-        rhythm = {"epochs": LETTERS_READ / DRILLED, "seed": 0, "every": 12}
-        tuned = cl.finetune(untrained(), drilled, held_out=watch, **rhythm, **RECIPE)
-        return {"studied": rounded(tuned.training.losses), "held_out": rounded(tuned.training.held_out), "n": DRILLED}
+    Few letters and many, and the exam itself, whose last look at letters of nobody's shows what the leak hides.
+    """
+    study, test = tickets_module.load_tickets("train"), tickets_module.load_tickets("test")
+    arms = {str(DRILLED): (study, DRILLED), "copied": (test, len(test)), str(len(study)): (study, len(study))}
+    found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in arms}
+    for arm, (letters, n) in arms.items():
+        for seed in seeds:
+            read = tickets_module.few(letters, n, seed)
+            settings = {**RECIPE, "n": n, "every": EVERY, "seed": seed}
+            look = partial(followed, read, seed)
+            found[arm].append({"seed": seed, **kept_data("01", f"watched-{arm}-seed-{seed}", look, settings)})
+    return found
 
-    return kept_data("01", "overfitting", curves, {**RECIPE, "n": DRILLED})
+
+def followed(letters: Sequence[Ticket], seed: int) -> dict[str, Any]:
+    """One run in the steps that all arms have: loss on studied letters, and loss and share right on validation."""
+    validation, right = examples(tickets_module.load_tickets("validation")), []
+
+    def look(model: cl.ChatModel, rows: Sequence[Any]) -> float:
+        loss, share = loss_and_right(model, rows)
+        right.append(share)
+        return loss
+
+    rhythm = {"epochs": LETTERS_READ / len(letters), "seed": seed, "every": EVERY}
+    with mock.patch.object(training_run, "held_out_loss", look):
+        tuned = cl.finetune(untrained(), examples(letters), held_out=validation, **rhythm, **RECIPE)
+    done = tuned.training
+    marks = [[step, round(mark, 4)] for (step, _), mark in zip(done.held_out, right)]
+    return {"studied": rounded(done.losses), "held_out": rounded(done.held_out), "right": marks, "n": len(validation)}
+
+
+def loss_and_right(model: cl.ChatModel, rows: Sequence[Any]) -> tuple[float, float]:
+    """The loss on completions, and the share whose every token is the likeliest: what greedy answers get right."""
+    import torch
+
+    encoded, losses, missed = [scoring.encode_example(model, "a letter", row) for row in rows], [], 0
+    model.model.eval()
+    with torch.no_grad():  # not inference_mode: a watched training run goes on with the same tensors
+        for _, batch in scoring.in_batches(encoded, 16, model):
+            logits, wanted, letter = scoring.completion_logits(model.model, *batch)
+            losses += torch.nn.functional.cross_entropy(logits, wanted, reduction="none").tolist()
+            missed += len(set(letter[logits.argmax(-1) != wanted].tolist()))
+    model.model.train()
+    return sum(losses) / len(losses), 1 - missed / len(rows)
 
 
 def from_two_beginnings(seeds: Sequence[int]) -> dict[str, Any]:
@@ -205,8 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = asked_for(__doc__, arguments).seeds
     os.environ["COURSE_RECORD"] = ""  # none of these adapters is a lesson's
     chosen = choose_recipe()
-    drill = overfitting()
     found = arms(seeds)
+    looked = watched(seeds)
     scratch = from_two_beginnings(seeds)
 
     def mean(runs: list[dict[str, Any]]) -> float:
@@ -219,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         {
             "validation": chosen,
             **found,
-            "overfitting": drill,
+            "watched": looked,
             "scratch": scratch,
             "scratch_steps": SCRATCH_STEPS,
             "headline": f"letters to the right one of eight desks: {mean(few['10']):.2f} from 10 examples, "

@@ -5,7 +5,8 @@
 Reads `tickets/<desk>.yaml`: 36 issues a desk, each with `about` (what happened), three `messages`, and, where the issue
 lies on a border, `near` (the desk that a newcomer might have chosen). Splits them by issue, with a seed; writes
 `data/tickets/tickets.jsonl`, the same bytes on every machine, and the counts of its README; reports what breaks the
-rules, and exits with 1 if anything does.
+rules, and exits with 1 if anything does. `tickets/careers.yaml` becomes `data/tickets/careers.jsonl` in the same way:
+letters to a ninth desk, which an exercise opens.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import written
 
 from course_lib.core.rows import write_jsonl
 from course_lib.evaluation.grading import normalise
-from course_lib.lessons.tickets import DESKS, SPLITS, Ticket
+from course_lib.lessons.tickets import DESKS, NINTH, SPLITS, Ticket
 
 SOURCE = Path(__file__).resolve().parent / "tickets"
 FOLDER = written.ROOT / "data" / "tickets"
@@ -32,6 +34,7 @@ SEED = 2042
 ISSUES, MESSAGES, BORDERS = 36, 3, 9
 # Issues a desk: those on a border, and the others.
 SHARES = {True: {"train": 6, "validation": 1, "test": 2}, False: {"train": 18, "validation": 3, "test": 6}}
+NINTH_SHARES = {"train": 6, "test": 4}  # the same of the ninth desk, which has no borders
 WORDS = (8, 30)
 # One word may point to a desk, but not in more of its tickets than this.
 TELLTALE = 1 / 3
@@ -41,16 +44,16 @@ NAMED = re.compile(
 )
 
 
-def issues() -> dict[str, list[dict[str, Any]]]:
+def issues(desks: Iterable[str] = DESKS) -> dict[str, list[dict[str, Any]]]:
     """Desk to its issues, as they were written."""
-    return {desk: written.read_yaml((SOURCE / f"{desk.lower()}.yaml").read_text(encoding="utf-8")) for desk in DESKS}
+    return {desk: written.read_yaml((SOURCE / f"{desk.lower()}.yaml").read_text(encoding="utf-8")) for desk in desks}
 
 
 def splits(borders: list[bool], desk: str) -> list[str]:
     """A split for each issue of one desk, dealt among those on a border and among the others."""
     rng = random.Random(f"{SEED} {desk}")  # of its own: a change to one desk moves no other
     dealt = {}
-    for border, shares in SHARES.items():
+    for border, shares in ({False: NINTH_SHARES} if desk == NINTH else SHARES).items():
         numbers = [number for number, found in enumerate(borders) if found == border]
         rng.shuffle(numbers)
         places = [split for split, share in shares.items() for _ in range(share)]
@@ -58,10 +61,10 @@ def splits(borders: list[bool], desk: str) -> list[str]:
     return [dealt[number] for number in range(len(borders))]
 
 
-def tickets() -> list[Ticket]:
+def tickets(desks: Iterable[str] = DESKS) -> list[Ticket]:
     """Every ticket with its split, in order of desk, issue and message."""
     made = []
-    for desk, told in issues().items():
+    for desk, told in issues(desks).items():
         borders = ["near" in issue for issue in told]
         for number, (issue, border, split) in enumerate(zip(told, borders, splits(borders, desk)), 1):
             name = f"{desk.lower()}-{number:02d}"
@@ -75,9 +78,10 @@ def tickets() -> list[Ticket]:
 def problems() -> list[str]:
     """What breaks the rules, in what was written."""
     found, seen = [], {}
-    for desk, told in issues().items():
-        if (len(told), sum("near" in issue for issue in told)) != (ISSUES, BORDERS):
-            found.append(f"{desk}: not {ISSUES} issues, {BORDERS} of them on a border")
+    for desk, told in issues([*DESKS, NINTH]).items():
+        many, borders = (sum(NINTH_SHARES.values()), 0) if desk == NINTH else (ISSUES, BORDERS)
+        if (len(told), sum("near" in issue for issue in told)) != (many, borders):
+            found.append(f"{desk}: not {many} issues, {borders} of them on a border")
         for number, issue in enumerate(told, 1):
             place = f"{desk.lower()}-{number:02d}"
             if not {"about", "messages"} <= set(issue) <= {"about", "messages", "near"}:
@@ -150,9 +154,10 @@ def counts(made: list[Ticket]) -> str:
 
 
 def write(folder: Path = FOLDER) -> list[Ticket]:
-    """Write tickets.jsonl into a folder, and the counts into its README if it has one."""
+    """Write both files into a folder, and the counts into its README if it has one."""
     made = tickets()
     write_jsonl(folder / "tickets.jsonl", made)
+    write_jsonl(folder / "careers.jsonl", tickets([NINTH]))
     datasheet.fill(folder, counts(made))
     return made
 
