@@ -13,16 +13,16 @@
 # the head?
 #
 # By the end you will have
+# - tried what needs no training, so that you know what training has to beat;
 # - written the loop that trains a language model, and watched one of its weights take one step;
 # - turned a model that chats into one that sorts letters to eight desks, and measured how well;
-# - looked inside: which weights moved, how far, and in how few directions;
-# - made the five usual mistakes on purpose, and seen what each one costs.
+# - made three common mistakes on purpose, and seen by what each one is recognized.
 #
-# **Time** 60 minutes; the machine works for about 4 of them (2 cores).
+# **Time** 45 minutes; the machine works for about 4 of them (2 cores). **Before this:** lesson 00, and some Python.
 #
 # **Claims on trial** from the course's sources: *fine-tuning retrains a generalist into a specialist* · *it adjusts the
-# model's internal parameters* · *we only change the parameters that are required* · *it saves time, because you do not
-# start from scratch* · *overfitting, data leakage, forgetting are the common pitfalls* · *the result is a new model file*.
+# model's internal parameters* · *we only change the parameters that are required* · *overfitting and data leakage are
+# common pitfalls* · *the result is a new model file*.
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -54,56 +54,76 @@ for desk, rule in tickets.DESKS.items():
     print(f"{desk:10}  {rule}")
 
 # %% [markdown]
-# Three people write about each *issue*, which is one thing that happened, and the letters are split by issue: all three of
-# a kind are for study, or all three are held out. So nothing in the exam tells of something that was studied. (And if it
-# did? That is one of the mistakes that we shall make below.)
+# Three people write about each *issue*, which is one thing that happened. The letters are split **by issue**: all three
+# are for study, or all three are held out for the exam. So the exam asks about nothing that was studied.
 
 # %%
 study, held_out = tickets.load_tickets("train"), tickets.load_tickets("test")
-exam = tickets.ticket_exam(held_out).sample(64)
 tickets.check_issues_apart(study, held_out)
-print(len(study), "letters to study,", len(held_out), "held out;", len(exam), "of these make today's exam")
+exam = tickets.ticket_exam(held_out)
+few = tickets.few(study, 192)  # as evenly as possible over desks and issues
+print(len(study), "letters to study,", len(exam), "held out for the exam")
 for ticket in study[:120:40]:
     print(f"\n{ticket.message}\n   → {ticket.desk}")
 
 # %% [markdown]
-# ## The generalist
+# ## First, without training
 #
-# Twenty letters, put to the model as it is. **Your guess first:** how many of the twenty desks will it name?
+# Training costs time, and telling costs nothing. So we tell first: the whole book of rules, above each letter.
+# **Your guess:** of twenty letters, how many will go to the right desk?
 
 # %%
-twenty = list(exam)[:20]
-cl.predict("before", "Right desks of 20", low=0, high=20)
-
-# %% [markdown]
-# It is a helpful assistant. Watch it help.
+twenty = list(exam)[::10]
+cl.predict("told", "Right desks of 20, told the rules", low=0, high=20)
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
-before = cl.evaluate(gp, twenty, "before")
+rules = "\n".join(f"{desk}: {rule}" for desk, rule in tickets.DESKS.items())
+wish = "Name the desk that this letter belongs to. Answer with one word."
+before = cl.evaluate(cl.Instructed(gp, f"{rules}\n\n{wish}"), twenty, "told the rules")
 before.show(4)
-cl.reveal("before", before)
+cl.reveal("told", before)
 
 # %% [markdown]
-# It does what it was made to do: it chats. Nobody has told it that there are desks. Telling it is called *prompting*. It
-# costs nothing, so it is the first thing to try: the whole book of rules, above each letter.
+# It was made to chat, and it chats. But perhaps we did not ask well, or it is too small, or a much simpler program would do?
+# These were tried beforehand, on all the letters of the exam:
+#
+# | | what it is given |
+# |---|---|
+# | told the rules | the rules, as above |
+# | few-shot | 8 or 16 letters with their desks, whichever served it better on other letters |
+# | likeliest of the eight names | the same two prompts; the answer is the *name* that the model finds likeliest, so it cannot chat |
+# | TF-IDF with logistic regression | all 576 letters to study; no language model: it weighs words, rare ones most |
 
 # %% tags=["nbval-ignore-output"]
-rules = "\n".join(f"{desk}: {rule}" for desk, rule in tickets.DESKS.items())
-told = cl.Instructed(gp, f"{rules}\n\nName the desk that this letter belongs to. Answer with one word.", "told the rules")
-prompted = cl.evaluate(told, exam)
-prompted.show(4)
-print(f"\n{prompted}")
+prompts = cl.stored("01/letters")
+names = [arm for arm in prompts.arms if not arm.endswith((" 8 letters", " 16 letters"))]
+prompts.only(*names).plot(title=f"Right desks without fine-tuning, n = {len(exam)}")
 
 # %% [markdown]
-# One desk in eight would be right by chance. A larger model may do better (try one); ours cannot hold eight rules in
-# mind at once. So it goes back to school.
-#
+# The last one sets the bar: whoever trains a language model should beat a program that weighs words. It learns here in a
+# moment, from the 192 letters that our student will get. Is it ahead of the best prompt for that student?
+
+# %% tags=["nbval-ignore-output"]
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+weigher = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+sorter = make_pipeline(weigher, LogisticRegression(C=10, max_iter=1000))
+sorter.fit([ticket.message for ticket in few], [ticket.desk for ticket in few])
+words = cl.evaluate(lambda letters: map(str, sorter.predict(letters)), exam, "words")
+best = prompts["few-shot, likeliest of the eight names", prompts.students[0]]
+cl.verdict("a program that weighs words beats the best prompt", words - best)
+
+# %% [markdown]
 # ## What training is, on one letter
+#
+# ![An example: a prompt, “Unpacked my new Tern just now. Kettle yes, base yes, lid no.”, which is masked and only read, and a completion, “Deliveries”, in 4 tokens. The model reads; what it expected is compared with the completion, loss 6.6; its weights are moved a little; once more, loss 1.3.](../images/training_step.png)
 #
 # A language model gives every possible next token a probability. Training raises the probability of the token that
 # *should* have come. One example is a short conversation: the letter (the *prompt*) and the desk (the *completion*).
-# The prompt is *masked*: the model reads it, but is not asked to predict it. What it shall learn is the answer.
+# The prompt is *masked*: the model reads it, but is not asked to predict it. What it should learn is the answer.
 
 # %%
 from course_lib.models import scoring
@@ -112,15 +132,15 @@ MASKED = -100  # a label that the loss passes over
 
 
 def encode(example):
-    ids, begins = scoring.encode_example(gp, "the letter", example)  # as the model's chat template writes it
+    ids, begins = scoring.encode_example(gp, "a letter", example)  # its chat template
     answer = gp.ended(ids[begins:])  # up to the token that ends a turn
     return ids[:begins] + answer, [MASKED] * begins + answer
 
 
-examples = [ticket.as_example() for ticket in study]
-ids, labels = encode(examples[0])
-print("read:   ", gp.tokenizer.decode([i for i, label in zip(ids, labels) if label == MASKED]))
-print("learned:", [gp.tokenizer.decode([label]) for label in labels if label != MASKED])
+ids, labels = encode(study[0].as_example())
+begins = labels.count(MASKED)
+print("read:   ", gp.tokenizer.decode(ids[:begins]))
+print("learned:", [gp.tokenizer.decode([label]) for label in labels[begins:]])
 
 # %% [markdown]
 # The last token that is learned says "I have finished". A model that never learns it never stops chatting.
@@ -137,37 +157,32 @@ student = copy.deepcopy(gp.model).float().requires_grad_(True)
 
 
 def surprise():
-    read, wanted = (torch.tensor(numbers, device=student.device) for numbers in (ids, labels))  # (T,) each
-    logits = student(read[None]).logits[0, :-1]  # (T - 1, V): what it expects after each token
+    read, wanted = (torch.tensor(row, device=student.device) for row in (ids, labels))
+    logits = student(read[None]).logits[0, :-1]  # (T - 1, V): expected after each token
     return torch.nn.functional.cross_entropy(logits, wanted[1:])
 
 
 loss = surprise()
-print(f"loss {loss.item():.1f}: on the average it gave each right token one chance in {torch.exp(loss).item():,.0f}")
+cl.say(f"Loss {loss.item():.1f}: each right token had about 1 chance in {loss.exp().item():,.0f}.")
 
 # %% [markdown]
-# `loss.backward()` works out for each weight which way to nudge it, and how strongly it pulls, to make the loss smaller: the
+# `loss.backward()` works out for each weight which way to nudge it, and how strongly, to make the loss smaller: the
 # *gradient*. There are more than a hundred million of them. Let us follow one.
 
 # %% tags=["nbval-ignore-output"]
 loss.backward()
 layer = 2 * len(student.model.layers) // 3  # two thirds of the way up
 weights = student.model.layers[layer].mlp.up_proj.weight
-spot = divmod(int(weights.grad.abs().argmax()), weights.shape[1])  # where the pull is strongest
-was, gradient = weights[spot].item(), weights.grad[spot].item()
+spot = divmod(int(weights.grad.abs().argmax()), weights.shape[1])  # the steepest
+was, slope = weights[spot].item(), weights.grad[spot].item()
 torch.optim.SGD(student.parameters(), lr=0.002).step()  # w ← w - 0.002 · gradient
-print(f"weight {spot} in layer {layer}: {was:.5f} - 0.002 · {gradient:.3f} = {weights[spot].item():.5f}")
+now = weights[spot].item()
+print(f"weight {spot} in layer {layer}: {was:.5f} - 0.002 · {slope:.3f} = {now:.5f}")
+once_more, first = (round(one.item(), 2) for one in (surprise(), loss))
+cl.verdict("one small step makes this letter less surprising", once_more, below=first)
 
 # %% [markdown]
-# All the others took their step at the same moment. Was it worth it? The same letter once more:
-
-# %% tags=["nbval-ignore-output"]
-with torch.no_grad():
-    after_step = surprise()
-cl.verdict("one small step makes this letter less surprising", round(after_step.item(), 2), below=round(loss.item(), 2))
-
-# %% [markdown]
-# That is all of it. The rest is repetition.
+# All the other weights took their step at the same moment. That is the whole idea; the rest is repetition.
 #
 # ## The loop
 #
@@ -179,43 +194,40 @@ def batch(rows):
     width, pad = max(len(ids) for ids, _ in pairs), gp.tokenizer.pad_token_id
     ids = [ids + [pad] * (width - len(ids)) for ids, _ in pairs]
     labels = [labels + [MASKED] * (width - len(labels)) for _, labels in pairs]
-    return tuple(torch.tensor(numbers, device=gp.model.device) for numbers in (ids, labels))  # (B, T) each
+    return [torch.tensor(one, device=gp.model.device) for one in (ids, labels)]
 
 
-print("letters, tokens:", tuple(batch(examples[:4])[0].shape))
+order = [ticket.as_example() for ticket in few]
 
 # %% [markdown]
 # And the loop. Read it line by line: some letters; what the model expects; how surprised it is; which way each weight should
-# go; one step; forget the gradients; again. *AdamW* chooses the size of each weight's step from how it was pulled before.
+# go; one step; forget the gradients; again. *AdamW* chooses the size of each weight's step from its earlier gradients.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def train(model, rows, steps, size=4, learning_rate=1e-4):
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
     losses = []
     for step in range(steps):
         ids, labels = batch(rows[step * size : (step + 1) * size])
-        logits = model(ids).logits[:, :-1]  # (B, T - 1, V)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten())
+        logits = model(ids).logits[:, :-1].flatten(0, 1)  # (B · (T - 1), V)
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         losses.append((step, loss.item()))
     return losses
 
-
-print("That was the whole of training.")
-
 # %% [markdown]
-# Now run it: sixteen steps of four letters. Every weight may move; this is *full fine-tuning*.
+# Sixteen steps of four letters. Every weight may move; this is *full fine-tuning*.
 
 # %% tags=["nbval-ignore-output"]
-order = [ticket.as_example() for ticket in tickets.few(study, 192)]
 student = copy.deepcopy(gp.model).float().requires_grad_(True)
 by_hand = train(student, order, steps=16)
 cl.plots.losses({"by hand": by_hand}, "Sixteen steps by hand")
 
 # %% [markdown]
-# It jumps, because some letters are harder than others; look at where it is going. And what does our student say now?
+# It jumps, because some letters are harder than others; look at where it is going. What does our student say now, to the
+# same twenty letters? Before we ask for the right desk: is the *form* right, the name of any desk and nothing else?
 
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
@@ -223,339 +235,202 @@ from dataclasses import replace
 beginner = replace(gp, model=student.eval(), name="trained by hand", base="by hand")
 after = cl.evaluate(beginner, twenty)
 after.show(4)
+was, now = (report.judged(row.reply in tickets.DESKS for row in report.rows)
+            for report in (before, after))
+cl.verdict("sixteen steps teach the form of the answer", now - was)
 
 # %% [markdown]
-# The same twenty letters as before. Whether the desk is right is not settled yet. Is the *form*? Right is now every
-# reply that is a desk's name and nothing else, whichever desk.
-
-# %% tags=["nbval-ignore-output"]
-form_before, form_after = (report.judged(row.reply in tickets.DESKS for row in report.rows) for report in (before, after))
-cl.verdict("sixteen steps teach the form of the answer", form_after - form_before)
-
-# %% [markdown]
-# Form comes first and fast; knowing *which* desk takes longer.
+# Form comes first and fast. To know *which* desk takes longer.
 #
 # ## The same, by the library
 #
-# Nobody writes this loop twice. `cl.finetune` calls TRL's trainer: batches of like length, checkpoints to go on from after a power
-# cut, a progress bar. It trains by *LoRA*, a small addition beside the weights, which themselves stay as they are
-# (lesson 04), here in the upper half of the layers.
+# Nobody writes this loop twice. `cl.finetune` calls TRL's trainer: checkpoints to go on from after a power cut, a
+# progress bar. And it trains by *LoRA*, which leaves all the weights as they are and *adds* narrow matrices beside them:
 #
-# **Predict:** it reads 192 letters, three times each. How many of 64 letters, about issues that it has never heard of, will go
-# to the right desk?
+# ![One model three times: embeddings, 30 times a norm, attention, a norm and an MLP, each half with a way around it, a last norm, the output layer. Before training it has 134.5 million numbers. Full fine-tuning trains 134.5 million. LoRA leaves them frozen, in grey, and trains 2.4 million new ones, B·A of rank 8, beside the matrices of attention and MLP.](../images/transformer.png)
+#
+# A token enters at the top. Here only the upper half of the layers, the later one, gets its B·A (lesson 04 says more).
+#
+# **Predict:** it reads 192 letters, three times each. How many of the exam's 192 letters, about issues that it has never
+# heard of, will go to the right desk?
 
 # %%
-cl.predict("specialist", "Right desks of 64", low=0, high=64)
+cl.predict("specialist", "Right desks of 192", low=0, high=192)
 
 # %% [markdown]
-# While it trains it also looks, every few steps, at letters which it does *not* train on (`held_out`).
+# > **While it trains** (a minute or two): sort these yourself. The rules are above.
+# >
+# > 1. *The kettle drips from below, right where it sits on the electric ring of the base.*
+# > 2. *The inn's guests steal lids. We need three, Tern 2.*
+# > 3. *The kettle has been with you again for five weeks, and my money has too.*
+# >
+# > <details><summary>The house says</summary>Safety, Trade, Accounts. Somebody new might have said Repairs, Parts, Returns:
+# > about a quarter of the letters lie on such a border.</details>
 
 # %% tags=["nbval-ignore-output"]
 watch = [ticket.as_example() for ticket in tickets.load_tickets("validation")[::3]]
-recipe = dict(epochs=3, learning_rate=2e-3, batch_size=4, layers="upper", held_out=watch, every=24)
-specialist = cl.finetune(gp, order, name="01-desks", **recipe)
+recipe = dict(epochs=3, learning_rate=2e-3, batch_size=4, layers="upper")
+specialist = cl.finetune(gp, order, name="01-desks", **recipe, held_out=watch, every=24)
 sorts = cl.evaluate(specialist, exam, "specialist")
-sorts.show(4)
+replace(sorts, rows=sorts.rows[::24]).show(8)  # one letter a desk
 cl.reveal("specialist", sorts)
 
 # %% [markdown]
-# Beside the generalist who was told the rules, on the same letters:
+# How does it compare with what needed no language model, and with what needed no training? All sat the same exam.
 
 # %% tags=["nbval-ignore-output"]
-result = cl.compare({"told the rules": prompted, "specialist": sorts}, exam)
-cl.verdict("trained on letters, this model sorts better than told the rules", sorts - prompted)
-result.plot("Which desk?")
+told = prompts["told the rules", prompts.students[0]]
+trained = "trained on letters, this model sorts better than"
+cl.verdict(f"{trained} told the rules", sorts - told)
+cl.verdict(f"{trained} with its best prompt", sorts - best)
+cl.verdict(f"{trained} a program that weighs words", sorts - words)
+added, everything = specialist.training.trainable, specialist.training.parameters
+cl.say(f"LoRA left {everything - added:,} numbers as they were, and added {added:,}.")
 
 # %% [markdown]
-# One of them was given the rules in words, the other nothing but examples.
+# One was given the rules in words, one a handful of letters, two the same 192 letters: of these the one that could read
+# before went further. The loop itself is a few lines in the libraries' own words:
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title The same in plain Hugging Face: PEFT adapts, TRL trains
+import tempfile
+import warnings
+
+from datasets import Dataset
+from peft import LoraConfig
+from trl import SFTConfig, SFTTrainer
+
+warnings.filterwarnings("ignore", category=FutureWarning)
+linear = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
+upper = list(range(gp.config.num_hidden_layers // 2, gp.config.num_hidden_layers))
+lora = LoraConfig(r=8, lora_alpha=16, target_modules=linear, layers_to_transform=upper,
+                  task_type="CAUSAL_LM")
+settings = SFTConfig(
+    tempfile.mkdtemp(), num_train_epochs=3, learning_rate=2e-3, warmup_steps=8, seed=0,
+    per_device_train_batch_size=4, train_sampling_strategy="group_by_length", max_steps=5,
+    bf16=session.dtype == "bfloat16", use_cpu=session.device == "cpu", max_length=None,
+    activation_checkpointing=False, logging_steps=1, save_strategy="no", report_to="none")
+torch.manual_seed(0)
+trainer = SFTTrainer(copy.deepcopy(gp.model), settings, peft_config=lora,
+                     train_dataset=Dataset.from_list(order), processing_class=gp.tokenizer)
+trainer.train()  # five steps; without max_steps, all of them
+plain = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+apart = max(abs(a / b - 1) for a, (_, b) in zip(plain, specialist.training.losses))
+cl.verdict("five steps in plain TRL have our losses, to a tenth", apart, below=0.1)
+
+# %% [markdown]
+# ### One job, one figure
 #
-# ## What is in the model, and what was trained
-#
-# Three models: as it came, after LoRA, and after our sixteen steps by hand. Hatched is what was trained.
-
-# %% tags=["nbval-ignore-output"]
-from course_lib.models import inspection
-
-stacks = {"before": inspection.parts(gp), "after LoRA": inspection.parts(specialist)}
-stacks["by hand (full)"] = [replace(part, trained=part.parameters) for part in inspection.parts(gp)]
-own, added = (sum(getattr(part, kind) for part in stacks["after LoRA"]) for kind in ("parameters", "added"))
-print(f"LoRA left all {own / 1e6:.1f} million numbers as they were, and put {added / 1e6:.2f} million new ones beside them: {added / own:.1%}")
-cl.plots.architecture(stacks, "The same architecture, before and after")
-
-# %% [markdown]
-# A token enters at the bottom. The architecture is the same before and after; only numbers change. With LoRA not even
-# those: what was learned stands beside them.
-#
-# ## Which weights moved?
-#
-# For each of the seven matrices of each layer: how far did it move, compared with its own size? First the full model, where
-# everything *could* move.
-
-# %% tags=["nbval-ignore-output"]
-moved_full = inspection.weight_changes(gp, beginner)
-moved_lora = inspection.weight_changes(gp, specialist)
-layers = moved_full.index[::3]
-cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), [f"layer {n}" for n in layers], list(moved_full.columns),
-                 "Full fine-tuning: how far each matrix moved", "change, thousandths of its size")
-
-# %% [markdown]
-# Thousandths. And LoRA, in the upper half of the layers. Here the weights stay, and what *moves* them is what is added when
-# they are used:
-
-# %% tags=["nbval-ignore-output"]
-cl.plots.heatmap(1000 * moved_lora.loc[layers].to_numpy(), [f"layer {n}" for n in layers], list(moved_lora.columns),
-                 "LoRA, upper half: how far each matrix moved", "change, thousandths of its size")
-
-# %% [markdown]
-# Is a specialist a generalist plus a small change? Small here means: less than a tenth of a matrix's own size.
-
-# %% tags=["nbval-ignore-output"]
-lower = moved_lora.iloc[: len(moved_lora) // 2]
-cl.verdict("full fine-tuning moves every matrix of the model", bool((moved_full > 0).all(axis=None)))
-cl.verdict("full fine-tuning moves no matrix by a tenth of its size", round(float(moved_full.max(axis=None)), 4), below=0.1)
-cl.verdict("LoRA leaves the lower half of the layers as it was", bool((lower == 0).all(axis=None)))
-
-# %% [markdown]
-# ### In how few directions?
-#
-# The change of one matrix is itself a matrix. Its *singular values* say in how many independent directions it goes: if few
-# of them are large, the change is of *low rank*, and could be written down with far fewer numbers.
-#
-# **Predict:** take the matrix that holds the weight you followed. The change that full fine-tuning made to it has as many
-# directions as the matrix has numbers on its shorter side; the slider ends there. How many hold nine tenths of it?
-
-# %%
-cl.predict("rank", "Directions that hold nine tenths of the change", low=0, high=min(weights.shape))
-
-# %% [markdown]
-# Nine tenths of the *energy*, the sum of the squares. LoRA is given eight directions here. Would they be enough to hold as
-# much of what full fine-tuning did?
-
-# %% tags=["nbval-ignore-output"]
-full_values = inspection.singular_values(inspection.weight_change(gp, beginner, layer, "up"))
-lora_values = inspection.singular_values(inspection.weight_change(gp, specialist, layer, "up"))
-directions = inspection.rank_holding(full_values, 0.9)
-cl.reveal("rank", directions)
-cl.verdict("eight directions hold nine tenths of what full fine-tuning changed", directions, below=9)
-upto = 64
-cl.plots.curve(range(1, upto + 1), {"full": full_values[:upto] / full_values[0], "LoRA": lora_values[:upto] / lora_values[0]},
-               f"Singular values of the change, layer {layer}, up", "direction", "size, of the largest")
-
-# %% [markdown]
-# LoRA's line falls to nothing after direction 8, because 8 is all that it was given. For full fine-tuning, read off the curve
-# and your number whether *low rank* describes it. LoRA does not copy that change: it looks for another one, within its eight
-# directions, and how well that one sorts you have seen above.
-#
-# ## Not from scratch
-#
-# *"It saves time, because you do not start from scratch."* Let us start from scratch, then: the same architecture,
-# the same letters, the same sixteen steps of the same loop, but random weights.
-
-# %% tags=["nbval-ignore-output"]
-from course_lib.models import loading
-
-blank = loading.untrained(gp, seed=0)
-newborn = blank.model.float().requires_grad_(True)
-from_nothing = train(newborn, order, steps=16)
-cl.plots.losses({"pretrained": by_hand, "from scratch": from_nothing}, "The same loop, two beginnings")
-
-# %% [markdown]
-# The newborn's loss falls too. What has it learned by now? Three letters, and what it says to each:
-
-# %% tags=["nbval-ignore-output"]
-print(blank.generate([question.question for question in twenty[:3]], 8))
-
-# %% [markdown]
-# No desk. What a model picks up first are the commonest tokens, such as the one that ends an answer. To *read a letter* it would need
-# the years of school that the other has had. Sixteen steps are few, so beforehand the two were given more, three times with other
-# seeds:
-
-# %% tags=["nbval-ignore-output"]
-stored = cl.load_results("01")
-arms = stored["scratch"]
-cl.plots.losses({f"{name}, seed {run['seed']}": run["losses"] for name, runs in arms.items() for run in runs},
-                f"{stored['scratch_steps']} steps from two beginnings, three seeds each (stored)")
-
-# %% [markdown]
-# Two bundles of lines: in the loss the beginning matters, and the seeds hardly do. In the marks on held-out letters after the
-# last step, below, the seeds differ more. The dashed line is chance: one desk in eight.
+# You will meet this job again: below, and in lesson 04. One run is one draw, so the marks are not quite the same:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
 
-pretrained, scratch = runs("01/pretrained-seed-*", "pretrained"), runs("01/from-scratch-seed-*", "from scratch")
-cl.verdict("after the same steps, pretrained weights sort better than random ones", pretrained - scratch)
-cl.verdict("from scratch, these steps do not reach chance", scratch, below=1 / 8)
-cl.plots.bars([(f"{name}, seed {run['seed']}", run["accuracy"], *run["ci"]) for name, runs in arms.items() for run in runs],
-              f"Right desks after {stored['scratch_steps']} steps, n = {arms['pretrained'][0]['n']}", reference=1 / 8)
+whole = runs("01/few-576-seed-*", "576 letters").share()
+lora = cl.load_results("04")["pooled"]["lora"]["test"]
+cl.say(f"The same {len(exam)} letters, the same student: **{sorts.accuracy:.2f}** here "
+       f"(192 letters, three times, one run), **{whole[0]:.2f}** below (576, once, three "
+       f"runs), **{lora['accuracy']:.2f}** in lesson 04 (192, twice, three runs). "
+       "They differ in what was studied, how often, and with which seeds.")
 
 # %% [markdown]
-# ## Five ways to fool yourself
+# ## Three ways to fool yourself
 #
-# What follows was measured beforehand at full size, three seeds each, with the same number of training steps in every arm, and
-# every point is a share of the 192 held-out letters.
+# What follows was measured beforehand, with three seeds each and the same number of training steps in every run.
 #
 # ### 1 · Too few examples
 #
-# **Predict:** 30 letters instead of 576, each read nineteen times as often. What is left of the accuracy?
+# **Predict:** 30 letters instead of 576, each read nineteen times as often. What is left?
 
 # %%
-cl.predict_choice("few", "With 30 letters it gets, of what it gets with 576...", ["nearly all", "about two thirds", "half or less"])
-
-# %% [markdown]
-# One line, one point a size; the band goes from the worst seed to the best.
+choices = ["nearly all", "about two thirds", "half or less"]
+cl.predict_choice("few", "With 30 letters, of what it gets with 576, it gets...", choices)
 
 # %% tags=["nbval-ignore-output"]
-def spread(runs):
-    marks = [run["accuracy"] for run in runs]
-    return sum(marks) / len(marks), (min(marks), max(marks))
-
-
-sizes = [int(n) for n in stored["few"]]
-curve, band = zip(*(spread(stored["few"][str(n)]) for n in sizes))
-share = curve[sizes.index(30)] / curve[-1]
-cl.reveal("few", "nearly all" if share > 0.85 else "about two thirds" if share > 0.5 else "half or less")
-cl.plots.curve(sizes, {"right desks": curve}, "How many examples?", "letters studied", "share right", {"right desks": band}, logx=True)
-
-# %% [markdown]
-# Steps and time were the same for all: what counts is how many *different* examples there are. Does the line still climb at its end?
-# A difference with its interval says whether what you see there is more than luck:
-
-# %% tags=["nbval-ignore-output"]
-ten, hundred, honest = (runs(f"01/few-{n}-seed-*", f"{n} letters") for n in (10, 100, 576))
-cl.verdict("many letters teach more than ten", honest - ten)
-cl.verdict("beyond a hundred letters, more of them still help", honest - hundred)
+sizes = (10, 30, 100, 300, 576)
+few_runs = {n: runs(f"01/few-{n}-seed-*", f"{n} letters") for n in sizes}
+marks = [few_runs[n].marks() for n in sizes]
+curve, band = [sum(m) / 3 for m in marks], [(min(m), max(m)) for m in marks]
+kept = curve[1] / curve[-1]
+cl.reveal("few", choices[(kept < 0.85) + (kept < 0.5)])
+ten, hundred, many = (few_runs[n] for n in (10, 100, 576))
+cl.verdict("many letters teach more than ten", many - ten)
+cl.verdict("beyond a hundred letters, more of them still help", many - hundred)
+cl.plots.curve(sizes, {"right desks": curve}, "How many examples?", "letters studied",
+               "share right", {"right desks": band}, logx=True)
 
 # %% [markdown]
-# An interval that reaches from worse to better: past the hundredth letter, nothing that could be told from luck. (That is not
-# *nothing there*: with an exam of this size a gain of a few points cannot be seen.)
-#
+# The band goes from the worst seed to the best. Steps and time were the same for all: what counts is how many *different* examples there are. Past the hundredth letter
+# nothing can be told from luck, which is not the same as *nothing there*.
+
+# %% [markdown]
 # ### 2 · Overfitting
 #
-# The same runs from within. With few letters the loss on what is studied goes to nothing, while the loss on what is held
-# out turns and climbs: the model grows ever surer of itself, and it is wrong.
+# The run with 30 letters from within, three seeds. Every 24 steps it was shown letters that it does not study. Here is how
+# surprised it was, and beside it your own run, on a third of the same letters. (The look before training is left out.)
 
 # %% tags=["nbval-ignore-output"]
-drill = stored["overfitting"]
-steps = [step for step, _ in drill["held_out"]]
-cl.plots.losses({f"studied ({drill['n']} letters)": drill["studied"], "held out": drill["held_out"]}, "Two curves part")
+stored = cl.load_results("01")
+drilled = stored["watched"]["30"]
+lines = {f"30 letters, seed {run['seed']}": run["held_out"][1:] for run in drilled}
+climb = min(line[-1][1] - min(loss for _, loss in line) for line in lines.values())
+cl.verdict("the loss on held-out letters ends above its lowest point", climb, above=0)
+lines["192 letters, your run"] = specialist.training.held_out[1:]
+cl.plots.losses(lines, "Loss on letters that are not studied")
 
 # %% [markdown]
-# The moment to stop was where the upper curve was lowest. Did *your* specialist overfit? It kept both curves:
+# Going by the loss, one should stop at the first look. And how many of those letters go to the right desk?
 
 # %% tags=["nbval-ignore-output"]
-cl.plots.losses({"studied": specialist.training.losses, "held out": specialist.training.held_out}, "Your own run")
+gains = []
+for run in drilled:
+    lowest = min((loss, look) for look, (_, loss) in enumerate(run["held_out"]))[1]
+    gains.append(run["right"][-1][1] - run["right"][lowest][1])
+cl.verdict("as that loss climbs, letters go to wrong desks", min(gains), below=0)
+right = {f"seed {run['seed']}": [y for _, y in run["right"][1:]] for run in drilled}
+steps = [step for step, _ in drilled[0]["right"][1:]]
+title = f"30 letters studied: right desks of {drilled[0]['n']} others"
+cl.plots.curve(steps, right, title, "training step", "share right")
 
 # %% [markdown]
-# Back to the stored run: where did the two losses end?
-
-# %% tags=["nbval-ignore-output"]
-lowest = min(loss for _, loss in drill["held_out"])
-cl.verdict("the loss on letters studied over and over falls below a tenth", drill["studied"][-1][1], below=0.1)
-cl.verdict("the loss on held-out letters ends above its lowest point", drill["held_out"][-1][1], above=lowest)
-
-# %% [markdown]
-# ### 3 · Data leakage
+# No seed has lost desks by it, and the loss is worse: where it is wrong, it is ever surer of it. *That* is what overfitting
+# does here. Who uses the desk alone may train on; who lets a person look at doubtful letters needs doubt that can be
+# trusted. So watch the number that you will use. More letters help both.
 #
-# *Training data contains test answers.* It comes in two kinds. The gross one: the exam's own letters were studied. And the hidden one:
-# split the letters one by one instead of by issue, and for most letters of the exam the model has studied what *another person*
-# wrote about the same thing. No text is there twice, so no search for duplicates will find it.
+# ### 3 · A leak
 #
-# **Predict** for each how much it flatters the model, in points of accuracy.
+# *Training data contains test answers.* The plain kind: the exam's own letters were studied. The hidden kind: the
+# letters were split one by one instead of by issue, so that what *another person* wrote about the same thing was studied.
+# No text is there twice, and no search for duplicates finds it.
+#
+# **Predict** how much the plain kind flatters the model, in points of a hundred.
 
 # %%
 cl.predict("copied", "Points that studying the exam itself adds", low=0, high=100)
-cl.predict("leak", "Points that the hidden leak adds", low=-20, high=60)
-
-# %% [markdown]
-# Same model, same number of letters read, same steps:
 
 # %% tags=["nbval-ignore-output"]
-copied = runs("01/copied-seed-*", "studied the exam itself") - honest
+copied = runs("01/copied-seed-*", "studied the exam itself") - many
 cl.reveal("copied", round(100 * copied.value))
-cl.reveal("leak", round(100 * stored["differences"]["leaky minus honest"]["value"]))
-names = {"honest": "honest split", "leaky": "hidden leak", "copied": "the exam itself"}
-cl.plots.bars([(f"{names[kind]}, seed {run['seed']}", run["accuracy"], *run["ci"]) for kind, runs in stored["leak"].items() for run in runs],
-              "The same model, three ways to split")
-
-# %% [markdown]
-# The long bars are worth nothing: that model has not become a better clerk, it has seen the letters. And the hidden leak?
-
-# %% tags=["nbval-ignore-output"]
 cl.verdict("studying the exam itself raises the mark", copied)
-cl.verdict("a hidden leak, the same events in other words, raises the mark", "01/differences/leaky minus honest")
+cl.verdict("a hidden leak, the same events in other words, raises the mark",
+           "01/differences/leaky minus honest")
+kinds = {"honest": "honest split", "leaky": "hidden leak", "copied": "the exam itself"}
+bars = [(f"{kinds[kind]}, seed {run['seed']}", run["accuracy"], *run["ci"])
+        for kind, each in stored["leak"].items() for run in each]
+cl.plots.bars(bars, "The same model and steps, three ways to split")
 
 # %% [markdown]
-# The gross leak is worth nearly as much as all honest study, and it is a lie. The hidden one cannot be told from luck here: our clerk
-# reads each letter once, and remembers little of any single story. That is a property of this model and this much study, not a
-# permission: a student who remembers more, a larger model or after longer study, may have more to gain from it.
+# The long bars are worth nothing: that model is no better clerk, it has seen the letters. The hidden leak cannot be told from
+# luck here, since our clerk remembers little of any single story. A larger model, or longer study, may have more to gain.
 #
-# Not to leak is easier than to find a leak. One call refuses the hidden kind:
-
-# %%
-train_part, test_part = tickets.leaky_split()
-try:
-    tickets.check_issues_apart(train_part, test_part)
-except cl.LeakError as leak:
-    print(leak)
-
-# %% [markdown]
-# ### 4 · Noisy labels
-#
-# Somebody in a hurry put some letters on the wrong pile. A tenth, three tenths: what does it cost?
-
-# %%
-cl.predict("noise", "Points lost with three tenths of the labels wrong", low=-10, high=60)
-
-# %% [markdown]
-# The share right over the share of wrong labels, with a band from the worst seed to the best:
-
-# %% tags=["nbval-ignore-output"]
-noise = {float(level): spread(runs) for level, runs in stored["noise"].items()}
-tenth, three_tenths = (runs(f"01/noise-{share}-seed-*", f"576 letters, {share:.0%} wrong") for share in (0.1, 0.3))
-cl.reveal("noise", round(100 * (honest - three_tenths).value))
-cl.plots.curve([100 * level for level in noise], {"right desks": [mean for mean, _ in noise.values()]}, "Wrong labels in the study",
-               "wrong labels, %", "share right", {"right desks": [ends for _, ends in noise.values()]})
-
-# %% [markdown]
-# And the differences, on the same letters, over the three seeds. *As good as* has a margin: it was fixed beforehand, and is
-# the same in the whole course.
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("a tenth of wrong labels leaves the clerk as good as none", tenth - honest, as_good=True)
-cl.verdict("three tenths of wrong labels cost right answers", honest - three_tenths)
-
-# %% [markdown]
-# A tenth of wrong labels is forgiven. Three tenths cost something, and less than three tenths of what was known: the wrong
-# piles are all different, the right ones agree. (Would it be as harmless if they were all wrong in the *same* way?)
-#
-# ### 5 · Forgetting
-#
-# The specialist, asked what every model knows. Forty questions of common knowledge:
-
-# %%
-general = cl.load_exam("general").sample(40)
-cl.predict("forgot", "Right answers of 40", low=0, high=40)
-
-# %% [markdown]
-# First what it says, then the marks.
-
-# %% tags=["nbval-ignore-output"]
-knew, knows = cl.evaluate(gp, general, "before"), cl.evaluate(specialist, general, "specialist")
-print("What is the capital of Italy? →", specialist.generate(["What is the capital of Italy?"], 12)[0])
-cl.reveal("forgot", knows)
-cl.verdict("the specialist has forgotten general knowledge", knew - knows)
-
-# %% [markdown]
-# A cardiologist who answers every question with the name of a ward. Lesson 02 asks whether that can be helped.
+# Not to leak is easier than to find a leak: split by what the texts are about. `check_issues_apart`, above, refuses the rest.
 #
 # ## A new model file
 #
 # *"The result is a new model file."* It may be a small one, the *adapter*, which needs the model that it was made for; or it is
-# *merged* into the weights, and is a model of its own.
+# *merged* into the weights, and is a model of its own. Loaded again, does the merged one say the same?
 
 # %% tags=["nbval-ignore-output"]
-import tempfile
 from pathlib import Path
 
 home = Path(tempfile.mkdtemp())
@@ -564,56 +439,58 @@ cl.merged(specialist).save(home / "merged")
 for kind in ("adapter", "merged"):
     size = sum(file.stat().st_size for file in (home / kind).glob("*.safetensors"))
     print(f"{kind:8} {size / 1e6:6.1f} MB")
-
-# %% [markdown]
-# Loaded again, as anybody would load it, does the merged one say the same? (Where weights are kept in 16 bits, a small change that is
-# added to a large weight is rounded: there a doubtful letter may now go to another desk.)
-
-# %% tags=["nbval-ignore-output"]
 letters = [question.question for question in twenty]
-again = cl.load_model(home / "merged")
-same = sum(a == b for a, b in zip(again.generate(letters, 8), specialist.generate(letters, 8)))
-cl.verdict("merged into one file it says the same, to at least 18 of 20 letters", same, above=17, unit="letters")
+again = cl.load_model(home / "merged").generate(letters, 8)
+same = sum(reply == row.reply for reply, row in zip(again, sorts.rows[::10]))
+claim = "merged into one file it says the same, to at least 18 of 20 letters"
+cl.verdict(claim, same, above=17, unit="letters")
 
 # %% [markdown]
-# ### Exercise 1 · What does the loss look at?
-# For the letter below: write the list of the *texts* of the tokens that the model is trained to predict.
-
-# %%
-row = next(ticket for ticket in study if ticket.desk == "Archive").as_example()
-print(row["prompt"][-1]["content"], "→", row["completion"][0]["content"])
-
-# %% [markdown]
-# (`gp.tokenizer.decode([number])` gives the text of a token; `encode(row)` gives the numbers.)
-
-# %% tags=["exercise"]
-learned = None  # a list of texts
-cl.check("01-learned", learned, model=gp, example=row)
-
-# %% tags=["solution"]
-learned = [gp.tokenizer.decode([label]) for label in encode(row)[1] if label != MASKED]
-cl.check("01-learned", learned, model=gp, example=row)
-
-# %% [markdown]
-# ### Exercise 2 · Split it yourself
-# `everything` holds all the letters. Make two lists of it, `(for_study, for_exam)`, with about a quarter in the second, so that the
-# exam is honest.
-
-# %%
-everything = tickets.load_tickets()
-
-# %% [markdown]
-# (`ticket.issue` says what a letter is about.)
+# (Where weights are kept in 16 bits, a small change added to a large weight is rounded: a doubtful letter may then go to another
+# desk.)
+#
+# What moved inside the model, in how few directions, what wrong labels cost, and what becomes of the same loop from random
+# weights: [the appendix](appendix/01_inside.ipynb).
+#
+# ### Exercise 1 · Split it yourself
+# `tickets.load_tickets()` gives all the letters. Make two lists of it, `(for_study, for_exam)`, with about a quarter in the second, so that the
+# exam is honest. (`ticket.issue` says what a letter is about.)
 
 # %% tags=["exercise"]
 mine = None  # (for_study, for_exam)
-cl.check("01-split", mine, tickets=everything)
+cl.check("01-split", mine, tickets=tickets.load_tickets())
 
 # %% tags=["solution"]
-issues = sorted({ticket.issue for ticket in everything})
-kept_back = set(issues[::4])
-mine = ([t for t in everything if t.issue not in kept_back], [t for t in everything if t.issue in kept_back])
-cl.check("01-split", mine, tickets=everything)
+letters = tickets.load_tickets()
+kept_back = set(sorted({ticket.issue for ticket in letters})[::4])
+mine = tuple([t for t in letters if (t.issue in kept_back) == back] for back in (False, True))
+cl.check("01-split", mine, tickets=tickets.load_tickets())
+
+# %% [markdown]
+# ### Exercise 2 · A ninth desk
+# The house opens a desk for people who want to work there: *Careers*. `new` holds letters to it. `extended(rows)` trains the
+# specialist further on rows of your choice, by your own loop, a step for every four rows. Add the desk, and keep the other
+# eight: the check asks 12 new letters and 64 old ones. Begin with `extended(new)`, and see what it costs the others.
+
+# %%
+import random
+
+new = [ticket.as_example() for ticket in tickets.ninth_desk("train")]
+
+
+def extended(rows):
+    clerk, rows = cl.merged(specialist), random.Random(0).sample(rows, len(rows))
+    taught = copy.deepcopy(clerk.model).float().requires_grad_(True)
+    train(taught, rows, steps=len(rows) // 4)
+    return replace(clerk, model=taught.eval(), name="nine desks", base="nine desks")
+
+# %% tags=["exercise"]
+nine = None  # extended(...)
+cl.check("01-ninth", nine, before=sorts)
+
+# %% tags=["solution"]
+nine = extended([*new, *order[:54]])
+cl.check("01-ninth", nine, before=sorts)
 
 # %% [markdown]
 # ## Quiz
@@ -622,33 +499,15 @@ cl.check("01-split", mine, tickets=everything)
 cl.quiz("01")
 
 # %% [markdown]
-# ## What was measured
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
-result.table()
-
-# %% [markdown]
-# And how far you have come:
-
-# %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *fine-tuning makes a specialist of a generalist* | **holds**: the form in sixteen steps, the skill in some hundred |
-# | *it adjusts the internal parameters* | **holds**: every matrix of the full model moved, each by a small part of its size |
-# | *only the required parameters are changed* | **holds partly**: the full loop changed all; LoRA changed none, it trained a few new ones beside them |
-# | *it saves time, because you do not start from scratch* | **holds**: see the two beginnings |
-# | *overfitting: it fails on new cases* | **holds**: the held-out loss turned while the studied one went to nothing |
-# | *data leakage: training data contains test answers* | **holds** for the exam itself; of the hidden kind one **cannot tell** here |
-# | *it needs high-quality data* | **holds partly**: a tenth of wrong labels cost nothing that shows, three tenths did |
-# | *the result is a new model file* | **holds partly**: a whole one if it is merged; else a small one, which needs the model beside it |
-#
 # ## Where it stops being true
 #
-# Eight desks and one word of answer are a small skill, and the letters were all written by few hands. A larger model may well
-# follow the rules from the prompt; try it (`COURSE_MODEL=qwen-0.5b`) before you train anything. And every number here is about *this*
-# house's letters.
-#
-# Next: [02 · open book, closed book](02_open_book_vs_closed_book.ipynb), where what is learned is not a skill but facts.
+# Eight desks and one word of answer are a small skill, and few hands wrote all the letters. A larger model gets further
+# with the rules alone (`COURSE_MODEL=qwen-0.5b`): try a prompt before you train anything. What the specialist has forgotten
+# of everything else is asked in lesson 02. And every number here is about *this* house's letters.

@@ -45,8 +45,8 @@ session = cl.start()
 # %% [markdown]
 # ## Where lesson 01 ended
 #
-# Full fine-tuning moved every matrix of the model, each by a small part of its size, and the change was made of few strong
-# directions and many weak ones. That was a run of sixteen steps. Beforehand, full fine-tuning was run at greater length:
+# Full fine-tuning moves every matrix of the model, each by a small part of its size, and the change is made of few strong
+# directions and many weak ones ([appendix of lesson 01](appendix/01_inside.ipynb)). That was a run of sixteen steps. Beforehand, full fine-tuning was run at greater length:
 # letters to eight desks, each read twice. Here is the change of one matrix. A *singular value* says how strong a direction is.
 
 # %%

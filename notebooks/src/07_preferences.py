@@ -796,7 +796,7 @@ pd.DataFrame({(leash, asking): told_of(row) for leash, rows in stored["noise"].i
 #
 # ### What was forgotten
 #
-# Common knowledge, which none of them trained (the exam `general` of lesson 01):
+# Common knowledge, which none of them trained (the exam `general` of lesson 02):
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("the supervised start alone costs common knowledge",

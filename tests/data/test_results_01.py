@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from results_01 import apart, paired, with_wrong_labels
+from results_01 import apart, loss_and_right, paired, with_wrong_labels
 
 from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.tickets import DESKS, load_tickets
+from course_lib.models import scoring
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +40,12 @@ def test_a_difference_says_how_many_letters_were_asked_and_what_each_student_gav
 
     found = difference([sat(15), sat(12)], [sat(5), sat(6)])
     assert (found["n"], found["by_student"], found["value"]) == (20, [0.5, 0.3], 0.4)
+
+
+def test_what_a_watched_run_has_right_is_what_its_greedy_answers_have_right(tiny_model, right):
+    letters = right[:6]
+    said = tiny_model.generate([letter.message for letter in letters], 3)
+    rows = [replace(letter, desk=said[i] if i % 2 else letter.desk).as_example() for i, letter in enumerate(letters)]
+    loss, share = loss_and_right(tiny_model, rows)
+    assert loss == pytest.approx(scoring.held_out_loss(tiny_model, rows), abs=1e-5)
+    assert 0 <= share <= 1

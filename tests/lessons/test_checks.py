@@ -114,7 +114,7 @@ def test_progress_is_a_line_a_lesson_and_says_what_is_next(said, capsys):
     said("00-sure", l00.RIGHT["00-sure"][0])
     progress()
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("✓ Lesson 00: 2 of 2") and last == "Next: lesson 01, exercise 01-learned."
+    assert first.startswith("✓ Lesson 00: 2 of 2") and last == "Next: lesson 01, exercise 01-split."
 
 
 def test_the_closing_table_is_of_the_pages_own_verdicts_and_exercises(said, capsys, monkeypatch):

@@ -24,6 +24,7 @@ from course_lib.lessons.tickets import (
     few,
     leaky_split,
     load_tickets,
+    ninth_desk,
     ticket_exam,
 )
 from course_lib.models.chatmodel import ChatModel
@@ -60,6 +61,15 @@ def test_the_counts_of_the_datasheet_are_fresh():
 
 def test_what_was_written_keeps_its_own_rules():
     assert making.problems() == []
+
+
+def test_letters_to_the_ninth_desk_are_split_by_issue_and_are_none_of_the_eight_desks():
+    study, test = ninth_desk("train"), ninth_desk("test")
+    check_issues_apart(study, test)
+    assert (len(study), len(test)) == (18, 12) and {ticket.desk for ticket in [*study, *test]} == {"Careers"}
+    assert "Careers" not in {ticket.desk for ticket in load_tickets()}
+    with pytest.raises(ChoiceError, match="validation"):
+        ninth_desk("validation")
 
 
 @pytest.mark.parametrize(

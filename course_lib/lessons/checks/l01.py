@@ -1,37 +1,27 @@
-"""Checks of lesson 01: what is learned of a row, and an honest split."""
+"""Checks of lesson 01: an honest split, and a ninth desk that costs the other eight little."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from course_lib.core.chat import Example
 from course_lib.core.errors import LeakError
-from course_lib.lessons.checks.registry import Right, is_texts, register
-from course_lib.lessons.tickets import Ticket, check_issues_apart
+from course_lib.evaluation.exams import Question
+from course_lib.evaluation.grading import grade
+from course_lib.evaluation.reports import Report
+from course_lib.lessons.checks.registry import Right, register
+from course_lib.lessons.tickets import (
+    NINTH,
+    Ticket,
+    check_issues_apart,
+    load_tickets,
+    ninth_desk,
+    ticket_exam,
+)
 from course_lib.models.chatmodel import ChatModel
-from course_lib.models.scoring import encode_example
 
-
-@register("01-learned", names="learned")
-def _what_is_learned(attempt: Any, *, model: ChatModel, example: Example) -> str:
-    texts = [attempt] if isinstance(attempt, str) else attempt
-    if not is_texts(texts):
-        return "Answer with a list of texts, one for each token: gp.tokenizer.decode([number])."
-    answer = example["completion"][-1]["content"]
-    ids, begins = encode_example(model, "the letter", example)
-    wanted = [model.tokenizer.decode([i]) for i in model.ended(ids[begins:])]
-    if list(texts) == wanted:
-        return Right(f"Yes. {len(wanted)} tokens, the last of which says that the answer has ended.")
-    said = "".join(texts)
-    if said == "".join(wanted):
-        return "The right text, but cut in other places: one item for each *token*."
-    if said == answer:
-        return "Nearly: how would the model know that it has finished?"
-    if any(word in said for word in ("<|im_start|>", "assistant", example["prompt"][-1]["content"])):
-        return "Part of the prompt is in your list: it is read, and masked. What has another label?"
-    return "Not these. Look at the numbers of `encode(row)[1]` that are not MASKED."
-
+OLD_LETTERS = 64  # of the exam: enough to see eight desks lost, and soon asked
+LEAST_LEARNED, MOST_LOST = 0.6, 0.1  # shares of new letters, and of old ones
 
 @register("01-split", names="mine")
 def _honest_split(attempt: Any, *, tickets: Sequence[Ticket]) -> str:
@@ -54,3 +44,27 @@ def _honest_split(attempt: Any, *, tickets: Sequence[Ticket]) -> str:
     if desks := {ticket.desk for ticket in tickets} - {ticket.desk for ticket in test}:
         return f"Honest, but nothing for {', '.join(sorted(desks))} is examined: spread it over all desks."
     return Right(f"Yes. {len(study)} letters to study, {len(test)} held out, and no issue on both sides.")
+
+
+@register("01-ninth", names="nine")
+def _ninth_desk(attempt: Any, *, before: Report) -> str:
+    """A model that sorts to nine desks; `before` is how the one of eight did in the whole exam."""
+    if not isinstance(attempt, ChatModel):
+        return "Answer with a model: extended([...]) trains one on the rows that you give it."
+    old = ticket_exam(load_tickets("test")).sample(OLD_LETTERS)
+    asked = {question.id for question in old}
+    hits = [hit for row, hit in zip(before.rows, before.hits()) if row.id in asked]
+    was, now = sum(hits) / len(hits), _share_right(attempt, list(old))
+    learned = _share_right(attempt, list(ticket_exam(ninth_desk("test"))))
+    told = f"{NINTH} {learned:.2f}, the other desks {now:.2f} (before: {was:.2f})"
+    if learned < LEAST_LEARNED:
+        return f"{told}. The new desk is not learned yet: are its letters too few among your rows, or too few steps?"
+    if was - now > MOST_LOST:
+        return f"{told}. It has paid for the new desk with the old ones. What did it not see while it learned?"
+    return Right(f"Yes. {told}.")
+
+
+def _share_right(model: ChatModel, questions: Sequence[Question]) -> float:
+    replies = model.generate([question.question for question in questions], 8)
+    verdicts = [grade(reply, [question.answer]) for reply, question in zip(replies, questions)]
+    return sum(verdict in ("exact", "right") for verdict in verdicts) / len(questions)
