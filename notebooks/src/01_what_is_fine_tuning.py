@@ -288,8 +288,8 @@ added, everything = specialist.training.trainable, specialist.training.parameter
 cl.say(f"LoRA left {everything - added:,} numbers as they were, and added {added:,}.")
 
 # %% [markdown]
-# One was given the rules in words, one a handful of letters, two the same 192 letters: of these the one that could read
-# before went further. The loop itself is a few lines in the libraries' own words:
+# A prompt holds the rules, or a handful of letters. The other two had the same 192 letters, and the one that had learned to
+# read before went further. The whole training in the libraries' own calls, and five steps of it beside ours:
 
 # %% tags=["plain", "hide-input", "nbval-ignore-output"]
 # @title The same in plain Hugging Face: PEFT adapts, TRL trains
@@ -360,10 +360,9 @@ cl.plots.curve(sizes, {"right desks": curve}, "How many examples?", "letters stu
                "share right", {"right desks": band}, logx=True)
 
 # %% [markdown]
-# The band goes from the worst seed to the best. Steps and time were the same for all: what counts is how many *different* examples there are. Past the hundredth letter
-# nothing can be told from luck, which is not the same as *nothing there*.
-
-# %% [markdown]
+# The band goes from the worst seed to the best. All took as many steps and as long: what counts is how many *different*
+# examples there are. Past the hundredth nothing can be told from luck, which is not the same as *nothing there*.
+#
 # ### 2 · Overfitting
 #
 # The run with 30 letters from within, three seeds. Every 24 steps it was shown letters that it does not study. Here is how
