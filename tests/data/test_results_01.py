@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from results_01 import apart, loss_and_right, paired, with_wrong_labels
 
 from course_lib.evaluation.reports import Report, Row
@@ -42,10 +43,14 @@ def test_a_difference_says_how_many_letters_were_asked_and_what_each_student_gav
     assert (found["n"], found["by_student"], found["value"]) == (20, [0.5, 0.3], 0.4)
 
 
-def test_what_a_watched_run_has_right_is_what_its_greedy_answers_have_right(tiny_model, right):
-    letters = right[:6]
-    said = tiny_model.generate([letter.message for letter in letters], 3)
-    rows = [replace(letter, desk=said[i] if i % 2 else letter.desk).as_example() for i, letter in enumerate(letters)]
+def test_a_watched_letter_is_right_if_every_token_of_its_desk_is_the_likeliest(tiny_model, right, monkeypatch):
+    rows = [letter.as_example() for letter in right[:6]]
     loss, share = loss_and_right(tiny_model, rows)
-    assert loss == pytest.approx(scoring.held_out_loss(tiny_model, rows), abs=1e-5)
-    assert 0 <= share <= 1
+    assert loss == pytest.approx(scoring.held_out_loss(tiny_model, rows), abs=1e-4) and share == 0
+
+    def nearly_sure(*_):  # of three letters with two tokens each, the second letter's last token is missed
+        wanted, letter = torch.tensor([1, 2, 1, 2, 1, 2]), torch.tensor([0, 0, 1, 1, 2, 2])
+        return 9.0 * torch.eye(3)[torch.tensor([1, 2, 1, 0, 1, 2])], wanted, letter
+
+    monkeypatch.setattr(scoring, "completion_logits", nearly_sure)
+    assert loss_and_right(tiny_model, rows[:3])[1] == pytest.approx(2 / 3)

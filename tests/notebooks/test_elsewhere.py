@@ -98,7 +98,7 @@ def test_the_appendix_of_lesson_01_looks_into_a_model_of_any_depth(tiny_model, p
     rows, recipe = [t.as_example() for t in tickets.load_tickets("train")[:8]], {"epochs": 1, "batch_size": 4}
     specialist = finetune(tiny_model, rows, layers="upper", **recipe)
     beginner = finetune(tiny_model, rows, "full", **recipe)
-    looks = ("moved_full =", "moved_lora =", "lower =", "full, lora =")
+    looks = ("moved_full =", "moved_lora =", "lower =", "changes =")
     given = {"inspection": inspection, "specialist": specialist, "beginner": beginner}
     left = run(cells(*looks, lesson="appendix/01"), tiny_model, **given)
     assert (left["layer"], list(left["layers"]), len(left["lower"])) == (1, [0], 1)

@@ -39,9 +39,10 @@ session = cl.start()
 from course_lib.lessons import tickets
 
 gp = cl.load_model()
-order = [ticket.as_example() for ticket in tickets.few(tickets.load_tickets("train"), 192)]
-few = dict(epochs=1, batch_size=4, learning_rate=1e-4)
-beginner = cl.finetune(gp, order[:64], "full", name="full", **few)
+few = tickets.few(tickets.load_tickets("train"), 192)
+order = [ticket.as_example() for ticket in few]
+sixteen_steps = dict(epochs=1, batch_size=4, learning_rate=1e-4)
+beginner = cl.finetune(gp, order[:64], "full", name="full", **sixteen_steps)
 recipe = dict(epochs=3, learning_rate=2e-3, batch_size=4, layers="upper")
 specialist = cl.finetune(gp, order, name="01-desks", from_shelf=True, **recipe)
 
@@ -55,29 +56,29 @@ specialist = cl.finetune(gp, order, name="01-desks", from_shelf=True, **recipe)
 from course_lib.models import inspection
 
 moved_full = inspection.weight_changes(gp, beginner)
-layers = moved_full.index[::3]
-cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), [f"layer {n}" for n in layers],
-                 list(moved_full.columns), "Full fine-tuning: how far each matrix moved",
-                 "change, thousandths of its size")
+layers, matrices = moved_full.index[::3], list(moved_full.columns)
+names, of = [f"layer {n}" for n in layers], "change, thousandths of its size"
+title = "Full fine-tuning: how far each matrix moved"
+cl.plots.heatmap(1000 * moved_full.loc[layers].to_numpy(), names, matrices, title, of)
 
 # %% [markdown]
 # Now LoRA. Here the weights stay, and what *moves* them is what is added when they are used:
 
 # %% tags=["nbval-ignore-output"]
 moved_lora = inspection.weight_changes(gp, specialist)
-cl.plots.heatmap(1000 * moved_lora.loc[layers].to_numpy(), [f"layer {n}" for n in layers],
-                 list(moved_lora.columns), "LoRA, upper half: how far each matrix moved",
-                 "change, thousandths of its size")
+title = "LoRA, upper half: how far each matrix moved"
+cl.plots.heatmap(1000 * moved_lora.loc[layers].to_numpy(), names, matrices, title, of)
 
 # %% [markdown]
 # Is a specialist a generalist plus a small change? Small means here: less than a tenth of a matrix's own size.
 
 # %% tags=["nbval-ignore-output"]
 lower = moved_lora.iloc[: len(moved_lora) // 2]
-most = round(float(moved_full.max(axis=None)), 4)
-cl.verdict("full fine-tuning moves every matrix of the model", bool((moved_full > 0).all(axis=None)))
+everywhere, most = moved_full.to_numpy() > 0, round(float(moved_full.max(axis=None)), 4)
+cl.verdict("full fine-tuning moves every matrix of the model", bool(everywhere.all()))
 cl.verdict("full fine-tuning moves no matrix by a tenth of its size", most, below=0.1)
-cl.verdict("LoRA leaves the lower half of the layers as it was", bool((lower == 0).all(axis=None)))
+untouched = bool((lower == 0).all(axis=None))
+cl.verdict("LoRA leaves the lower half of the layers as it was", untouched)
 
 # %% [markdown]
 # ## In how few directions?
@@ -89,12 +90,15 @@ cl.verdict("LoRA leaves the lower half of the layers as it was", bool((lower == 
 
 # %% tags=["nbval-ignore-output"]
 layer, upto = 2 * gp.config.num_hidden_layers // 3, 64
-full, lora = (inspection.singular_values(inspection.weight_change(gp, after, layer, "up"))
-              for after in (beginner, specialist))
-directions = inspection.rank_holding(full, 0.9)
-cl.verdict("eight directions hold nine tenths of what full fine-tuning changed", directions, below=9)
-cl.plots.curve(range(1, len(full[:upto]) + 1), {"full": full[:upto] / full[0], "LoRA": lora[:upto] / lora[0]},
-               f"Singular values of the change, layer {layer}, up", "direction", "size, of the largest")
+clerks = (beginner, specialist)
+changes = [inspection.weight_change(gp, clerk, layer, "up") for clerk in clerks]
+full, lora = map(inspection.singular_values, changes)
+claim = "eight directions hold nine tenths of what full fine-tuning changed"
+cl.verdict(claim, inspection.rank_holding(full, 0.9), below=9)
+lines = {"full": full[:upto] / full[0], "LoRA": lora[:upto] / lora[0]}
+title = f"Singular values of the change, layer {layer}, up"
+numbers = range(1, len(full[:upto]) + 1)
+cl.plots.curve(numbers, lines, title, "direction", "size, of the largest")
 
 # %% [markdown]
 # LoRA's line falls to nothing after direction 8, because 8 is all that it was given. It does not copy the other change: it
@@ -108,7 +112,8 @@ cl.plots.curve(range(1, len(full[:upto]) + 1), {"full": full[:upto] / full[0], "
 # %% tags=["nbval-ignore-output"]
 stored = cl.load_results("01")
 arms = stored["scratch"]
-lines = {f"{name}, seed {run['seed']}": run["losses"] for name, each in arms.items() for run in each}
+lines = {f"{name}, seed {run['seed']}": run["losses"]
+         for name, each in arms.items() for run in each}
 cl.plots.losses(lines, f"{stored['scratch_steps']} steps from two beginnings")
 
 # %% [markdown]
@@ -120,7 +125,8 @@ from course_lib.evaluation.kept import runs
 
 pretrained = runs("01/pretrained-seed-*", "pretrained")
 scratch = runs("01/from-scratch-seed-*", "from scratch")
-cl.verdict("after the same steps, pretrained weights sort better than random ones", pretrained - scratch)
+claim = "after the same steps, pretrained weights sort better than random ones"
+cl.verdict(claim, pretrained - scratch)
 cl.verdict("from scratch, these steps do not reach chance", scratch, below=1 / 8)
 
 # %% [markdown]
@@ -131,13 +137,16 @@ cl.verdict("from scratch, these steps do not reach chance", scratch, below=1 / 8
 
 # %% tags=["nbval-ignore-output"]
 kept = {0.0: "few-576", 0.1: "noise-0.1", 0.3: "noise-0.3"}
-noise = {level: runs(f"01/{name}-seed-*", f"576 letters, {level:.0%} wrong") for level, name in kept.items()}
-marks = [run.marks() for run in noise.values()]
-cl.verdict("a tenth of wrong labels leaves the clerk as good as none", noise[0.1] - noise[0.0], as_good=True)
-cl.verdict("three tenths of wrong labels cost right answers", noise[0.0] - noise[0.3])
-cl.plots.curve([100 * level for level in noise], {"right desks": [sum(m) / len(m) for m in marks]},
+none, tenth, three_tenths = (runs(f"01/{name}-seed-*", f"{level:.0%} wrong labels")
+                             for level, name in kept.items())
+claim = "a tenth of wrong labels leaves the clerk as good as none"
+cl.verdict(claim, tenth - none, as_good=True)
+cl.verdict("three tenths of wrong labels cost right answers", none - three_tenths)
+marks = [run.marks() for run in (none, tenth, three_tenths)]
+line, band = [sum(m) / len(m) for m in marks], [(min(m), max(m)) for m in marks]
+cl.plots.curve([100 * level for level in kept], {"right desks": line},
                "Wrong labels in the study", "wrong labels, %", "share right",
-               {"right desks": [(min(m), max(m)) for m in marks]})
+               {"right desks": band})
 
 # %% [markdown]
 # A tenth of wrong labels is forgiven. Three tenths cost something, and less than three tenths of what was known: the wrong
