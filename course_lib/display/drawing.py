@@ -246,22 +246,6 @@ def draw_cells(axes: Axes, rows: list[tuple[float, ...]]) -> Any:
     return image
 
 
-def draw_parts(axes: Axes, column: int, parts: Sequence[Any]) -> None:
-    """One model as a stack of boxes, where a token enters at the bottom; what was added hangs on at the right."""
-    from matplotlib.patches import Rectangle
-
-    trained = {"facecolor": "#fbe3d3", "edgecolor": VERMILLION, "hatch": "//", "linewidth": 1.4}
-    frozen = {"facecolor": "#f4f4f4", "edgecolor": EDGE, "linewidth": 1.4}
-    for floor, part in enumerate(parts):
-        axes.add_patch(Rectangle((column, floor), 0.6, 0.8, **(trained if part.trained else frozen)))
-        said = f"{part.name}\n{count_text(part.parameters)} {'trained' if part.trained else 'frozen'}"
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5} if part.trained else None
-        axes.text(column + 0.3, floor + 0.4, said, ha="center", va="center", fontsize=11.5, bbox=box)
-        if part.added:
-            axes.add_patch(Rectangle((column + 0.6, floor + 0.15), 0.08, 0.5, **trained))
-            axes.text(column + 0.7, floor + 0.4, f"+ {count_text(part.added)}\ntrained", va="center", fontsize=11.5)
-
-
 def name_points(figure: Figure, axes: Axes, spots: Any, names: Mapping[int, str], stars: list[int]) -> None:
     """Write names beside their points, each on the side where it covers least: other points, names, the edge."""
     figure.draw_without_rendering()
@@ -297,11 +281,6 @@ def value_text(value: float) -> str:
     """A value as it stands beside a bar: 0.55, −3.20, 41.5, 1,250."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # + 0.0: no minus before 0.00
-
-
-def count_text(number: int) -> str:
-    """A number of parameters, as people say it: 28.3 M, 12 k."""
-    return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number / 1e3:.0f} k" if number >= 1e3 else str(number)
 
 
 def wrap(label: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.text import for_a_page, on_stage, whole
-from course_lib.display.drawing import DPI, HIGHEST, count_text, value_text
+from course_lib.display.drawing import DPI, HIGHEST, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,8 +62,3 @@ def tell_lines(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
         if max(ys) > max(y0, y1):
             told[-1] += f", highest {value_text(max(ys))} at {xs[ys.index(max(ys))]:,.10g}"
     return "; ".join(told)
-
-
-def tell_part(part: Any) -> str:
-    added = f" and {count_text(part.added)} added and trained" if part.added else ""
-    return f"{part.name} {count_text(part.parameters)} {'trained' if part.trained else 'frozen'}{added}"

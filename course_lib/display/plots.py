@@ -30,7 +30,6 @@ from course_lib.display.drawing import (
     draw_histogram,
     draw_key,
     draw_lines,
-    draw_parts,
     draw_shares,
     draw_stack,
     draw_stars,
@@ -39,7 +38,7 @@ from course_lib.display.drawing import (
     value_text,
     wrap,
 )
-from course_lib.display.pictures import Picture, tell, tell_lines, tell_part, tell_spot
+from course_lib.display.pictures import Picture, tell, tell_lines, tell_spot
 
 
 def bars(rows: Sequence[Any], title: str, xlabel: str = "share right", reference: float | None = None) -> Picture:
@@ -312,26 +311,3 @@ def points(xy: Any, labels: Sequence[str], title: str, highlight: Sequence[int |
         large = f" Highlighted: {', '.join(labels[i] for i in stars)}." if stars else ""
         kind = f" in {len(groups)} groups" if grouped else ""
         return Picture(figure, f"Map of {len(spots)} points{kind}: {told}.{large} Title: {title}")
-
-
-def architecture(models: Mapping[str, Sequence[Any]], title: str) -> Picture:
-    """Models side by side as stacks of their parts: what is frozen, what was trained, what was added.
-
-    Name -> parts, as `inspection.parts` gives them; a token enters at the bottom. At most four have room.
-    """
-    stacks = {
-        name: checked_rows(stack, f"architecture: {name}", "parts")
-        for name, stack in checked_series(models, "architecture")
-    }
-    if len(stacks) > 4:
-        raise CourseError(f"architecture: {len(stacks)} models do not fit side by side: draw at most 4.")
-    floors = max(map(len, stacks.values()))
-    with drawing(title, 1.0 + 0.85 * floors) as (figure, axes):
-        for column, parts in enumerate(stacks.values()):
-            draw_parts(axes, column, parts)
-        axes.set_xticks([column + 0.3 for column in range(len(stacks))], [wrap(name) for name in stacks], color=INK)
-        axes.set(xlim=(-0.1, len(stacks)), ylim=(-0.1, floors), yticks=[])
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        told = "; ".join(f"{name}: {', '.join(map(tell_part, parts))}" for name, parts in stacks.items())
-        return Picture(figure, f"Parts of models. {told}. Title: {title}")

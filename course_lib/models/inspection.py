@@ -1,9 +1,7 @@
-"""Looking inside a model, before and after: what is in it, what was trained, which weights moved and how."""
+"""Looking inside a model, before and after: which weights moved, how far, and in how few directions."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, check_share, choose
@@ -19,35 +17,6 @@ MATRICES = {
     "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj",
     "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
 }  # fmt: skip
-
-# Pieces of parameter names, in the order in which a token meets the parts.
-PARTS = {
-    "embed_tokens": "embeddings", "self_attn": "attention", "mlp": "MLP", "norm": "norms", "lm_head": "output layer",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the model, and how much of it was trained."""
-
-    name: str
-    parameters: int  # numbers in it, as it was pretrained
-    trained: int = 0  # how many of these were trained
-    added: int = 0  # how many new numbers were put beside them and trained, such as LoRA's matrices
-
-
-def parts(model: ChatModel) -> list[Part]:
-    """The parts of a model in the order in which a token meets them; weights shared by two parts are counted once.
-
-    What was trained is read from `model.training`: everything by full fine-tuning, what was added by other methods.
-    """
-    everything = model.training is not None and model.training.recipe.method == "full"
-    counts: dict[str, list[int]] = {name: [0, 0] for name in (*PARTS.values(), "other")}
-    for name, parameter in model.model.named_parameters():
-        part = next((part for piece, part in PARTS.items() if piece in name), "other")
-        added = re.search(r"lora_|adapter_|prompt_|bottleneck", name)  # what PEFT wraps keeps its name
-        counts[part][added is not None] += parameter.numel()
-    return [Part(part, own, own if everything else 0, added) for part, (own, added) in counts.items() if own or added]
 
 
 def weight_changes(before: ChatModel, after: ChatModel) -> pd.DataFrame:

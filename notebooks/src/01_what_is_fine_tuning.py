@@ -430,6 +430,7 @@ cl.plots.bars(bars, "The same model and steps, three ways to split")
 # *merged* into the weights, and is a model of its own. Loaded again, does the merged one say the same?
 
 # %% tags=["nbval-ignore-output"]
+import tempfile
 from pathlib import Path
 
 home = Path(tempfile.mkdtemp())
@@ -445,15 +446,14 @@ claim = "merged into one file it says the same, to at least 18 of 20 letters"
 cl.verdict(claim, same, above=17, unit="letters")
 
 # %% [markdown]
-# (Where weights are kept in 16 bits, a small change added to a large weight is rounded: a doubtful letter may then go to another
-# desk.)
+# (In 16 bits a small change to a large weight is rounded: a doubtful letter may then go to another desk.)
 #
-# What moved inside the model, in how few directions, what wrong labels cost, and what becomes of the same loop from random
-# weights: [the appendix](appendix/01_inside.ipynb).
+# What moved inside the model, what wrong labels cost, and what becomes of the same loop from random weights:
+# [the appendix](appendix/01_inside.ipynb).
 #
 # ### Exercise 1 · Split it yourself
-# `tickets.load_tickets()` gives all the letters. Make two lists of it, `(for_study, for_exam)`, with about a quarter in the second, so that the
-# exam is honest. (`ticket.issue` says what a letter is about.)
+# `tickets.load_tickets()` gives all the letters. Make two lists of them, `(for_study, for_exam)`, with about a quarter in the
+# second, so that the exam is honest. (`ticket.issue` says what a letter is about.)
 
 # %% tags=["exercise"]
 mine = None  # (for_study, for_exam)
@@ -469,8 +469,8 @@ cl.check("01-split", mine, tickets=tickets.load_tickets())
 # %% [markdown]
 # ### Exercise 2 · A ninth desk
 # The house opens a desk for people who want to work there: *Careers*. `new` holds letters to it. `extended(rows)` trains the
-# specialist further on rows of your choice, by your own loop, a step for every four rows. Add the desk, and keep the other
-# eight: the check asks 12 new letters and 64 old ones. Begin with `extended(new)`, and see what it costs the others.
+# specialist further on rows of your choice, by the loop above, a step for every four rows. Add the desk, and keep the other
+# eight: the check asks 12 new letters and 64 old ones. Begin with `extended(new)`, see what it costs the others, and mend it.
 
 # %%
 import random
@@ -508,6 +508,6 @@ cl.progress()
 # %% [markdown]
 # ## Where it stops being true
 #
-# Eight desks and one word of answer are a small skill, and few hands wrote all the letters. A larger model gets further
-# with the rules alone (`COURSE_MODEL=qwen-0.5b`): try a prompt before you train anything. What the specialist has forgotten
-# of everything else is asked in lesson 02. And every number here is about *this* house's letters.
+# Eight desks and one word of answer are a small skill, and few hands wrote all the letters. A larger model may get further
+# with a prompt (`COURSE_MODEL=qwen-0.5b`): try one before you train anything. Lesson 02 asks what a specialist has forgotten
+# of everything else. And every number here is about *this* house's letters.

@@ -16,14 +16,8 @@ from PIL import Image
 
 from course_lib.core.errors import CourseError
 from course_lib.display import drawing, plots
-from course_lib.models.inspection import Part
 
 ROWS = [("closed book", 0.02, 0.0, 0.05), ("RAG", 0.55, 0.45, 0.65)]
-PARTS = [
-    Part("embeddings", 28_311_552),
-    Part("attention", 26_542_080, added=700_000),
-    Part("MLP", 79_626_240, 79_626_240),
-]
 FAMILIES = {
     "DPO": [
         {"label": "β = 1", "x": 1.5, "value": 0.6, "low": 0.5, "high": 0.7},
@@ -54,7 +48,6 @@ def pixels(picture):
 def draw_all():
     grid = [[0.1, 0.9], [0.4, -0.2]]
     return {
-        "architecture": plots.architecture({"before": PARTS, LONG: PARTS, "c": PARTS}, "a"),
         "bars": plots.bars([(LONG, 1.0, 0.9, 1.0), ("b", 0.5, 0.4, 0.6)], f"{LONG} {LONG}"),
         "differences": plots.bars([(LONG, -0.5, -0.6, -0.4), ("b", 0.5, 0.4, 0.6)], "d"),
         "exact": plots.bars([{"label": "a", "value": 1, "low": 0.9, "high": 1, "exact": 0.5}], "e", reference=0.25),
@@ -147,7 +140,6 @@ def test_a_picture_is_at_most_600_pixels_high_however_much_is_in_it():
         ),
         ("histogram", [", seed 0: −1.00, 0.00, 1.00. Levels of b: −1.00, 1.00. Title: h"]),
         ("points", ["Map of 3 points", "Highlighted: b"]),
-        ("architecture", ["before: embeddings 28.3 M frozen", "attention 26.5 M frozen and 0.7 M added and trained"]),
     ],
 )
 def test_the_alt_text_tells_the_data(name, told, pictures):
@@ -295,9 +287,6 @@ NAN = float("nan")
         (lambda: plots.heatmap([[1, 2], [3]], ["a", "b"], ["c", "d"], "t", "c"), "row 1: 1 values where 2"),
         (lambda: plots.heatmap([[1]], ["a", "b"], ["c"], "t", "c"), "2 row labels for 1 rows"),
         (lambda: plots.heatmap([[NAN]], ["a"], ["c"], "t", "c"), "row 0: nan"),
-        (lambda: plots.architecture({}, "t"), "at least one"),
-        (lambda: plots.architecture({"after": []}, "t"), "after"),
-        (lambda: plots.architecture(dict.fromkeys("abcde", PARTS), "t"), "5 models"),
         (lambda: plots.histogram([], "t", "x"), "histogram: there are no values"),
         (lambda: plots.histogram([1.0, 1.0], "t", "x"), "histogram: all 2 values are 1"),
         (lambda: plots.histogram([1.0, NAN], "t", "x"), "histogram: values: nan"),

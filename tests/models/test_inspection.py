@@ -1,4 +1,4 @@
-"""Looking inside: parts, changes and singular values are those of models whose changes are known."""
+"""Looking inside: changes and singular values are those of models whose changes are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError
-from course_lib.models.inspection import MATRICES, parts, rank_holding, singular_values, weight_change, weight_changes
+from course_lib.models.inspection import MATRICES, rank_holding, singular_values, weight_change, weight_changes
 from course_lib.training.sft import finetune
 
 ROWS = [example("Which colour?", "blue"), example("Which number?", "seven")]
@@ -22,27 +22,6 @@ def _nudged(model, name, change):
     nudged = replace(model, model=copy.deepcopy(model.model))
     dict(nudged.model.named_parameters())[name].data += change
     return nudged
-
-
-def test_the_parts_hold_every_parameter_once(tiny_model):
-    assert sum(part.parameters for part in parts(tiny_model)) == sum(p.numel() for p in tiny_model.model.parameters())
-    assert [part.name for part in parts(tiny_model)] == ["embeddings", "attention", "MLP", "norms"]
-    assert not any(part.trained or part.added for part in parts(tiny_model))
-
-
-def test_lora_adds_to_attention_and_mlp_and_trains_nothing_of_what_was_there(tiny_model):
-    tuned = finetune(tiny_model, ROWS, epochs=1, rank=2)
-    before = {part.name: part.parameters for part in parts(tiny_model)}
-    after = {part.name: part for part in parts(tuned)}
-    assert {name: part.parameters for name, part in after.items()} == before
-    assert [name for name, part in after.items() if part.added] == ["attention", "MLP"]
-    assert sum(part.added for part in after.values()) == tuned.training.trainable
-    assert not any(part.trained for part in after.values())
-
-
-def test_full_fine_tuning_trains_every_part_and_adds_nothing(tiny_model):
-    tuned = finetune(tiny_model, ROWS, "full", epochs=1)
-    assert all(part.trained == part.parameters and not part.added for part in parts(tuned))
 
 
 def test_a_known_change_is_found_where_it_is_and_nowhere_else(tiny_model):
