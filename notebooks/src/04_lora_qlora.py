@@ -106,7 +106,7 @@ cl.plots.bars([(name, mark["accuracy"], *mark["ci"]) for name, mark in cuts.item
 #
 # ## LoRA, by hand
 #
-# First our general practitioner, whose matrices we need:
+# First our general practitioner, whose matrices we need. Then the layer: B begins at zero, so that the model begins as it was; A begins at random, so that there is something to learn from.
 
 # %% tags=["nbval-ignore-output"]
 import copy
@@ -115,10 +115,6 @@ import math
 import torch
 
 gp = cl.load_model()
-
-# %% [markdown]
-# Here it is. B begins at zero, so that the model begins as it was; A begins at random, so that there is something to
-# learn from.
 
 # %%
 class LoRALinear(torch.nn.Module):
@@ -201,7 +197,7 @@ cl.check("04-count", count, shape=shape, rank=4)
 # %% [markdown]
 # ### A slider
 #
-# Move the rank, choose where LoRA goes, and read off what that trains and needs. The button trains eight steps with it.
+# Move the rank, choose where LoRA goes, and read off what that trains and needs. The button trains eight steps with it. The cell below the slider does the same without a widget.
 
 # %%
 from course_lib.lessons import sliders, tickets
@@ -209,9 +205,6 @@ from course_lib.lessons import sliders, tickets
 letters = tickets.few(tickets.load_tickets("train"), stored["letters"])
 study = [letter.as_example() for letter in letters]
 sliders.lora_slider(gp, study)
-
-# %% [markdown]
-# The same without a widget, with its eight steps:
 
 # %% tags=["nbval-ignore-output"]
 sliders.lora_slider(gp, study, rank=4, targets="attention", train=True)
@@ -689,12 +682,12 @@ by_transformers = AutoModelForCausalLM.from_pretrained(home / "merged")
 # Do they say what ours says? The first token of eight answers:
 
 # %% tags=["nbval-ignore-output"]
-models = {"ours": desks.model, "PEFT": by_peft, "transformers": by_transformers}
 def first_token(model, text):
     tokens = torch.tensor([gp.encode(text)], device=model.device)
     return int(model(tokens).logits[0, -1].argmax())
 
 
+models = {"ours": desks.model, "PEFT": by_peft, "transformers": by_transformers}
 firsts = {name: [first_token(model, text) for text in asked[:8]]
           for name, model in models.items()}
 for name in ("PEFT", "transformers"):
@@ -705,13 +698,11 @@ for name in ("PEFT", "transformers"):
 # ### Two specialists, one body
 #
 # The base is the same for all, so a server need hold it once. Here is lesson 03's specialist, who writes SQL, beside the one who sorts what comes in at
-# the support desk. **Predict:** how long does it take to swap them?
+# the support desk. The one for SQL comes from the shelf (take `from_shelf=True` away to train it). Both are asked the same two things: for a query, and to sort a letter.
+# **Predict:** how long does it take to swap them?
 
 # %%
 cl.predict("switch", "Milliseconds to change the specialist", low=0, high=2000)
-
-# %% [markdown]
-# The SQL specialist comes from the shelf (take `from_shelf=True` away to train it). Both are asked the same two things: for a query, and to sort a letter.
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -770,13 +761,10 @@ pd.DataFrame.from_dict(rows, orient="index")
 # Within an eighth or so, and most is lacking where weights are unpacked on the way. A formula of this kind is for choosing a card, not for filling
 # one: it leaves out what libraries take, and memory that is lost between blocks.
 #
-# **Predict:** full fine-tuning of a model of 70 billion parameters. How many gigabytes?
+# **Predict:** full fine-tuning of a model of 70 billion parameters, 2,048 tokens a step. How many gigabytes? (The table then has LoRA and QLoRA beside it, of rank 8 on all matrices.)
 
 # %%
 cl.predict("seventy", "Gigabytes to fine-tune 70B in full", low=0, high=2000, unit="GB")
-
-# %% [markdown]
-# LoRA and QLoRA of rank 8 on all matrices, 2,048 tokens a step:
 
 # %%
 from course_lib.costs.memory import memory_table

@@ -68,7 +68,7 @@ answer = gp.reply([prompt], 24)[0]            # the generator
 print(prompt, "\n\n→", answer.text)
 
 # %% [markdown]
-# Is that really all? The pipeline and the four lines must then say the same.
+# Is that really all? Then the pipeline and the four lines must say the same.
 
 # %% tags=["nbval-ignore-output"]
 ready_made = cl.RagPipeline(gp, index, k=2).ask(question, 24).text
@@ -101,15 +101,13 @@ print(f"of the spread two dimensions keep {shares.sum():.2f}")
 # ## Where to cut
 #
 # A passage is what is found, and what is read. Short ones are found precisely and say little; long ones say more, and blur. Move the sliders: *size* is the
-# largest passage in tokens, *overlap* how much of it may repeat the end of the one before. The nearest passage lights up.
+# largest passage in tokens, *overlap* how much of it may repeat the end of the one before. The nearest passage lights up. The cell below the slider
+# does the same without it, for two sizes.
 
 # %%
 documents = {document.id: document for document in cl.read_documents("data/library")}
 policy = documents["hb-sick-leave-2042"]
 sliders.chunk_slider(index, policy, question)
-
-# %% [markdown]
-# The same without a slider, twice:
 
 # %% tags=["nbval-ignore-output"]
 for size in (20, 160):
@@ -259,15 +257,12 @@ cl.check("05-store", Shelf(), passages=index.passages()[:200],
 # %% [markdown]
 # ### Which is quicker?
 # The graph was invented so that one need not look at everything. A graph is one thing, and a database around it another, so three sit this contest, all in their libraries' own calls: FAISS with exact
-# search, FAISS with the graph, and Chroma with the same graph. **Predict:** on our library, which answers a question soonest?
+# search, FAISS with the graph, and Chroma with the same graph. **Predict:** on our library, which answers a question soonest? (Each question goes to all three in turn. The milliseconds are your machine's; compare the ratios.)
 
 # %%
 cl.predict_choice("quicker",
                   "One search among the library's passages is quickest with...",
                   ["exact (FAISS)", "HNSW (FAISS)", "HNSW (Chroma)"])
-
-# %% [markdown]
-# The libraries' own calls:
 
 # %% tags=["nbval-ignore-output"]
 import chromadb
@@ -283,9 +278,6 @@ graph.add(held)
 quiet = chromadb.Settings(anonymized_telemetry=False)
 client = chromadb.PersistentClient(str(index.store.path), quiet)
 collection = client.get_collection("passages", embedding_function=None)
-
-# %% [markdown]
-# Each question goes to all three in turn. The milliseconds are your machine's; compare the ratios.
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -342,7 +334,7 @@ for n in ("10,000", "50,000"):
 # - **nDCG@10**: the same idea, less harsh on a second place.
 #
 # Three librarians sit it. **Dense** search goes by meaning: the nearest vector. **Keyword** search goes by words: BM25, which counts the words that question and passage
-# share, rare ones most. **Hybrid** asks both and joins their rankings.
+# share, rare ones most. **Hybrid** asks both and joins their rankings. Each looks for ten passages a question.
 
 # %%
 from course_lib.retrieval.words import HybridIndex, KeywordIndex
@@ -355,9 +347,6 @@ librarians = {"keyword": words, "dense": index, "hybrid": both}
 print(len(exam), "questions, each with its passage")
 cl.predict_choice("librarian", "The right passage comes first most often with...",
                   list(librarians))
-
-# %% [markdown]
-# Each looks for ten passages a question:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval.ranking import compare_rankings
@@ -395,13 +384,10 @@ other = [q for q in exam if shared[q.id] <= 0.5]
 print(other[0].question, "·", len(other), "in all")
 
 # %% [markdown]
-# **Predict:** of 100 questions that hold a code, in how many does the *dense* search put the right passage first?
+# **Predict:** of 100 questions that hold a code, in how many does the *dense* search put the right passage first? (The same three librarians answer, on codes alone and then on other words alone.)
 
 # %%
 cl.predict("codes", "Right passage first, dense search, in per cent", low=0, high=100)
-
-# %% [markdown]
-# The same three librarians, on codes alone and then on other words alone:
 
 # %% tags=["nbval-ignore-output"]
 on_codes = {name: cl.grade_retrieval(librarian, codes, pages, name=f"codes: {name}")
@@ -423,16 +409,13 @@ cl.verdict("in other words, dense search finds more than keyword search",
 # %% [markdown]
 # ### Exercise 3 · Join two rankings
 # A cosine and a BM25 score cannot be added: they are measured in different things. *Reciprocal rank fusion* adds what they have in common, the ranks: each search gives a
-# passage 1 / (60 + rank), the first rank being 1, and a passage that it did not find nothing. Two searches found these, best first. Put the joined ranking in order.
+# passage 1 / (60 + rank), the first rank being 1, and a passage that it did not find nothing. Two searches found these, best first. Put the joined ranking in order, by hand or in three lines of code.
 
 # %%
 by_word = ["HB-158", "HB-112", "clinic"]
 by_sense = ["physio", "HB-112", "HB-158", "relapse"]
 print("keyword:", by_word)
 print("dense:  ", by_sense)
-
-# %% [markdown]
-# By hand, or in three lines of code:
 
 # %% tags=["exercise"]
 order = None  # a list of the five names, best first
@@ -533,9 +516,6 @@ cl.compare({"k = 1": one, "k = 4": four}, forty)
 
 # %%
 cl.predict("miss", "Right without the right passage, in per cent", low=0, high=100)
-
-# %% [markdown]
-# Parted:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval.ranking import by_hit
@@ -658,9 +638,6 @@ bill = {k: {"right": round(row["accuracy"], 2),
         for k, row in hybrid.items()}
 pd.DataFrame.from_dict(bill, orient="index").rename_axis("k")
 
-# %% [markdown]
-# And as a picture:
-
 # %% tags=["nbval-ignore-output"]
 lines = {"right": [hybrid[k]["accuracy"] for k in ks],
          "passage is there": [stored["answers"]["found"][str(k)] for k in ks]}
@@ -669,7 +646,7 @@ cl.plots.curve(ks, lines, "What k buys", "k, passages in the prompt",
                bands={"right": [tuple(hybrid[k]["ci"]) for k in ks]})
 
 # %% [markdown]
-# The upper line is the librarian's, the lower the reader's. The gap between them is what reading costs, and it widens. At which k does accuracy stop paying?
+# The upper line is the librarian's, the lower the reader's. The gap between them is what reading costs, and it widens. From which k on do more passages no longer pay?
 
 # %% tags=["nbval-ignore-output"]
 def as_many(what):
@@ -705,7 +682,7 @@ cl.verdict("less than a quarter of the wait is the search",
 # Six ways, each made to happen.
 #
 # ### 1 · The old beats the new
-# Several policies of the handbook are in the library in two editions. People ask without naming a year. How often does the *old* one come first?
+# Several policies of the handbook are in the library in two editions. People ask without naming a year. How often does the *old* one come first? Hybrid search is asked, first without and then with a date filter.
 
 # %%
 from course_lib.lessons import adverse
@@ -714,9 +691,6 @@ from course_lib.retrieval import grounding
 undated, _ = adverse.undated_questions(cl.load_facts())
 print(undated[10].question, "·", len(undated), "such questions")
 cl.predict("stale", "The old edition comes first, in per cent", low=0, high=100)
-
-# %% [markdown]
-# Hybrid search, first without and then with a date filter:
 
 # %% tags=["nbval-ignore-output"]
 def is_old(passage, q):
@@ -838,14 +812,11 @@ cl.plots.dots(places, f"Where the right page lies, n = {spots['middle'].n}")
 #
 # ### 4 · A page that gives orders
 # A passage is text, and so is an instruction. What if somebody writes one into a document? This is *prompt injection* (Greshake and others 2023). We put a sentence at the end of the right
-# page; then the same between marks, with a warning. **Predict:** how often does it obey?
+# page; then the same between marks, with a warning. **Predict:** how often does it obey? (Sixteen questions here, then what is stored of all.)
 
 # %%
 print(adverse.ORDER)
 cl.predict("orders", "It obeys, in per cent", low=0, high=100)
-
-# %% [markdown]
-# Sixteen questions here:
 
 # %% tags=["nbval-ignore-output"]
 few = exam.sample(16)
@@ -857,9 +828,6 @@ marked = cl.evaluate(cl.OpenBook(gp, adverse.fenced(bad), adverse.FENCED), few,
 plain.show(3)
 for report in (plain, marked):
     print(report.name, "· obeyed:", grounding.said(report, "PELICAN").accuracy)
-
-# %% [markdown]
-# And at full size:
 
 # %% tags=["nbval-ignore-output"]
 measured = {"plain": "order", "fenced": "order-fenced",
@@ -909,14 +877,11 @@ print("whatever is asked, the filter lets through:", *audiences)
 # ## Deleted is deleted?
 #
 # *RAG keeps sensitive data separate*, and lesson 02 showed that a document which was withdrawn is not told any more. But is it *gone*? **Predict:** we delete a document from Chroma
-# and look for its words in the bytes of the folder. Are they still there?
+# by its own `delete`, and look for its words in the bytes of the folder. Are they still there?
 
 # %%
 cl.predict_choice("bytes", "After Chroma's own delete the words are...",
                   ["gone from the files", "still in the files"])
-
-# %% [markdown]
-# A secret goes in, and is deleted by the store's own `delete`:
 
 # %% tags=["nbval-ignore-output"]
 secret = cl.Document("memo", "Memo", "The password of the drug cupboard is MARMALADE.",

@@ -189,7 +189,7 @@ cl.verdict("told the house rule, the start keeps it more often",
 # ### Step 1: a supervised start
 #
 # A model that babbles gives people nothing to choose from. So first it learns how replies look *at all*, from the files: what the staff wrote before anybody was asked,
-# good and bad as they come.
+# good and bad as they come. It is plain fine-tuning, as in lesson 01, so it comes from the shelf.
 
 # %%
 from course_lib.lessons.letters import staff_archive
@@ -197,9 +197,6 @@ from course_lib.lessons.letters import staff_archive
 archive = staff_archive(pairs["train"])
 print(len(archive), "replies out of the files, such as:")
 print(*(f"- {row['completion'][-1]['content']}" for row in archive[:4]), sep="\n")
-
-# %% [markdown]
-# It is plain fine-tuning, as in lesson 01, so it comes from the shelf.
 
 # %% tags=["nbval-ignore-output"]
 start = cl.finetune(gp, archive, name="07-start", epochs=1, learning_rate=2e-3,
@@ -499,7 +496,7 @@ by_hand = float(dpo.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
 by_trl = twice.training.losses[1][1]
 
 # %% [markdown]
-# The first step begins at log 2; after it, hand and trainer should agree.
+# The first step begins at log 2. After it, hand and trainer should agree:
 
 # %% tags=["nbval-ignore-output"]
 losses = [loss for _, loss in once.training.losses]
@@ -510,14 +507,11 @@ cl.verdict("DPO's loss by hand is the trainer's",
 
 # %% [markdown]
 # Now for real: seventy-two pairs, each seen once, two at a time. Added to the loss is an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). So the fair opponent is the anchor alone: fine-tuned on the same 72 chosen replies,
-# same start, same settings. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
+# same start, same settings. It takes a minute or two. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
 
 # %%
 cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent",
            low=0, high=100)
-
-# %% [markdown]
-# It takes a minute or two.
 
 # %% tags=["nbval-ignore-output"]
 few = pairs["train"][::8]
@@ -809,8 +803,7 @@ pd.DataFrame({"general questions right": {
 # %% [markdown]
 # Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences found hardly anything left to take. (Lesson 02 kept common knowledge by mixing some of it in, and
 # the big houses do that here as well; Ouyang et al. call the price an *alignment tax*.)
-
-# %% [markdown]
+#
 # ## Quiz
 
 # %%

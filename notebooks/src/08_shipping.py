@@ -46,7 +46,7 @@ session = cl.start()
 # ## Choosing
 #
 # One table stands in nearly every article about our subject. Here is that of one of the course's sources, in its own words, and beside each cell what this course measured
-# (95% intervals, n, and the lesson). First its column about RAG:
+# (95% intervals, n, and the lesson). First its column about RAG, then the one about fine-tuning.
 
 # %%
 import pandas as pd
@@ -56,9 +56,6 @@ from course_lib.lessons import choosing
 pd.set_option("display.max_colwidth", None)
 table = choosing.comparison_table()
 table[["RAG", "RAG, measured"]]
-
-# %% [markdown]
-# And its column about fine-tuning:
 
 # %%
 table[["fine-tuning", "fine-tuning, measured"]]
@@ -469,15 +466,12 @@ for name, shape in {"Llama 2 7B": seven, "Llama 3.1 8B": llama_31}.items():
 #
 # ### Your own numbers
 #
-# Model, method, card, data:
+# Model, method, card, data; the cell below does the same without a widget.
 
 # %%
 from course_lib.lessons import sliders
 
 sliders.cost_slider(prices)
-
-# %% [markdown]
-# The same without a widget:
 
 # %%
 sliders.cost_slider(prices, model="13B", method="qlora", card="L4",
@@ -729,14 +723,11 @@ reply = client.chat.completions.create(
 print(reply.choices[0].message.content, reply.usage)
 
 # %% [markdown]
-# An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. **Predict:** with two passages in front of the question, how much longer does the median customer wait than without?
+# An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. **Predict:** with two passages in front of the question, how much longer does the median customer wait than without? (Six questions each, one after the other, as customers come.)
 
 # %%
 cl.predict("wait", "Waiting time with RAG, as a multiple of that without",
            low=1, high=10)
-
-# %% [markdown]
-# Six questions each, one after the other, as customers come:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.shipping import serving
@@ -833,7 +824,7 @@ cl.predict("fresh", "Seconds to take five old policies out and put five new ones
            low=0, high=120)
 
 # %% [markdown]
-# Here is the library as it stood on Sunday: everything but the new editions. People ask as they do, without naming a year.
+# Here is the library as it stood on Sunday, everything but the new editions, and then on Monday. People ask as they do, without naming a year.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import shelves
@@ -848,9 +839,6 @@ question = ("Back from a week of flu: what's the code of the form that sick leav
             "policy makes me fill in?")
 said = desk.ask(question)
 print(f"Sunday:  {said.text}\n         [{said.sources[0].source}]")
-
-# %% [markdown]
-# And now Monday:
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -893,7 +881,7 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
 # Two columns, two lessons. The first says who is *right*; look at the stale rows, and then at who gained what. The second says who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
-# Freshness and accuracy are two axes: the index is up to date *sooner*; how often the answer is then right, its reader decides. Until it had studied again, the student by heart was wrong nearly every time, and sure of it. Once it had, hold it against a reader who can read (the 0.5B; the 135M of the
+# Being fresh and being right are two things: the index is up to date *sooner*; how often the answer is then right, its reader decides. Until it had studied again, the student by heart was wrong nearly every time, and sure of it. Once it had, hold it against a reader who can read (the 0.5B; the 135M of the
 # table is untrained):
 
 # %% tags=["nbval-ignore-output"]
