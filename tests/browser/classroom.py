@@ -220,6 +220,13 @@ class Learner:
     def _settle(self) -> None:
         expect(self.book.locator(".jp-Cell").first).to_be_visible()
         wait_until(self._idle, "no kernel has started")
+        self._skim()
+
+    def _skim(self) -> None:
+        """Down the whole page and back: Lab makes the cells below the window when it has time, or somebody looks."""
+        for cell in self.book.locator(".jp-Cell").all():
+            cell.scroll_into_view_if_needed()
+        self.to_top()
 
     def look(self, width: int, theme: str) -> None:
         """Make the window so wide, and its theme "Light" or "Dark"."""

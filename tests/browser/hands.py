@@ -51,9 +51,10 @@ def choose(learner: Learner, choices: Locator, by_keys: bool) -> None:
     """Another of several: the next, after the last the first."""
     radios = choices.locator("input")
     chosen = [radio.is_checked() for radio in radios.all()]
-    if by_keys:  # as a browser does it: Tab comes to the chosen one or the first, Space takes, arrows go on
+    if by_keys:  # as a browser does it: Tab comes to the chosen one or the first, Space takes, arrows go on and back
         radios.nth(chosen.index(True) if True in chosen else 0).focus()
-        learner.page.keyboard.press("ArrowDown" if True in chosen else "Space")
+        on = "ArrowUp" if chosen[-1] else "ArrowDown"
+        learner.page.keyboard.press(on if True in chosen else "Space")
     else:
         radios.nth((chosen.index(True) + 1) % len(chosen) if True in chosen else 0).click()
 

@@ -119,5 +119,7 @@ def panels(lesson: Learner) -> list[Locator]:
     """The cells whose widget is of none of the other kinds."""
     shown = lesson.cells(having=".jupyter-widgets")
     return [
-        cell for cell in shown if not any(way in cell.locator(".jp-Cell-inputWrapper").inner_text() for way in OWN_WAYS)
+        cell
+        for cell in shown
+        if not any(way in cell.locator(".jp-Cell-inputWrapper").text_content() for way in OWN_WAYS)
     ]
