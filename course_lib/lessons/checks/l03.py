@@ -1,9 +1,9 @@
-"""Checks of lesson 03: a slip that one database misses, pairs that teach, and the weakest pattern."""
+"""Checks of lesson 03: a slip that one database misses, and pairs that teach."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from course_lib.evaluation.grading import normalise
@@ -57,22 +57,6 @@ def _teach(attempt: Any, *, task: SqlTask, column: str) -> str:
     )
 
 
-@register("03-weakest", names="weakest")
-def _weakest(attempt: Any, *, counts: Mapping[str, Sequence[int]]) -> str:
-    if not isinstance(attempt, str) or attempt not in counts:
-        return "Name one pattern, as text, as it stands in the table."
-    share = {pattern: right / asked for pattern, (right, asked) in counts.items()}
-    right, asked = counts[attempt]
-    if share[attempt] == min(share.values()):
-        return Right(f"Yes. {right} of {asked} right: this is where more pairs would be worth most.")
-    if share[attempt] == max(share.values()):
-        return f"{right} of {asked} right: that is the strongest."
-    missed = {pattern: asked - right for pattern, (right, asked) in counts.items()}
-    if missed[attempt] == max(missed.values()):
-        return "It has the most wrong answers, and was asked most: whose *share* is the smallest?"
-    return f"{right} of {asked} right: there is one that fares worse."
-
-
 def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
     """What is wrong with one pair, by itself; None if nothing is."""
     try:
@@ -84,7 +68,7 @@ def _fault(request: str, sql: str, task: SqlTask, column: str) -> str | None:
         return f"its query does not look at {column}: that is the pattern which is missing."
     if standard_style(sql) != sql:
         return "its query runs, in a style of its own: print `sql.standard_style` of it, and compare."
-    for exam in (task.validation, task.values, task.wordings, task.combinations):
+    for exam in (task.validation, task.values, task.wordings, task.combinations, task.stranger):
         if any(normalise(question.question) == normalise(request) for question in exam):
             return f"the {exam.name} exam asks the very same: that would be a leak."
     said = set(normalise(request))

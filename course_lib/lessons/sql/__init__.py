@@ -1,6 +1,8 @@
 """Lesson 03: English into SQL, graded by running it."""
 
 from course_lib.lessons.sql.cleaning import clean as clean
+from course_lib.lessons.sql.contests import contest as contest
+from course_lib.lessons.sql.contests import how_sure as how_sure
 from course_lib.lessons.sql.running import SqlError as SqlError
 from course_lib.lessons.sql.running import run_sql as run_sql
 from course_lib.lessons.sql.running import same_results as same_results

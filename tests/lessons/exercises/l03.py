@@ -1,10 +1,9 @@
-"""Lesson 03: a slip that one database misses, pairs that teach, and the weakest pattern."""
+"""Lesson 03: a slip that one database misses, and pairs that teach."""
 
 from course_lib.lessons.sql.task import load_sql
 
 TASK = load_sql()
 QUERY = "SELECT DISTINCT city FROM users WHERE state = 'FL';"
-COUNTS = {"orders-today": (2, 9), "users-per-state": (9, 9), "price-of-product": (5, 6), "latest-orders": (22, 30)}
 MINE = [
     ("Find all orders of more than 3 pieces.", "SELECT * FROM orders WHERE quantity > 3;"),
     ("Which orders are for over five pieces? Show everything.", "SELECT * FROM orders WHERE quantity > 5;"),
@@ -22,7 +21,6 @@ def changed(number, request=None, sql=None):
 EXERCISES = {
     "03-caught": ("lucky", {"right": QUERY, "databases": TASK.databases}),
     "03-teach": ("mine", {"task": TASK, "column": "quantity"}),
-    "03-weakest": ("weakest", {"counts": COUNTS}),
 }
 RIGHT = {
     "03-caught": ["SELECT city FROM users WHERE state = 'FL';", "select city from users where state = 'FL'"],
@@ -31,7 +29,6 @@ RIGHT = {
         tuple(list(pair) for pair in MINE),
         [*MINE, ("What is the sum of all quantities?", "SELECT SUM(quantity) FROM orders;")],
     ],
-    "03-weakest": ["orders-today"],
 }
 WRONG = {
     "03-caught": [
@@ -56,14 +53,8 @@ WRONG = {
         (changed(1, sql="select * from orders where quantity > 5"), "Pair 2: its query runs, in a style"),
         (changed(2, sql="SELECT * FROM orders WHERE quantity > 7;"), "Pair 3: its query says 7"),
         (changed(1, request=TASK.wordings[0].question), "Pair 2: the sql wordings exam asks the very same"),
+        (changed(1, request=TASK.stranger[0].question), "Pair 2: the sql stranger exam asks the very same"),
         ([*MINE, MINE[0]], "Two of the requests are the same"),
         ([*MINE[:2], ("Find all orders of more than nine pieces.", MINE[0][1].replace("3", "9"))], "reword it"),
-    ],
-    "03-weakest": [
-        ("users", "Name one pattern"),
-        (["orders-today"], "Name one pattern"),
-        ("users-per-state", "that is the strongest"),
-        ("latest-orders", "the most wrong answers, and was asked most"),
-        ("price-of-product", "5 of 6 right: there is one that fares worse"),
     ],
 }
