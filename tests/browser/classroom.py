@@ -137,6 +137,11 @@ class Learner:
 
     # What one does.
 
+    def enter(self, folder: str) -> None:
+        """A folder of the file list."""
+        self.page.locator(".jp-DirListing-item", has_text=folder).dblclick()
+        expect(self.page.locator(".jp-FileBrowser-crumbs", has_text=folder)).to_be_visible()
+
     def open(self, name: str) -> None:
         """A double click in the file list."""
         self.page.locator(".jp-DirListing-item", has_text=name).dblclick()
@@ -171,7 +176,7 @@ class Learner:
         self.page.keyboard.press("Control+Enter")
         wait_until(lambda: prompt.text_content() != before, "the cell does not run")
         if wait:
-            self.wait()
+            self.wait(WHOLE_LESSON)
 
     def select(self, cell: Locator) -> None:
         cell.scroll_into_view_if_needed()

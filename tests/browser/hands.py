@@ -6,6 +6,7 @@ Each takes the learner and the cell that shows the widget. Lessons are rewritten
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from classroom import Learner, wait_until
 from playwright.sync_api import Locator
@@ -25,7 +26,7 @@ def guess(learner: Learner, cell: Locator, by_keys: bool) -> None:
         moves(learner, cell, lambda choices=choices: choose(learner, choices, by_keys), "the guess")
 
 
-def moves(learner: Learner, cell: Locator, act, what: str) -> None:
+def moves(learner: Learner, cell: Locator, act: Callable[[], None], what: str) -> None:
     """After `act` the cell says something else."""
     before = learner.said(cell)
     act()
@@ -81,7 +82,7 @@ def use_panel(learner: Learner, cell: Locator, by_keys: bool) -> None:
     assert REFUSED not in learner.said(cell)
 
 
-def changes(learner: Learner, control: Locator, act, what: str) -> None:
+def changes(learner: Learner, control: Locator, act: Callable[[], None], what: str) -> None:
     """After `act` the control shows another value."""
 
     def value() -> str:

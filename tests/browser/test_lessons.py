@@ -13,6 +13,7 @@ pytest.importorskip("axe_playwright_python", reason="no axe: `make test-browser`
 import eyes
 import hands
 from classroom import ERRORS, ROOT, Learner, wait_until
+from playwright.sync_api import Locator
 
 LESSONS = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
 SHORT = [pytest.mark.browser_short]
@@ -114,7 +115,7 @@ def test_the_browser_complains_of_nothing(lesson):
     assert not lesson.complaints
 
 
-def panels(lesson: Learner) -> list:
+def panels(lesson: Learner) -> list[Locator]:
     """The cells whose widget is of none of the other kinds."""
     shown = lesson.cells(having=".jupyter-widgets")
     return [
