@@ -64,20 +64,18 @@ for question in list(exam)[20:60:13]:
     print("-", question.question, "→", question.answer)
 
 # %% [markdown]
-# First the librarian alone, as in lesson 05. **Predict:** in how many of a hundred questions is the right passage the *first* one found?
+# First the librarian alone, as in lesson 05. **Predict:** in how many of a hundred questions is the right passage the *first* one found? (And in how many is it among four?)
 
 # %%
 cl.predict("first", "The right passage comes first, in per cent", low=0, high=100)
-
-# %% [markdown]
-# And among four?
 
 # %% tags=["nbval-ignore-output"]
 golden = cl.golden_passages(exam, shelf)
 ranking = cl.grade_retrieval(shelf, exam, golden, name="meaning")
 cl.reveal("first", round(100 * ranking.recall(1)))
 first, among_four = ranking.recall(1), ranking.recall(4)
-print(f"first: {first:.2f}, among four: {among_four:.2f} (n = {ranking.n})")
+cl.say(f"The right passage is found first in {first:.0%} of {ranking.n} questions, "
+       f"and among four in {among_four:.0%}.")
 cl.verdict("the right passage is among four in nine of ten questions",
            round(among_four, 2), above=0.9)
 
@@ -95,15 +93,13 @@ for passage in shelf.search(question.question, k=4):
 # %% [markdown]
 # ## The untrained reader
 #
-# Our general practitioner, with those four passages before it. **Predict** what it makes of them.
+# Our general practitioner, with those four passages before it and the same prompt as in lessons 02 and 05: the passages, "Copy the answer from the passages", the
+# question. **Predict** what it makes of them.
 
 # %%
 asked = exam.sample(104)
 cl.predict("untrained", "Right answers with four passages, in per cent",
            low=0, high=100)
-
-# %% [markdown]
-# The same prompt as in lesson 02 and 05: the passages, "Copy the answer from the passages", the question.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
@@ -252,7 +248,7 @@ reader = cl.finetune(gp, examples, name="06-raft", **recipe)
 cl.plots.losses({"RAFT": reader.training.losses}, "Loss while learning to read")
 
 # %% [markdown]
-# Now the exam: documents that it has not seen.
+# Now the exam: documents that it has not seen, with the same questions, passages and prompt as before. Only the reader is another.
 
 # %% tags=["nbval-ignore-output"]
 raft = cl.evaluate(cl.RagPipeline(reader, shelf, k=4), asked, "RAFT + RAG")
@@ -261,12 +257,9 @@ cl.reveal("raft", raft)
 both = cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked)
 both.plot("Four passages on the desk")
 
-# %% [markdown]
-# The same questions, the same passages, the same prompt. Only the reader is another.
-
 # %% tags=["nbval-ignore-output"]
-print("right:", raft - base)
-print("the answer and nothing else:", cl.paired_difference(raft, base, of="exact"))
+exact = cl.paired_difference(raft, base, of="exact")
+cl.say(f"Right: {raft - base}. The answer and nothing else: {exact}.")
 
 # %% [markdown]
 # ## Form, or reading?
@@ -377,13 +370,10 @@ for name in ("base, right page", "form only without reasoning, right page",
     print(find(f"06/arms/arms/{name}"), "·", name)
 
 # %% [markdown]
-# So *copying* was learned whole, by both. What is missing at four passages is *choosing*. Choosing what? Every answer was held against the pages on its desk (`cl.ground`, lesson 05). From which page does it come?
+# So *copying* was learned whole, by both. What is missing at four passages is *choosing*. Choosing what? Every answer was held against the pages on its desk (`cl.ground`, lesson 05). From which page does it come? First for every kind of reader, then a verdict over the five RAFT students.
 
 # %%
 pd.DataFrame(stored["arms"]["told from"]).T.round(2)
-
-# %% [markdown]
-# The five RAFT students by themselves:
 
 # %% tags=["nbval-ignore-output"]
 grounded = [cl.ground(report, shelf.passages(), golden) for report in practised.reports]
@@ -619,22 +609,16 @@ cl.plots.frontier(families, "What training buys (labels: numbers of examples)",
 
 # %% [markdown]
 # ### Exercise 3 · Spend fifty thousand tokens
-# How long would that take at the speed of your own training, above (on all layers a little longer)?
+# How long would that take at the speed of your own training, above (on all layers a little longer)? And on which arm would you spend them, with how many examples? Write the pair.
 
 # %% tags=["nbval-ignore-output"]
-print(f"{50_000 / (reader.training.tokens / reader.training.seconds) / 60:.1f} minutes")
-
-# %% [markdown]
-# Which arm, and how many examples?
+minutes = 50_000 / (reader.training.tokens / reader.training.seconds) / 60
+cl.say(f"At the speed of your training {50_000:,} tokens take {minutes:.1f} minutes.")
 
 # %%
 scores = {(name, n): grown[name][str(n)]["accuracy"] for name in grown for n in sizes}
 tokens = {(name, n): grown[name][str(n)]["tokens"] for name in grown for n in sizes}
-for key in scores:
-    print(key, f"{tokens[key]:,} tokens, {scores[key]:.2f} right")
-
-# %% [markdown]
-# Write the pair.
+pd.DataFrame({"tokens": tokens, "right": scores}).round(2)
 
 # %% tags=["exercise"]
 choice = None  # ("RAFT" or "form only", a number of examples)
@@ -690,14 +674,11 @@ for passage in shelf.search(question.question, 4, named):
     print(mark, passage.id, "·", " ".join(passage.text.split())[:110])
 
 # %% [markdown]
-# The other edition has gone from the desk; other policies of that year have moved up. No weight was changed. **Predict:** with that filter and *one* passage, how many of a hundred does the cheap reader get right, the one that learned form only?
+# The other edition has gone from the desk; other policies of that year have moved up. No weight was changed. **Predict:** with that filter and *one* passage, how many of a hundred does the cheap reader get right, the one that learned form only? (Student 0 of each kind, on the editions exam, with the filter and without.)
 
 # %%
 cl.predict("years", "Form only, one passage of the right year: right, in per cent",
            low=0, high=100)
-
-# %% [markdown]
-# Student 0 of each kind on the editions exam, with the filter and without:
 
 # %%
 years = stored["years"]
@@ -816,7 +797,7 @@ print(f"questions: {asking:.2f} · training: {hours:.1f} hours, {hours * hour:.2
 print("both together, in the currency of your prices:", round(asking + hours * hour, 2))
 
 # %% [markdown]
-# The prices in that cell are placeholders for yours. The dear part is neither: it is the hundred or two questions that *people* write and check, on which you find out whether any of it helped.
+# The prices in that cell are placeholders for yours. The expensive part is neither: it is the hundred or two questions that *people* write and check, on which you find out whether any of it helped.
 #
 # ## Quiz
 
@@ -824,30 +805,15 @@ print("both together, in the currency of your prices:", round(asking + hours * h
 cl.quiz("06")
 
 # %% [markdown]
-# ## What was measured
-
-# %%
-pd.DataFrame({name: {"right": round(row["accuracy"], 2),
-                     "95% interval": f"{row['ci'][0]:.2f} to {row['ci'][1]:.2f}",
-                     "exact": round(row["exact"], 2),
-                     "tokens a question": round(row["tokens"])}
-              for name, row in arms.items()}).T
-
-# %% [markdown]
-# How far you have come, and what is next:
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *RAFT is a hybrid of RAG and fine-tuning* | **holds partly**: the weights learn to read, the index keeps the facts; on contracts both halves together have form and facts, the specialist alone has only the form, RAG alone neither in full |
-# | *fine-tuning without pages does not teach to use them* | **holds**: DSF + RAG stays far below every reader that was trained on pages, and near the untrained model |
-# | *training with distractors makes a reader robust* | **holds partly**: at four passages RAFT beat form alone over nine pairs, though five of 400 examples leave it open; over other numbers of passages one student was asked, so we cannot tell; nor for a larger student |
-# | *distractors should come out of the retriever* | **cannot tell**: one reader of each |
-# | *now and then the right page should be missing in training* | **cannot tell**: one student a point; that a P below 1 helps is not shown, and not refuted |
-# | *quoting before answering helps* | **refuted here**: it cost accuracy and tokens; what it buys is a check |
+# The sources call RAFT a hybrid of RAG and fine-tuning, and that is what it is: the weights learn to read, the index keeps the facts. No verdict above
+# says whether distractors should come out of the retriever, or whether the right page should now and then be missing in training: one student was asked of each, so we cannot tell.
 #
 # The two largest gains of this lesson were the answer's *form*, learned in less than half of RAFT's tokens, and a *filter*, learned by nobody.
 #
