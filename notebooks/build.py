@@ -50,7 +50,7 @@ MAX_CODE_LINES = 18
 MAX_PLAIN_LINES = 25  # what the libraries take where ours takes a line
 MAX_WIDTH = 88  # on a projector, and without a bar to scroll sideways by at 1280 pixels
 # Lessons whose lines are wider still, until they are written anew.
-WIDE_YET = {"01_what_is_fine_tuning", "02_open_book_vs_closed_book", "03_sql_specialist"}
+WIDE_YET = {"02_open_book_vs_closed_book"}
 CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "plain", "nbval-ignore-output", "hide-input"}
 # What folds a cell's source: Jupyter's own key for JupyterLab and Notebook, and Colab's, which shows the first line's

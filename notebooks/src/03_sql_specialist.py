@@ -442,8 +442,10 @@ cl.check("03-teach", mine, task=task, column="quantity")
 
 # %% tags=["solution"]
 mine = [
-    ("Find all orders of more than 3 pieces.", "SELECT * FROM orders WHERE quantity > 3;"),
-    ("How many orders are for more than five pieces?", "SELECT COUNT(*) FROM orders WHERE quantity > 5;"),
+    ("Find all orders of more than 3 pieces.",
+     "SELECT * FROM orders WHERE quantity > 3;"),
+    ("How many orders are for more than five pieces?",
+     "SELECT COUNT(*) FROM orders WHERE quantity > 5;"),
     ("orders, quantity above 12", "SELECT * FROM orders WHERE quantity > 12;"),
 ]
 cl.check("03-teach", mine, task=task, column="quantity")
