@@ -5,6 +5,7 @@ import json
 import instructors
 import nbformat
 import pytest
+import stage
 import yaml
 from instructors import page, sections, stale
 
@@ -122,3 +123,13 @@ def test_a_page_is_stale_until_it_is_made_again(repository, monkeypatch, capsys)
     assert stale(repository)
     with pytest.raises(SystemExit, match="the one option is --check"):
         instructors.main(["--write"])
+
+
+def test_what_a_lesson_took_is_kept_beside_the_others(repository, monkeypatch):
+    (repository / instructors.STAGE).write_text('{"03": {}, "02": {}}', encoding="utf-8")
+    fakes = {"ROOT": repository, "SETTINGS": {}, "seconds": lambda page: {page.name: 1.5}, "gflops": lambda: 50}
+    for name, fake in fakes.items():
+        monkeypatch.setattr(stage, name, fake)
+    stage.main(["02"])
+    kept = json.loads((repository / instructors.STAGE).read_text(encoding="utf-8"))
+    assert kept == {"02": {"gflops": 50, "seconds": {"02_books.ipynb": 1.5}}, "03": {}} and list(kept) == ["02", "03"]
