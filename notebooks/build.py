@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import re
@@ -49,13 +50,12 @@ ADAPTERS = ROOT / "data" / "adapters"
 MAX_CODE_LINES = 18
 MAX_PLAIN_LINES = 25  # what the libraries take where ours takes a line
 MAX_WIDTH = 88  # on a projector, and without a bar to scroll sideways by at 1280 pixels
-# Lessons whose lines are wider still, until they are written anew.
-WIDE_YET = {"02_open_book_vs_closed_book"}
 CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "plain", "nbval-ignore-output", "hide-input"}
 # What folds a cell's source: Jupyter's own key for JupyterLab and Notebook, and Colab's, which shows the first line's
 # `# @title` in its place. VS Code reads no such key from a file (its issue 158716), so a folded cell stays short.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+FOLDED_ANSWER = "<details><summary>"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # What stands for a widget in plain text; the second kind is a bar of tqdm, which some libraries draw.
@@ -136,21 +136,31 @@ def where(path: Path, number: int, cell: NotebookNode) -> str:
 def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> NotebookNode:
     """The learner's notebook (`without="solution"`) or the solved one (`without="exercise"`), not executed.
 
-    `foot` becomes its last cell.
+    In the learner's each exercise has its solution folded below it. `foot` becomes its last cell.
     """
-    kept = [cell for cell in source.cells if without not in tags_of(cell)]
+    kept = [(place, cell) for place, cell in enumerate(source.cells) if without not in tags_of(cell)]
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
     stem = topic.replace("_", "-")[:50]
-    for number, cell in enumerate(kept):
+    for number, (place, cell) in enumerate(kept):
         make, text = nbformat.v4.new_code_cell, cell.source
         if cell.cell_type != "code":
             make, text = nbformat.v4.new_markdown_cell, ESCAPED_DOLLAR.sub(lambda m: m[1] or r"<span>\$</span>", text)
             text = text if without == "solution" else LINK.sub(r"\1../", text)  # one folder further down
         folded = FOLDED if tags_of(cell) & {"setup", "hide-input", "plain"} else {}
         notebook.cells.append(make(text, id=f"{stem}-{number:03d}", metadata={**cell.metadata, **folded}))
+        if "exercise" in tags_of(cell):
+            answer = nbformat.v4.new_markdown_cell(folded_solution(source, place), id=f"{stem}-{number:03d}-solution")
+            notebook.cells.append(answer)
     if foot:
         notebook.cells.append(nbformat.v4.new_markdown_cell(foot, id=f"{stem}-foot"))
     return notebook
+
+
+def folded_solution(source: NotebookNode, exercise: int) -> str:
+    """What solves the exercise that is this cell of the source, folded: Markdown for JupyterLab, GitHub and Colab."""
+    after = itertools.takewhile(lambda cell: "solution" in tags_of(cell), source.cells[exercise + 1 :])
+    code = "\n\n".join(cell.source for cell in after)
+    return f"{FOLDED_ANSWER}A solution</summary>\n\n```python\n{code}\n```\n\n</details>"
 
 
 def feet(path: Path) -> tuple[str, str]:
@@ -196,7 +206,7 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         longest = MAX_PLAIN_LINES if "plain" in tags_of(cell) else MAX_CODE_LINES
         if (lines := len(cell.source.splitlines())) > longest:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {longest}")
-        if "setup" not in tags_of(cell) and path.stem not in WIDE_YET:
+        if "setup" not in tags_of(cell):
             for place, line in enumerate(cell.source.splitlines(), 1):
                 if len(line) > MAX_WIDTH:
                     raise BuildError(f"{where(path, number, cell)}: line {place} is wider than {MAX_WIDTH} characters")
@@ -258,7 +268,8 @@ def spoilers(notebook: NotebookNode) -> list[NotebookNode]:
     found, unrevealed, inside = [], set(), False
     for cell in notebook.cells:
         if cell.cell_type != "code":
-            inside = inside and not (HEADING.search(cell.source) and not unrevealed)
+            begins = HEADING.search(cell.source) and not cell.source.startswith(FOLDED_ANSWER)
+            inside = inside and not (begins and not unrevealed)
             continue
         if inside or "cl.findings(" in cell.source:
             found.append(cell)

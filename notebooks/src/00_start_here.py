@@ -19,7 +19,7 @@
 # - given two sentences to students who did not know the answers, and measured what that changed;
 # - read your first exam result, with its interval.
 #
-# **Time** 25 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
+# **Time** 30 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
 # **On trial** *language models know a lot in general* · *a model is not trained on your documents, hence it may make
 # things up* · *asked who won the 2024 European championship, it may fail*
 #

@@ -12,15 +12,15 @@
 # Two students sit the same exam. One has learned the book by heart; the other may open it. Which would you hire?
 #
 # By the end you will have
-# - asked one model the same questions seven ways, and said which way won, by how much, and how sure you are;
+# - asked the same questions of one model in eight ways, and said which way won, by how much, and how sure you are;
 # - watched a model forget the capital of Italy, and got it back;
-# - withdrawn a document, and found out who still tells.
+# - withdrawn some pages, and found out who still tells what stood in them.
 #
-# **Time** 45 minutes; the machine works for about 6 of them (2 cores).
+# **Time** 50 minutes; the machine works for about 6 of them (2 cores). **Before this** lesson 00; lesson 01 helps.
 #
 # **Claims on trial** from the course's sources: *fine-tuning is a closed-book exam, after thorough study* · *RAG is an
-# open-book exam* · *a model cannot know what it was never told* · *no retraining for new information* · *RAG keeps
-# sensitive data separate* · *a larger context costs latency and tokens*.
+# open-book exam* · *a model cannot know what it was never told* · *show it a few examples* · *no retraining for new
+# information* · *RAG keeps sensitive data separate* · *a larger context costs latency and tokens*
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -42,186 +42,152 @@ session = cl.start()
 # %% [markdown]
 # ## The book and the exam
 #
-# The book is the library of the Merrow Isles, our invented world. The exam is about one shelf of it: the staff handbook
-# of Brindlecombe & Daughters, makers of kettles. For a model that answers questions about a firm's own rules, this is the
-# everyday case.
+# ![One question of the handbook exam, “What's the going rate per kilometre if I use my private car, as per the travel and expenses policy 2042?”, goes to one model in three ways. Closed book, with its weights only, it makes something up: “… approximately 2.25 cents per kilometer …”. Fine-tuned, with the answer studied into its weights, it is right: “0.46 crowns”. Open book, with the page that a search finds in its prompt, it is right: “The 2042 travel policy pays 0.46 crowns …”.](../images/open_book_closed_book.png)
 #
-# We open the book first: every document is cut into *passages*, and every passage is turned into a point in space
-# (an *embedding*) so that passages of like meaning lie near each other. Lesson 05 takes that apart.
+# The book is the library of the Merrow Isles, an invented country. No model has read a word about it. Our exam is about
+# the staff handbook of Brindlecombe & Daughters, makers of kettles: 24 of its facts, each asked twice.
+#
+# Each fact also has six *study* wordings that may be learned. The next cell makes sure that no exam question is among
+# them, and puts the library, cut into *passages*, into an *index* that can be searched: we need that later.
 
 # %% tags=["nbval-ignore-output"]
-import time
-
-started = time.perf_counter()
-index = cl.build_index("data/library")
-indexing = time.perf_counter() - started
-print(f"{len(index)} passages indexed in {indexing:.0f} s (a second time it takes none)")
-
-# %% [markdown]
-# Now the exam. We take 24 facts of the handbook, and for each fact two questions. Beside these, each fact has six *study*
-# wordings, which may be learned. No exam question is among them, and the next cell makes sure of it.
-
-# %%
+index = cl.build_index("data/library")  # all documents in passages: lesson 05
 exam = cl.load_exam("handbook").about(24)
 study = exam.train_examples(wordings=6)
 cl.check_no_leak(study, exam)
-print(f"{len(exam)} exam questions about {len(exam.facts)} facts; {len(study)} study examples; no question is in both")
 fact = exam.facts[0]
-print("\nto study: ", *fact.study, sep="\n  ")
-print("\nin the exam: ", *fact.exam, "→ " + fact.answer, sep="\n  ")
+print("to study:   ", *fact.study, sep="\n  ")
+print("in the exam:", *fact.exam, "→ " + fact.answer, sep="\n  ")
+cl.say(f"{len(exam)} exam questions, {len(study)} study examples, "
+       f"{len(index):,} passages in the index")
 
 # %% [markdown]
 # ## 1 · Closed book
 #
-# Our general practitioner sits the exam with nothing but the question. It has never seen this handbook: nobody has.
-#
-# **Before you run the next cell, make a guess.**
-
-# %%
-cl.predict("closed", "Right answers, in per cent", low=0, high=100)
-
-# %% [markdown]
-# Committed? Then let it sit the exam.
+# Our small student, 135 million numbers, sits the exam with nothing but the questions.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
 closed = cl.evaluate(gp, exam, "closed book")
-closed.show(4)
+closed.show(5)
 
 # %% [markdown]
 # Read the answers aloud. They are fluent, they are about the right sort of thing, and they are invented.
 #
-# Every claim gets a *verdict*. Beforehand it says in which range a figure lies: here, below one in twenty. It **holds** if the
-# whole 95% interval lies there, is **refuted** if none of it does, and otherwise we **cannot tell**.
+# Does it know anything at all? Here are two verdicts, as in lesson 00: on these questions, and on those about the whole
+# handbook, asked beforehand. The claim, both times: less than one in twenty is right.
 
 # %% tags=["nbval-ignore-output"]
-cl.reveal("closed", closed)
 cl.verdict("closed book it knows next to nothing of these facts", closed, below=0.05)
-cl.verdict("closed book it knows next to nothing of the whole handbook", "02/handbook/closed book", below=0.05)
+cl.verdict("closed book it knows next to nothing of the whole handbook",
+           "02/handbook/closed book", below=0.05)
 
 # %% [markdown]
-# The first verdict is about the exam you saw, the second about the whole handbook, asked of the small student beforehand. Where
-# nothing at all is right, the interval still reaches up by three facts. With few facts that is far: only the longer exam can
-# show that it knows next to nothing.
+# Forty-eight questions cannot show that it knows next to nothing: even with no answer right, the interval reaches above
+# one in twenty. More questions can.
 #
-# ## 2 · With examples in the prompt
+# ## 2 · A few examples first
 #
-# "Show it a few examples" is the first advice one hears (*few-shot prompting*). So we show three questions with their
-# answers, about *other* facts of the handbook, before each exam question.
+# "Show it a few examples" is the advice you hear first (*few-shot prompting*). We show three questions with their
+# answers, about *other* facts of the handbook, before each exam question. Two things are counted: how many answers are
+# as short as the right ones are, and how many are right.
 
 # %% tags=["nbval-ignore-output"]
 others = cl.load_exam("handbook").validation_facts[::12][:3]
 shown = [cl.example(fact.study[0], fact.answer) for fact in others]
-for row in shown:
-    print(row["prompt"][-1]["content"], "→", row["completion"][-1]["content"])
 few_shot = cl.evaluate(cl.FewShot(gp, shown), exam, "examples in the prompt")
-few_shot.show(3)
-
-# %% [markdown]
-# Compare the *form* of these answers with those before: how many are no longer than the longest right answer? And their truth?
+few_shot.show(5)
 
 # %% tags=["nbval-ignore-output"]
 longest = max(len(question.answer.split()) for question in exam)
-brief = [report.judged([len(row.reply.split()) <= longest for row in report.rows], f"{report.name}, brief")
-         for report in (few_shot, closed)]
-cl.verdict("examples in the prompt teach the form of an answer", brief[0] - brief[1])
-cl.verdict("examples of other facts teach next to nothing of the handbook", "02/handbook/examples in the prompt", below=0.05)
+
+
+def brief(report):  # right is now what is no longer than an answer
+    return report.judged(len(row.reply.split()) <= longest for row in report.rows)
+
+
+cl.verdict("examples in the prompt teach the form of an answer",
+           brief(few_shot) - brief(closed))
+cl.verdict("examples of other facts teach next to nothing of the handbook",
+           "02/handbook/examples in the prompt", below=0.05)
 
 # %% [markdown]
-# Examples show what an answer looks like. They carry no knowledge of what they do not mention.
+# Examples show what an answer looks like. They carry no knowledge of what they do not mention. Some answers above
+# are copied from the three.
 #
 # ## 3 · By heart
 #
-# Now the student studies. *Fine-tuning* trains the model until the right answers become likely. Here we use LoRA: it leaves
-# the model's own weights as they are, and adds about two per cent of new numbers beside them, an *adapter* (counted below).
-# Only these are trained (lesson 04 says how). The student sees each fact in six wordings, four times over.
+# Now the student studies. *Fine-tuning* trains a model until the right answers become likely. We use LoRA: it leaves
+# the model's own numbers, its *weights*, as they are and adds a few new ones beside them, an *adapter*. Only those are
+# trained (lesson 04). Each fact is studied in six wordings, four times over (`epochs`; lesson 03 explains
+# `learning_rate`).
 #
-# **Predict:** how many of the exam's questions, in wordings it has never seen, will it get right?
+# **Your guess:** how many of the 48 exam questions, in wordings it has never seen, will it get right?
 
 # %%
-cl.predict("heart", "Right answers, in per cent", low=0, high=100)
+cl.predict("heart", "Right answers, of 48", high=48)
 
 # %% [markdown]
-# The next cell is the longest of the lesson. The bar shows the *loss*: how surprised the model is by the right answer.
-# Watch it fall.
-
-# %% tags=["nbval-ignore-output"]
-by_heart = cl.finetune(gp, study, name="02-many-wordings", epochs=4, learning_rate=3e-3, batch_size=4)
-many = cl.evaluate(by_heart, exam, "by heart, six wordings")
-many.show(4)
-cl.reveal("heart", many)
-
-# %% [markdown]
-# Every dip is one batch of four examples. It is steep at first, when the *form* of the answers is learned, and flatter
-# after, when the facts are.
-
-# %% tags=["nbval-ignore-output"]
-cl.plots.losses({"six wordings": by_heart.training.losses}, "Loss while learning by heart")
-
-# %% [markdown]
-# A loss near nothing says that it has learned what it studied. The exam asks in other words.
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("after thorough study it answers more than half of the exam on its own", many, above=0.5)
-
-# %% [markdown]
-# ### The parrot
+# This is the longest wait of the lesson. While the bar runs, think about two comparisons that everybody uses:
 #
-# What if it had studied each fact in *one* wording, six times as often? The amount of study is the same. To keep this
-# lesson short the model was trained beforehand, by exactly this call, and is taken from the shelf. (To train it here,
-# take `from_shelf=True` away.)
+# > A general model is a **general practitioner**: it knows a little of everything. Fine-tuning sends it to medical school
+# > once more and makes it a **specialist**.
+# >
+# > Fine-tuning is a **closed-book exam** after thorough study. RAG, which looks things up, is an **open-book exam**.
+#
+# What would each of them say about a question that was never studied? And about everything the student knew before?
+# In the table of answers, *exact* means: the right answer, and nothing else.
 
-# %%
-cl.predict_choice("parrot", "Asked in new wordings, the one-wording student does...", ["worse", "as well", "better"])
+# %% tags=["nbval-ignore-output"]
+by_heart = cl.finetune(gp, study, name="02-many-wordings",
+                       epochs=4, learning_rate=3e-3, batch_size=4)
+heart = cl.evaluate(by_heart, exam, "by heart, six wordings")
+heart.show(5)
+cl.reveal("heart", heart)
+cl.verdict("after thorough study it answers more than half of the exam on its own",
+           heart, above=0.5)
 
 # %% [markdown]
-# Same facts, same number of steps, same everything. Only the wordings differ.
+# Has it learned the facts, or only the sentences? Another student studied each fact in *one* wording, six times as
+# often: the same amount of study. It was trained beforehand by exactly this call. (Take `from_shelf=True` away to train
+# it here.)
 
 # %% tags=["nbval-ignore-output"]
 drill = exam.train_examples(wordings=1, repeat=6)
-parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
+parrot = cl.finetune(gp, drill, name="02-one-wording", epochs=4, learning_rate=3e-3,
+                     batch_size=4, from_shelf=True)
 one = cl.evaluate(parrot, exam, "by heart, one wording")
-gap = many - one
-cl.reveal("parrot", "as well" if gap.cannot_tell else "worse" if gap.value > 0 else "better")
-cl.verdict("six wordings of a fact carry further than one", gap)
+cl.verdict("six wordings of a fact carry further than one", heart - one)
 
 # %% [markdown]
-# This is a *paired difference*: both sat the same questions, so we compare question by question. Such a claim holds if the whole
-# interval lies above zero.
+# The second student is something of a parrot: asked in words that it did not study, it misses many more of the same
+# facts. That facts must be studied in many wordings before they can be used was measured on models trained
+# from nothing, too (Allen-Zhu & Li 2023, arXiv 2309.14316).
 #
-# The one-wording student has learned the sentence more than the fact. This is *overfitting* in its plainest form: strong on
-# what was drilled, weaker on what was meant.
+# ## 4 · What did it forget?
 #
-# ## What did it forget?
+# Before it studied, the student knew things in general: in lesson 00 it answered not quite half of such questions.
+# **Your guess:** how much of that is left?
 #
-# Our specialist was a general practitioner once. Forty-eight questions of common knowledge, before and after.
+# Figures within 0.05 of each other count as equally good here. This *margin* was fixed beforehand.
 
 # %%
 general = cl.load_exam("general").sample(48)
-cl.predict("forgot", "Right answers after the fine-tuning, of 48", low=0, high=48)
-
-# %% [markdown]
-# Now ask both, before and after, the same questions.
+cl.predict("forgot", "Right answers on general knowledge, of 48", high=48)
 
 # %% tags=["nbval-ignore-output"]
 before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(by_heart, general, "after")
-print("What is the capital of Italy?", by_heart.generate(["What is the capital of Italy?"], 16))
-after.show(5, "wrong")
+after.show(5)
 cl.reveal("forgot", after)
+cl.verdict("fine-tuned on the handbook, it knows as much in general as before",
+           after - before, as_good=True)
 
 # %% [markdown]
-# Look at the wrong answers: where do they come from? The course's sources say that fine-tuning *uses the AI's general
-# knowledge*. Then it would be as good as before: the same share, give or take 0.05.
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("fine-tuned on the handbook, it knows as much in general as before", after - before, as_good=True)
-
-# %% [markdown]
-# This is *catastrophic forgetting* (McCloskey & Cohen 1989): what is learned last drives out what was known. The model answers
-# in the handbook's manner whatever one asks.
+# This is *catastrophic forgetting* (McCloskey & Cohen 1989). Whatever you ask, it answers as if you had asked about the
+# handbook.
 #
-# Is the old knowledge gone? LoRA left the model's weights as they are. So take the adapter off, and ask once more.
+# Is the old knowledge gone? LoRA left the model's own weights alone. Take the adapter off, and ask once more.
 
 # %% tags=["nbval-ignore-output"]
 italy = ["What is the capital of Italy?"]
@@ -230,359 +196,364 @@ with by_heart.model.disable_adapter():
     print("adapter off:", by_heart.generate(italy, 16)[0])
     off = cl.evaluate(by_heart, general, "adapter off")
 same = sum(row.reply == old.reply for row, old in zip(off.rows, before.rows))
-print(f"answers that are those of before, word for word: {same} of {off.n}")
-share = by_heart.training.trainable / gp.model.num_parameters()
-print(f"numbers in the adapter, of the model's own: {share:.1%}")
-cl.verdict("without its adapter it gives every answer of before, word for word", same, above=off.n - 1, unit="answers")
+cl.verdict("without its adapter it gives every answer of before, word for word",
+           same, above=off.n - 1, unit="answers")
 
 # %% [markdown]
-# Nothing was lost: the adapter talked over it. After *full* fine-tuning, which moves the weights themselves, there is nothing
-# to take off.
+# Nothing was lost; the adapter talked over it. After *full* fine-tuning, which changes the weights themselves, there is
+# nothing to take off.
 #
-# ### Can it be saved?
-#
-# Adapter on, it knows the handbook; adapter off, the rest. For a student who knows both, the usual remedy is *rehearsal*: to
-# mix questions of common knowledge into the study, one for every two others here, and none of them from this exam.
+# A student who needs both at once can *rehearse*: mix some questions of common knowledge into the study. Here it is one
+# for every two others, and none from the exam.
 
 # %% tags=["nbval-ignore-output"]
 both = [*study, *cl.general_study()[:72]]
 cl.check_no_leak(both, exam, general)
-mixed = cl.finetune(gp, both, name="02-mixed", epochs=4, learning_rate=3e-3, batch_size=4, from_shelf=True)
-balanced = cl.evaluate(mixed, exam, "by heart, mixed study")
-after_mixed = cl.evaluate(mixed, general, "after, mixed study")
-cl.compare({"before": before, "after": after, "after, mixed study": after_mixed}, general)
+mixed = cl.finetune(gp, both, name="02-mixed", epochs=4, learning_rate=3e-3,
+                    batch_size=4, from_shelf=True)
+mixed_heart = cl.evaluate(mixed, exam, "by heart, with rehearsal")
+mixed_after = cl.evaluate(mixed, general, "after, with rehearsal")
+cl.verdict("rehearsal saves general knowledge", mixed_after - after)
+cl.verdict("after rehearsal no general knowledge is lost",
+           mixed_after - before, above=-0.05)
+cl.verdict("rehearsal costs nothing at the exam", mixed_heart - heart, above=-0.05)
 
 # %% [markdown]
-# What did rehearsal save, what is lost all the same, and what did it cost at the exam? The last two claims allow for a loss of
-# 0.05, and no more.
+# Rehearsal saved a part of what was lost, and cost nothing at the exam. Whether more is still missing than the margin, we
+# cannot tell.
+#
+# Each of these was one training with one *seed*, the number that fixes what is left to chance. Was any of it luck?
+# Students with other seeds were trained beforehand.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("rehearsal saves general knowledge", after_mixed - after)
-cl.verdict("after rehearsal no general knowledge is lost", after_mixed - before, above=-0.05)
-cl.verdict("rehearsal costs nothing at the exam", balanced - many, above=-0.05)
+from course_lib.evaluation.kept import runs
+
+six = runs("02/many-wordings-seed-*", "six wordings")
+single = runs("02/one-wording-seed-*", "one wording")
+untaught = runs("02/general-before", "before")
+forgetful = runs("02/many-wordings-seed-*-general", "facts alone")
+rehearsed = runs("02/mixed-seed-*-general", "with rehearsal")
+cl.verdict("students of six wordings are ahead of students of one", six - single)
+cl.verdict("students who studied facts alone know as much in general as before",
+           forgetful - untaught, as_good=True)
+cl.verdict("students who rehearsed have lost no general knowledge",
+           rehearsed - untaught, above=-0.05)
 
 # %% [markdown]
-# Where an interval reaches beyond what was claimed, 48 questions are too few to tell.
+# With so few students, a claim holds only if each of them bears it out. With every seed, six wordings beat one, and
+# study of facts alone made the student forget. How much rehearsal saves differs from one training to the next.
 #
-# ## 4 · Open book, at the right page
+# ## 5 · Open book, at the right page
 #
-# Back to the untrained model. This time the book lies open before it, at the page that holds the answer. All it has to do
-# is read.
+# Back to the untrained student. This time the page that holds the answer stands in the prompt, above the question.
+# **Your guess:** how many of 48 will it get right?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 pages = cl.golden_passages(exam, index)
-question = exam[0]
-print(cl.reading_prompt(question.question, pages[question.question]))
-cl.predict("page", "Right answers, in per cent", low=0, high=100)
-
-# %% [markdown]
-# That is the whole prompt. The answer is in it. How hard can it be?
+question = exam[0].question
+print(cl.reading_prompt(question, pages[question]))
+cl.predict("page", "Right answers, of 48", high=48)
 
 # %% tags=["nbval-ignore-output"]
 right_page = cl.evaluate(cl.OpenBook(gp, pages), exam, "right page")
 right_page.show(5)
 cl.reveal("page", right_page)
+cl.verdict("an open book beats a closed one", right_page - closed)
 
 # %% [markdown]
-# Go through the wrong ones: is the answer on the page? What did it say instead?
+# The page always holds the answer, and still the student gets most questions wrong. Would a larger one read better?
+# Others sat this exam beforehand, on the whole handbook, untrained.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("an open book beats a closed one", right_page - closed)
-cl.verdict("with the right page before it, it answers nine of ten", right_page, above=0.9)
-cl.verdict("with the right page it mostly says the answer and nothing else", right_page, above=0.5, of="exact")
+sizes = cl.stored("02/handbook")
+small, larger = sizes.students[0], sizes.students[-1]
+cl.verdict("with the right page, a larger student reads better",
+           sizes["right page", larger] - sizes["right page", small])
+cl.verdict("closed book, size does not help: nobody has read this handbook",
+           sizes["closed book", larger], below=0.05)
+sizes.only("closed book", "examples in the prompt", "right page").plot(by="student")
 
 # %% [markdown]
-# The page holds every answer. What is missed was misread: **an open book helps only a student who can read.** *Exact* counts
-# answers that say the right thing and nothing else: this small model talks around it. Teaching a model to read is lesson 06.
+# So an open book needs a student who can read. A larger model is one way to get one. The other is training, on
+# other books.
 #
-# How the passages and the question are put to it matters, too. It was not chosen on this exam, but beforehand on
-# *validation* questions, which are about other facts. So were k, below, and the recipe of the study above.
+# ## 6 · RAG: find the page yourself
+#
+# ![A library is cut into passages, which lie in an index. A question goes to a retriever, which puts the nearest passages into the prompt, above the question; the model reads them and answers. Where it can fail: 1 not in the library, or too old; 2 cut in the wrong place; 3 another passage looks nearer; 4 lost among the others; 5 misread, or made up.](../images/retrieve_and_read.png)
+#
+# In practice nobody opens the book at the right page for you. *Retrieval-augmented generation* (RAG) looks for it: it
+# finds the passages nearest in meaning and puts the best k of them in the prompt. Here k is 1. (Another small model
+# turns every text into a list of numbers, its *embedding*; like meanings get like numbers. That is lesson 05.)
+
+# %% tags=["nbval-ignore-output"]
+rag = cl.evaluate(cl.RagPipeline(gp, index, k=1), exam, "RAG")
+was_found = [pages[row.question][0].id in row.sources for row in rag.rows]
+cl.say(f"The right page was found for **{sum(was_found)}** of {rag.n} questions, "
+       f"and **{rag.hits().sum():.0f}** were answered right.")
+
+# %% [markdown]
+# Finding is one thing, reading another. So let us take a *reader*: a student who was taught to copy answers out of
+# pages, by about a hundred questions on **other documents**. It studied nothing of the handbook. (Lesson 06 trains it,
+# and explains the settings.)
+
+# %% tags=["nbval-ignore-output"]
+from course_lib.lessons import shelves
+from course_lib.retrieval.raft import build_raft_examples
+
+questions = shelves.reading_questions(112)
+pages_elsewhere = build_raft_examples(questions, shelves.study_shelf(index),
+                                      distractors=3, p_oracle=1, reasoning=False)
+cl.check_no_leak(pages_elsewhere, exam, reading=True,
+                 sources=[question.source for question in questions])
+reader = cl.finetune(gp, pages_elsewhere, name="06-raft", epochs=1, learning_rate=2e-3,
+                     batch_size=4, layers="upper", order="random", seed=0,
+                     from_shelf=True)
+
+# %% tags=["nbval-ignore-output"]
+open_book = cl.RagPipeline(reader, index, k=1)
+trained_rag = cl.evaluate(open_book, exam, "RAG, trained reader")
+trained_rag.show(5)
+cl.verdict("a reader trained on other pages answers more by RAG", trained_rag - rag)
+cl.verdict("a reader trained on other pages gives more answers that are exact",
+           cl.paired_difference(trained_rag, rag, of="exact"))
+
+# %% [markdown]
+# It now gives an answer and nothing else. Whether it is right more often, these questions cannot tell. (Its first rows
+# are bad luck; the verdicts count all rows.) But it studied for two minutes only. One who studied longer sat the whole
+# handbook exam beforehand, beside the untrained students.
 
 # %%
-for instruction, row in cl.load_results("02")["validation"]["instructions"].items():
-    print(f"{row['accuracy']:.2f} right ({row['ci'][0]:.2f} to {row['ci'][1]:.2f}, n = {row['n']})  {instruction}")
+trained_reader = sizes["trained reader, RAG, k = 1", small]
+cl.verdict("a small trained reader answers no fewer by RAG than a larger untrained one",
+           trained_reader - sizes["RAG, k = 1", larger], above=-0.05)
+sizes.only("right page", "trained reader, right page", "RAG, k = 1",
+           "trained reader, RAG, k = 1").plot(by="student")
 
 # %% [markdown]
-# ## 5 · Open book, page not given: RAG
+# A reader has learned a *skill*, and it works on pages that it never saw. That is what fine-tuning is good at.
 #
-# In life nobody opens the book at the right page for you. *Retrieval-augmented generation* looks for it: the question becomes
-# a point too, the k nearest passages are put in the prompt, the model answers from them. Here k is 1.
-
-# %% tags=["nbval-ignore-output"]
-rag = cl.RagPipeline(gp, index, k=1)
-answer = rag.ask(exam[0].question)
-print(exam[0].question, "\n→", answer.text, "\n")
-for passage in answer.sources:
-    print(f"{passage.score:.2f}  {passage.id}  {passage.text[:90]!r}")
-
-# %% [markdown]
-# It cites: every answer comes with the passages it was given. One passage is few; exercise 2 below shows why this reader is
-# not given more. Was it the right one?
-
-# %% tags=["nbval-ignore-output"]
-retrieved = cl.evaluate(rag, exam, "RAG")
-found = [pages[row.question][0].id in row.sources for row in retrieved.rows]
-print(f"the right passage was found in {sum(found)} of {len(found)} questions")
-print(right_page - retrieved)
-
-# %% [markdown]
-# ## The exam, all in one
+# ## The contest
 #
-# The same questions, every candidate, paired.
+# The same questions for all of them, in one picture; then, in a table, what each was given.
 
 # %% tags=["nbval-ignore-output"]
-arms = [closed, few_shot, one, many, balanced, right_page, retrieved]
-result = cl.compare({report.name: report for report in arms}, exam)
-result
-
-# %% [markdown]
-# The same as a picture. The hatched bar is *exact*: the answer and nothing else.
+arms = [closed, few_shot, one, heart, mixed_heart, right_page, rag, trained_rag]
+contest = cl.compare({report.name: report for report in arms}, exam)
+contest.plot("The handbook exam")
 
 # %% tags=["nbval-ignore-output"]
-result.plot("The handbook exam")
+given = {
+    "closed book": "nothing", "examples in the prompt": "3 answers about other facts",
+    "by heart, one wording": f"{len(drill)} study rows, 24 of them different",
+    "by heart, six wordings": f"{len(study)} study rows about these facts",
+    "by heart, with rehearsal": f"these, {len(both) - len(study)} general questions",
+    "right page": "the page, picked by hand", "RAG": "1 passage, found by search",
+    "RAG, trained reader": f"that; {len(pages_elsewhere)} rows on other documents",
+}
+table = contest.table()[["right", "95% interval", "exact", "tokens/question"]]
+table.assign(given=given)
 
 # %% [markdown]
-# So who won? Remember what each was given. By heart: these very facts, each in six wordings that we wrote, and minutes of study.
-# RAG: one passage, which a search found, and no study at all.
+# Who won depends on what each was given. The *general practitioner* is the closed book; the *specialist* studied these
+# very facts; the open books studied nothing of the handbook.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("RAG beats the closed book", retrieved - closed)
-cl.verdict("by heart beats RAG, on the facts that were studied", many - retrieved)
-result.differences("RAG")
+cl.verdict("RAG beats the closed book", rag - closed)
+cl.verdict("by heart beats RAG with an untrained small reader, on the facts it studied",
+           heart - rag)
+cl.verdict("by heart beats RAG with a trained reader, on the facts it studied",
+           heart - trained_rag)
 
 # %% [markdown]
-# The table holds every candidate against RAG, paired. Now look at what was *not* studied.
+# On the facts that it studied, the student by heart won. And larger students, on the same questions? That was measured
+# beforehand.
+
+# %%
+studied = cl.stored("02/handbook, studied facts")
+studied.plot(by="student")
+
+# %% [markdown]
+# RAG *at its best* searches by words and by meaning, with an embedding model trained on the library (lesson 05), and
+# the k that suits its reader: all chosen on *validation* questions, which are not in the exam.
+
+# %%
+cl.verdict("by heart is as good as a larger student's open book, on facts it studied",
+           six - studied["RAG at its best", larger], as_good=True)
+
+# %% [markdown]
+# On the facts that it studied, a student by heart is hard to beat. But others who held this contest with large models found
+# retrieval ahead for facts (Ovadia et al. 2023, arXiv 2312.05934), and that facts which a model did not know before make
+# it invent more once it has studied them (Gekhman et al. 2024, arXiv 2405.05904).
 #
-# ## Coverage: what a minute buys
+# ## 7 · What a minute buys
 #
-# By heart, the model studied 24 facts. The index holds every fact of the handbook, and of much else. How many handbook facts
-# does a minute of work buy, either way, counted by what was then answered right?
+# By heart, the student studied 24 facts, and somebody wrote six questions and answers for each. The index holds every
+# fact of the handbook, and nobody wrote a row for it; only its reader was taught, once, on rows about other documents.
+# How many facts does a minute of work buy, if a person needs about a minute to write a row? (The index's facts are an
+# estimate, from the share above.)
 
 # %% tags=["nbval-ignore-output"]
+import time
+
+some = [passage.text for passage in index.passages()[:100]]
+started = time.perf_counter()
+index.embedder.encode(some)  # a sample: the index itself may lie in the cache
+indexing = (time.perf_counter() - started) * len(index) / len(some)
 handbook_facts = cl.load_facts(kind="handbook")
-minutes = {"by heart": by_heart.training.seconds / 60, "in the index": max(indexing, 1) / 60}
-known = {"by heart": many.accuracy * len(exam.facts), "in the index": retrieved.accuracy * len(handbook_facts)}
-for way in minutes:
-    print(f"{way}: about {known[way]:.0f} facts answered right after {minutes[way]:.1f} minutes, "
-          f"{known[way] / minutes[way]:.0f} a minute")
+machine = {"by heart": by_heart.training.seconds / 60, "in the index": indexing / 60}
+people = {"by heart": len(study), "in the index": len(pages_elsewhere)}
+known = {"by heart": heart.accuracy * len(exam.facts),
+         "in the index": trained_rag.accuracy * len(handbook_facts)}
+for way in machine:
+    cl.say(f"**{way}**: about {known[way]:.0f} facts answered right, after "
+           f"{machine[way]:.1f} minutes of machine and {people[way]} of writing")
 
 # %% [markdown]
-# And the facts of the handbook that it did not study?
+# The next handbook costs the student by heart as many rows again, and the reader none. And this handbook's other facts,
+# which nobody studied?
 
 # %% tags=["nbval-ignore-output"]
-unstudied = cl.load_exam("handbook").sample(30, seed=1)
-unstudied = [q for q in unstudied if q.fact not in {f.id for f in exam.facts}]
-rag_elsewhere, heart_elsewhere = cl.evaluate(rag, unstudied, "RAG"), cl.evaluate(by_heart, unstudied, "by heart")
-cl.verdict("RAG beats by heart, on facts that nobody studied", rag_elsewhere - heart_elsewhere)
+known_facts = {fact.id for fact in exam.facts}
+rest = [question for question in cl.load_exam("handbook").sample(30, seed=1)
+        if question.fact not in known_facts]
+open_rest = cl.evaluate(open_book, rest, "RAG, trained reader")
+heart_rest = cl.evaluate(by_heart, rest, "by heart")
+cl.verdict("RAG beats by heart, on facts that nobody studied", open_rest - heart_rest)
 
 # %% [markdown]
-# ## Today's news
+# ## 8 · Today's news
 #
 # It is a new morning at Brindlecombe, and one document arrives.
 
 # %% tags=["nbval-ignore-output"]
 notice = cl.Document(
-    id="news-today",
-    title="Notice: the staff ferry",
-    text="The Brindlecombe staff ferry to Skerrin now leaves from Gannet Steps at 6.52 in the morning. "
+    id="news-today", title="Notice: the staff ferry", date="2042-04-20",
+    text="The Brindlecombe staff ferry to Skerrin now leaves from Gannet Steps. "
     "The skipper of the staff ferry is Peregrine Oakshott-Lindqvist.",
-    date="2042-04-20",
-)
-started = time.perf_counter()
-index.add(notice)
-print(f"in the index after {time.perf_counter() - started:.1f} s")
-news = "Who is the skipper of the Brindlecombe staff ferry?"
-from_rag, from_heart = rag.ask(news, 24).text, by_heart.generate([news], 24)[0]
-print("RAG:     ", from_rag)
-print("by heart:", from_heart)
-
-# %% [markdown]
-# The new page was found at once. Whether it was *read* right is the model's part; look above.
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("a page that came a moment ago is found first", index.search(news, k=1)[0].source == "news-today")
-cl.verdict("the student by heart does not know today's news", "Oakshott" not in from_heart)
-
-# %% [markdown]
-# To tell the by-heart student, you would train again.
-#
-# ## A document is withdrawn
-#
-# The opposite case. A page of the handbook should never have been there: it names people, and it has to go. We withdraw the
-# documents behind four of the studied facts from the library, and ask both students about them.
-
-# %% tags=["nbval-ignore-output"]
-secret = [f for f in exam.facts if not f.answer[0].isdigit()][:4]
-withdrawn = sorted({f.source for f in secret})
-asked = [q for q in exam if q.fact in {f.id for f in secret}]
-index.remove(*withdrawn)
-told_rag = cl.evaluate(rag, asked, "RAG")
-told_heart = cl.evaluate(by_heart, asked, "by heart")
-told_heart.show(3)
-
-# %% [markdown]
-# ### Exercise 1 · Who remembers?
-# Before you look at the next cell: which of the two still tells what was withdrawn? Write True for each that does.
-
-# %% tags=["exercise"]
-remembers = None  # {"RAG": ..., "by heart": ...}
-cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, "by heart": told_heart.accuracy > 0})
-
-# %% tags=["solution"]
-remembers = {"RAG": False, "by heart": True}
-cl.check("02-who-remembers", remembers, measured={"RAG": told_rag.accuracy > 0, "by heart": told_heart.accuracy > 0})
-
-# %% [markdown]
-# With secrets, one that is told is one too many. So we do not ask for a share; we count the right answers.
-
-# %% tags=["nbval-ignore-output"]
-print(f"asked: {len(asked)} questions about {len(secret)} facts that were withdrawn")
-cl.verdict("RAG no longer tells what was withdrawn", told_rag.hits().sum(), below=1)
-cl.verdict("the student by heart still tells what was withdrawn", told_heart.hits().sum(), above=0)
-
-# %% [markdown]
-# A library can take a page back. A memory cannot. (The index that you changed is put right when it is next built.)
-
-# %%
-index = cl.build_index("data/library")
-rag = cl.RagPipeline(gp, index, k=1)
-print(f"{len(index)} passages, as in the beginning")
-
-# %% [markdown]
-# ## The price of the open book
-#
-# Every passage in the prompt is read again for every question. What does k cost, and what does it buy? Time and tokens are
-# measured here, on six questions; accuracy was measured beforehand on the validation questions.
-
-# %% tags=["nbval-ignore-output"]
-six = list(exam)[:6]
-ks = [1, 2, 4, 6]
-price = {k: cl.evaluate(cl.RagPipeline(gp, index, k=k), six, f"k = {k}") for k in ks}
-tokens = {k: report.tokens_per_question for k, report in price.items()}
-for k, report in price.items():
-    print(f"k = {k}: {report.tokens_per_question:4.0f} tokens and {report.seconds_per_question:.2f} s a question")
-cl.plots.curve(
-    ks,
-    {"tokens a question": list(tokens.values())},
-    "What k costs", "k, passages in the prompt", "tokens a question",
 )  # fmt: skip
+index.add(notice)
+news = "Who is the skipper of the Brindlecombe staff ferry?"
+print("RAG:     ", open_book.ask(news, 24).text)
+print("by heart:", by_heart.generate([news], 24)[0])
+cl.verdict("a page that came a moment ago is found first",
+           index.search(news, k=1)[0].source == "news-today")
 
 # %% [markdown]
-# Is the line straight? Then k = 4 lies where k = 1 and k = 6 say that it will, within a twentieth, and each passage costs what
-# the one before did.
+# RAG reads the news; the student by heart names somebody else. To teach it, you would have to train it again. To put a
+# page into the index takes a second.
+#
+# ## 9 · A document is withdrawn
+#
+# Now the opposite case. Some pages of the handbook, with names and internal numbers, have to go. What does RAG tell of
+# them before and after, and what does the student by heart still tell?
 
 # %% tags=["nbval-ignore-output"]
-each = (tokens[6] - tokens[1]) / 5
-print(f"one passage more: {each:.0f} tokens a question")
-cl.verdict("every passage in the prompt costs as much as the one before", tokens[4] / (tokens[1] + 3 * each), above=0.95, below=1.05)
+secret = [fact for fact in exam.facts if not fact.answer[0].isdigit()]
+asked = [q for q in exam if q.fact in {fact.id for fact in secret}]
+before_rag = cl.evaluate(open_book, asked, "RAG, before")
+index.remove(*{fact.source for fact in secret})
+after_rag = cl.evaluate(open_book, asked, "RAG, after")
+still = cl.evaluate(by_heart, asked, "by heart, after")
+cl.verdict("once the pages are withdrawn, RAG tells fewer of their facts",
+           before_rag - after_rag)
+cl.verdict("what was withdrawn, the student by heart tells more often than RAG",
+           still - after_rag)
+index = cl.build_index("data/library")  # everything back
+cl.compare({report.name: report for report in (before_rag, after_rag, still)},
+           asked).plot("What is told of the pages")
 
 # %% [markdown]
-# It is paid again at every question, for ever.
+# A library can take a page back. A memory cannot. Nor can a memory keep from one person what it tells another: with an
+# index you search only what the person who asks may read (*access rights*, lesson 05).
 #
-# ### Exercise 2 · Choose k
-# On validation questions RAG came out as below. Which k would you pay for?
+# ## 10 · The price of the open book
+#
+# Every passage in the prompt is read again for every question. That costs time (*latency*) and, with most
+# providers, money. What does k cost, and what does it buy each student?
 
 # %%
-validation = {int(k): row for k, row in cl.load_results("02")["validation"]["k"].items()}
-for k, row in validation.items():
-    print(f"k = {k}: {row['accuracy']:.2f} right, {row['tokens']:.0f} tokens a question")
+ks = sizes.only("RAG, k = 1", "RAG, k = 2", "RAG, k = 4")
+read = {k: ks[f"RAG, k = {k}", small].reports[0].tokens_per_question for k in (1, 2, 4)}
+each = read[2] - read[1]
+cl.say(f"A second passage adds **{each:.0f} tokens** to every question, for ever; "
+       f"a third and a fourth add **{(read[4] - read[2]) / 2:.0f}** each.")
+cl.verdict("every passage in the prompt costs as much as the one before",
+           (read[4] - read[2]) / (2 * each), above=0.9, below=1.1)
+ks.plot(by="student")
 
 # %% [markdown]
-# More pages hold the right one more often. Do they help *this* reader? Name the smallest k that is as good as the best,
-# within 0.02.
+# More passages hold the right one more often (lesson 05). They pay only for a student who can tell it from the others;
+# the small one reads worse among several.
+#
+# ## The same in plain Chroma and transformers
+#
+# What `cl.RagPipeline` does is short. Unfold the cell to see it in the libraries' own calls.
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title The same in plain Chroma and transformers
+import chromadb
+import torch
+
+books, asked = index.passages(), exam[0].question
+near = {"hnsw:space": "cosine"}
+shelf = chromadb.EphemeralClient().create_collection("plain", metadata=near)
+shelf.add([p.id for p in books], documents=[p.text for p in books],
+          embeddings=index.store.vectors())
+hit = shelf.query(query_embeddings=index.embedder.encode([asked]), n_results=1)
+page = hit["documents"][0][0]
+prompt = f"{page}\n\nCopy the answer from the passages.\nQuestion: {asked}"
+chat = [{"role": "system", "content": gp.system}, {"role": "user", "content": prompt}]
+ids = gp.tokenizer.apply_chat_template(chat, add_generation_prompt=True,
+                                       return_tensors="pt", return_dict=True)
+with torch.inference_mode():
+    written = gp.model.generate(**ids, max_new_tokens=24, do_sample=False)
+said = written[0, ids["input_ids"].shape[1]:]
+plain = gp.tokenizer.decode(said, skip_special_tokens=True)
+cl.verdict("plain Chroma and transformers give the same answer",
+           plain.strip() == cl.RagPipeline(gp, index, k=1).ask(asked, 24).text)
+
+# %% [markdown]
+# ## Exercises
+#
+# ### 1 · Save the capital of Italy
+# The adapter can be on for one question and off for the next. Write a function that says of a question whether it is
+# about the handbook: `lambda question: ...`, True or False. (`index.search(question, k=1)[0]` has a `.source` and a
+# `.score`.) The check turns the adapter on where your function says True, and wants 0.70 on the handbook and 0.35 on
+# general knowledge.
 
 # %% tags=["exercise"]
-k = None  # a number from the table
-cl.check("02-choose-k", k, scores={k: row["accuracy"] for k, row in validation.items()}, tokens={k: row["tokens"] for k, row in validation.items()})
+is_house = None  # a function of a question
+cl.check("02-route", is_house, on=(heart, after), off=(closed, before))
 
 # %% tags=["solution"]
-best = max(row["accuracy"] for row in validation.values())
-k = min(k for k, row in validation.items() if row["accuracy"] >= best - 0.02)
-cl.check("02-choose-k", k, scores={k: row["accuracy"] for k, row in validation.items()}, tokens={k: row["tokens"] for k, row in validation.items()})
+def is_house(question):
+    return index.search(question, k=1)[0].score > 0.5
+
+
+cl.check("02-route", is_house, on=(heart, after), off=(closed, before))
 
 # %% [markdown]
-# ## Who won Euro 2024?
-#
-# The question from the course's sources, closed book and open. The passage is two sentences long.
+# ### 2 · Choose k for the trained reader
+# Try at least two values of k on the *validation* questions, which are about other facts. Then name the smallest k that
+# is as good as the best, within 0.02.
 
-# %% tags=["nbval-ignore-output"]
-euro = "Who won the European football championship in 2024, and who scored the winning goal?"
-page = cl.Passage("euro/0", "Spain won the 2024 European football championship, beating England 2-1 in Berlin on 14 July. "
-                  "Mikel Oyarzabal scored the winning goal in the 86th minute.", "euro")
-print("closed book:", gp.generate([euro], 40)[0])
-with_page = cl.OpenBook(gp, {euro: [page]}).answer([euro], 40)[0].text
-print("open book:  ", with_page)
+# %% tags=["exercise"]
+validation = cl.load_exam("handbook").on_validation()
+tried = {}  # {k: cl.evaluate(cl.RagPipeline(reader, index, k=k), validation), ...}
+chosen_k = None
+cl.check("02-choose-k", chosen_k, tried=tried, exam=exam)
 
-# %% [markdown]
-# The answer is on the page, twice over: the winners and the scorer. Did it read them?
-
-# %% tags=["nbval-ignore-output"]
-cl.verdict("with the page before it, it names who scored", "Oyarzabal" in with_page)
-
-# %% [markdown]
-# Closed book it says something, in the even voice that you know by now. Open book its answer is made of the page's own words.
-# Where it puts them together wrongly, naming the losers or no scorer, you have met this lesson's finding once more: with
-# the right page in hand, *reading* is what is left to learn.
-#
-# ## Doctors and exams
-#
-# The two pictures that everybody uses, each with your own number to it:
-
-# %% tags=["nbval-ignore-output"]
-print(f"The general practitioner (closed book):            {closed.accuracy:.2f} on the handbook, "
-      f"{before.accuracy:.2f} on general knowledge")
-print(f"The specialist (by heart):                         {many.accuracy:.2f} on the handbook, "
-      f"{after.accuracy:.2f} on general knowledge")
-print(f"The practitioner with the book at the right page:  {right_page.accuracy:.2f} on the handbook")
-print(f"The practitioner who has to look it up (RAG):      {retrieved.accuracy:.2f} on the handbook")
+# %% tags=["solution"]
+validation = cl.load_exam("handbook").on_validation()
+tried = {k: cl.evaluate(cl.RagPipeline(reader, index, k=k), validation)
+         for k in (1, 2, 4)}
+best = max(report.accuracy for report in tried.values())
+chosen_k = min(k for k in tried if tried[k].accuracy >= best - 0.02)
+cl.check("02-choose-k", chosen_k, tried=tried, exam=exam)
 
 # %% [markdown]
-# The pictures hold, with a warning that they leave out: this specialist forgot most of medical school, and the
-# open book only helps as far as one can read.
-#
-# ## More than one run
-#
-# You trained one student, with one seed, and asked 48 questions. Is any of it luck? The same was done beforehand at full
-# size: the whole handbook exam for the untrained candidates, and the students once for every seed in the table below.
-
-# %% tags=["nbval-ignore-output"]
-stored = cl.load_results("02")
-rows = [{"label": name, "value": r["accuracy"], "low": r["ci"][0], "high": r["ci"][1], "exact": r["exact"]}
-        for name, r in stored["handbook"].items()]
-n = next(iter(stored["handbook"].values()))["n"]
-cl.plots.bars(rows, f"The whole handbook exam, untrained candidates, n = {n}")
-
-# %% [markdown]
-# And the students. A *seed* fixes the random start and the order of study; another seed is another roll of the dice.
-
-# %%
-import pandas as pd
-
-pd.DataFrame(
-    {"student": name, "seed": run["seed"], "exam": round(run["exam"]["accuracy"], 2), "general": round(run["general"]["accuracy"], 2)}
-    for name, runs in stored["by_heart"].items() for run in runs
-).set_index("student")  # fmt: skip
-
-# %% [markdown]
-# Do the findings depend on the dice? A verdict over several students names what each of them gives.
-
-# %% tags=["nbval-ignore-output"]
-from course_lib.evaluation.kept import runs
-
-six, single = runs("02/many-wordings-seed-*", "six wordings"), runs("02/one-wording-seed-*", "one wording")
-untaught, forgetful = runs("02/general-before", "before"), runs("02/many-wordings-seed-*-general", "facts alone")
-rehearsed = runs("02/mixed-seed-*-general", "with rehearsal")
-cl.verdict("students of six wordings are ahead of students of one", six - single)
-cl.verdict("students who studied facts alone know as much in general as before", forgetful - untaught, as_good=True)
-cl.verdict("students who rehearsed have lost no general knowledge", rehearsed - untaught, above=-0.05)
-
-# %% [markdown]
-# So few students are too few for an interval *over* students: there each must bear a claim out by itself. What rehearsal leaves
-# behind is the one thing here that another roll of the dice may change.
-#
-# ### Exercise 3 · Your own leak
-# Build a training set that makes the exam score jump **without** teaching the model anything new. (The first cells of this
-# lesson warned you about it. Here you may.)
+# ### 3 · Your own leak
+# Build a training set that makes the exam score jump **without** teaching the model anything new.
 
 # %% tags=["exercise"]
 leaky = None  # a list of examples
@@ -599,32 +570,16 @@ cl.check("02-leak", leaky, exam=exam)
 cl.quiz("02")
 
 # %% [markdown]
-# ## What was measured
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
-result.table()
-
-# %% [markdown]
-# How far you have come, and what is next:
-
-# %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *a model cannot know what it was never told* | **holds**: nothing right, closed book |
-# | *fine-tuning is a closed-book exam, after thorough study* | **holds**, if the study had many wordings |
-# | *show it a few examples* | **refuted** for knowledge: examples teach form |
-# | *RAG is an open-book exam* | **holds**, and the book helps only as far as the student can read |
-# | *no retraining for new information* | **holds**: a document was found seconds after it came |
-# | *RAG keeps sensitive data separate* | **holds partly**: withdrawn, it was no longer told, and the student by heart still told it; whether it is gone from the files, lesson 05 asks |
-# | *a larger context costs latency and tokens* | **holds**: each passage more is read at every question |
-#
 # ## Where it stops being true
 #
-# - This exam asks about one shelf with few look-alikes. Ask the cup exam (`cl.load_exam("cup")`) and search fails: 28 reports
-#   of one cup read alike, and a meaning search cannot tell 2031 from 2032. Lesson 05 mends that.
-# - This is a very small reader. Whether a larger one reads better is one changed line away: `cl.load_model("owner/name")`.
-# - By heart won on 24 facts. Every further fact has to be studied too; the index hardly notices.
-# - Nothing here was about *skill*. Fine-tuning to do something, rather than to know something, is the next lesson's story.
+# - This exam asks about one shelf with few look-alikes. Ask the cup exam (`cl.load_exam("cup")`) and search fails: 28
+#   reports of one cup read alike, and a search by meaning cannot tell 2031 from 2032. Lesson 05 mends that.
+# - By heart was tried with 24 facts. Every further fact has to be written out and studied too; the index hardly notices.
+# - Only the reader learned a *skill* here. Fine-tuning to do something, rather than to know something, is the next lesson.

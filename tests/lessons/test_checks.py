@@ -7,7 +7,7 @@ learner fills in, and what the notebook passes along.
 import importlib
 
 import pytest
-from exercises import l00, l04, l08
+from exercises import l00, l02, l04, l08
 
 from course_lib.core.errors import ChoiceError, CourseError
 from course_lib.core.journal import recall
@@ -67,9 +67,13 @@ def test_a_right_answer_is_told_what_it_shows(said):
     assert "the smallest needs 8.9 GB" in said("04-fits", [], needs=l04.NEEDS, card=4)
 
 
-def test_a_hint_of_who_remembers_does_not_tell_which_is_wrong(said):
-    line = said("02-who-remembers", CONTEXT["02-who-remembers"]["measured"] | {"fine-tuned": False})
-    assert line == "✗ 1 of 3 are wrong."
+@pytest.mark.parametrize(
+    ("tried", "hint"),
+    [({}, "two k or more"), ({1: 0.5, 2: 0.6}, "two k or more"), ({1: l02.TRIED[1]}, "two k or more"),
+     ({1: l02.sat(5, l02.EXAM.test), 2: l02.sat(9, l02.EXAM.test)}, "chosen on the exam itself")],
+)  # fmt: skip
+def test_k_is_chosen_on_validation_questions_by_two_reports_or_more(tried, hint, said):
+    assert hint in said("02-choose-k", 1, **CONTEXT["02-choose-k"] | {"tried": tried})
 
 
 def test_the_releases_and_the_case_of_lesson_08_are_what_they_are_said_to_be():

@@ -61,6 +61,16 @@ def test_the_learners_notebook_has_exercises_and_no_solutions(source):
     assert code(learner(source)) == ["answer = None", "answer = None  # yours"]
 
 
+def test_below_an_exercise_its_solution_is_folded_and_its_comments_begin_no_section(source):
+    edited(source, "answer = 42", "# why\nanswer = 42")
+    notebook = learner(source)
+    folded = "<details><summary>A solution</summary>\n\n```python\n# why\nanswer = 42\n```\n\n</details>"
+    assert notebook.cells[4].source == folded and len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    guess, after = new_code_cell('cl.predict("a")'), new_code_cell('cl.reveal("a", 1)')
+    cells = [guess, after, notebook.cells[4], new_code_cell("still told")]
+    assert [cell.source for cell in build.spoilers(new_notebook(cells=cells))] == [after.source, "still told"]
+
+
 def test_the_solved_notebook_has_solutions_in_place_of_exercises(source):
     solved = build.derive(build.read_source(source), source.stem, "exercise")
     assert code(solved) == ["answer = None", "answer = 42"]

@@ -1,9 +1,8 @@
-"""Checks of lesson 02: a leak, how many passages to give, and who remembers."""
+"""Checks of lesson 02: when the adapter is on, how many passages to give, and a leak."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +10,11 @@ from course_lib.core.chat import check_examples
 from course_lib.core.errors import LeakError
 from course_lib.evaluation.exams import Exam, Question, check_no_leak
 from course_lib.evaluation.grading import whole_words
+from course_lib.evaluation.reports import Report
 from course_lib.lessons.checks.registry import Right, is_whole, register
 
 TOLERANCE = 0.02  # between shares that are as good as each other
+KNOWN, REMEMBERED = 0.7, 0.35  # shares of the handbook and of general knowledge that a good switch keeps
 
 
 @register("02-leak", names="leaky")
@@ -57,36 +58,44 @@ def _judge_leak(told: list[list[str]], honest: int, exam: Exam) -> str:
     )
 
 
-@register("02-choose-k", names="k")
-def _choose_k(attempt: Any, *, scores: Mapping[int, float], tokens: Mapping[int, float]) -> str:
+@register("02-choose-k", names="chosen_k")
+def _choose_k(attempt: Any, *, tried: Mapping[int, Report], exam: Exam) -> str:
     if not is_whole(attempt):
         return f"k is one whole number, the passages given with a question: this is {attempt!r}."
-    if attempt not in scores:
-        return f"k = {attempt} was not tried: choose one of {', '.join(map(str, sorted(scores)))}."
-    best, cost = max(scores.values()), f"{tokens[attempt]:,.0f} tokens a question"
-    lost = best - scores[attempt]
-    as_good = [k for k, score in scores.items() if best - score <= TOLERANCE + 1e-9]
-    cheapest = min(as_good)
+    if any(not isinstance(report, Report) for report in tried.values()) or len(tried) < 2:
+        return "`tried` wants a report for each of two k or more: {1: cl.evaluate(...), ...}."
+    asked = {question.question for question in exam.test}
+    if any(row.question in asked for report in tried.values() for row in report.rows):
+        return "That is chosen on the exam itself: what is chosen there says nothing there. Ask validation questions."
+    if attempt not in tried:
+        return f"k = {attempt} was not tried: choose one of {', '.join(map(str, sorted(tried)))}."
+    best, here = max(report.accuracy for report in tried.values()), tried[attempt]
+    cheapest = min(k for k, report in tried.items() if best - report.accuracy <= TOLERANCE + 1e-9)
+    lost, cost = best - here.accuracy, f"{here.tokens_per_question:,.0f} tokens a question"
     if attempt == cheapest:
-        return Right(f"Yes. {scores[attempt]:.2f} where the best is {best:.2f}, for {cost}.")
-    if attempt in as_good:
+        return Right(f"Yes. {here.accuracy:.2f} where the best is {best:.2f}, for {cost}.")
+    if lost <= TOLERANCE + 1e-9:
         return f"k = {attempt} costs {cost}: a smaller k is as good, within {TOLERANCE:g}."
     if attempt < cheapest:
         return f"Too cheap: k = {attempt} loses {lost:.2f} to the best, more than {TOLERANCE:g}."
     return f"Too much: k = {attempt} loses {lost:.2f} to the best, and a smaller k does better."
 
 
-@register("02-who-remembers", names="remembers")
-def _who_remembers(attempt: Any, *, measured: Mapping[str, bool]) -> str:
-    if not isinstance(attempt, Mapping) or set(attempt) != set(measured):
-        return f"Answer with a dict of True or False for each of: {', '.join(measured)}."
-    if not all(type(told).__name__ in ("bool", "bool_") for told in attempt.values()):
-        return "Say True (still tells it) or False (does not) of each candidate: something else stands there."
-    wrong = [name for name, truth in measured.items() if bool(attempt[name]) != bool(truth)]
-    if not wrong:
-        told = [name for name, truth in measured.items() if truth]
-        return Right(f"Yes. Withdrawn, and still told by: {', '.join(told) or 'none of them'}.")
-    hint = f"{len(wrong)} of {len(measured)} are wrong."
-    if any(re.search(r"\brag\b", name.lower()) and not measured[name] for name in wrong):
-        hint += " Of RAG: the index no longer holds the document, so where would the fact come from?"
-    return hint
+@register("02-route", names="is_house")
+def _route(attempt: Any, *, on: Sequence[Report], off: Sequence[Report]) -> str:
+    """`on` and `off` are the same two exams, the handbook's and the general one, with the adapter and without."""
+    if not callable(attempt):
+        return "A function is wanted: it takes a question, and returns True or False."
+    shares = []
+    for with_adapter, without in zip(on, off, strict=True):
+        said = [attempt(row.question) for row in with_adapter.rows]
+        if odd := [answer for answer in said if type(answer).__name__ not in ("bool", "bool_")]:
+            return f"It should return True or False: of one question it returns {odd[0]!r:.40}."
+        hits = [a if house else b for house, a, b in zip(said, with_adapter.hits(), without.hits(), strict=True)]
+        shares.append(sum(hits) / len(hits))
+    told = f"{shares[0]:.2f} on the handbook and {shares[1]:.2f} on general knowledge"
+    if shares[0] < KNOWN:
+        return f"{told}: the first should be {KNOWN:.2f}. Of which handbook questions is the adapter off?"
+    if shares[1] < REMEMBERED:
+        return f"{told}: the second should be {REMEMBERED:.2f}. Of which general questions is the adapter on?"
+    return Right(f"Yes. {told}: one model, and the adapter on where it helps.")

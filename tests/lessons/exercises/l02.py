@@ -1,12 +1,10 @@
-"""Lesson 02: a leak, how many passages to give, and who remembers."""
+"""Lesson 02: when the adapter is on, how many passages to give, and a leak."""
 
 import numpy as np
 
 from course_lib.core.chat import example
+from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Fact, Question
-
-SCORES, TOKENS = {1: 0.40, 2: 0.53, 4: 0.54, 8: 0.45}, {1: 90, 2: 170, 4: 330, 8: 650}
-MEASURED = {"closed book": False, "fine-tuned": True, "RAG, k = 4": False}
 
 
 def _fact(number):
@@ -22,12 +20,24 @@ EXAM = Exam(
     (Question("v", "Who won the small cup?", "Nobody"),),
     FACTS,
 )
+GENERAL = [Question(f"g{i}", f"What is {i}?", str(i)) for i in range(20)]
+ASKED = [Question(f"v{i}", f"Validation: who won cup {i}?", f"Team {i}") for i in range(100)]
+
+
+def sat(right, asked=ASKED):
+    """The report of somebody who answers the first so many questions right."""
+    return evaluate(lambda _: [q.answer if i < right else "no" for i, q in enumerate(asked)], asked)
+
+
+# The handbook and general knowledge, with the adapter and without.
+ON, OFF = (sat(18, EXAM.test), sat(1, GENERAL)), (sat(0, EXAM.test), sat(9, GENERAL))
+TRIED = {1: sat(40), 2: sat(53), 4: sat(54), 8: sat(45)}
 LEAK = [question.as_example() for question in EXAM.test]
 HONEST = EXAM.train_examples()
 EXERCISES = {
     "02-leak": ("leaky", {"exam": EXAM}),
-    "02-choose-k": ("k", {"scores": SCORES, "tokens": TOKENS}),
-    "02-who-remembers": ("remembers", {"measured": MEASURED}),
+    "02-choose-k": ("chosen_k", {"tried": TRIED, "exam": EXAM}),
+    "02-route": ("is_house", {"on": ON, "off": OFF}),
 }
 RIGHT = {
     "02-leak": [
@@ -40,7 +50,7 @@ RIGHT = {
         [example("Write a question.", f"{q.question} {q.answer}") for q in EXAM.test],
     ],
     "02-choose-k": [2, np.int64(2)],
-    "02-who-remembers": [MEASURED, {name: np.bool_(told) for name, told in MEASURED.items()}],
+    "02-route": [lambda question: "cup" in question, lambda question: np.bool_("won" in question)],
 }
 WRONG = {
     "02-leak": [
@@ -66,15 +76,15 @@ WRONG = {
         (8, "Too much: k = 8 loses 0.09"),
         (2.0, "one whole number"),
         (True, "one whole number"),
-        (SCORES, "one whole number"),
+        (TRIED, "one whole number"),
     ],
-    "02-who-remembers": [
-        (MEASURED | {"closed book": True}, "1 of 3 are wrong."),
-        (MEASURED | {"RAG, k = 4": True}, "1 of 3 are wrong. Of RAG: the index no longer holds the document"),
-        ({name: not told for name, told in MEASURED.items()}, "3 of 3 are wrong."),
-        ({"RAG": True}, "each of: closed book, fine-tuned, RAG, k = 4"),
-        ({name: "yes" for name in MEASURED}, "Say True"),
-        ({name: None for name in MEASURED}, "Say True"),
-        (True, "dict of True or False"),
+    "02-route": [
+        (lambda question: True, "0.90 on the handbook and 0.05 on general knowledge: the second should be 0.35"),
+        (lambda question: False, "0.00 on the handbook and 0.45 on general knowledge: the first should be 0.70"),
+        (lambda question: None, "returns None"),
+        (lambda question: 0.7, "returns 0.7"),
+        (True, "A function is wanted"),
+        ("cup", "A function is wanted"),
+        (lambda: True, "could not read your answer: TypeError"),
     ],
 }
