@@ -23,14 +23,14 @@ PACKAGE = Path(course_lib.__file__).parent
 # --- consoles -------------------------------------------------------------------------------------------------------
 
 SCRIPTS = {
-    "check": "cl.check('00-answer', ['a?', 'b?', 'c?'])",
-    "not attempted": "cl.check('00-answer', None)",
+    "check": "cl.check('02-leak', ['a?'], exam=None)",
+    "not attempted": "cl.check('02-leak', None, exam=None)",
     "quiz": "cl.quiz('04', answers='aaaa')",
     "predict": "cl.predict('p', 'How many ≥ 5 ✓?'); cl.reveal('p', 3)",
     "show": "cl.Report('r', 'e', (R('1', 'q ✓', 'a', '日本', 'exact', 1, 'f'),)).show()",
     "picture": "print(cl.plots.bars([('a → b', -0.5, -0.6, -0.4)], '✓'))",
     "lesson": "from course_lib.lessons import sql; print('✓ −')",
-    "learner": "cl.check('00-answer', None); print(cl.load_results('02')['lesson'], '✓ − → 日')",
+    "learner": "cl.check('02-leak', None, exam=None); print(cl.load_results('02')['lesson'], '✓ − → 日')",
 }
 
 
