@@ -16,7 +16,7 @@
 # - tried what needs no training, so that you know what training has to beat;
 # - written the loop that trains a language model, and watched one of its weights take one step;
 # - turned a model that chats into one that sorts letters to eight desks, and measured how well;
-# - made three common mistakes on purpose, and seen by what each one is recognized.
+# - seen three common mistakes, made on purpose, and how to recognize each of them.
 #
 # **Time** 45 minutes; the machine works for about 4 of them (2 cores). **Before this:** lesson 00, and some Python.
 #
@@ -44,8 +44,8 @@ session = cl.start()
 # %% [markdown]
 # ## A job for a specialist
 #
-# Brindlecombe & Daughters, makers of kettles in the Merrow Isles, get letters. Each belongs to one of eight desks, and the
-# house has its rules about which. A new clerk learns them from examples. So will our model.
+# Brindlecombe & Daughters make kettles in the Merrow Isles, and get letters. Each letter belongs to one of eight desks; the
+# house has rules for that. A new clerk learns them from examples. So will our model.
 
 # %%
 from course_lib.lessons import tickets
@@ -69,7 +69,7 @@ for ticket in study[:120:40]:
 # %% [markdown]
 # ## First, without training
 #
-# Training costs time, and telling costs nothing. So we tell first: the whole book of rules, above each letter.
+# Training takes time, and telling takes none. So first we simply tell: the whole book of rules, above each letter.
 # **Your guess:** of twenty letters, how many will go to the right desk?
 
 # %%
@@ -85,13 +85,13 @@ before.show(4)
 cl.reveal("told", before)
 
 # %% [markdown]
-# It was made to chat, and it chats. But perhaps we did not ask well, or it is too small, or a much simpler program would do?
-# These were tried beforehand, on all the letters of the exam:
+# It was made to chat, and it chats. But perhaps we did not ask well, or a much simpler program would do? These were tried
+# beforehand, on all the letters of the exam:
 #
 # | | what it is given |
 # |---|---|
 # | told the rules | the rules, as above |
-# | few-shot | 8 or 16 letters with their desks, whichever served it better on other letters |
+# | few-shot | 8 or 16 letters with their desks, whichever did better on other letters |
 # | likeliest of the eight names | the same two prompts; the answer is the *name* that the model finds likeliest, so it cannot chat |
 # | TF-IDF with logistic regression | all 576 letters to study; no language model: it weighs words, rare ones most |
 
@@ -101,8 +101,8 @@ names = [arm for arm in prompts.arms if not arm.endswith((" 8 letters", " 16 let
 prompts.only(*names).plot(title=f"Right desks without fine-tuning, n = {len(exam)}")
 
 # %% [markdown]
-# The last one sets the bar: whoever trains a language model should beat a program that weighs words. It learns here in a
-# moment, from the 192 letters that our student will get. Is it ahead of the best prompt for that student?
+# The last one sets the bar: a language model that was trained should beat a program that weighs words. Here that program
+# learns in a moment, from the 192 letters that our student will get. Is it ahead of the best prompt for that student?
 
 # %% tags=["nbval-ignore-output"]
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -143,7 +143,8 @@ print("read:   ", gp.tokenizer.decode(ids[:begins]))
 print("learned:", [gp.tokenizer.decode([label]) for label in labels[begins:]])
 
 # %% [markdown]
-# The last token that is learned says "I have finished". A model that never learns it never stops chatting.
+# The marks in `<|...|>` are the model's *chat template*: they say who speaks, and where a turn ends. The end is learned, too:
+# a model that never learns it never stops chatting.
 #
 # Next, the *loss*: how surprised the model is by the right answer, averaged over its tokens. A loss of 0 would mean that it was
 # certain. Each 0.69 more means half the probability.
@@ -166,8 +167,9 @@ odds = loss.exp().item()
 cl.say(f"Loss {loss.item():.1f}: each right token had about 1 chance in {odds:,.0f}.")
 
 # %% [markdown]
-# `loss.backward()` works out for each weight which way to nudge it, and how strongly, to make the loss smaller: the
-# *gradient*. There are more than a hundred million of them. Let us follow one.
+# (The drawing shows another letter, so its loss is another.) `loss.backward()` works out for each weight which way to nudge
+# it, and how strongly, to make the loss smaller: the *gradient*. A step moves each weight by its gradient times a small
+# number, the *learning rate*. There are more than a hundred million weights. Let us follow one.
 
 # %% tags=["nbval-ignore-output"]
 loss.backward()
@@ -226,8 +228,9 @@ by_hand = train(student, order, steps=16)
 cl.plots.losses({"by hand": by_hand}, "Sixteen steps by hand")
 
 # %% [markdown]
-# It jumps, because some letters are harder than others; look at where it is going. What does our student say now, to the
-# same twenty letters? Before we ask for the right desk: is the *form* right, the name of any desk and nothing else?
+# The curve jumps, because some letters are harder than others; look at where it is going. What does our student say now to
+# the same twenty letters, with no rules above them? Before we ask for the right desk: is the *form* right, the name of any
+# desk and nothing else?
 
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
@@ -240,16 +243,19 @@ was, now = (report.judged(row.reply in tickets.DESKS for row in report.rows)
 cl.verdict("sixteen steps teach the form of the answer", now - was)
 
 # %% [markdown]
-# Form comes first and fast. To know *which* desk takes longer.
+# Form comes first, and fast. *Which* desk is the harder part: compare the last two columns.
 #
 # ## The same, by the library
 #
-# Nobody writes this loop twice. `cl.finetune` calls TRL's trainer: checkpoints to go on from after a power cut, a
-# progress bar. And it trains by *LoRA*, which leaves all the weights as they are and *adds* narrow matrices beside them:
+# Nobody writes this loop twice. `cl.finetune` calls the trainer of the library TRL, which also shows a progress bar and can
+# go on after a power cut. And it trains by *LoRA*, which leaves all the weights as they are and *adds* narrow matrices,
+# A and B, beside them:
 #
 # ![One model three times: embeddings, 30 times a norm, attention, a norm and an MLP, each half with a way around it, a last norm, the output layer. Before training it has 134.5 million numbers. Full fine-tuning trains 134.5 million. LoRA leaves them frozen, in grey, and trains 2.4 million new ones, B·A of rank 8, beside the matrices of attention and MLP.](../images/transformer.png)
 #
-# A token enters at the top. Here only the upper half of the layers, the later one, gets its B·A (lesson 04 says more).
+# A token goes through the drawing from top to bottom. In each layer, *attention* looks back at the tokens before it, the
+# *MLP* works on each token alone, and a *norm* keeps the numbers in range. Here only the second half of the layers gets its
+# B·A (the code calls it `upper`), so fewer numbers are added than in the drawing. Lesson 04 says more.
 #
 # **Predict:** it reads 192 letters, three times each. How many of the exam's 192 letters, about issues that it has never
 # heard of, will go to the right desk?
@@ -289,7 +295,10 @@ cl.say(f"LoRA left {everything - added:,} numbers as they were, and added {added
 
 # %% [markdown]
 # A prompt holds the rules, or a handful of letters. The other two had the same 192 letters, and the one that had learned to
-# read before went further. The whole training in the libraries' own calls, and five steps of it beside ours:
+# read before went further. And *we only change the parameters that are required*? By hand, every weight was free to move;
+# LoRA changed none, and added its own. Neither looked for those that are required.
+#
+# The whole training in the libraries' own calls, and five steps of it beside ours:
 
 # %% tags=["plain", "hide-input", "nbval-ignore-output"]
 # @title The same in plain Hugging Face: PEFT adapts, TRL trains
@@ -321,7 +330,7 @@ cl.verdict("five steps in plain TRL have our losses, to a tenth", apart, below=0
 # %% [markdown]
 # ### One job, one figure
 #
-# You will meet this job again: below, and in lesson 04. One run is one draw, so the marks are not quite the same:
+# You will meet this job again, below and in lesson 04. The marks are not quite the same, and here is why:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
@@ -336,7 +345,8 @@ cl.say(f"The same {len(exam)} letters, the same student: **{sorts.accuracy:.2f}*
 # %% [markdown]
 # ## Three ways to fool yourself
 #
-# What follows was measured beforehand, with three seeds each and the same number of training steps in every run.
+# What follows was measured beforehand, with the same number of training steps in every run, and with three *seeds* each:
+# another seed is another roll of the dice.
 #
 # ### 1 · Too few examples
 #
@@ -360,13 +370,14 @@ cl.plots.curve(sizes, {"right desks": curve}, "How many examples?", "letters stu
                "share right", {"right desks": band}, logx=True)
 
 # %% [markdown]
-# The band goes from the worst seed to the best. All took as many steps and as long: what counts is how many *different*
-# examples there are. Past the hundredth nothing can be told from luck, which is not the same as *nothing there*.
+# The band goes from the worst seed to the best. All runs took equally many steps: what counts is how many *different*
+# examples there are. Beyond a hundred, the gain cannot be told from luck, which is not the same as *no gain*.
 #
 # ### 2 · Overfitting
 #
-# The run with 30 letters from within, three seeds. Every 24 steps it was shown letters that it does not study. Here is how
-# surprised it was, and beside it your own run, on a third of the same letters. (The look before training is left out.)
+# To *overfit* is to learn the examples themselves, and not what they have in common. Here are the three runs with 30 letters
+# from within: every 24 steps they were shown letters that they do not study, and this is how surprised they were. Your own
+# run stands beside them, on a third of the same letters. (The look before training is left out.)
 
 # %% tags=["nbval-ignore-output"]
 stored = cl.load_results("01")
@@ -378,7 +389,7 @@ lines["192 letters, your run"] = specialist.training.held_out[1:]
 cl.plots.losses(lines, "Loss on letters that are not studied")
 
 # %% [markdown]
-# Going by the loss, one should stop at the first look. And how many of those letters go to the right desk?
+# Going by this loss, you would stop at the first look. And do fewer of those letters now go to the right desk, or more?
 
 # %% tags=["nbval-ignore-output"]
 gains = []
@@ -392,9 +403,10 @@ title = f"30 letters studied: right desks of {drilled[0]['n']} others"
 cl.plots.curve(steps, right, title, "training step", "share right")
 
 # %% [markdown]
-# No seed has lost desks by it, and the loss is worse: where it is wrong, it is ever surer of it. *That* is what overfitting
-# does here. Who uses the desk alone may train on; who lets a person look at doubtful letters needs doubt that can be
-# trusted. So watch the number that you will use. More letters help both.
+# No seed has fewer right desks at the end than where its loss was lowest, and yet the loss is worse: the model must be
+# surer than before where it is wrong. *That* is what overfitting does here. If you use the desk alone, you may train on; if a
+# person looks at the doubtful letters, you need doubt that can be trusted. So watch the number that you will use. More
+# letters help with both.
 #
 # ### 3 · A leak
 #
@@ -419,10 +431,12 @@ bars = [(f"{kinds[kind]}, seed {run['seed']}", run["accuracy"], *run["ci"])
 cl.plots.bars(bars, "The same model and steps, three ways to split")
 
 # %% [markdown]
-# The long bars are worth nothing: that model is no better clerk, it has seen the letters. The hidden leak cannot be told from
-# luck here, since our clerk remembers little of any single story. A larger model, or longer study, may have more to gain.
+# The long bars are worth nothing: that model is no better clerk, it has seen the letters. The effect of the hidden leak cannot
+# be told from luck here; perhaps our clerk remembers little of any single story. A larger model, or longer study, may gain
+# more by it.
 #
-# Not to leak is easier than to find a leak: split by what the texts are about. `check_issues_apart`, above, refuses the rest.
+# A leak is easier to prevent than to find: split by what the texts are about. `check_issues_apart`, above, refuses any other
+# split.
 #
 # ## A new model file
 #
@@ -446,7 +460,7 @@ claim = "merged into one file it says the same, to at least 18 of 20 letters"
 cl.verdict(claim, same, above=17, unit="letters")
 
 # %% [markdown]
-# (In 16 bits a small change to a large weight is rounded: a doubtful letter may then go to another desk.)
+# (Where weights are kept in 16 bits, a small change to a large one is rounded: a doubtful letter may go to another desk.)
 #
 # What moved inside the model, what wrong labels cost, and what becomes of the same loop from random weights:
 # [the appendix](appendix/01_inside.ipynb).

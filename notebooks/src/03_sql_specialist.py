@@ -74,8 +74,8 @@ sql.run_sql(most, first)
 # ## Pairs
 #
 # A specialist learns from *prompt-completion pairs*: a request, and the query that was wanted. Here are the two pairs that
-# the course's sources give, word for word; the specialist will study them, too. Below them stands all that the model
-# reads. "Last month" is not a date, so the prompt says which day it is.
+# the course's sources give, word for word; both are among ours. A *pattern* is a query whose values are left open: the users
+# of *some* state. At the end stands all that the model reads. "Last month" is not a date, so the prompt says which day it is.
 
 # %%
 california, last_month = task.train[0], task.train[1415]
@@ -95,8 +95,8 @@ for message in sql.sql_prompt(last_month.request, task.schema, last_month.today)
 # ![Run on five databases beside the wanted query, SELECT name FROM products WHERE price > 100: SELECT name FROM products WHERE price >= 100 gives the same rows on 1 of 5: caught; SELECT name FROM products WHERE NOT price <= 100 gives the same rows on 5 of 5: right.](../images/five_databases.png)
 #
 # So from here on *right* means: the same result on all five. (The idea is from Zhong, Yu & Klein 2020, "distilled test
-# suites".) And nobody has read a query that a model writes. So it runs in a copy, for a second at most, and only if it is
-# one SELECT and nothing else.
+# suites".) And what a model has just written, nobody has checked. So its query runs in a copy of the database, for a second
+# at most, and only if it is one SELECT and nothing else.
 
 # %% tags=["nbval-ignore-output"]
 right = "SELECT name FROM products WHERE price > 100;"
@@ -128,8 +128,8 @@ cl.check("03-caught", attempt, right=slip, databases=task.databases)
 # %% [markdown]
 # ## Before
 #
-# Most of what the house asks comes through the front desk, and that is twelve patterns. We begin there. The untrained model
-# gets the tables and the day, and in a second round three pairs as examples before each request.
+# Most of what the house asks comes through the front desk, and follows twelve patterns. We begin there. The untrained model
+# gets the tables and the day; in a second round, also three pairs as examples before each request.
 #
 # **Predict:** of 16 requests, how many does it get right with the examples?
 
@@ -168,7 +168,7 @@ n = len(desk.values)
 cl.predict("live", f"Right queries of {n}, with values never seen", low=0, high=n)
 
 # %% [markdown]
-# The longest cell of the lesson, some three minutes. **While it studies,** be the examiner. *"Which of our users in Texas have
+# The longest cell of the lesson: about three minutes. **While it studies,** be the examiner. *"Which of our users in Texas have
 # no email address? Names only."* One of these is right:
 #
 # 1. `SELECT name FROM users WHERE state = 'TX' AND email = NULL;`
@@ -178,9 +178,9 @@ cl.predict("live", f"Right queries of {n}, with values never seen", low=0, high=
 #
 # <details><summary>Which, and what is wrong with the others?</summary>
 #
-# The third. In the first, nothing is ever *equal* to NULL, so no row comes back. The second writes the state otherwise than
-# the table does. The fourth gives all columns. All four run, and none complains: a wrong query is worse than one that
-# breaks.
+# The third. In the first, nothing is ever *equal* to NULL, so no row comes back. The second spells
+# the state out, and the table does not. The fourth gives all columns. All four run, and none complains: a wrong query is
+# worse than one that breaks.
 # </details>
 
 # %% tags=["nbval-ignore-output"]
@@ -195,8 +195,8 @@ on_wordings.show(5)
 cl.reveal("live", on_values)
 
 # %% [markdown]
-# Is that better than three examples, on the same requests? And did it learn words, or queries? The table above is of a
-# second exam, which asks for the patterns that it studied in words that it did not.
+# Is that better than three examples, on the same requests? And did it learn what is meant, or only our words for it? The
+# table above is from a second exam: the patterns that it studied, asked in words that it did not.
 
 # %% tags=["nbval-ignore-output"]
 answered = {row.id: row for row in on_values.rows}
@@ -208,9 +208,9 @@ cl.verdict("asked in words it never studied, it is right more often than not",
 # %% [markdown]
 # ## Small and trained, or large and not?
 #
-# *"Cheaper and faster: fine-tune a smaller model instead of using an expensive general-purpose one."* Our general-purpose
-# ones are the larger students of lesson 00, several times the size and made for code. They sat the same exam beforehand,
-# untrained, without examples and with three; whichever went better counts. Against them stand three specialists that
+# *"Cheaper and faster: fine-tune a smaller model instead of using an expensive general-purpose one."* In its place we take
+# larger students of lesson 00, several times the size and made for code. Those in the table below sat the same exam
+# beforehand, untrained, without examples and with three; the better try counts. Against them: three specialists that
 # studied 300 pairs, as yours did.
 #
 # **Predict:** how many of the front desk's requests does the largest one get right, untrained?
@@ -220,8 +220,8 @@ cl.predict("larger", "The largest, untrained: right, in per cent", low=0, high=1
 
 # %% [markdown]
 # What a query costs is worked out from its tokens: billions of multiplications and additions (GFLOP), seconds on two slow
-# cores, and dollars for a million queries on a rented card that never waits. The last row is priced only, as a host would
-# charge it; that model sat no exam of ours.
+# cores, and dollars for a million queries on a rented card that is never idle. The last row is priced only, as a host would
+# charge it.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.costs.prices import load_prices
@@ -237,8 +237,9 @@ cl.verdict("its query takes less than half of the computing (of the largest's)",
 costs
 
 # %% [markdown]
-# So the sources are right, at the desk. One thing is missing from the table: somebody has to write three hundred pairs.
-# [Lesson 08](08_shipping.ipynb) puts those hours on the bill.
+# So the sources are right, at the desk, as far as we could examine: the small specialist is right more often than a larger
+# student, faster, and cheaper. How often a host's model would be right, the table does not say: it sat no exam of ours. Nor
+# does it say that somebody has to write three hundred pairs. [Lesson 08](08_shipping.ipynb) puts those hours on the bill.
 #
 # ## How many pairs?
 #
@@ -257,8 +258,8 @@ cl.plots.curve([int(n) for n in curve], lines, "The desk: how many pairs?",
                "pairs studied", "share right", logx=True, live=live)
 
 # %% [markdown]
-# For a desk, hundreds will do. And for the whole house, with all its patterns? Let us call it an expert if it is right
-# nine times out of ten, in new words.
+# Let us call a specialist an expert if it is right nine times out of ten. On average, hundreds of pairs make one for the
+# desk: both lines end above that. And for the whole house, with all its patterns, in new words?
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
@@ -270,7 +271,8 @@ cl.verdict("all the pairs make an expert of the whole house",
            home.specialist, above=0.9)
 
 # %% [markdown]
-# What counts is how many pairs each *pattern* gets: "hundreds or even thousands" depends on how much there is to learn.
+# What seems to count is how many pairs each *pattern* gets: "hundreds or even thousands" depends on how much there is to
+# learn.
 # (The [appendix](appendix/03_pairs_and_recipes.ipynb) shows dirty pairs and how they are cleaned, which patterns are hard,
 # and how the recipe was chosen.)
 #
@@ -286,10 +288,11 @@ for exam in (task.wordings, task.combinations, task.second_schema):
 # %% [markdown]
 # - **wordings**: patterns that were studied, in words that were not. This is home.
 # - **combinations**: what was studied apart is asked together, a join *and* a group, say.
-# - **second schema**: a lending library. Its tables stand in the prompt, and were never studied.
+# - **second schema**: a lending library. (A *schema* says which tables and columns there are.) Its tables stand in the
+#   prompt, and were never studied.
 #
 # From here on we work with a specialist of all the pairs. It was trained beforehand by exactly this call, and comes from the
-# shelf. (To train it here, take `from_shelf=True` away, and some time.) What does it make of the last two?
+# shelf. (Without `from_shelf=True` it trains here, for some time.) What does it make of the last two?
 
 # %% tags=["nbval-ignore-output"]
 pairs = task.train_examples()
@@ -300,7 +303,7 @@ for exam, schema in ((task.combinations, task.schema),
     cl.evaluate(sql.SqlWriter(whole, schema, asked), asked).show(4)
 
 # %% [markdown]
-# Mostly it writes *one* of the queries that it knows, and in the library it looks for the shop's tables. Now three such
+# Often it writes *one* of the queries that it knows, and in the library it may ask for the shop's tables. Now three such
 # specialists in all three exams, beside the untrained students:
 
 # %% tags=["nbval-ignore-output"]
@@ -318,15 +321,15 @@ cl.plots.dots({one.exam: one.shares() for one in (home, combined, abroad)},
               "The expert at home and abroad")
 
 # %% [markdown]
-# At home no untrained student comes near it. Outside, a larger one that nobody trained is ahead: it reads the tables in its
-# prompt, where the specialist writes what it has studied. The longer it studied one shop, the worse it became elsewhere.
-# So train on the combinations that your users will ask for; and if your tables change, train on many schemas (the Spider
-# collection, Yu et al. 2018, has two hundred databases for this reason).
+# At home no untrained student comes near it. Outside, a larger one that nobody trained is ahead. And after all the pairs of
+# one shop, it does worse in the library than after 300. So train on the combinations that your users will ask for; and if
+# your tables change, train on many schemas (the Spider collection, Yu et al. 2018, has two hundred databases for this
+# reason).
 #
 # ## The stranger's exam
 #
 # All these exams were written by the same hand as the pairs. So we asked others. Two writers saw the shop's tables, but no
-# pattern and no pair, and wrote down what people in a shop would type. The same shop, the same tables.
+# pattern and no pair, and wrote down what people in a shop would type.
 #
 # **Predict:** how many of their requests does the expert answer with a right query?
 
@@ -335,7 +338,7 @@ n = len(task.stranger)
 cl.predict("stranger", f"Right queries of {n}, asked by strangers", low=0, high=n)
 
 # %% [markdown]
-# It answers them here and now.
+# It answers them now, in a minute or two. **Meanwhile,** write down two requests of your own to this shop.
 
 # %% tags=["nbval-ignore-output"]
 writer = sql.SqlWriter(whole, task.schema, task.stranger, name="all pairs",
@@ -352,10 +355,11 @@ cl.plots.dots({one.exam: one.shares() for one in (home, strangers)},
               "One shop, two examiners")
 
 # %% [markdown]
-# Read the requests once more: a greeting, two columns at once, "leave out those with no email". Nothing of it is exotic, and
-# none of it stood in our pairs. The expert passed *our* exam, and that is all we knew. **A test written by the hand that
-# wrote the training pairs shows how well the two agree, not what users will get.** So let those who will use your
-# specialist set its exam, and keep what they ask: those are the pairs to write next.
+# Read the requests once more: a greeting, "how many different customers", "leave out those with no email". None of these is
+# exotic, and none stood in our pairs. They are hard for the untrained students, too: whether the largest serves strangers
+# better cannot be told. The expert passed *our* exam, and that is all we knew. **A test written by the hand that wrote the
+# training pairs shows how well the two agree, not what users will get.** So let those who will use your specialist set its
+# exam, and keep what they ask: those are the pairs to write next.
 #
 # ## "Last month" is a date
 #
@@ -374,8 +378,9 @@ without = runs("03/whole-seed-*-without-the-day", "without the day")
 cl.verdict("where a request needs the day, the prompt must tell it", with_day - without)
 
 # %% [markdown]
-# January is the hard one, as the month before lies in another year: did it get that right? Without a day it does not say that
-# it cannot know. It names *some* time. A model has no clock: what it has to know of the moment, the prompt has to say.
+# Three different queries need not be three right ones. January is the hard day, as the month before lies in another year: did
+# it get that right? Without a day it does not say that it cannot know; it names *some* time. A model has no clock: what it
+# has to know of the moment, the prompt has to say.
 #
 # ## Ask the shop
 #
@@ -390,7 +395,7 @@ sliders.sql_chat(dated, today=day)
 sliders.sql_chat(dated, today=day, ask=request)
 
 # %% [markdown]
-# Is the confidence worth anything? Of one expert we kept how sure it was of each query. Suppose it answers only when it is
+# Is the confidence worth anything? For one expert we kept how sure it was of each query. Suppose it answers only when it is
 # at least so sure: how many of those answers are right?
 
 # %% tags=["nbval-ignore-output"]
@@ -404,8 +409,9 @@ cl.plots.curve(least, right, "Of the queries it was so sure of, how many were ri
                "confidence", "share right")
 
 # %% [markdown]
-# At home you can trust it: where it is sure, it is right. Abroad the same number is worth very little: the model does not
-# notice that it has left home. So choose such a threshold with requests like those that will come, not with your own exam.
+# At home you can trust it: where it is very sure, it is nearly always right. Abroad it is so sure less often, and even then
+# it is mostly wrong: the same number is worth very little there. So choose such a threshold with requests like those that
+# will come, not with your own exam.
 
 # %% tags=["plain", "nbval-ignore-output"]
 # @title The same in plain transformers and sqlite3
@@ -452,7 +458,7 @@ cl.check("03-teach", mine, task=task, column="quantity")
 
 # %% [markdown]
 # Does it write the new pattern, with other figures and words than yours? And what became of the patterns that it knew? (This
-# is full fine-tuning, of every weight, for some seconds. No adapter can lie ready for what you write yourself.)
+# is full fine-tuning, of every weight, and takes a minute or two: no adapter can lie ready for what you write yourself.)
 
 # %% tags=["nbval-ignore-output"]
 rows = [sql.SqlPair("mine", asked, query, day).as_example(task.schema)
@@ -488,6 +494,6 @@ cl.progress()
 # ## Where it stops being true
 #
 # - One small shop, three tables with honest names. Real shops have hundreds, with names that only their makers understand.
-# - Databases of some dozens of rows say whether a query is *right*, not whether it is fast.
+# - Databases of some hundred rows say whether a query is *right*, not whether it is fast.
 # - A right query is not a permitted one. What somebody may see belongs in the database's permissions, not in a prompt.
-# - The larger students here are small, too. A model of a host's size was priced, and sat no exam.
+# - The larger students here are small, too.

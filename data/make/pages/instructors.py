@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE, SHEET, STAGE = "INSTRUCTORS.md", "data/runsheet.yaml", "data/results/stage.json"
 HEADING = re.compile(r"^#{1,2} +(.+?)\s*$", re.MULTILINE)
 WORDS, LINE, PICTURE, GUESS, QUIZ, EXERCISE = 200, 6, 30, 30, 180, 300  # words a minute; seconds of each other thing
-FOLDED = {"setup", "hide-input"}  # nobody reads the code
+FOLDED = {"setup", "hide-input", "plain"}  # nobody reads the code; the build folds them
 UNMEASURED = "not measured yet"
 
 
