@@ -155,7 +155,7 @@ def to_half(said):
     every = gp.next_tokens(begun[said], gp.config.vocab_size, said)
     return 1 + sum(total < 0.5 for total in accumulate(share for _, share in every))
 
-
+# %% tags=["nbval-ignore-output"]
 for said in begun:
     n = to_half(said)
     cl.say(
@@ -187,6 +187,9 @@ from course_lib.models.students import weights_folder
 folder = weights_folder(STUDENTS["smollm2-135m"])
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=gp.model.dtype)
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title ... and asked the same question
 chat = [{"role": "system", "content": gp.system},
         {"role": "user", "content": three[0].question}]  # fmt: skip
 asks = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}

@@ -313,6 +313,9 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 linear = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 upper = list(range(gp.config.num_hidden_layers // 2, gp.config.num_hidden_layers))
 lora = LoraConfig(r=8, lora_alpha=16, target_modules=linear, layers_to_transform=upper)
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title ... and trained for five steps
 settings = SFTConfig(
     tempfile.mkdtemp(), max_steps=5, learning_rate=2e-3, seed=0, save_strategy="no",
     per_device_train_batch_size=4, train_sampling_strategy="group_by_length",

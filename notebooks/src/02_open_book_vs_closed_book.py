@@ -499,6 +499,9 @@ near = {"hnsw:space": "cosine"}
 shelf = chromadb.EphemeralClient().create_collection("plain", metadata=near)
 shelf.add([p.id for p in books], documents=[p.text for p in books],
           embeddings=index.store.vectors())
+
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title ... asked, and read by transformers
 hit = shelf.query(query_embeddings=index.embedder.encode([asked]), n_results=1)
 page = hit["documents"][0][0]
 prompt = f"{page}\n\nCopy the answer from the passages.\nQuestion: {asked}"

@@ -423,6 +423,9 @@ for file in ("schema", "shop_1"):
     with open(f"../data/sql/{file}.sql", encoding="utf-8") as lines:
         shop.executescript(lines.read())
 shop.execute("PRAGMA query_only = ON")  # from here on it can only be read
+
+# %% tags=["plain", "nbval-ignore-output"]
+# @title ... asked in plain transformers
 chat = [
     {"role": "system",
      "content": f"Write one SQLite query. Today is {day}.\n{task.schema.lines}"},

@@ -518,7 +518,7 @@ def dearer(some, others):
     interval = intervals.mean_interval(gap, range(len(gap)))
     return reports.Difference(some, others, gap.mean(), *interval, len(gap))
 
-
+# %% tags=["nbval-ignore-output"]
 gaps = {name: dearer(name, "no rounding") for name in losses if name != "no rounding"}
 cl.verdict("NF4 makes the model more surprised than no rounding", gaps["NF4 + double"])
 cl.verdict("evenly spaced levels make it more surprised than NF4",
@@ -715,6 +715,8 @@ specialist = cl.finetune(
     gp, shop.train_examples(), name="03-whole", epochs=1, learning_rate=2e-3,
     batch_size=2, order="random", from_shelf=True)
 clerk = merging.with_adapters(gp, {"support": desks, "SQL": specialist})
+
+# %% tags=["nbval-ignore-output"]
 query = sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27")
 both = [query, exam[1].question]
 for name in ("support", "SQL", "support"):

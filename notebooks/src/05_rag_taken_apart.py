@@ -250,7 +250,7 @@ class Shelf:
         graded = (replace(p, score=float(row @ vector)) for p, row in self.rows)
         return sorted(graded, key=lambda passage: -passage.score)[:k]
 
-
+# %% tags=["solution"]
 cl.check("05-store", Shelf(), passages=index.passages()[:200],
          vectors=index.store.vectors()[:200], asked=vector)
 
@@ -293,6 +293,8 @@ for each in vectors:
         started = time.perf_counter()
         search(each)
         taken[name].append(1000 * (time.perf_counter() - started))
+
+# %% tags=["nbval-ignore-output"]
 taken = {name: median(each) for name, each in taken.items()}
 for name, each in taken.items():
     times = each / taken["exact (FAISS)"]
@@ -697,7 +699,7 @@ def is_old(passage, q):
     """Another edition of the page that answers."""
     return passage.source.startswith(q.source[:-4]) and passage.source != q.source
 
-
+# %% tags=["nbval-ignore-output"]
 share, since = {}, filters.only(since="2042-01-01")
 for name, where in {"without a filter": None, "with one": since}.items():
     found = both.search_many([q.question for q in undated], 1, where)
@@ -892,7 +894,7 @@ def in_the_files(word):
     return any(word.encode() in path.read_bytes()
                for path in folder.rglob("*") if path.is_file())
 
-
+# %% tags=["nbval-ignore-output"]
 ward.add(secret)
 ward.store.delete(["memo"])
 nearest = ward.search("What is the password?", 20)

@@ -325,7 +325,7 @@ pd.DataFrame(table).rename_axis("student").round(2)
 # From here on an interval over five students or more draws both again and again, students and questions. It is wider, and it says what you want to know before you train one of your own.
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("RAFT reads better than an untrained model, whoever is trained", gain)
+cl.verdict("RAFT reads better than an untrained model, over all students", gain)
 cl.verdict("less than half of RAFT's gain is reading, the rest is form",
            worth, below=round(gain.value / 2, 2))
 cl.verdict("with 400 examples distractors make a better reader than form alone", worth)
@@ -708,7 +708,7 @@ def three(how, name):
     return Runs(tuple(runs(f"06/{one}-{how}-k-1", name).reports[0] for one in who))
 
 
-cl.verdict("a filter by year helps, whoever reads",
+cl.verdict("a filter by year helps, with any reader",
            three("year", "filter by year") - three("rag", "no filter"))
 filtered = runs(f"06/{form_only}-year-k-1", "form only with the filter") - practised
 print("form only with the filter minus RAFT without:",

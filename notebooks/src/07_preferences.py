@@ -293,6 +293,8 @@ tries = {
     "long, of the test": next(p.rejected for p in pairs["test"] if p.desk == desk
                               and p.rejected_faults == ("long",)),
 }
+
+# %% tags=["nbval-ignore-output"]
 scores = judge.score([mine] * len(tries), list(tries.values()))
 cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])],
               "What the judge thinks, beside the good reply", "score")
@@ -488,6 +490,8 @@ pair = pairs["train"][4]
 one_pair, one_step = [pair.as_pair()], dict(batch_size=1, learning_rate=1e-3, rank=1)
 once = cl.prefer(start, one_pair, name="07-one-step", epochs=1, **one_step)
 twice = cl.prefer(start, one_pair, name="07-two-steps", epochs=2, **one_step)
+
+# %% tags=["nbval-ignore-output"]
 exact = [replace(model, model=copy.deepcopy(model.model).float())
          for model in (once, start)]
 four = [scoring.log_probability(model, [pair.letter()], [reply])[0]
@@ -586,7 +590,7 @@ def students(name, asking=""):
              "fine-tuned on the": "chosen"}.get(kind, "start")
     return runs(f"07/{place}-seed-*{asking}", name)
 
-
+# %%
 def over_kl(found, title, ylabel="share that keeps the rule"):
     """Every way over its KL; `found` gives mean, low, high, and each run's."""
     families, home = {}, {"kl": 0.0, "kl_seeds": [0.0] * 3}

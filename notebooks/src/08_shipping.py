@@ -76,6 +76,8 @@ rows = {"handbook, closed book": "02/handbook/closed book",
         "queries, before": "03/desk/before/values",
         "queries, after 300 pairs": "03/desk/desk/values"}
 print(*(quoted(what, place) for what, place in rows.items()), sep="\n")
+
+# %% tags=["nbval-ignore-output"]
 sizes = cl.stored("02/handbook")
 cl.verdict("RAG brings facts to a model that never learned them",
            sizes[best, "qwen-0.5b"] - sizes["closed book", "qwen-0.5b"])
@@ -164,6 +166,10 @@ losses = {
             "told from the old edition": "05/breaks/stale/all dates/says the old"},
     "fine-tuning": {"common knowledge, before": "02/general_before",
                     "after learning a handbook by heart": by_heart},
+}
+
+# %%
+losses |= {
     "RAFT": {"nothing alike, four passages": "06/plain/no look-alikes/RAFT/4",
              "form alone, one passage": "06/plain/no look-alikes/form only/1"},
     "hybrid": {"form of summaries, both minus specialist alone":
@@ -190,7 +196,7 @@ for n in (12, 99, 100):
     choice = choosing.advise(replace(new_desk, examples=n)).choice
     print(f"{n} letters sorted so far:", choice)
 for n in (10, 30, 100, 300):
-    print(quoted(f"   letters sorted rightly after {n}", f"01/few/{n}/*"))
+    print(quoted(f"   letters sorted correctly after {n}", f"01/few/{n}/*"))
 
 # %% [markdown]
 # No such step is in the measured rows: they climb. The line has to stand somewhere, and the rows say where you are on the slope. They are also rows of *one* very small model on tasks of an invented world. Take them for
@@ -301,7 +307,7 @@ def judged(arm, judge):
     return Runs(tuple(voice.grade_style(report, asked)[judge]
                       for report in runs(f"08/style-{arm}{seeds}", arm).reports))
 
-
+# %% tags=["nbval-ignore-output"]
 more = "a specialist has the voice and every fact more often than a model that was"
 for arm in ("told", "shown"):
     cl.verdict(f"{more} {arm}", judged("specialist", "both") - judged(arm, "both"))
@@ -573,6 +579,8 @@ bare = sum(len(gp.encode(q.question)) for q in handbook) / len(handbook)
 answer = sum(tokens(q.answer) + 1 for q in handbook) / len(handbook)
 rag = cl.load_results("05")["answers"]["rag"]
 paged = {f"RAG, k = {k}": rag[f"hybrid, k = {k}"]["prompt_tokens"] for k in (1, 4)}
+
+# %%
 card = next(adapter.card for adapter in cl.stored_adapters()
             if adapter.folder.name == "02-many-wordings")
 a_fact = card["tokens"] / 24  # trained for one fact: six wordings, four times
@@ -600,6 +608,8 @@ mini = {what: prices.get("GPT-4o mini", what).value
 cached = 5_000 * page_fact * mini["cached input"] / 1e6
 each["all pages, cached"] = cached + bills.question_cost(
     bare, answer, mini["input"], mini["output"])
+
+# %%
 volumes = [10**power for power in range(4, 10)]
 studying = trainings + 30 * hours_written
 paid = bills.annual_costs(volumes, each, {"by heart": studying})
@@ -1092,7 +1102,7 @@ rows = {"in the voice, told": f"{arms}/told/voice",
         "specialist": f"{arms}/specialist/voice",
         "voice and facts, told": f"{arms}/told/both",
         "voice and facts, specialist": f"{arms}/specialist/both",
-        "runs foretold within a quarter": "08/costs/within", "of": "08/costs/n",
+        "runs predicted within a quarter": "08/costs/within", "of": "08/costs/n",
         "seconds until an index is fresh": f"{fresh}/index_seconds",
         "until a student is": f"{fresh}/retrain_seconds",
         "withdrawn, and still told by heart": f"{fresh}/withdrawn",

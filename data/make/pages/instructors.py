@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import making
 import nbformat
 import yaml
 
@@ -124,20 +125,11 @@ def _minutes(minutes: float) -> str:
 
 def stale(root: Path = ROOT) -> bool:
     """Whether INSTRUCTORS.md is not what `page` makes."""
-    path = root / PAGE
-    return not path.exists() or path.read_text(encoding="utf-8") != page(root)
+    return making.differs(root / PAGE, page(root))
 
 
 def main(arguments: list[str]) -> int:
-    if unknown := set(arguments) - {"--check"}:
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; the one option is --check")
-    if not arguments:
-        (ROOT / PAGE).write_text(page(), encoding="utf-8", newline="\n")
-        print(f"{PAGE} made")
-    elif stale():
-        print(f"{PAGE} is stale: run `make readme` (python data/make/pages/instructors.py)")
-        return 1
-    return 0
+    return making.make(ROOT / PAGE, page, stale, __file__, arguments)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import making
 import verdicts
 import yaml
 
@@ -205,23 +206,14 @@ def page(root: Path = ROOT) -> str:
 
 def stale(root: Path = ROOT) -> bool:
     """Whether CLAIMS.md is not what `page` makes."""
-    path = root / PAGE
-    return not path.exists() or path.read_text(encoding="utf-8") != page(root)
+    return making.differs(root / PAGE, page(root))
 
 
 def main(arguments: list[str]) -> int:
-    if unknown := set(arguments) - {"--check"}:
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; the one option is --check")
     try:
-        if not arguments:
-            (ROOT / PAGE).write_text(page(), encoding="utf-8", newline="\n")
-            print(f"{PAGE} made")
-        elif stale():
-            print(f"{PAGE} is stale: run `make readme` (python data/make/pages/ledger.py)")
-            return 1
+        return making.make(ROOT / PAGE, page, stale, __file__, arguments)
     except LedgerError as error:
         raise SystemExit(f"data/claims.yaml, {error}") from error
-    return 0
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger import size_of
+from making import only_checked
 
 from course_lib.evaluation.kept import runs
 from course_lib.evaluation.sizes import students
@@ -217,17 +218,16 @@ def stale(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if unknown := set(arguments) - {"--check"}:
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; the one option is --check")
+    checked = only_checked(arguments)
     pages = stale()
     for page in pages:
-        if arguments:
+        if checked:
             print(f"{page} is stale: run `make readme` (python data/make/pages/readme.py)")
         else:
             path = ROOT / page
             path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
             print(f"{page} filled")
-    return int(bool(arguments and pages))
+    return int(bool(checked and pages))
 
 
 if __name__ == "__main__":

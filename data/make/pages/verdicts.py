@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from making import only_checked
 
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.verdicts import MIME, Verdict, hold
@@ -85,9 +86,7 @@ def faults(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if unknown := set(arguments) - {"--check"}:
-        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; the one option is --check")
-    if not arguments:
+    if not only_checked(arguments):
         text = yaml.safe_dump(renewed(), sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
         (ROOT / FILE).write_text(HEAD + text, encoding="utf-8", newline="\n")
     print("\n".join(said := faults()) or f"{FILE} holds what the notebooks say")
