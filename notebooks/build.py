@@ -48,6 +48,7 @@ NOTEBOOKS = ROOT / "notebooks"
 APPENDIX = "appendix"
 ADAPTERS = ROOT / "data" / "adapters"
 MAX_CODE_LINES = 15
+FILLS = re.compile(r"[^\n#]{0,40}:")  # "And measured:" leads to the next cell, and says nothing
 MAX_WIDTH = 88  # on a projector, and without a bar to scroll sideways by at 1280 pixels
 CELL_TIMEOUT = 1800
 TAGS = {"setup", "exercise", "solution", "plain", "nbval-ignore-output", "hide-input"}
@@ -189,18 +190,13 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
     ------
     BuildError
         For a long code cell, a wide line in one (but for the setup), an empty one, one that is not Python or that
-        asserts (another student would stop there), two bare dollars in a paragraph, or an exercise that takes another
-        cell's name.
+        asserts (another student would stop there), an exercise that takes another cell's name, or as `check_prose`.
     """
     for number, cell in enumerate(notebook.cells):
         if not cell.source.strip():
             raise BuildError(f"{where(path, number, cell)}: the cell is empty")
         if cell.cell_type != "code":
-            for paragraph in CODE.sub("", cell.source).split("\n\n"):
-                if len(DOLLAR.findall(paragraph)) > 1:
-                    raise BuildError(
-                        f"{where(path, number, cell)}: two bare dollars in a paragraph; write \\$, formulas as text"
-                    )
+            check_prose(cell.source, where(path, number, cell))
             continue
         if (lines := len(cell.source.splitlines())) > MAX_CODE_LINES:
             raise BuildError(f"{where(path, number, cell)}: {lines} lines, more than {MAX_CODE_LINES}")
@@ -215,6 +211,15 @@ def check_rules(notebook: NotebookNode, path: Path) -> None:
         if any(isinstance(node, ast.Assert) for node in ast.walk(parsed)):
             raise BuildError(f"{where(path, number, cell)}: it asserts; try the claim by cl.verdict")
     check_names(notebook, path)
+
+
+def check_prose(prose: str, place: str) -> None:
+    """Refuses, with a BuildError, a cell of prose that only fills, and two bare dollars in a paragraph."""
+    if FILLS.fullmatch(prose.strip()):
+        raise BuildError(f"{place}: it only leads to the next cell; join the cells")
+    for paragraph in CODE.sub("", prose).split("\n\n"):
+        if len(DOLLAR.findall(paragraph)) > 1:
+            raise BuildError(f"{place}: two bare dollars in a paragraph; write \\$, formulas as text")
 
 
 def check_names(notebook: NotebookNode, path: Path) -> None:

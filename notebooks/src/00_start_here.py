@@ -20,7 +20,7 @@
 # - read your first exam result, with its interval.
 #
 # **Time** 30 minutes; the machine works for about 1 of them (2 cores) · **Before this** a little Python, nothing else ·
-# **On trial** *language models know a lot in general* · *a model is not trained on your documents, hence it may make
+# **Claims on trial** *language models know a lot in general* · *a model is not trained on your documents, hence it may make
 # things up* · *asked who won the 2024 European championship, it may fail*
 #
 # What is on trial was claimed by the course's *sources*: five documents about making a model your own. Each lesson takes

@@ -990,9 +990,6 @@ cl.quiz("05")
 # %% tags=["nbval-ignore-output"]
 compare_rankings([*rankings.values(), after])
 
-# %% [markdown]
-# How far you have come, and what is next:
-
 # %% tags=["nbval-ignore-output"]
 cl.progress()
 

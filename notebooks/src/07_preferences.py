@@ -831,9 +831,6 @@ pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row),
                      "each, likeliest": by_seed(bland[name])}
               for name, row in (asked | ways).items() if name in bland}).T
 
-# %% [markdown]
-# How far you have come, and what is next:
-
 # %% tags=["nbval-ignore-output"]
 cl.progress()
 

@@ -1110,9 +1110,6 @@ rows = {"in the voice, told": f"{arms}/told/voice",
 measured = {what: str(find(place)) for what, place in rows.items()}
 pd.Series(measured, name="measured").to_frame()
 
-# %% [markdown]
-# How far you have come, and what is next:
-
 # %% tags=["nbval-ignore-output"]
 cl.progress()
 

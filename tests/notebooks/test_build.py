@@ -105,6 +105,7 @@ def test_a_source_with_wrong_tags_is_refused_by_cell(source, old, new, complaint
         ("\n".join(f"x{i} = {i}" for i in range(16)), "16 lines, more than 15"),
         ("answer ==", "not Python"),
         ("if 1:\n    assert 1 < 2", r"cell \d \('if 1:'\): it asserts; try the claim by cl.verdict"),
+        ("answer = None\n\n# %% [markdown]\n# And measured:\n\n# %%\nmore = 1", "only leads to the next cell"),
     ],
 )
 def test_a_notebook_that_breaks_a_rule_is_refused(source, new, complaint):
