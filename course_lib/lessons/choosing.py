@@ -109,8 +109,17 @@ class Advice:
             lines += _wrapped("loses", limit)
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        return "<br>".join(html.escape(line).replace("  ", "&nbsp;&nbsp;") for line in str(self).splitlines())
+        reasons = [
+            f"{html.escape(reason.text)}" + "".join(f"<br><small>{html.escape(row)}</small>" for row in reason.evidence)
+            for reason in self.reasons
+        ]
+        because, loses = (
+            "".join(f"<li>{item}</li>" for item in items) for items in (reasons, map(html.escape, self.limits))
+        )
+        return f"<p><b>Advice: {self.choice}</b>, because</p><ul>{because}</ul><p>It loses:</p><ul>{loses}</ul>"
 
 
 def advise(case: Case) -> Advice:

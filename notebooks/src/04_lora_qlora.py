@@ -487,10 +487,9 @@ def lost(scheme):
 
 errors = {name: lost(name.lower()) for name in levels}
 cl.reveal("levels", min(errors, key=errors.get))
-ranked = sorted(errors, key=errors.get)
-print("from the smallest error to the largest:", ", ".join(ranked))
-beside = min(errors["FP4"], errors["Int4"])
-print(f"NF4's error, of the next smallest: {errors['NF4'] / beside:.2f}")
+ranked, beside = sorted(errors, key=errors.get), min(errors["FP4"], errors["Int4"])
+cl.say(f"From the smallest error to the largest: {', '.join(ranked)}. NF4's error is "
+       f"{errors['NF4'] / beside:.0%} of the next smallest.")
 
 # %% [markdown]
 # So much for weights. Now the whole model: how surprised is it by 24 good answers to questions of
@@ -655,7 +654,7 @@ cl.check("04-merge", merged, layer=mine)
 plain = cl.merged(desks)
 asked = [question.question for question in exam.sample(16)]
 same = [a == b for a, b in zip(plain.generate(asked, 8), desks.generate(asked, 8))]
-print(f"merged, it says the same to {sum(same)} of {len(same)} letters")
+cl.say(f"Merged, it says the same to {sum(same)} of {len(same)} letters.")
 
 # %% [markdown]
 # In 32 bits it is all of them. In 16 the sum W + B·A is rounded once more, and where two desks were nearly as likely, one may tip over.
@@ -821,21 +820,15 @@ cl.check("04-fits", fitting, needs=needs["13B"].to_dict(), card=24)
 cl.quiz("04")
 
 # %% [markdown]
-# ## What was measured
-#
-# How far you have come, and what is next:
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim of the sources | here |
-# |---|---|
-# | *LoRA updates small matrices instead of all the weights* | **holds**: you wrote them, and PEFT's are the same |
-# | *LoRA makes training cheaper* | **holds** for memory: the optimizer all but vanishes; for what is left see QLoRA |
-# | *and faster* | **holds**: a step costs less than one of full fine-tuning |
-# | *QLoRA reduces memory* | **holds**: the frozen weights shrink, all but the embeddings |
-# | *and training time even more* | **refuted** on this CPU: unpacking takes time, and the paper promises no speed either |
+# What no verdict says: the matrices that LoRA updates are small, you wrote them yourself, and of the memory that training takes the optimizer's all but vanishes. QLoRA shrinks the frozen weights as well,
+# all but the embeddings; that it should be faster, as the sources have it, the paper does not promise either.
 #
 # ## Where it stops being true
 #

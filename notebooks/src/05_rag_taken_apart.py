@@ -93,7 +93,7 @@ sliders.library_map(index, [question])
 from sklearn.decomposition import PCA
 
 shares = PCA(2).fit(index.store.vectors()).explained_variance_ratio_
-print(f"of the spread two dimensions keep {shares.sum():.2f}")
+cl.say(f"Of the spread two dimensions keep {shares.sum():.0%}.")
 
 # %% [markdown]
 # So nearness on the map is a hint. The search uses all 384.
@@ -316,8 +316,8 @@ pd.DataFrame.from_dict(sizes, orient="index")
 # %% tags=["nbval-ignore-output"]
 times = {(n, way): row["times exact"] for (n, way), row in sizes.items()}
 found = {ef: sizes["50,000", f"HNSW (FAISS), ef {ef}"]["recall"] for ef in (10, 100)}
-print("of what it should find among 50,000, the graph finds "
-      f"{found[10]:.2f} with ef 10, {found[100]:.2f} with ef 100")
+cl.say(f"Of what it should find among 50,000, the graph finds {found[10]:.1%} with "
+       f"ef 10, {found[100]:.1%} with ef 100.")
 cl.verdict("the graph answers sooner than exact search among ten thousand "
            "(times as long)", times["10,000", "HNSW (FAISS), ef 100"], below=1)
 for n in ("10,000", "50,000"):
@@ -537,7 +537,8 @@ table = {name: {"right": row["accuracy"], "given hit": row["hit"]["accuracy"],
                 "misses": row.get("miss", {}).get("n", 0)}
          for name, row in sorted(rag.items())}
 alone = stored["answers"]["right page"]
-print("n =", alone["n"], "; with the right page alone:", round(alone["accuracy"], 2))
+cl.say(f"{alone['n']} questions; with the right page alone {alone['accuracy']:.0%} of "
+       "the answers are right.")
 cl.verdict("without the right passage at most a fifth of the answers are right",
            "05/answers/rag/hybrid, k = 1/miss", below=0.2)
 pd.DataFrame.from_dict(table, orient="index").round(2)
@@ -579,8 +580,8 @@ by_hybrid, by_dense = found_by("hybrid"), found_by("dense")
 more = [row for id, row in by_hybrid.items() if id not in by_dense]
 fewer = len(by_dense.keys() - by_hybrid.keys())
 good = sum(row.verdict in ("exact", "right") for row in more)
-print(f"hybrid finds {len(more)} pages more than dense search, and {fewer} that "
-      f"dense search had it loses; of the {len(more)} it reads {good}")
+cl.say(f"Hybrid search finds {len(more)} pages that dense search does not, and loses "
+       f"{fewer} that dense search has. Of the {len(more)} it answers {good} right.")
 cl.verdict("with hybrid search more is answered than with dense search",
            read["hybrid"] - read["dense"])
 
@@ -738,8 +739,8 @@ def says_so(measurement, name):
 
 gone = says_so("missing-honest", "page gone")
 there = says_so("present-honest", "page there")
-print(f"told to, it says so in {gone.accuracy:.2f} where the page is gone, "
-      f"in {there.accuracy:.2f} where it is there")
+cl.say(f"Told to, it says so in {gone.accuracy:.0%} where the page is gone, and in "
+       f"{there.accuracy:.0%} where it is there.")
 cl.verdict("told to, it says so more often where the page is gone", gone - there)
 
 # %% [markdown]
@@ -768,7 +769,7 @@ limit = adverse.threshold(adverse.best_scores(index, validation, False),
                           adverse.best_scores(index, validation, True))
 general = adverse.best_scores(index, cl.load_exam("general"))
 foreign = sum(score < limit for score in general) / len(general)
-print(f"general knowledge refused: {foreign:.2f} (n = {len(general)})")
+cl.say(f"Of {len(general)} questions of general knowledge {foreign:.0%} are refused.")
 cl.verdict("a score threshold refuses more where the page is gone",
            refused["dense, page gone"] - refused["dense, page there"])
 
@@ -901,7 +902,7 @@ nearest = ward.search("What is the password?", 20)
 found = "memo" in {passage.source for passage in nearest}
 left = in_the_files("MARMALADE")
 cl.reveal("bytes", "still in the files" if left else "gone from the files")
-print("found by a search:", found)
+cl.say(f"By a search it is {'still' if found else 'no longer'} found.")
 cl.verdict("what Chroma deleted is gone from its files", not left)
 
 # %% [markdown]
@@ -983,25 +984,15 @@ except cl.CourseError as error:
 cl.quiz("05")
 
 # %% [markdown]
-# ## What was measured
-#
-# Right passage first, in every way that you have seen:
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
-compare_rankings([*rankings.values(), after])
-
-# %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *quality of answers depends on how good the retrieval is* | **holds partly**: without the page nothing is right; but right is found times read, and a few pages more found do not show in the answers of a reader who loses most of them |
-# | *it can take longer to answer because it has to search first* | **holds partly**: one waits longer, but hardly for the search; it is the reading that takes long |
-# | *a larger context costs latency and tokens* | **holds**: and from this reader more pages buy nothing |
-# | *old or poor documents give wrong answers* | **holds**: the old edition came first again and again; a date filter mends it |
-# | *RAG keeps sensitive data separate* | **holds partly**: if the filter stands in the store, and if deleting also wipes |
-# | *vector databases search quickly* | **holds partly**: their graph does, from thousands of vectors on; the database around it takes a time of its own for every question, and overtakes exact search only where the library is larger still |
+# What no verdict says by itself: right is found *times* read, so that a few pages more found do not show in the answers of a reader who loses most of them. One waits longer for RAG, but for the reading, hardly for the search.
+# A date filter mends old documents. Sensitive data are kept apart if the filter stands in the store, and if deleting also wipes. And vector databases search quickly by their graph, but what stands around it takes a time of its own.
 #
 # ## Where it stops being true
 #

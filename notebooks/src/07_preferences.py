@@ -88,11 +88,11 @@ from course_lib.lessons.letters import check_replies_apart
 check_replies_apart(pairs["train"], pairs["test"])
 wrong = {split: sum(pair.noise for pair in rows) / len(rows)
          for split, rows in pairs.items()}
-print({split: len(rows) for split, rows in pairs.items()}, "share of wrong labels:",
-      {split: round(share, 2) for split, share in wrong.items()})
+for split, rows in pairs.items():
+    print(f"{split}: {len(rows)} pairs, {wrong[split]:.0%} of the labels wrong")
 p = wrong["train"]
-print("two labellers who each err so, by themselves, would agree on "
-      f"{p * p + (1 - p) ** 2:.2f} of the pairs")
+cl.say("Two labellers who each err so, by themselves, would agree on "
+       f"{p * p + (1 - p) ** 2:.0%} of the pairs.")
 
 # %% [markdown]
 # `check_replies_apart` raises if an issue, or a reply in the same words, is in training and in the test. Nothing is.
@@ -364,10 +364,11 @@ print(f"the policy of seed {blind}, in its own words:", *said, sep="\n- ")
 
 # %%
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
-print(f"the three as one agree with the house in {find('07/reward/committee/house')}, "
-      f"and see long in {judged['faults']['long']['right']:.2f}")
-print(f"words of a reply: {paid['words']:.0f}, and of the policy that the last judge "
-      f"alone paid {policies[blind]['words']:.0f}")
+seen = judged["faults"]["long"]["right"]
+cl.say(f"The three as one agree with the house in {find('07/reward/committee/house')}, "
+       f"and see the long reply in {seen:.0%}. The policy that they paid writes "
+       f"{paid['words']:.0f} words a reply, and the one that the last judge alone paid "
+       f"{policies[blind]['words']:.0f}.")
 by_all = runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{blind}", "paid by all three")
 print(by_all - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one"))
 
@@ -403,7 +404,7 @@ cl.check("07-fool", fooled, desk=letters[0].desk, good=good, reward=kind_words)
 
 # %%
 hacked = stored["hacking"]["kind words"]
-print("\n".join(f"- {reply}" for reply in hacked["replies"][:3]))
+print("\n".join(f"- {reply[:150]} ..." for reply in hacked["replies"][:3]))
 steps, values = zip(*hacked["curves"]["reward"])
 cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid",
                "step", "kind words")
@@ -415,8 +416,9 @@ cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid",
 paid_for_words = runs("07/rloo-kl-0.0-kind-words-seed-0", "paid for kind words")
 print(paid_for_words - runs("07/start-seed-0", "its start"))
 free = stored["hacking"]["no KL"]["kl"]
-print(f"without a leash: {find('07/hacking/no KL')} keep the rule, KL {free:.0f} nats; "
-      f"with one: {find('07/hacking/by seed/0')}, KL {policies['0']['kl']:.0f}")
+cl.say(f"Without a leash {find('07/hacking/no KL')} keep the rule, at a KL of "
+       f"{free:.0f} nats; with one {find('07/hacking/by seed/0')}, "
+       f"at {policies['0']['kl']:.0f}.")
 
 # %% [markdown]
 # *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). The leash is meant to keep a policy where its judge has seen enough. Our run without it went far, and lost nothing that we can see: this judge was a good one.
@@ -458,11 +460,9 @@ table.round(3)
 beta = 0.1
 chosen, start_chosen = -40.0, -48.0
 rejected, start_rejected = -62.0, -51.0
-print("before the first step every pair has the loss", round(math.log(2), 3),
-      "= log 2: nothing has changed yet, σ(0) = 1/2")
-
-# %% [markdown]
-# `math.exp` and `math.log` are all that you need.
+cl.say(f"Before the first step every pair has the loss {math.log(2):.3f}, which is "
+       "log 2: nothing has changed yet, σ(0) = 1/2. `math.exp` and `math.log` are all "
+       "that you need.")
 
 # %% tags=["exercise"]
 loss = None  # a number
@@ -504,8 +504,8 @@ by_trl = twice.training.losses[1][1]
 
 # %% tags=["nbval-ignore-output"]
 losses = [loss for _, loss in once.training.losses]
-print(f"log 2 is {math.log(2):.3f}, the first step's loss {losses[0]:.3f}; "
-      f"the second's, by hand {by_hand:.3f}, by TRL {by_trl:.3f}")
+cl.say(f"log 2 is {math.log(2):.3f}, and the first step's loss {losses[0]:.3f}. "
+       f"The second's is {by_hand:.3f} by hand, {by_trl:.3f} by TRL.")
 cl.verdict("DPO's loss by hand is the trainer's",
            round(by_hand - by_trl, 3), above=-0.05, below=0.05)
 
@@ -749,9 +749,9 @@ pd.DataFrame.from_dict(rows, orient="index")
 # %%
 as_many = costs["RLHF"]["step_seconds"] * costs["DPO"]["steps"]
 judging, dpo_steps = costs["reward model"]["seconds"], costs["DPO"]["steps"]
-print(f"RLHF with its judge: {(costs['RLHF']['seconds'] + judging) / 60:.0f} minutes "
-      f"as run, {(as_many + judging) / 60:.0f} at DPO's {dpo_steps} steps; "
-      f"DPO {costs['DPO']['seconds'] / 60:.0f}")
+cl.say(f"RLHF took {(costs['RLHF']['seconds'] + judging) / 60:.0f} minutes with its "
+       f"judge, and would take {(as_many + judging) / 60:.0f} at DPO's {dpo_steps} "
+       f"steps; DPO took {costs['DPO']['seconds'] / 60:.0f}.")
 
 # %% [markdown]
 # What *people* cost is another line, and both ways need the same labels. A pair takes a person about half a minute: how many hours are 576 pairs, and at what wage?
@@ -761,8 +761,8 @@ minutes = 0.5  # of a person for a pair
 wage = 20.0  # an hour, in the currency of your choice: put your own numbers in
 hours = len(pairs["train"]) * minutes / 60
 machine = sum(row["seconds"] for row in costs.values()) / 60
-print(f"labels: {hours:.1f} hours, {hours * wage:.0f}; "
-      f"machine, all ways together: {machine:.0f} minutes")
+cl.say(f"The labels take {hours:.1f} hours of people, which cost {hours * wage:.0f}; "
+       f"the machine takes {machine:.0f} minutes for all ways together.")
 
 # %% [markdown]
 # How many pairs are enough? DPO on the shortest leash, one run each, so a step up or down may be luck:
@@ -814,34 +814,15 @@ pd.DataFrame({"general questions right": {
 cl.quiz("07")
 
 # %% [markdown]
-# ## What was measured
-#
-# Share that keeps the rule, and each run:
-
-# %%
-def by_seed(row):
-    """The runs of a row, one after the other."""
-    return " · ".join(f"{share:.2f}" for share in row["seeds"])
-
-
-told_rule = "untrained, told the rule"
-bland = stored["likeliest"]["ways"] | {told_rule: asked[f"{told_rule}, likeliest"]}
-pd.DataFrame({name: {"sampled": f"{row['accuracy']:.2f}", "each": by_seed(row),
-                     "likeliest": f"{bland[name]['accuracy']:.2f}",
-                     "each, likeliest": by_seed(bland[name])}
-              for name, row in (asked | ways).items() if name in bland}).T
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *RLHF improves a model by human feedback* | **holds partly**: in two runs of three. The third was paid by a judge that is blind to one fault, and became worse than its start |
-# | *it is expensive for its human annotation* | **holds partly**: hours of people beside minutes of a machine, at half a minute a pair, which we assumed, and for twenty steps. DPO needs the same labels |
-# | *DPO is a simpler alternative* | **holds partly**: simpler, one model and one loss for three; whose replies are better, three runs of each cannot tell |
-# | *DPO teaches answers that humans prefer* | **holds partly**: for the likeliest reply on a short leash (imitating the chosen replies does much of it, too); sampled, three runs cannot tell, and on a long leash most run on |
-# | *for the same KL, more reward* | **cannot tell**: likeliest replies lean to it, sampled ones to neither side, and three runs of each are few |
+# What no verdict says: most of RLHF's runs became better than their start; the one that was paid by a judge blind to one fault became worse. Both ways need the same labels from people.
+# DPO is the simpler one, with one model and one loss for three, and its good likeliest replies come on a short leash: on a long one most runs ran on.
 #
 # ## Where it stops being true
 #

@@ -118,7 +118,7 @@ cl.predict_choice("finance", "For the bank, build...",
 # %%
 advice = choosing.advise(finance.case)
 cl.reveal("finance", advice.choice)
-print(advice)
+advice
 
 # %% [markdown]
 # The source is not wrong about the bank's *manner*, which its enquiries teach. Its *rules*, though, change every month and must be cited, and weights can do neither.
@@ -347,10 +347,11 @@ judges
 # And what is left when all metrics have spoken is a human being. Read, and count on your fingers: which of these say what the plain answer said?
 
 # %% tags=["nbval-ignore-output"]
-for number, (pair, row, judged_row) in enumerate(
-        zip(asked[:10], acted.rows, of_acted["both"].rows), 1):
-    verdict = "both" if judged_row.verdict == "exact" else "not both"
-    print(f"{number:2}  {pair.plain}\n    → {row.reply}   [judges: {verdict}]")
+judged_so = {"exact": "✓ both"}
+ten = zip(asked[:10], acted.rows, of_acted["both"].rows)
+pd.DataFrame([{"the plain answer": pair.plain, "the specialist's reply": row.reply,
+               "the judges": judged_so.get(grade.verdict, "✗ not both")}
+              for pair, row, grade in ten])
 
 # %% [markdown]
 # Whatever your count is: it is the number that your customers would see. If it differs from the judges', you have found the gap in ours.
@@ -423,10 +424,9 @@ cl.predict("bill", "Dollars for one run", low=0, high=2000)
 a100 = prices.card("A100 SXM 80 GB")
 hours = 4 * N * D / (a100.peak * 0.3) / 3600
 bill = bills.training_bill(seven, a100, D, "lora")
-print(f"by hand, 4 N D: {hours:.1f} hours, "
-      f"{hours * a100.cheapest:.2f} dollars at the cheapest price")
-print("with activation checkpointing, which reads everything once more: "
-      f"{bill.hours:.1f} hours, {bill.usd:.2f} dollars")
+cl.say(f"By hand, 4 N D: {hours:.1f} hours, {hours * a100.cheapest:.2f} dollars at the "
+       "cheapest price. With activation checkpointing, which reads everything once "
+       f"more: {bill.hours:.1f} hours, {bill.usd:.2f} dollars.")
 cl.reveal("bill", round(bill.usd))
 
 # %% [markdown]
@@ -492,8 +492,8 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4",
 costs = stored["costs"]
 real = pd.DataFrame.from_dict(costs["runs"], orient="index")
 real[["peak", "peak_forecast"]] /= 1e6
-print(f"at worst {costs['worst']['seconds']:.0%} off in seconds, "
-      f"{costs['worst']['peak']:.0%} in memory, of {costs['n']} runs")
+cl.say(f"At worst the forecast was {costs['worst']['seconds']:.0%} off in seconds and "
+       f"{costs['worst']['peak']:.0%} in memory, of {costs['n']} runs.")
 cl.verdict("a forecast is within a quarter of what a run takes",
            max(costs["worst"].values()), below=costs["allowed"])
 columns = {"seconds": ("seconds", 1), "seconds_forecast": ("forecast", 1),
@@ -541,11 +541,11 @@ cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the d
            dearest["lora"], above=500, below=2_000, unit="dollars")
 cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest",
            dearest["full"], above=20_000, unit="dollars")
-print(f"full over LoRA: {dearest['full'] / dearest['lora']:.1f} by FLOPs; "
-      f"at least {20_000 / 2_000:.0f} by the source")
 fewest = figures.groupby("method")["runs for it"].min()
-print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, "
-      f"or {fewest['full']:.0f} full ones")
+cl.say(f"Full fine-tuning costs {dearest['full'] / dearest['lora']:.1f} times what "
+       f"LoRA does by FLOPs, at least {20_000 / 2_000:.0f} times by the source, whose "
+       f"prices buy at least {fewest['lora']:.0f} runs of LoRA, or "
+       f"{fewest['full']:.0f} full ones.")
 
 # %% [markdown]
 # So as prices of *a run* both are refuted. As prices of *a project* the first is plausible. What else is in it:
@@ -557,7 +557,7 @@ print(f"the source's price buys at least {fewest['lora']:.0f} LoRA runs, "
 
 # %% tags=["nbval-ignore-output"]
 written = 100_000 / 60
-print(f"{written:,.0f} hours of people, and {bill.hours:.0f} hours of one card")
+cl.say(f"{written:,.0f} hours of people, and {bill.hours:.0f} hours of one card.")
 cl.verdict("people work ten times as long on the examples as the card does",
            round(written / bill.hours, 1), above=10, unit="times")
 
@@ -586,9 +586,10 @@ card = next(adapter.card for adapter in cl.stored_adapters()
 a_fact = card["tokens"] / 24  # trained for one fact: six wordings, four times
 pages = [page.text for page in cl.read_documents("data/library/handbook")]
 page_fact = sum(map(tokens, pages)) / len(cl.load_facts(kind="handbook"))
-print(f"a question alone {bare:.0f} tokens, with pages {paged}; an answer {answer:.0f}")
-print(f"a fact by heart {a_fact:.0f} tokens of training; "
-      f"a fact in the pages {page_fact:.0f} tokens")
+with_pages = " and ".join(f"{read:.0f} ({way})" for way, read in paged.items())
+cl.say(f"A question has {bare:.0f} tokens, with pages {with_pages}, an answer "
+       f"{answer:.0f}. By heart a fact takes {a_fact:.0f} tokens of training, in the "
+       f"pages {page_fact:.0f}.")
 
 # %% [markdown]
 # Take a handbook of 5,000 facts that changes every month, an 8B model that somebody hosts, somebody's price for training one of that size, and people who write six wordings of each fact, a minute each (once; what changes would be
@@ -613,8 +614,9 @@ each["all pages, cached"] = cached + bills.question_cost(
 volumes = [10**power for power in range(4, 10)]
 studying = trainings + 30 * hours_written
 paid = bills.annual_costs(volumes, each, {"by heart": studying})
-print(f"twelve trainings {trainings:.0f} dollars a year; {hours_written:.0f} hours of "
-      f"writing {30 * hours_written:,.0f}; all pages {5_000 * page_fact:,.0f} tokens")
+cl.say(f"Twelve trainings cost {trainings:.0f} dollars a year, {hours_written:.0f} "
+       f"hours of writing {30 * hours_written:,.0f}. All pages are "
+       f"{5_000 * page_fact:,.0f} tokens.")
 paid.map("{:,.2f}".format)
 
 # %% [markdown]
@@ -670,8 +672,8 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 month = 730 * prices.card("L4").cheapest
 shared = bills.question_cost(paged["RAG, k = 4"], answer, usd["input"], usd["output"])
 same = month / shared
-print(f"an L4 for a month: {month:.0f} dollars, as much as {same / 1e6:.0f} million "
-      "questions by RAG, k = 4, on the shared model")
+cl.say(f"An L4 for a month costs {month:.0f} dollars, as much as {same / 1e6:.0f} "
+       "million questions by RAG with four passages on the shared model.")
 cl.verdict("a month of a card of one's own costs as much as a million questions on a "
            "shared model", round(same), above=1e6, unit="questions")
 
@@ -764,7 +766,7 @@ server.stop()
 print("the server is", "still running" if server.running else "down")
 
 # %% [markdown]
-# And when it is down? The next cell asks a server that is no longer there. A product has an answer for this case too, and it is not a page of traceback.
+# Now it is down. The next cell asks a server that is no longer there. A product has an answer for this case too, and it is not a page of traceback.
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -940,8 +942,8 @@ before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(actor, general, "after")
 decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
 print(decision, "· it may go out" if decision.passes else "· the gate stays shut")
-print("questions that this gate needs for 0.05, if as many answers change and nothing "
-      "is lost:", release.questions_needed(after, before))
+cl.say("If as many answers change and nothing is lost, this gate needs "
+       f"{release.questions_needed(after, before)} questions for a loss of 0.05.")
 italy = "What is the capital of Italy?"
 print(italy, actor.generate([italy], 12)[0])
 
@@ -1092,42 +1094,16 @@ page
 cl.quiz("08")
 
 # %% [markdown]
-# ## What was measured
-#
-# From the stored runs, each with its interval:
-
-# %%
-arms, fresh = "08/style/arms", "08/fresh"
-rows = {"in the voice, told": f"{arms}/told/voice",
-        "specialist": f"{arms}/specialist/voice",
-        "voice and facts, told": f"{arms}/told/both",
-        "voice and facts, specialist": f"{arms}/specialist/both",
-        "runs predicted within a quarter": "08/costs/within", "of": "08/costs/n",
-        "seconds until an index is fresh": f"{fresh}/index_seconds",
-        "until a student is": f"{fresh}/retrain_seconds",
-        "withdrawn, and still told by heart": f"{fresh}/withdrawn",
-        "by RAG": f"{fresh}/withdrawn, RAG"}
-measured = {what: str(find(place)) for what, place in rows.items()}
-pd.Series(measured, name="measured").to_frame()
+# ## What was tried on this page
 
 # %% tags=["nbval-ignore-output"]
+cl.findings()
 cl.progress()
 
 # %% [markdown]
-# | claim | here |
-# |---|---|
-# | *RAG provides knowledge, fine-tuning a skill or style* | **holds partly**: facts can be studied too, at a price that is paid elsewhere |
-# | *stable tasks: fine-tuning; changing or large: RAG; both: a hybrid* | **holds partly**: with the reasons and the rows; *best* needs larger models in the same exams, and each of them loses somewhere |
-# | *a finance chatbot is a case for fine-tuning* | **holds partly**: for its manner; rules that change and must be cited belong in pages |
-# | *a chatbot in the voice of Shakespeare* | **holds partly**: not *always*, but in most replies, and with every fact in nearly as many; told or shown the voice, the model rarely found it |
-# | *LoRA on a 7B model costs \$500 to \$2,000* | **refuted** as the price of a run, plausible as the price of a project |
-# | *full fine-tuning of it costs over \$20,000* | **refuted** as the price of a run, by a wider margin |
-# | *a smaller, fine-tuned model is cheaper and faster* | **holds partly**: by arithmetic; whether it is good enough is for an exam to say |
-# | *RAG is a cost-effective solution* | **holds partly**: against learning by heart, whose wordings people write, up to very many questions; against all pages in a cached prompt where there are many |
-# | *fine-tuning needs updates as your data changes* | **holds**: it says yesterday's answer until it has studied again |
-# | *use multiple metrics and human checks* | **holds partly**: see which metrics disagree with the wish; the human check is your own count |
-# | *consider privacy, latency and cost* | **taught without measurement**: advice; each has its cell above |
-# | *your private workspace secures model and dataset* | **taught without measurement**: a promise, and three things that it cannot cover |
+# Some claims of the sources no verdict above decides. *Stable tasks: fine-tuning; changing or large ones: RAG; both: a hybrid* is advice with reasons and rows, and each of the three loses somewhere; *a finance chatbot* wants
+# fine-tuning for its manner, and pages for rules that change and must be cited. The two prices are refuted for a run and plausible, at least the lower one, for a project. *RAG is a cost-effective solution* against learning by heart, whose
+# wordings people write, and against all pages in a prompt where there are many. *Consider privacy, latency and cost* is advice, and the private workspace a promise: neither was measured.
 #
 # ## Where it stops being true
 #
