@@ -166,20 +166,24 @@ def draw_histogram(axes: Axes, values: Sequence[float], levels: Mapping[str, tup
     axes.spines["left"].set_visible(False)
 
 
+def dot_rows(groups: Mapping[str, Sequence[Any]]) -> list[float]:
+    """Rows that each group of dots takes: one a dot, and no fewer than its name needs in lines of text."""
+    return [max(len(items), 0.8 * (wrap(group).count("\n") + 1)) for group, items in groups.items()]
+
+
 def draw_dots(axes: Axes, groups: Mapping[str, Sequence[dict[str, Any]]], looks: Mapping[str, Any]) -> None:
     """A line of dots for each group, the first on top, its dots one below another; `looks` go by the dots' names."""
     y, middles = 0.0, []
-    for items in groups.values():
-        middles.append(y + (len(items) - 1) / 2)
-        for item in items:
+    for items, rows in zip(groups.values(), dot_rows(groups)):
+        middles.append(y + (rows - 1) / 2)
+        for place, item in enumerate(items, 1):
             colour, marker, _ = looks[item["label"]]
             ends = [[max(0.0, item["value"] - item["low"])], [max(0.0, item["high"] - item["value"])]]
             axes.errorbar(
-                [item["value"]], [y], xerr=ends, color=colour, marker=marker, linestyle="", markersize=9, capsize=4,
-                elinewidth=1.6, label=item["label"],
+                [item["value"]], [middles[-1] + place - (len(items) + 1) / 2], xerr=ends, color=colour, marker=marker,
+                linestyle="", markersize=9, capsize=4, elinewidth=1.6, label=item["label"],
             )  # fmt: skip
-            y += 1
-        y += 0.8  # between groups
+        y += rows + 0.8  # between groups
     axes.set_yticks(middles, [wrap(group) for group in groups], color=INK)
     axes.set_ylim(y - 1.0, -0.8)
     axes.grid(axis="y", visible=False)

@@ -24,6 +24,7 @@ from course_lib.display.drawing import (
     LOOKS,
     STAR,
     VERMILLION,
+    dot_rows,
     draw_bar,
     draw_cells,
     draw_dots,
@@ -88,7 +89,7 @@ def dots(
         group: [checked_bar((name, *checked_rows(spot, f"dots: {name}", "figures"))) for name, spot in row.items()]
         for group, row in lines.items()
     }
-    with drawing(title, 1.5 + 0.3 * sum(map(len, items.values())) + 0.2 * len(items)) as (figure, axes):
+    with drawing(title, 1.5 + 0.3 * sum(dot_rows(items)) + 0.2 * len(items)) as (figure, axes):
         draw_dots(axes, items, looks)
         shown = [item for row in items.values() for item in row]
         left, right = min(0.0, *(item["low"] for item in shown)), max(1.0, *(item["high"] for item in shown))
@@ -182,12 +183,12 @@ def curve(
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str) -> Picture:
-    """Training loss over steps: name of a run -> its (step, loss) pairs; runs may differ in length."""
+    """Loss over the steps of a training, on what is studied or held out: name of a run -> its (step, loss) pairs; runs may differ in length."""
     runs = {name: checked_pairs(run, f"losses: {name}") for name, run in checked_series(histories, "losses")}
     lines = {name: tuple(zip(*run)) for name, run in runs.items()}
     with drawing(title, 4.8) as (figure, axes):
         draw_lines(figure, axes, lines, {}, "training step", "loss")
-        return Picture(figure, f"Training loss: {tell_lines(lines)}. Title: {title}")
+        return Picture(figure, f"Loss: {tell_lines(lines)}. Title: {title}")
 
 
 def frontier(

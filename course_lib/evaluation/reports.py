@@ -135,21 +135,23 @@ class Report:
         return replace(self, name=name or self.name, rows=tuple(rows))
 
     def table(self, n: int | None = None, verdict: str | None = None) -> pd.DataFrame | telling.AnswerTable:
-        """The first `n` answers (of one verdict): what was asked, said and right. Without `n` one row, as in `compare`.
+        """`n` answers (of one verdict), spread evenly over the exam: what was asked, said and right.
 
-        Answers are coloured in a notebook, and long replies folded; printed they are text.
+        Without `n` and `verdict` one row, as in `compare`. Answers are coloured in a notebook, and long replies folded;
+        printed they are text.
         """
         if n is None and verdict is None:
             return report_table([self])
         if n is not None:
             whole_above_zero(n=n)
         rows = self._of(verdict)
+        n = min(n or len(rows), len(rows))
         told = [
             telling.Told(
                 MARKS[row.verdict], WORDS.get(row.verdict, row.verdict), COLOURS.get(row.verdict, telling.BAD),
                 row.question, row.reply, row.expected,
             )
-            for row in rows[:n]
+            for row in (rows[i * len(rows) // n] for i in range(n))
         ]  # fmt: skip
         return telling.AnswerTable(told, len(rows) - len(told))
 
@@ -159,7 +161,7 @@ class Report:
         return [row for row in self.rows if verdict in (None, row.verdict)]
 
     def show(self, n: int = 5, verdict: str | None = None) -> None:
-        """Show the first `n` answers (of one verdict) as a table; outside a notebook, print them."""
+        """Show `n` answers (of one verdict), spread evenly over the exam, as a table; outside a notebook, print them."""
         telling.show(self.table(n, verdict))
 
     def save(self, path: str | Path) -> None:

@@ -244,7 +244,7 @@ costs
 # ## How many pairs?
 #
 # "Hundreds or even thousands", says the source. Specialists for the desk were trained beforehand on more and more pairs, three
-# of each: the lines are their means, the stars are yours.
+# of each: the lines are their means, the star is yours.
 
 # %% tags=["nbval-ignore-output"]
 from statistics import mean
@@ -252,8 +252,7 @@ from statistics import mean
 curve = cl.load_results("03")["desk_curve"]
 lines = {f"new {exam}": [mean(marks[exam]) for marks in curve.values()]
          for exam in ("values", "wordings")}
-live = {"yours, values": (300, on_values.accuracy),
-        "yours, wordings": (300, on_wordings.accuracy)}
+live = {"yours, new values": (300, on_values.accuracy)}
 cl.plots.curve([int(n) for n in curve], lines, "The desk: how many pairs?",
                "pairs studied", "share right", logx=True, live=live)
 

@@ -223,7 +223,8 @@ def test_a_file_that_is_no_report_is_named(text, tmp_path):
 def test_answers_are_a_table_of_one_verdict_or_all_and_without_n_it_is_one_row():
     found = report([1, 0, 0, 0])
     table = found.table(2)
-    assert [row.word for row in table.rows] == ["exact", "wrong"] and table.more == 2
+    assert [row.question for row in table.rows] == ["Question 0?", "Question 2?"] and table.more == 2
+    assert [row.word for row in table.rows] == ["exact", "wrong"]
     assert [row.question for row in found.table(5, "wrong").rows] == ["Question 1?", "Question 2?", "Question 3?"]
     assert len(found.table(verdict="exact").rows) == 1
     assert "... and 2 more" in str(table) and "✗ wrong" in table._repr_html_()
