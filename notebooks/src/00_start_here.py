@@ -74,7 +74,7 @@ import pandas as pd
 from course_lib.models.students import STUDENTS
 
 pd.DataFrame([
-    {"student": one.name, "made as": one.title,
+    {"student": one.name, "full name": one.title,
      "numbers in it": f"{one.parameters / 1e6:,.0f} million",
      "to fetch": f"{one.remote.size / 1e9:.1f} GB" if one.remote else "nothing more",
      "on disk": f"{one.bytes_on_disk / 1e9:.1f} GB"} for one in STUDENTS.values()
@@ -260,7 +260,7 @@ cl.verdict("it answers more than half of a simple general exam", report, above=0
 # who sat it:
 
 # %%
-cl.stored("00/general").plot(by="student", title="The whole general exam")
+cl.stored("00/general").plot(by="student")
 
 # %% [markdown]
 # By our measure the two larger students know a lot: their intervals lie above one half. For the smallest, even the whole
