@@ -77,9 +77,12 @@ def lessons(root: Path) -> str:
 
 def findings(_: Path) -> str:
     """Three things that the course found out, as the first page says them."""
-    closed, page = (students("02/handbook", arm) for arm in ("closed book", "right page"))
+    closed, page, taught = (
+        students("02/handbook", arm) for arm in ("closed book", "right page", "trained reader, right page")
+    )
     asked, most = closed[DEFAULT.name].n, max(one.share()[0] for one in closed.values())
     read = ", ".join(f"{one.share()[0]:.0%} for the {size_of(student)} model" for student, one in page.items())
+    learned = taught[DEFAULT.name].share()[0]
     six, single = find(f"{HEART}/exam").value, find(SINGLE).value
     knew, left = find("02/general_before").value, find(f"{HEART}/general").value
     words, parts, other = (
@@ -91,7 +94,8 @@ def findings(_: Path) -> str:
     )
     return f"""\
 - **An open book needs a student who can read.** Of {asked} questions about a handbook that no model has read, ours get
-  {most:.0%} right. With the right page in the prompt it is {read} ({books}).
+  {most:.0%} right. With the right page in the prompt it is {read}, and {learned:.0%} for the
+  smallest of them once it has learned to read on other documents ({books}).
 - **Facts can be learned by heart, at a price.** The smallest model, having studied each fact in six wordings, answers
   {six:.0%} of new questions about them; from one wording, read as often, {single:.0%}. Of general knowledge it answered
   {knew:.0%} before, and {left:.0%} after ({books}).
