@@ -121,7 +121,7 @@ cl.reveal("finance", advice.choice)
 advice
 
 # %% [markdown]
-# The source is right about the bank's *manner*, which its enquiries teach. But its *rules* change every month and must be cited, and weights do neither.
+# The source is right about the bank's *manner*, which its enquiries teach. But its *rules* change every month, which weights follow slowly, and must be cited, which weights cannot do.
 #
 # Change one thing about a case, and see whether the advice changes:
 
@@ -315,7 +315,7 @@ pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge i
 
 # %% [markdown]
 # A model that only repeats the plain answer keeps every fact; one that only declaims may lose them all. So a wish of two parts has to be judged in both at once.
-# Here the specialist takes *voice* and *both*. In *facts* we cannot tell who is ahead: the model that was told mostly repeats what it was given, and what is not touched is not lost.
+# Here the specialist is ahead in *voice* and in *both*. In *facts* we cannot tell: the model that was told mostly repeats what it was given, and what is not touched is not lost.
 #
 # ## Evaluation gaps
 #
@@ -384,7 +384,7 @@ for method, flops in counted.items():
 #
 # ### Prices, and their age
 #
-# What a card can do and what it costs stands in `data/prices.yaml`, each figure with where and when it was read. Prices grow old, so the file says how old one may be, and **refuses those who come too late**.
+# What a card can do and what it costs stands in `data/prices.yaml`, each figure with where and when it was read. Prices grow old, so the file says how old one may be, and **an older one is refused**.
 # This page names the day on which they were read, so that it prints the same in years to come.
 
 # %%
@@ -487,7 +487,7 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4",
 # %% [markdown]
 # ### Are the formulas to be trusted?
 #
-# Five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine. With nothing but those, other runs were predicted (`cl.forecast`), and then made.
+# Five short runs showed what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine. With nothing but those, other runs were predicted (`cl.forecast`), and then made.
 
 # %% tags=["nbval-ignore-output"]
 costs = stored["costs"]
@@ -552,7 +552,7 @@ cl.say(f"Full fine-tuning costs {highest['full'] / highest['lora']:.1f} times wh
 # So as prices of *a run* both are refuted. As prices of *a project* the first is plausible. What else is in it:
 # - **Settings that are tried.** Lesson 04 took three to five learning rates for each method, and three seeds after.
 # - **Runs that fail**, cards that wait while you sleep, data that is moved, checkpoints that are stored.
-# - **A cluster for full fine-tuning**, which does not fit on one card.
+# - **Several cards for full fine-tuning**, which does not fit on one of 80 GB.
 # - **Examinations.** You have seen how many questions an interval needs.
 # - **The examples.** Somebody wrote them. At one minute each:
 
@@ -623,7 +623,7 @@ cl.say(f"Twelve trainings cost {trainings:.0f} dollars a year, {hours_written:.0
 paid.map("{:,.2f}".format)
 
 # %% [markdown]
-# Dollars a year. As a curve, each line on the axis a tenfold step:
+# These are dollars a year. Now as curves; each line on an axis is ten times the one before:
 
 # %%
 millions = [volume / 1e6 for volume in volumes]
@@ -754,8 +754,7 @@ for name, wait in waits.items():
            f"{wait / waits['served']:.1f} times as long as without RAG.")
 
 # %% [markdown]
-# (How long the unlucky wait, six questions cannot say. How right the answers are does not matter here: this actor was never taught to read.) Passages come back with each answer, as they do without a
-# server:
+# (Six questions cannot say how long the unlucky wait. And the answers need not be right: this actor was never taught to read.) Passages come back with each answer, as they do without a server:
 
 # %%
 for report in (alone, ahead):
@@ -891,7 +890,7 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
 # The first column says who is *right*, the second who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
-# Being fresh and being right are two things: the index is up to date *sooner*; how often the answer is then right, its reader decides. Until it had studied again, the student by heart nearly always told yesterday's answer. Once it had, hold it against a reader who can read (the 0.5B):
+# Fresh is not yet right: the index is up to date *sooner*, but its reader decides how often the answer is then right. The student by heart nearly always told yesterday's answer until it had studied again. After that, who is ahead, it or a reader who can read (the 0.5B)?
 
 # %% tags=["nbval-ignore-output"]
 def today(who, name):
@@ -927,7 +926,7 @@ pd.Series({name: find(f"08/fresh/{place}").told for name, place in asked_of.item
 # ### May this one go out?
 #
 # Every training makes another model, and another model has lost something else. An exam stands at the *gate*. It does not ask "is it worse beyond chance?", which a short exam always answers with *perhaps not*, but
-# "**is it shown that no more is lost than we can bear?**" (a test of *non-inferiority*; Piaggio et al. 2012). It passes, it fails, or nobody can tell; only the first opens the gate.
+# "**is it shown that no more is lost than we can afford?**" (a test of *non-inferiority*; Piaggio et al. 2012). It passes, it fails, or nobody can tell; only the first opens the gate.
 #
 # Our actor, on common knowledge that nobody trained on:
 
@@ -1101,7 +1100,7 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# Some claims no verdict above decides. *Stable tasks: fine-tuning; changing or large ones: RAG; both: a hybrid* is advice, and each of the three loses somewhere. *A finance chatbot* wants
+# Some claims no verdict above decides. *Stable tasks: fine-tuning; changing or large ones: RAG; both: a hybrid* is advice, with reasons and rows. *A finance chatbot* wants
 # fine-tuning for its manner, and pages for rules that change and must be cited. The two prices are refuted for a run; for a project the lower one is plausible. *RAG is a cost-effective solution* against learning by heart, whose
 # wordings people write, and against all pages in a prompt where there are many. *Consider privacy, latency and cost* is advice, and the private workspace a promise: neither was measured.
 #
