@@ -19,7 +19,7 @@
 # - worked out DPO's loss, checked it against the trainer's, and trained with it;
 # - seen that how you ask a model matters as much as how it was trained.
 #
-# **Time** 80 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 85 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RLHF improves a model by human feedback, more aligned with what users prefer* · *it needs labelled feedback and compute,
 # and is expensive for its human annotation* · *DPO is a simpler alternative* · *DPO teaches a model to give answers that humans prefer*. And from the paper
@@ -114,7 +114,7 @@ cl.say("Wrong labels: " + ", ".join(
     for fault, noise in faulty.items()) + ".")
 
 # %% [markdown]
-# Being long is the lightest fault in this house, so those labels are the careless ones. Keep that in mind.
+# Being long is the lightest fault in this house, so those labels are the careless ones.
 #
 # ### Exercise 1 · How good can a judge be?
 # Somebody always knows the better reply. With which share of the labels of `pairs["test"]` does she agree?
@@ -139,7 +139,7 @@ cl.check("07-ceiling", ceiling, noise=wrong["test"])
 cl.predict("told", "Replies that keep the house rule, in per cent", low=0, high=100)
 
 # %% [markdown]
-# Three letters of each desk, from the test, and for each the *likeliest* reply: always the most probable token (*temperature* 0). That is the fairest to a prompt. (*Right*, below, is a reply of the house that keeps the rule.)
+# We take three letters of each desk from the test, and for each the *likeliest* reply: always the most probable token (*temperature* 0). That is fairest to the prompt. (*Right*, below, is a reply of the house that keeps the rule.)
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons.letters import grade_replies, write_replies
@@ -156,7 +156,7 @@ cl.say("Replies that have each fault: " + ", ".join(
     if fault != "the rule") + ".")
 
 # %% [markdown]
-# All letters of the test (stored). *Start* comes in the next section. Where it does not say *likeliest*, replies are **sampled**: each token is drawn by lot, as often as the model finds it likely (temperature 1).
+# Now all letters of the test (stored). *Start* comes in the next section. Where it does not say *likeliest*, replies are **sampled**: each token is drawn by lot, as often as the model finds it likely (temperature 1).
 
 # %%
 import pandas as pd
@@ -171,7 +171,7 @@ pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told,
                      "words": row["words"]} for name, row in asked.items()}).T
 
 # %% [markdown]
-# What a model does only now and then, its likeliest reply hardly shows. Sampled replies do, and a model that learns from its own samples meets it.
+# The likeliest reply hardly shows what a model does only now and then; sampled replies do.
 #
 # A wish in the prompt is what any training has to beat; a larger model may need nothing more.
 
@@ -267,7 +267,7 @@ cl.verdict("the worst of three judges agrees with the labels more often than a c
 # %% [markdown]
 # The judges of 72 pairs and of 576 cannot be told apart: three that read the same differ as widely as the sizes do.
 #
-# A mean hides what a judge is blind to. Look at the row *long*: one judge catches nearly every long reply, another takes nearly every one for the better. Labels about length are few and often wrong, so chance decides which way a judge leans. (The test has few
+# A mean hides what a judge is blind to. Look at the row *long*: one judge catches nearly every long reply, another takes nearly every one for the better. Few labels are about length, and those are often wrong, so chance decides which way a judge leans. (The test has few
 # different long replies.) A model that is paid by a blind judge may learn to talk.
 #
 # And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.) The judge that you loaded, seed 0:
@@ -384,7 +384,7 @@ cl.say(f"It keeps the rule in {gap.shares[0]:.2f}, the other in {gap.shares[1]:.
 # %% [markdown]
 # A committee costs three readings of every reply, and helps only as far as its judges do not err alike.
 #
-# Nobody meant the long replies to happen. Here is a reward that anybody might write on purpose: *polite letters have kind words, so count them*.
+# Here is a reward that anybody might write: *polite letters have kind words, so count them*.
 
 # %%
 def kind_words(prompts, replies):
@@ -587,7 +587,7 @@ cl.plots.curve(steps, curves, "Implicit rewards while learning (mean of eight st
 #
 # ## The frontier
 #
-# Which way is better? A policy that goes far can earn much, so compare rewards *at the same distance* from the start. Every way has three seeds and the same 576 pairs; up goes the true reward (on the letters of the test), to the right KL. β is DPO's leash (a large one is short), the factor before KL is RLHF's. *Fine-tuned on the chosen* throws the rejected
+# Which way is better? A policy that goes far can earn much, so compare rewards *at the same distance* from the start. Every way has three seeds and the same 576 pairs. The height is the true reward on the letters of the test, the distance to the right is KL. β is DPO's leash (a large one is short), the factor before KL is RLHF's. *Fine-tuned on the chosen* throws the rejected
 # replies away, and imitates the rest.
 
 # %%
@@ -659,7 +659,7 @@ rows = {name: line(f"07/frontier/ways/{name}", row, f"{row['kl']:.1f}")
 pd.DataFrame(rows | {"start": line("07/start/start", asked["start"], "0")}).T
 
 # %% [markdown]
-# The last five columns are the share of replies with each fault. Beside the start, *desk* and *rude* shrink everywhere, *promise* hardly, except by imitation. Which one grows?
+# The last five columns are the share of replies with each fault. Compared with the start, *desk* and *rude* shrink everywhere, *promise* clearly only by imitation. Which one grows?
 #
 # ### Why do some run on?
 #
@@ -682,12 +682,12 @@ for labels, (a, b) in {"as labelled": ("chosen", "rejected"),
 over_kl(words, "Words of a sampled reply, against the distance", "words")
 
 # %% [markdown]
-# Most runs of DPO and RLHF write longer than the start, and mostly the more so, the further they went. The imitations, as far out, do not (asked for the likeliest reply, one of them does). Three suspects:
+# Most runs of DPO and RLHF write longer replies than the start, and mostly the more so, the further they went. Imitations went as far, and do not (one of them does in its likeliest replies). Three suspects:
 # - **the loss**: what pushes a rejected reply away also pushes away the token that *ends* it (Park et al. 2024, arXiv 2403.19159, found that DPO exploits length);
 # - **the data**: the preferred reply is more often the longer one;
 # - **the step**: our learning rates are those of LoRA, high for DPO, and take some runs far out.
 #
-# It stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it: pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
+# This stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it, we would need pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
 
 # %%
 shown = {"start": "start",
@@ -810,7 +810,7 @@ pd.DataFrame({"general questions right": {
     if name != "differences"}})
 
 # %% [markdown]
-# Nearly everything, and before any preference was learned: the start has studied letters and nothing else, and takes every question for a letter. Preferences found hardly anything left to take. (Lesson 02 kept common knowledge by mixing some in. So do Ouyang et al., who call the price an *alignment tax*.)
+# Nearly everything, and before any preference was learned: the start has studied letters and nothing else, and takes every question for a letter. Learning preferences had hardly anything left to take away. (Lesson 02 kept common knowledge by mixing some in. So do Ouyang et al., who call the price an *alignment tax*.)
 #
 # ## Quiz
 
@@ -826,7 +826,7 @@ cl.progress()
 
 # %% [markdown]
 # What no verdict says: most of RLHF's runs became better than their start; the one whose judge was blind to a fault became worse. Both ways need the same labels.
-# DPO is simpler: one model and one loss instead of three. Its good likeliest replies come on a short leash; on a long one most runs ran on.
+# DPO is simpler: one model and one loss instead of three. Its likeliest replies are good on a short leash; on a long one most runs write too much.
 #
 # ## Where it stops being true
 #

@@ -19,7 +19,7 @@
 # - served a model over a network, and decided whether the next one may replace it;
 # - written one page about a case that claims nothing its numbers do not support.
 #
-# **Time** 95 minutes; the machine works for about 4 of them (2 cores).
+# **Time** 100 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RAG provides knowledge, fine-tuning a skill or a style* · *fine-tuning is best for stable tasks, RAG for changing or large ones, a hybrid for
 # both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs \$500 to \$2,000 with LoRA, over \$20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
@@ -154,7 +154,7 @@ pd.DataFrame.from_dict(advised, orient="index", columns=columns).rename_axis("ca
 #
 # ### Where each of them loses
 #
-# An adviser who never says "not here" is a salesman. For each way, here is a place in this course where it lost, or gained nothing:
+# An adviser who never says "not here" is a salesman. For each way, a place in this course where it lost, or gained nothing:
 
 # %%
 shown, hit = "02/handbook/examples in the prompt", "05/answers/rag/hybrid, k = 1/hit"
@@ -293,7 +293,7 @@ cl.verdict("this actor has the voice and every fact more often than the model to
            of_acted["both"] - of_told["both"])
 
 # %% [markdown]
-# That is one actor. Before we speak of *training*, several seeds; and a third way that costs no training: three examples *shown* in the prompt. (Stored.)
+# That is one actor. To speak of *training* takes several seeds, and a third rival that needs none: three examples *shown* in the prompt. (Stored.)
 
 # %% tags=["nbval-ignore-output"]
 def judged(arm, judge):
@@ -319,7 +319,7 @@ pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge i
 #
 # ## Evaluation gaps
 #
-# Read the five replies above once more. Does each *mean* what the plain answer meant? No judge has asked that. Here is each candidate by every metric that we have. *Exact match* and *token F1* (shared words) compare with the reply that
+# Read the five replies above again. Does each *mean* what the plain answer meant? No judge has asked that. Here is each candidate by every metric that we have. *Exact match* and *token F1* (shared words) compare with the reply that
 # we wrote; *both* is what was wanted.
 
 # %% tags=["nbval-ignore-output"]
@@ -327,7 +327,7 @@ measured = {"told": (told, of_told), "specialist": (acted, of_acted)}
 voice.metric_table(measured)
 
 # %% [markdown]
-# A metric that ranks two models against your wish is worse than none; one that cannot tell them apart does not help. Are there such metrics here? From stored answers, the specialist's of seed 0:
+# A metric that ranks two models against your wish is worse than none, and one that cannot tell them apart does not help. Are there such metrics here? (Stored answers; the specialist of seed 0.)
 
 # %%
 judges = pd.DataFrame.from_dict(style["metrics"], orient="index")
@@ -734,8 +734,9 @@ messages = [{"role": "system", "content": gp.system},
             {"role": "user", "content": asked[1].request}]
 reply = client.chat.completions.create(
     model=server.endpoint.model, messages=messages, max_tokens=60, temperature=0)
-cl.say(f"*{reply.choices[0].message.content}* ({reply.usage.prompt_tokens} tokens "
-       f"read, {reply.usage.completion_tokens} written)")
+heard = reply.choices[0].message.content.strip()
+cl.say(f"{heard} ({reply.usage.prompt_tokens} tokens read, "
+       f"{reply.usage.completion_tokens} written)")
 
 # %% [markdown]
 # An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. With two passages in front of the question, how much longer does the median customer wait than without? (Six questions each, one after the other, as customers come.)
@@ -937,12 +938,12 @@ general = cl.load_exam("general").sample(48)
 before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(actor, general, "after")
 decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
-cl.say(f"The gate says {decision}. "
+cl.say(f"At the gate, exam {decision}. "
        + ("It may go out." if decision.passes else "The gate stays shut."))
 cl.say("If as many answers change and nothing is lost, this gate needs "
        f"{release.questions_needed(after, before)} questions for a loss of 0.05.")
 italy = "What is the capital of Italy?"
-cl.say(f"{italy} *{actor.generate([italy], 12)[0]}*")
+cl.say(f"{italy} It says: {actor.generate([italy], 12)[0].strip()}")
 
 # %% [markdown]
 # ### Exercise 3 · At the gate
