@@ -750,9 +750,9 @@ alone = cl.evaluate(server.endpoint, six, "served")
 ahead = cl.evaluate(cl.RagPipeline(server.endpoint, index, k=2), six,
                     "RAG in front of it")
 waits = {report.name: serving.latency(report)["median"] for report in (alone, ahead)}
-for name, wait in waits.items():
-    cl.say(f"{name}: the median customer waits {wait:.2f} s, "
-           f"{wait / waits['served']:.1f} times as long as without RAG.")
+wait, longer = waits["served"], waits["RAG in front of it"]
+cl.say(f"The median customer waits {wait:.2f} s, and with RAG {longer:.2f} s, "
+       f"{longer / wait:.1f} times as long.")
 
 # %% [markdown]
 # (Six questions cannot say how long the unlucky wait. And the answers need not be right: this actor was never taught to read.) Passages come back with each answer, as they do without a server:
