@@ -9,17 +9,17 @@
 # %% [markdown]
 # # 07 · Learning what people like: RLHF and DPO
 #
-# So far there was a right answer. A letter has none: there are replies that people are glad of and replies that they are not, and nobody can write down the difference
-# in one line. But anybody can point: *this one rather than that one*.
+# So far every question had a right answer. A customer's letter has none: people like some replies and dislike others, and nobody can write the difference down in one line.
+# But anybody can point: *this one rather than that one*.
 #
 # By the end you will have
-# - labelled twenty pairs of replies yourself, and seen how often sensible people disagree;
-# - walked RLHF's three steps on a real model: a start, a judge made of labels, and a policy that pleases the judge;
-# - watched a policy cheat its judge, and cheated one yourself;
-# - derived DPO's loss in one cell, held it against the trainer's own number, and trained with it;
-# - seen which way leads furthest for the least damage, run by run, and that how a model is asked decides as much as how it was trained.
+# - labelled twenty pairs of replies, and seen how often sensible people disagree;
+# - taken RLHF's three steps: a start, a judge made of labels, a model that learns to please the judge;
+# - watched a model cheat its judge, and cheated one yourself;
+# - worked out DPO's loss, checked it against the trainer's, and trained with it;
+# - seen that how you ask a model matters as much as how it was trained.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 85 minutes; the machine works for about 5 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RLHF improves a model by human feedback, more aligned with what users prefer* · *it needs labelled feedback and compute,
 # and is expensive for its human annotation* · *DPO is a simpler alternative* · *DPO teaches a model to give answers that humans prefer*. And from the paper
@@ -45,8 +45,7 @@ session = cl.start()
 # %% [markdown]
 # ## A letter and two replies
 #
-# Letters come to Brindlecombe & Daughters every day. The clerk of lesson 01 has sorted them; now each wants a reply. For every letter there are two, written
-# for this course, and a label that says which was preferred. (Nobody sat and chose hundreds of times: the house's rule labels, and errs in a tenth of the pairs. `data/preferences/README.md` says how.)
+# Brindlecombe & Daughters get letters every day. The clerk of lesson 01 has sorted them; now each needs a reply. For every letter two replies were written for this course, and a **label** says which is preferred. (No people chose: the house's rule labels, and errs in a tenth of the pairs; see `data/preferences/README.md`.)
 
 # %%
 from course_lib.lessons.letters import load_preferences
@@ -57,19 +56,20 @@ print(f"[{one.desk}] {one.message}\n")
 print(f"chosen:   {one.chosen}\n\nrejected: {one.rejected}")
 
 # %% [markdown]
-# What makes a reply good in this house? It has a rule. The labels come from it, with their errors; **no model in this lesson ever reads it in training**. We keep it for measuring.
+# What makes a reply good in this house? There is a rule, and the labels come from it. **Nothing in this lesson is trained on the rule itself**; we keep it for measuring.
 
 # %%
 from course_lib.lessons import house_rule
 
-print(house_rule.HOUSE_RULE, "\n")
-for reply in (one.chosen, one.rejected):
+cl.say(f"The house rule: *{house_rule.HOUSE_RULE}*")
+for name, reply in (("chosen", one.chosen), ("rejected", one.rejected)):
     verdict = house_rule.keeps_the_rule(one.desk, reply)
-    print("keeps the rule" if verdict.kept else dict(verdict.why))
+    why = "; ".join(f"*{fault}*, {told}" for fault, told in verdict.why.items())
+    cl.say(f"The {name} reply {f'breaks it: {why}' if why else 'keeps it'}.")
 
 # %% [markdown]
-# `keeps_the_rule` decides by words and patterns alone, so it is the same on every machine. In this lesson it is the *true reward*: what the house really wants.
-# In your own case there is no such function. That is why all this exists.
+# `keeps_the_rule` goes by words and patterns, so it says the same on every machine. (A fault in words that it does not know may pass; the data sheet counts them.) Here it is the *true reward*: what the house really wants.
+# In your own case there is no such function. That is why people label.
 #
 # Your turn: pick the better reply, twenty times. Do not think long; people who label hundreds do not either.
 
@@ -79,8 +79,7 @@ from course_lib.lessons import sliders
 sliders.label_pairs(pairs["train"], n=20)
 
 # %% [markdown]
-# At the end it told you where you, the labels and the house differ. Our labels are wrong more often where the two replies are close.
-# How many pairs have we, and is anything on both sides of the split?
+# At the end you saw where you, the labels and the house differ. How many pairs are there, and does any reply stand on both sides of the split?
 
 # %%
 from course_lib.lessons.letters import check_replies_apart
@@ -91,15 +90,16 @@ wrong = {split: sum(pair.noise for pair in rows) / len(rows)
 for split, rows in pairs.items():
     print(f"{split}: {len(rows)} pairs, {wrong[split]:.0%} of the labels wrong")
 p = wrong["train"]
-cl.say("Two labellers who each err so, by themselves, would agree on "
+cl.say("Two labellers who each err this often, independently, would agree on "
        f"{p * p + (1 - p) ** 2:.0%} of the pairs.")
 
 # %% [markdown]
-# `check_replies_apart` raises if an issue, or a reply in the same words, is in training and in the test. Nothing is.
+# No: `check_replies_apart` would have stopped us.
 #
-# **People agree less.** Two annotators of Ouyang et al. (2022, section 3.4) made the same choice in roughly three pairs of four. So real labels are noisier than ours, and what follows is the easier case.
+# **Real people agree less.** Two annotators of Ouyang et al. (2022, section 3.4) made the same choice in roughly three pairs of four. So real labels are noisier, and what follows is the easier case.
 #
-# Where are our wrong labels? Take the pairs whose worse reply has a given fault, and ask how often *that* one was chosen:
+# Where are our wrong labels? The rule knows five faults: *long* (more than 30 words), *blame* (or an excuse), *desk* (none named, or the wrong one), *rude* (no kind word) and *promise*.
+# Take the pairs whose worse reply has a fault, and ask how often *that* reply was chosen:
 
 # %%
 def broken(pair):
@@ -109,11 +109,12 @@ def broken(pair):
 
 faulty = {fault: [pair.noise for pair in pairs["train"] if fault in broken(pair)]
           for fault in house_rule.FAULTS}
-for fault, noise in faulty.items():
-    print(f"{fault:8} {sum(noise) / len(noise):.2f} of {len(noise)} labels are wrong")
+cl.say("Wrong labels: " + ", ".join(
+    f"*{fault}* {sum(noise) / len(noise):.0%} of {len(noise)}"
+    for fault, noise in faulty.items()) + ".")
 
 # %% [markdown]
-# A long reply weighs least in this house, so those labels are the careless ones. Keep that in mind.
+# Being long is the lightest fault in this house, so those labels are the careless ones.
 #
 # ### Exercise 1 · How good can a judge be?
 # Somebody always knows the better reply. With which share of the labels of `pairs["test"]` does she agree?
@@ -127,18 +128,18 @@ ceiling = sum(not pair.noise for pair in pairs["test"]) / len(pairs["test"])
 cl.check("07-ceiling", ceiling, noise=wrong["test"])
 
 # %% [markdown]
-# Keep that number: no judge that is graded on such labels can be seen to be better.
+# Keep that number: no judge that is graded on such labels can be seen to do better.
 #
 # ## Asking costs nothing
 #
-# Before anything is trained: state the wish. The house rule goes into the system message, word for word.
-# **Predict:** the untrained model, told the rule. How many of a hundred replies keep all of it?
+# Before any training, say what you want: the house rule goes into the system message.
+# **Predict:** how many of a hundred replies of the untrained model keep all of it?
 
 # %%
 cl.predict("told", "Replies that keep the house rule, in per cent", low=0, high=100)
 
 # %% [markdown]
-# Letters of the test, three of each desk, and to each the *likeliest* reply (temperature 0), which is the fairest to a prompt. (*Right*, below, is a reply of the house that keeps the rule.) Each part of the rule is graded by itself too.
+# We take three letters of each desk from the test, and for each the *likeliest* reply: always the most probable token (*temperature* 0). That is fairest to the prompt. (*Right*, below, is a reply of the house that keeps the rule.)
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons.letters import grade_replies, write_replies
@@ -149,11 +150,13 @@ told = write_replies(gp, letters, rule=True, name="untrained, told the rule",
                      temperature=0)
 told.show(3)
 cl.reveal("told", told)
-for part, report in grade_replies(told, letters).items():
-    print(f"{report.accuracy:.2f} {part if part == 'the rule' else f'free of: {part}'}")
+cl.say("Replies that have each fault: " + ", ".join(
+    f"*{fault}* {1 - report.accuracy:.0%}"
+    for fault, report in grade_replies(told, letters).items()
+    if fault != "the rule") + ".")
 
 # %% [markdown]
-# The same at full size, with all letters of the test:
+# Now all letters of the test (stored). *Start* comes in the next section. Where it does not say *likeliest*, replies are **sampled**: each token is drawn by lot, as often as the model finds it likely (temperature 1).
 
 # %%
 import pandas as pd
@@ -168,10 +171,9 @@ pd.DataFrame({name: {"keeps the rule": find(f"07/start/{name}").told,
                      "words": row["words"]} for name, row in asked.items()}).T
 
 # %% [markdown]
-# *start* is the next section. Where it does not say *likeliest*, replies are **sampled**: each word as often as the model finds it fitting. The
-# likeliest reply is a bland one that hides most faults; a policy that learns meets them all.
+# The likeliest reply hardly shows what a model does only now and then; sampled replies do.
 #
-# A wish in the prompt is the baseline that any training has to beat, and a larger model may need nothing more.
+# A wish in the prompt is what any training has to beat; a larger model may need nothing more.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("told the house rule, an untrained model keeps it more often",
@@ -184,18 +186,18 @@ cl.verdict("told the house rule, the start keeps it more often",
 # %% [markdown]
 # ## RLHF in three steps
 #
-# *Reinforcement learning from human feedback* (Ouyang et al. 2022, arXiv 2203.02155) is what made chat models of text models. Three models are made, one from the other.
+# *Reinforcement learning from human feedback* (Ouyang et al. 2022, arXiv 2203.02155) turned text models into chat models. It makes three, each from the one before.
 #
 # ### Step 1: a supervised start
 #
-# A model that babbles gives people nothing to choose from. So first it learns how replies look *at all*, from the files: what the staff wrote before anybody was asked,
-# good and bad as they come. It is plain fine-tuning, as in lesson 01, so it comes from the shelf.
+# A model that babbles gives people nothing to choose from. So first it learns what replies look like *at all*, from the files: what the staff wrote before anybody was asked,
+# good and bad. This is plain fine-tuning, so it comes from the shelf.
 
 # %%
 from course_lib.lessons.letters import staff_archive
 
 archive = staff_archive(pairs["train"])
-print(len(archive), "replies out of the files, such as:")
+print(len(archive), "replies from the files, such as:")
 print(*(f"- {row['completion'][-1]['content']}" for row in archive[:4]), sep="\n")
 
 # %% tags=["nbval-ignore-output"]
@@ -205,7 +207,7 @@ began = write_replies(start, letters, name="start")
 began.show(4)
 
 # %% [markdown]
-# It writes as the staff writes. Does it make the staff's mistakes? A share of replies with each fault:
+# It writes like the staff. Does it make the staff's mistakes? The share of replies with each fault:
 
 # %% tags=["nbval-ignore-output"]
 def faults_of(of_fault):
@@ -221,31 +223,32 @@ files = {fault: round(sum(fault in why for why in kept) / len(kept), 2)
 display(pd.DataFrame({"the files": files,
                       "the start, here": faults_of(grade_replies(began, letters)),
                       "three starts, stored": asked["start"]["faults"]}).T.round(2))
-cl.verdict("the start breaks the house rule in a letter of four or more",
+cl.verdict("the start breaks the house rule in at least one letter of four",
            runs("07/start-seed-*", "start"), below=0.75)
 
 # %% [markdown]
-# Not quite: it blames less than the files do, and has more of every other fault; a model so small adds its own.
+# Not quite: it blames less than the files do, and has more of every other fault. So small a model adds its own.
 #
 # ### Step 2: a judge made of labels
 #
-# Now the labels come in. A **reward model** reads a letter with a reply and gives one number. It is a copy of the start with a single output in place of the vocabulary,
-# trained so that the chosen reply of each pair gets more than the rejected one:
+# A **reward model** reads a letter with a reply and gives one number, the score. It is a copy of the start with a single output in place of the vocabulary,
+# trained to give the chosen reply of each pair more than the rejected one:
 #
 #     loss = −log σ(score of the chosen − score of the rejected)
 #
-# That is the model of Bradley and Terry (1952), made for chess players and wines: if two scores differ by *d*, the better is preferred with probability σ(*d*).
-# Only differences mean anything.
+# σ turns any number into one between 0 and 1. In this model (Bradley and Terry 1952) the better of two replies whose scores differ by *d* is preferred with probability σ(*d*). Only differences mean anything.
 
 # %% tags=["nbval-ignore-output"]
 rows = [pair.as_pair() for pair in pairs["train"]]
 judge = cl.train_reward_model(start, rows, name="07-judge", from_shelf=True)
 graded = judge.grade([pair.as_pair() for pair in pairs["test"][::6]])
-print(graded)
+low, high = graded.ci
+cl.say(f"Of {graded.n} pairs that it has not read, the judge agrees with the label in "
+       f"{graded.accuracy:.0%} ({low:.0%} to {high:.0%}).")
 
 # %% [markdown]
-# Graded on pairs of letters that it has not read. The labels put a ceiling on it; so hold judges against the house as well, with all the test's pairs: one judge each of 72, 144 and 288 pairs, and three of all 576, which differ by chance alone (the
-# order in which start and judge read). In the lower rows *one* thing is the matter with the worse reply.
+# The labels put a ceiling on that number, so we hold judges against the house as well, on all the test's pairs: one judge each of 72, 144 and 288 pairs, and three of all 576, which differ by their *seed* (the
+# order of reading) alone. In the lower rows *one* thing is wrong with the worse reply.
 
 # %%
 judges = stored["reward"]["by seed"]
@@ -262,21 +265,25 @@ cl.verdict("the worst of three judges agrees with the labels more often than a c
            f"07/reward/by seed/{worst}/labels", above=0.5)
 
 # %% [markdown]
-# The judges of 72 pairs and of 576 cannot be told apart here: three that read the same differ as widely as the sizes do.
+# The judges of 72 pairs and of 576 cannot be told apart: three that read the same differ as widely as the sizes do.
 #
-# A mean hides who is blind to what. Look at the row *long*: one judge tells nearly every long reply, another takes nearly every one for the better. Labels about length are few, and often wrong; so chance decides which way a judge leans. (These pairs have few
-# different long replies, so it is a narrow test.) What is paid by a blind judge may learn to talk.
+# A mean hides what a judge is blind to. Look at the row *long*: one judge catches nearly every long reply, another takes nearly every one for the better. Few labels are about length, and those are often wrong, so chance decides which way a judge leans. (The test has few
+# different long replies.) A model that is paid by a blind judge may learn to talk.
 #
-# And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.) The judge of seed 0, which is the one here:
+# And when it is sure, is it right? (*Calibration*: a judge that says 0.9 should be right nine times in ten.) The judge that you loaded, seed 0:
 
 # %%
 bars = [{"label": f"sure {row['between']} ({row['pairs']} pairs)",
          "value": row["right"], "low": row["low"], "high": row["high"]}
         for row in judges["0"]["calibration"]]
-cl.plots.bars(bars, "When it is sure, is it right?")
+display(cl.plots.bars(bars, "When it is sure, is it right?"))
+claims = pd.DataFrame(judges["0"]["calibration"])
+claimed, was = (claims[["confidence", "right"]].mul(claims["pairs"], axis=0).sum()
+                / claims["pairs"].sum())
+cl.say(f"Over all pairs it claims to be right in {claimed:.0%}, and is in {was:.0%}.")
 
 # %% [markdown]
-# What does it like? One letter and six replies: a good one, the same with each fault, and the long reply that stands in most of the test's pairs of that kind.
+# What does it like? One letter and seven replies: a good one, one for each fault, and the long reply of most of the test's pairs of that kind.
 
 # %% tags=["nbval-ignore-output"]
 desk, mine = letters[0].desk, letters[0].letter()
@@ -300,18 +307,17 @@ cl.plots.bars([(name, s, s, s) for name, s in zip(tries, scores - scores[0])],
               "What the judge thinks, beside the good reply", "score")
 
 # %% [markdown]
-# Bars to the left are worse than the good reply. Both long ones stand to the *right*, though this judge told nearly all long replies of the test. There each lost beside a warm and ample reply; here the good one is plain. Perhaps it weighs kind words, and
+# Bars to the left are worse than the good reply. Both long ones stand to the *right*, though this judge caught nearly all long replies of the test. There each lost to a warm, full reply; here the good one is plain. Perhaps it weighs kind words, and
 # does not count. A high mark on one set of pairs does not say what a judge pays for elsewhere.
 #
 # ### Step 3: a policy that pleases the judge
 #
-# Now nobody labels any more. The model writes several replies to a letter, the judge scores them, and those that did better than their siblings become likelier, the
-# others less likely. In the language of reinforcement learning the model is a *policy*. Two ways to compare siblings are in use: **RLOO** takes each reward less the mean
-# of the others (Ahmadian et al. 2024), **GRPO** divides by their spread as well (Shao et al. 2024).
+# From here on nobody labels. The model, now called the *policy*, writes several replies to a letter, and the judge scores them. Those that do better than the others become likelier, the
+# rest less likely. **RLOO**, which we use, takes each reward minus the mean of the others (Ahmadian et al. 2024); **GRPO** divides by their spread as well (Shao et al. 2024).
 #
-# And a leash: **KL**, how far the policy has gone from the start, is subtracted from the reward. One policy below runs without it.
+# And a leash: **KL**, how far the policy has gone from the start, is subtracted from the reward. It says how much likelier the policy finds its replies than the start does, in *nats* (0.69 nats: twice as likely).
 #
-# One step of it, here and now:
+# One step, here and now:
 
 # %% tags=["nbval-ignore-output"]
 asked_letters = [pair.letter() for pair in pairs["train"]]
@@ -322,7 +328,7 @@ for sample in policy.training.samples:
     print(f"step {sample['step']}, reward {sample['reward']:+.2f}: {sample['reply']}")
 
 # %% [markdown]
-# One step shows what a step costs: sixteen replies had to be *written* before anything could be learned. A whole run of twenty, stored (seed 0):
+# Sixteen replies had to be *written* before anything could be learned: that is the price of a step. A run of twenty, stored (seed 0):
 
 # %%
 log = stored["frontier"]["curves"]["rloo"]
@@ -333,11 +339,11 @@ for name, title in titles.items():
     display(cl.plots.curve(steps, {"RLHF": values}, title, "step", name))
 
 # %% [markdown]
-# Up goes the reward, which is what was asked for; and so does KL. (The third curve rises and comes down again, this time.) But the reward is the *judge's*. What does the house say?
+# The reward goes up, as we asked, and so does KL. But this is the *judge's* reward. What does the house say?
 #
 # ### When the judge can be fooled
 #
-# A judge is a stand-in for people, and what is paid by a stand-in will sooner or later serve the stand-in. Three policies, each paid by the judge of its seed; nothing else differs. *Sees long* is the row from above:
+# A judge stands in for people, and what is paid by a stand-in may learn to serve the stand-in. Three policies, each with the start and the judge of its seed; *sees long* is the row from above:
 
 # %%
 ways, policies = stored["frontier"]["ways"], stored["hacking"]["by seed"]
@@ -357,26 +363,28 @@ said = policies[blind]["replies"][:2]
 print(f"the policy of seed {blind}, in its own words:", *said, sep="\n- ")
 
 # %% [markdown]
-# Each judge pays more at the last step than at the first. The house agrees in two columns of three: the policy whose judge is blind to length talks most, and keeps the rule less than its start did. Its judge's mean gave no warning, since that of seed 1 is no higher; the row of
-# each fault did. Three policies are three dots: a pattern to look for, no law. But grading a judge by kinds of mistakes costs little.
+# Each judge pays more at the last step than at the first. The house agrees in two columns of three: the policy whose judge is blind to length talks most, and keeps the rule less than its start did. The judge's mean gave no warning, since that of seed 1 is no higher; the row of
+# each fault did. Three policies are a pattern to look for, not a law. But grading a judge by kinds of mistakes costs little.
 #
-# Where nobody can say what to look for, take several judges and pay by the mean of their scores: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The start and the letters of that seed once more, paid by all three together:
+# Where nobody can say what to look for, pay by the mean of several judges: what one overrates, another may not (Coste et al. 2023, arXiv 2310.02743). The same start and letters, paid by all three:
 
 # %%
 judged, paid = stored["reward"]["committee"], stored["hacking"]["committee"]
 seen = judged["faults"]["long"]["right"]
 cl.say(f"The three as one agree with the house in {find('07/reward/committee/house')}, "
        f"and see the long reply in {seen:.0%}. The policy that they paid writes "
-       f"{paid['words']:.0f} words a reply, and the one that the last judge alone paid "
+       f"{paid['words']:.0f} words a reply, the one that the blind judge alone paid "
        f"{policies[blind]['words']:.0f}.")
 by_all = runs(f"07/rloo-kl-0.05-judges-0-1-2-seed-{blind}", "paid by all three")
-print(by_all - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one"))
+gap = by_all - runs(f"07/rloo-kl-0.05-seed-{blind}", "paid by the blind one")
+cl.say(f"It keeps the rule in {gap.shares[0]:.2f}, the other in {gap.shares[1]:.2f}: "
+       f"{gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f}, over {gap.n} letters). "
+       "That is one run of each, and no verdict on committees.")
 
 # %% [markdown]
-# One run, whose interval is over letters. It costs three readings of every reply, and helps only as far as judges do not err alike.
+# A committee costs three readings of every reply, and helps only as far as its judges do not err alike.
 #
-# Nobody meant the long replies to happen. Worse can be done on purpose. Here is a reward that anybody might have written on a Monday:
-# *polite letters have kind words, so count them*.
+# Here is a reward that anybody might write: *polite letters have kind words, so count them*.
 
 # %%
 def kind_words(prompts, replies):
@@ -384,11 +392,11 @@ def kind_words(prompts, replies):
     return [float(len(house_rule.KIND.findall(reply))) for reply in replies]
 
 
-print("a good reply is paid", kind_words([letters[0]], [good])[0])
+cl.say(f"The good reply is paid {kind_words([letters[0]], [good])[0]:.0f}.")
 
 # %% [markdown]
 # ### Exercise 2 · Cheat
-# Write a reply to `letters[0]` that this reward pays better than `good`, and that breaks the house rule.
+# Write a reply to `letters[0]` that this reward pays more than `good`, and that breaks the house rule.
 
 # %% tags=["exercise"]
 fooled = None  # a reply
@@ -410,27 +418,29 @@ cl.plots.curve(steps, {"kind words in a reply": values}, "What it was paid",
                "step", "kind words")
 
 # %% [markdown]
-# And the house? Beside it, a policy that the judge of seed 0 paid for twice as long, without a leash:
+# What does the house say? And what of a policy that the judge of seed 0 paid for twice as long, without a leash? One run of each:
 
 # %%
 paid_for_words = runs("07/rloo-kl-0.0-kind-words-seed-0", "paid for kind words")
-print(paid_for_words - runs("07/start-seed-0", "its start"))
+lost = paid_for_words - runs("07/start-seed-0", "its start")
+cl.say(f"Paid for kind words, the policy keeps the rule in {lost.shares[0]:.2f} of "
+       f"{lost.n} letters; its start did in {lost.shares[1]:.2f}.")
 free = stored["hacking"]["no KL"]["kl"]
-cl.say(f"Without a leash {find('07/hacking/no KL')} keep the rule, at a KL of "
-       f"{free:.0f} nats; with one {find('07/hacking/by seed/0')}, "
-       f"at {policies['0']['kl']:.0f}.")
+cl.say(f"Paid by the judge, the policy without a leash went {free:.0f} nats away from "
+       f"its start and keeps the rule in {find('07/hacking/no KL')}; the one on a "
+       f"leash went {policies['0']['kl']:.0f} nats, {find('07/hacking/by seed/0')}.")
 
 # %% [markdown]
-# *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). The leash is meant to keep a policy where its judge has seen enough. Our run without it went far, and lost nothing that we can see: this judge was a good one.
+# *When a measure becomes a target, it ceases to be a good measure* (Goodhart's law). The leash is meant to keep a policy where its judge has seen enough. Our run without it went far, and lost nothing that we can see: there this judge was good enough.
 #
-# **Who else can judge?** People are slow, so labels often come from a larger model that is told the rule: *LLM as a judge* (Zheng et al. 2023, arXiv 2306.05685), which likes length, its own style and the reply that stands first. To train on such labels is *RLAIF* (Bai et al. 2022, arXiv 2212.08073).
-# And where a program can check the answer, no judge is needed: that is a *verifiable reward* (Lambert et al. 2024, arXiv 2411.15124). Lesson 03's grader is one, since a query gives the right rows or does not. It takes no flattery; but what it does not check, a policy may break.
+# **Who else can judge?** Labels often come from a larger model that is told the rule: *LLM as a judge* (Zheng et al. 2023, arXiv 2306.05685), which likes length, its own style and the reply that stands first. To train on them is *RLAIF* (Bai et al. 2022, arXiv 2212.08073).
+# Where a program can check the answer, no judge is needed: that is a *verifiable reward* (Lambert et al. 2024, arXiv 2411.15124). Lesson 03's grader is one. It cannot be flattered; but what it does not check, a policy may break.
 #
 # ## DPO
 #
-# Three models, and a policy that has to write before it can learn. Is the middle one needed?
+# RLHF makes three models, and its policy has to write before it can learn. *Direct preference optimization* does without the judge.
 #
-# Three replies to one letter. Say how often the start writes each, and what each is worth; then the best policy under a leash of strength β is known: multiply each probability by exp(reward / β), and divide by the sum.
+# Take three replies to one letter, how often the start writes each, and what each is worth. Then the best policy on a leash of strength β is known: multiply each probability by exp(reward / β), and divide by the sum.
 
 # %%
 import math
@@ -443,26 +453,26 @@ best = {reply: p / sum(raised.values()) for reply, p in raised.items()}
 back = {reply: beta * math.log(best[reply] / p) for reply, p in of_start.items()}
 table = pd.DataFrame({"start π₀": of_start, "reward r": worth,
                       "best policy π": best, "β · log π/π₀": back})
-table["r less that"] = table["reward r"] - table["β · log π/π₀"]
+table["r minus that"] = table["reward r"] - table["β · log π/π₀"]
 table.round(3)
 
 # %% [markdown]
-# Read the last columns: β · log π/π₀ gives every reward back, less the same number for all three. So a policy *is* a reward model, up to a number that depends on the letter alone; and where only differences count, as in Bradley and Terry's loss, that number cancels. Put it in:
+# π₀ is a reply's probability under the start, π under the policy. β · log π/π₀ gives every reward back, minus the same number for all three. So a policy *is* a reward model, up to a number that depends on the letter alone; and where only differences count, as in Bradley and Terry's loss, that number cancels:
 #
 #     loss = −log σ( β · [ log π(chosen)/π₀(chosen) − log π(rejected)/π₀(rejected) ] )
 #
-# No judge, no sampling: four log-probabilities, and their gradient. *Your language model is secretly a reward model*, says the paper's title.
+# No judge, no sampling: four log-probabilities. *Your language model is secretly a reward model*, says the paper's title.
 #
 # ### Exercise 3 · The loss of one pair
-# Log-probabilities of two replies, before training and after some of it, in nats. What is the loss?
+# Log-probabilities of two replies, in nats, at the start and after some training. What is the loss?
 
 # %%
 beta = 0.1
 chosen, start_chosen = -40.0, -48.0
 rejected, start_rejected = -62.0, -51.0
 cl.say(f"Before the first step every pair has the loss {math.log(2):.3f}, which is "
-       "log 2: nothing has changed yet, σ(0) = 1/2. `math.exp` and `math.log` are all "
-       "that you need.")
+       "log 2: nothing has changed yet, and σ(0) = 1/2. `math.exp` and `math.log` are "
+       "all that you need.")
 
 # %% tags=["exercise"]
 loss = None  # a number
@@ -476,8 +486,8 @@ cl.check("07-loss", loss, chosen=chosen, rejected=rejected, beta=beta,
          start_chosen=start_chosen, start_rejected=start_rejected)
 
 # %% [markdown]
-# Is that what the trainer does? Take one real pair. Train one step on it, and compute the loss afterwards *by hand*: `scoring.log_probability` reads the four numbers off the
-# two models, in fp32: half precision would round much of so small a step away. Then train two steps, and look up what TRL's trainer says of its second.
+# Does the trainer do the same? Train one step on one real pair, and compute the loss afterwards *by hand*: `scoring.log_probability` reads the four numbers off the
+# two models (in fp32: half precision would round so small a step away). Then train two steps, and look up what TRL's trainer says of its second.
 
 # %% tags=["nbval-ignore-output"]
 import copy
@@ -499,9 +509,6 @@ four = [scoring.log_probability(model, [pair.letter()], [reply])[0]
 by_hand = float(dpo.dpo_loss(four[0], four[1], four[2], four[3], beta=0.1))
 by_trl = twice.training.losses[1][1]
 
-# %% [markdown]
-# The first step begins at log 2. After it, hand and trainer should agree:
-
 # %% tags=["nbval-ignore-output"]
 losses = [loss for _, loss in once.training.losses]
 cl.say(f"log 2 is {math.log(2):.3f}, and the first step's loss {losses[0]:.3f}. "
@@ -510,8 +517,10 @@ cl.verdict("DPO's loss by hand is the trainer's",
            round(by_hand - by_trl, 3), above=-0.05, below=0.05)
 
 # %% [markdown]
-# Now for real: seventy-two pairs, each seen once, two at a time. Added to the loss is an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). So the fair opponent is the anchor alone: fine-tuned on the same 72 chosen replies,
-# same start, same settings. It takes a minute or two. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
+# Now for real: seventy-two pairs, each seen once. To the loss we add an **anchor**: as much of plain fine-tuning on the chosen reply (Pang et al. 2024, arXiv 2404.19733). So the fair opponent is the anchor alone: the same 72 chosen replies,
+# start and settings. It takes a minute or two. **Predict:** how many of a hundred replies will keep the whole rule after DPO?
+#
+# While it trains: which will change first, the sampled replies or the likeliest one?
 
 # %%
 cl.predict("dpo", "Replies that keep the house rule after DPO, in per cent",
@@ -535,7 +544,7 @@ here["sampled"]["DPO"].show(3)
 cl.reveal("dpo", here["sampled"]["DPO"])
 
 # %% [markdown]
-# One run of each, and few letters: dots, no verdict. Part by part (the share of replies *with* a fault):
+# One run of each and few letters: dots, no verdict. The share that keeps the rule, and the share *with* each fault:
 
 # %% tags=["nbval-ignore-output"]
 shares = {(asking, name): {"keeps the rule": report.accuracy,
@@ -560,9 +569,9 @@ for asking, words in (("", "sampled"), ("-likeliest", "likeliest")):
                f"{words}", by_dpo - by_copying)
 
 # %% [markdown]
-# These runs do not tell the two apart: what seventy-two labels bring here, imitating the chosen replies brings too. Both move the likeliest reply first, since a little more weight on one word is enough to change it.
+# These runs do not tell the two apart: that the rejected replies add anything is not shown. Both move the likeliest reply first, since a little more weight on one word is enough to change it.
 #
-# What the trainer followed: β times the change of each reply's log-probability, its *implicit reward*.
+# What did the trainer follow? Each reply's *implicit reward*, β times the change of its log-probability:
 
 # %% tags=["nbval-ignore-output"]
 steps = [step for step, _ in liked.training.losses]
@@ -574,13 +583,12 @@ cl.plots.curve(steps, curves, "Implicit rewards while learning (mean of eight st
                "step", "β · log π/π₀")
 
 # %% [markdown]
-# Watch the gap between the two lines: DPO's loss asks for a difference, and for nothing else. Both may fall, if the rejected one falls faster.
+# Watch the gap: DPO's loss asks for a difference, and for nothing else. Both lines may fall, if the rejected one falls faster.
 #
 # ## The frontier
 #
-# Which way is better? A policy that goes far can earn much: so compare the reward *at the same distance*. Every way with three seeds and the same 576 pairs; the true reward (the house
-# rule, on the letters of the test) against KL from the start. β is DPO's leash, the factor before KL is RLHF's. *Fine-tuned on the chosen* is lesson 01 again: throw the rejected
-# replies away, and imitate the rest.
+# Which way is better? A policy that goes far can earn much, so compare rewards *at the same distance* from the start. Every way has three seeds and the same 576 pairs. The height is the true reward on the letters of the test, the distance to the right is KL. β is DPO's leash (a large one is short), the factor before KL is RLHF's. *Fine-tuned on the chosen* throws the rejected
+# replies away, and imitates the rest.
 
 # %%
 def students(name, asking=""):
@@ -602,7 +610,7 @@ def over_kl(found, title, ylabel="share that keeps the rule"):
     return cl.plots.frontier(families, title, "KL from the start, nats a reply", ylabel)
 
 # %% [markdown]
-# Large marks are means of three runs, small ones the runs themselves. An interval around a mean tells of *other letters*; of *other runs* three say too little for any.
+# Large marks are means of three runs, small ones the runs. The interval around a mean speaks of *other letters*; of *other runs* three say too little.
 
 # %%
 def marks(name, asking=""):
@@ -613,7 +621,7 @@ def marks(name, asking=""):
 over_kl(marks, "Sampled replies, against the distance from the start")
 
 # %% [markdown]
-# So many ways, of three runs each: some will lie well by luck. Each run less the start that it came from:
+# With so many ways of three runs each, some will look good by luck. Each run minus the start that it came from:
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("fine-tuned on the chosen replies, a model writes better ones, sampled",
@@ -624,19 +632,19 @@ cl.verdict("DPO on the shortest leash makes better replies, sampled",
            students("DPO, β = 1.0") - students("start"))
 
 # %% [markdown]
-# Imitation stands highest, and went far. Of the others some runs are no better than the start that they came from: three runs of DPO, or of RLHF, lie further apart than the methods do.
+# Imitation stands highest, and went far. Of the others some runs are no better than their start: three runs of DPO, or of RLHF, lie further apart than the methods do.
 #
-# The paper's claim is about the upper left: *for the same KL, more reward*. No two points lie equally far; in the nearest two, DPO is even the closer one:
+# The paper's claim: *for the same KL, more reward*. No two points lie equally far; of the nearest two, DPO's is even closer to the start:
 
 # %% tags=["nbval-ignore-output"]
 near = ("DPO, β = 0.5", "RLHF, KL × 0.2")
-print(" · ".join(f"{name}: {ways[name]['kl']:.1f} nats from the start"
-                 for name in near))
+cl.say("From the start it is " + " and ".join(
+    f"{ways[name]['kl']:.1f} nats to *{name}*" for name in near) + ".")
 cl.verdict("nearer to the start, DPO earns more than RLHF, sampled",
            students(near[0]) - students(near[1]))
 
 # %% [markdown]
-# *Sampled* replies bear out neither the claim nor its contrary. Fault by fault:
+# *Sampled* replies support neither the claim nor its opposite. Fault by fault:
 
 # %%
 def line(place, row, kl):
@@ -651,7 +659,7 @@ rows = {name: line(f"07/frontier/ways/{name}", row, f"{row['kl']:.1f}")
 pd.DataFrame(rows | {"start": line("07/start/start", asked["start"], "0")}).T
 
 # %% [markdown]
-# The last five columns are the share of replies with each fault. Beside the start, *desk* and *rude* shrink everywhere, *promise* hardly. Which one grows?
+# The last five columns are the share of replies with each fault. Compared with the start, *desk* and *rude* shrink everywhere, *promise* clearly only by imitation. Which one grows?
 #
 # ### Why do some run on?
 #
@@ -665,22 +673,21 @@ def words(name):
     return sum(each) / 3, sum(each) / 3, sum(each) / 3, each
 
 
-sides = {"as labelled": ("chosen", "rejected"),
-         "with every label right": ("better", "worse")}
-for labels, (a, b) in sides.items():
+for labels, (a, b) in {"as labelled": ("chosen", "rejected"),
+                       "with every label right": ("better", "worse")}.items():
     longer = [len(getattr(p, a).split()) > len(getattr(p, b).split())
               for p in pairs["train"]]
-    print(f"the preferred reply is the longer one in {sum(longer) / len(longer):.2f} "
-          f"of the pairs, {labels}")
+    cl.say(f"The preferred reply is the longer one in {sum(longer) / len(longer):.0%} "
+           f"of the pairs, {labels}.")
 over_kl(words, "Words of a sampled reply, against the distance", "words")
 
 # %% [markdown]
-# Most runs of DPO and RLHF write longer than the start, and mostly the more so, the further they went; the imitations, as far out, do not (asked for the likeliest reply, one of them does). Three suspects:
-# - **the loss**: it only asks for a difference, and what pushes a rejected reply away also pushes away the token that *ends* it (Park et al. 2024, arXiv 2403.19159, found that DPO exploits length);
+# Most runs of DPO and RLHF write longer replies than the start, and mostly the more so, the further they went. Imitations went as far, and do not (one of them does in its likeliest replies). Three suspects:
+# - **the loss**: what pushes a rejected reply away also pushes away the token that *ends* it (Park et al. 2024, arXiv 2403.19159, found that DPO exploits length);
 # - **the data**: the preferred reply is more often the longer one;
-# - **the step**: our rates are those of LoRA, high for DPO, and take some runs far out.
+# - **the step**: our learning rates are those of LoRA, high for DPO, and take some runs far out.
 #
-# It stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it: pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
+# This stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it, we would need pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
 
 # %%
 shown = {"start": "start",
@@ -694,11 +701,11 @@ pd.DataFrame({told: {"KL": tried[name]["kl"],
                      "words": tried[name]["words"]} for name, told in shown.items()}).T
 
 # %% [markdown]
-# Half the rate, or the anchor: either run stayed nearer to the start, and wrote less.
+# Half the rate, or the anchor: each of these runs stayed nearer to the start, and wrote less.
 #
 # ### And if nobody samples?
 #
-# A product may send the *likeliest* reply and no other (temperature 0). Then a fault that is seldom is never seen, with no training at all: the start alone keeps the rule more often. The same models, asked so:
+# A product may send the *likeliest* reply only. Then a rare fault is never seen, and even the start keeps the rule more often. The same models, asked this way:
 
 # %%
 over_kl(lambda name: marks(name, "-likeliest"),
@@ -706,7 +713,7 @@ over_kl(lambda name: marks(name, "-likeliest"),
 
 # %% [markdown]
 # The picture turns over. A nat from the start, where *sampled* replies had hardly changed, DPO's likeliest reply keeps the rule nearly always. That is no contradiction: what the labels ask for has become the likeliest, and the
-# words of before are still drawn now and then. Of DPO's runs, those that went furthest are the worse ones.
+# old words are still drawn now and then. Of DPO's runs, those that went furthest are the worse ones.
 
 # %% tags=["nbval-ignore-output"]
 def likeliest(name):
@@ -724,11 +731,9 @@ cl.verdict("nearer to the start, DPO's likeliest reply is better than RLHF's",
            likeliest(near[0]) - likeliest(near[1]))
 
 # %% [markdown]
-# Here DPO leans the paper's way: no run is worse than its rival of RLHF. But three are few.
+# Here DPO leans the paper's way: no run is worse than its rival of RLHF. But three are few. Look at the worst small mark of each. On the short leashes DPO has no bad one; imitation has one, RLHF has the one whose judge was blind, and DPO has one on its longest leash.
 #
-# Look at the worst small mark of each. On the short leashes DPO has no bad one; imitation has one, RLHF the one whose judge was blind, and DPO on the longest leash one as well.
-#
-# So **how a model is asked decides as much as how it was trained**. If you compare methods by sampling, as papers do, and then ship the likeliest reply, you have measured another product.
+# So **how you ask a model matters as much as how it was trained**. If you compare methods by sampling, as papers do, and then ship the likeliest reply, you have measured another product.
 #
 # ### What each costs
 #
@@ -744,7 +749,7 @@ rows = {name: {"steps": row["steps"], "tokens a step": row["tokens_a_step"],
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# RLHF pays three times: for the judge, for writing, and for what is learned from it. And it is cheap here because it had twenty steps, a few hundred replies, where DPO read all 576 pairs. At as many steps as DPO:
+# RLHF pays three times: for the judge, for writing, and for learning from it. And it is cheap here because it had twenty steps, a few hundred replies, where DPO read all 576 pairs. At as many steps as DPO:
 
 # %%
 as_many = costs["RLHF"]["step_seconds"] * costs["DPO"]["steps"]
@@ -754,7 +759,7 @@ cl.say(f"RLHF took {(costs['RLHF']['seconds'] + judging) / 60:.0f} minutes with 
        f"steps; DPO took {costs['DPO']['seconds'] / 60:.0f}.")
 
 # %% [markdown]
-# What *people* cost is another line, and both ways need the same labels. A pair takes a person about half a minute: how many hours are 576 pairs, and at what wage?
+# *People* cost too, and both ways need the same labels. At half a minute a pair, which we assume, how many hours are 576 pairs, and at what wage?
 
 # %%
 minutes = 0.5  # of a person for a pair
@@ -765,7 +770,7 @@ cl.say(f"The labels take {hours:.1f} hours of people, which cost {hours * wage:.
        f"the machine takes {machine:.0f} minutes for all ways together.")
 
 # %% [markdown]
-# How many pairs are enough? DPO on the shortest leash, one run each, so a step up or down may be luck:
+# How many pairs are enough? DPO on the shortest leash, one run for each size, so a step up or down may be luck:
 
 # %%
 many = stored["pairs"]
@@ -775,7 +780,7 @@ cl.plots.curve([int(n) for n in many], lines, "DPO, β = 1, over the pairs it re
                "pairs", "share that keeps the rule", bands, logx=True)
 
 # %% [markdown]
-# And what do the wrong labels cost? The same pairs with the labels that the house would have given, one run each:
+# And what do wrong labels cost? The same pairs with the labels that the house would have given, one run each:
 
 # %%
 def told_of(row):
@@ -794,7 +799,7 @@ pd.DataFrame({(leash, asking): told_of(row) for leash, rows in stored["noise"].i
 #
 # ### What was forgotten
 #
-# Common knowledge, which none of them trained (the exam `general` of lesson 02):
+# Common knowledge, which none of them studied (the exam `general` of lesson 02):
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("the supervised start alone costs common knowledge",
@@ -805,8 +810,7 @@ pd.DataFrame({"general questions right": {
     if name != "differences"}})
 
 # %% [markdown]
-# Nearly everything, and before any preference was learned: the supervised start has studied letters and nothing else, and takes every question for one. Preferences found hardly anything left to take. (Lesson 02 kept common knowledge by mixing some of it in, and
-# the big houses do that here as well; Ouyang et al. call the price an *alignment tax*.)
+# Nearly everything, and before any preference was learned: the start has studied letters and nothing else, and takes every question for a letter. Learning preferences had hardly anything left to take away. (Lesson 02 kept common knowledge by mixing some in. So do Ouyang et al., who call the price an *alignment tax*.)
 #
 # ## Quiz
 
@@ -821,17 +825,16 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# What no verdict says: most of RLHF's runs became better than their start; the one that was paid by a judge blind to one fault became worse. Both ways need the same labels from people.
-# DPO is the simpler one, with one model and one loss for three, and its good likeliest replies come on a short leash: on a long one most runs ran on.
+# What no verdict says: most of RLHF's runs became better than their start; the one whose judge was blind to a fault became worse. Both ways need the same labels.
+# DPO is simpler: one model and one loss instead of three. Its likeliest replies are good on a short leash; on a long one most runs write too much.
 #
 # ## Where it stops being true
 #
 # - Our true reward is a rule that code can read. Yours is what people think, and it moves.
-# - Our labels err by rule, in a tenth. People disagree in about a quarter of pairs, tire, and have reasons that no rule foresees.
-# - The replies of the pairs were written beforehand, not by the model. In RLHF as it is run, the model's own replies are labelled, again and again; a judge then knows the
-#   mistakes that *this* policy makes.
-# - Three runs of each, and they lie far apart. With one run of your own you have one of those dots.
+# - Our labels err in a tenth of the pairs. People disagree in about a quarter, get tired, and have reasons that no rule foresees.
+# - Our replies were written beforehand. In real RLHF the policy's own replies are labelled, again and again, so a judge knows *its* mistakes.
+# - Three runs of each lie far apart, and a run of your own is one such dot.
 # - One house, one rule. Where groups of people want different things, a mean of their labels may please none of them.
-# - A policy of 135 million parameters has not much to hack with. A larger one is better at everything, at cheating its judge too.
+# - So small a policy cannot cheat much. A larger one is better at everything, cheating included.
 #
 # Next: [08 · Choosing, costing, shipping](08_shipping.ipynb), where somebody has to decide.

@@ -9,17 +9,17 @@
 # %% [markdown]
 # # 08 · Choosing, costing, shipping
 #
-# You know them all by now: the practitioner, the specialist, the student with the open book, and the one who practised with the wrong pages on her desk. On Monday somebody will ask you
+# You know them all by now: the model that is only asked, the specialist, the student with the open book, and the one who practised with wrong pages on the desk. On Monday somebody will ask you
 # which of them to hire, what that costs, and who looks after them in the second year.
 #
 # By the end you will have
-# - filled the sources' comparison table with numbers, and had advice on twelve cases, each reason with the row that it rests on;
-# - trained a specialist in nothing but a voice, and asked which metrics can be trusted to judge it;
-# - worked out memory, hours and money of a training run, and held the formulas against real runs;
-# - put a model behind an address, asked it there as a customer would, and decided whether the next one may replace it;
-# - written one page about a case that claims nothing its numbers do not bear out.
+# - filled the sources' comparison table with numbers, and had advice on twelve cases, with its reasons;
+# - trained a specialist in nothing but a voice, and asked which metrics can judge it;
+# - worked out memory, hours and money of a training run, and checked the formulas against real runs;
+# - served a model over a network, and decided whether the next one may replace it;
+# - written one page about a case that claims nothing its numbers do not support.
 #
-# **Time** 90 minutes; the machine works for about 4 of them (2 cores).
+# **Time** 100 minutes; the machine works for about 4 of them (2 cores).
 #
 # **Claims on trial** from the course's sources: *RAG provides knowledge, fine-tuning a skill or a style* · *fine-tuning is best for stable tasks, RAG for changing or large ones, a hybrid for
 # both* · *a chatbot in the voice of Shakespeare* · *a 7B model on 100k examples costs \$500 to \$2,000 with LoRA, over \$20,000 in full* · *a smaller, fine-tuned model is cheaper and faster* ·
@@ -45,8 +45,8 @@ session = cl.start()
 # %% [markdown]
 # ## Choosing
 #
-# One table stands in nearly every article about our subject. Here is that of one of the course's sources, in its own words, and beside each cell what this course measured
-# (95% intervals, n, and the lesson). First its column about RAG, then the one about fine-tuning.
+# One table stands in nearly every article about our subject. Here it is in the words of one of the course's sources, and beside each cell what this course measured
+# (95% intervals, n, and the lesson): first its column about RAG, then the one about fine-tuning.
 
 # %%
 import pandas as pd
@@ -61,7 +61,7 @@ table[["RAG", "RAG, measured"]]
 table[["fine-tuning", "fine-tuning, measured"]]
 
 # %% [markdown]
-# *"RAG provides knowledge, fine-tuning teaches a skill or a style."* Both halves are in the table. But is fine-tuning no teacher of *facts*? Lesson 02 had it learn some by heart.
+# *"RAG provides knowledge, fine-tuning teaches a skill or a style."* Both halves are in the table. But can fine-tuning not teach *facts*? In lesson 02 it taught some, by heart:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation.kept import runs
@@ -75,7 +75,8 @@ rows = {"handbook, closed book": "02/handbook/closed book",
         **choosing.readers("the same 24, RAG", f"{studied}/{best}"),
         "queries, before": "03/desk/before/values",
         "queries, after 300 pairs": "03/desk/desk/values"}
-print(*(quoted(what, place) for what, place in rows.items()), sep="\n")
+pd.Series({what: quoted("", place).strip() for what, place in rows.items()},
+          name="right").to_frame()
 
 # %% tags=["nbval-ignore-output"]
 sizes = cl.stored("02/handbook")
@@ -85,25 +86,24 @@ cl.verdict("fine-tuning teaches most of the front desk's queries",
            "03/desk/desk/values", above=0.5)
 
 # %% [markdown]
-# (*RAG at its best* is read by those who can read: with the instruction and the number of passages that each did best with on other questions. Earlier lessons let the smallest model
-# read untrained, which is no fair rival.) So the sentence describes a custom, and no law: facts can be studied. What speaks against it is all the rest: six wordings for each fact, nothing known of the other facts,
-# everything else forgotten, and no way to take a fact back. *That* is what the choice is about.
+# (*RAG at its best* has a reader who can read, with the settings that did best on other questions. The smallest model, untrained, is no fair rival.) So the sentence describes a habit, not a law: facts can be studied. Against it speak six wordings for each fact, nothing known of the other facts,
+# nearly everything else forgotten, and no way to take a fact back. *That* is what the choice is about.
 #
-# And what did *you* measure? Where you ran the lessons, their reports were kept. The newest twelve:
+# And what did *you* measure? The reports of the lessons that you ran were kept. The newest twelve:
 
 # %% tags=["nbval-ignore-output"]
 mine = cl.own_results()
 mine.head(12)
 
 # %% [markdown]
-# On another machine a figure may differ from the stored one by a question or two. Differences of that size are what the intervals are for.
+# Your figures may differ from the stored ones by a question or two. That is what the intervals are for.
 #
 # ### Advice, with its reasons
 #
-# A table does not choose; a case does. Ours has ten fields: knowledge or behaviour, how often it changes, how much there is of it, who may see it, how quick, how dear, how many examples, and so on. The helper goes
-# through a few rules. Where do the facts go: into the prompt, into pages, into the weights? Where does the behaviour come from? Each rule quotes the rows that it rests on.
+# A table does not choose; a case does. Ours has ten fields: knowledge or behaviour, how often it changes, how much there is, who may see it, how fast, and so on. The helper follows
+# a few rules. Do the facts go into the prompt, into pages, or into the weights? Where does the behaviour come from? Each rule quotes the rows that it rests on.
 #
-# Try yourself first. A case of our sources, who give it as *the* example of fine-tuning:
+# Try it yourself first. Our sources give this case as *the* example of fine-tuning:
 
 # %%
 cases = {written.id: written for written in choosing.load_cases()}
@@ -113,7 +113,7 @@ cl.predict_choice("finance", "For the bank, build...",
                   ["prompting", "RAG", "fine-tuning", "RAFT", "hybrid"])
 
 # %% [markdown]
-# And the helper? Read the reasons, and doubt them: the numbers stand below each.
+# What does the helper say? Read the reasons, and doubt them: each has its numbers below it.
 
 # %%
 advice = choosing.advise(finance.case)
@@ -121,16 +121,16 @@ cl.reveal("finance", advice.choice)
 advice
 
 # %% [markdown]
-# The source is not wrong about the bank's *manner*, which its enquiries teach. Its *rules*, though, change every month and must be cited, and weights can do neither.
+# The source is right about the bank's *manner*, which its enquiries teach. But its *rules* change every month, which weights follow slowly, and must be cited, which weights cannot do.
 #
-# Change one thing about a case and see whether the advice changes:
+# Change one thing about a case, and see whether the advice changes:
 
 # %%
 choosing.advisor()
 
 # %% [markdown]
-# The same without a widget. Here are the HR policies of the sources, but for a house where everybody may read everything, the answer must come at once, and somebody has collected questions with their answers. Do
-# they leave their pages for the weights? No: twice a year they change.
+# The same without a widget: the HR policies of the sources, but everybody may read everything, the answer must come at once, and somebody has collected questions with their answers. Do
+# the facts now go into the weights? No: they change twice a year.
 
 # %%
 advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight",
@@ -139,22 +139,22 @@ advice = choosing.advisor(cases["hr"].case, privacy="open", latency="tight",
 # %% [markdown]
 # ### Twelve cases
 #
-# The sources' examples and some others were written down, each with what a thoughtful expert would build, *before* the helper's rules were tried on them:
+# We wrote down the sources' examples and some others, each with what a thoughtful expert would build, *before* we tried the helper's rules on them:
 
 # %%
 advised = {one.title: (one.expert, choosing.advise(one.case).choice, one.why)
            for one in cases.values()}
 agreed = sum(expert == helper for expert, helper, _ in advised.values())
-print(f"{agreed} of {len(advised)} as the expert advised")
+cl.say(f"In {agreed} of {len(advised)} cases the helper says what the expert said.")
 columns = ["expert", "helper", "why"]
 pd.DataFrame.from_dict(advised, orient="index", columns=columns).rename_axis("case")
 
 # %% [markdown]
-# That sounds better than it is. Cases and rules come from the same people, and rules can be bent until they fit a dozen stories. Agreement shows that nothing was mistyped; the evidence is in the rows.
+# That sounds better than it is. Cases and rules come from the same people, and rules can be bent until they fit a dozen stories. The evidence is in the rows.
 #
 # ### Where each of them loses
 #
-# An adviser who never says "not here" is a salesman. For each way, a place in this course where it lost:
+# An adviser who never says "not here" is a salesman. For each way, a place in this course where it lost, or gained nothing:
 
 # %%
 shown, hit = "02/handbook/examples in the prompt", "05/answers/rag/hybrid, k = 1/hit"
@@ -177,12 +177,12 @@ losses |= {
                "tokens a summary, both": "06/hybrid/both/form/tokens",
                "specialist alone": "06/hybrid/specialist alone/form/tokens"},
 }
-for way, rows in losses.items():
-    print(f"{way}:", *(f"   {quoted(*row)}" for row in rows.items()), sep="\n")
+pd.Series({(way, what): quoted("", place).strip() for way, rows in losses.items()
+           for what, place in rows.items()}, name="measured").to_frame()
 
 # %% [markdown]
-# Prompting taught no facts. RAG, read by the untrained 135M, had the page before it and misread it. Fine-tuning paid with common knowledge. Where pages are not alike, RAFT has nothing to mend: compare its two rows.
-# And the hybrid? Nowhere here is it shown to be worse; where only the *form* is wanted it gained nothing that we could tell, and read three times as much.
+# Prompting taught no facts. RAG, read by the untrained 135M, misread the right page. Fine-tuning paid with common knowledge. Where pages are not alike, RAFT has nothing to repair.
+# The hybrid is nowhere shown to be worse; where only the *form* was wanted it gained nothing that we could tell, and read three times as much.
 #
 # ### The limits of advice
 #
@@ -194,20 +194,19 @@ from dataclasses import replace
 new_desk = cases["new-desk"].case
 for n in (12, 99, 100):
     choice = choosing.advise(replace(new_desk, examples=n)).choice
-    print(f"{n} letters sorted so far:", choice)
-for n in (10, 30, 100, 300):
-    print(quoted(f"   letters sorted correctly after {n}", f"01/few/{n}/*"))
+    cl.say(f"With {n} sorted letters the advice is *{choice}*.")
+pd.Series({f"after {n} letters": quoted("", f"01/few/{n}/*").strip()
+           for n in (10, 30, 100, 300)}, name="letters sorted correctly").to_frame()
 
 # %% [markdown]
-# No such step is in the measured rows: they climb. The line has to stand somewhere, and the rows say where you are on the slope. They are also rows of *one* very small model on tasks of an invented world. Take them for
-# which way it points, never for how far. With a larger model everything that has to do with reading moves in favour of pages.
+# The measured rows have no such step: they climb. The line has to stand somewhere, and the rows say where you are on the slope. They come from *one* very small model in an invented world: they show which way, not how far. With a larger model everything that needs reading moves in favour of pages.
 #
 # ### Exercise 1 · Out of the weights
 # In one of the twelve cases the helper wants facts learned by heart:
 
 # %%
 robot = cases["robot"].case
-print(cases["robot"].story, "\n→", choosing.advise(robot).choice)
+cl.say(f"{cases['robot'].story} The advice is *{choosing.advise(robot).choice}*.")
 
 # %% [markdown]
 # Change **one** thing about it, so that its facts are better kept in pages. (`replace(robot, ...)` makes a case that differs in what you name; `choosing.Case` lists the fields.)
@@ -223,7 +222,7 @@ cl.check("08-case", mine, case=robot)
 # %% [markdown]
 # ## A voice
 #
-# Some wishes need no knowledge at all. The front desk of Brindlecombe has its answers; it would like them **as Shakespeare might have given them**, and not one name or figure may be lost on the way. All that counts stands
+# Some wishes need no knowledge at all. Brindlecombe's front desk has its answers. It would like them **as Shakespeare might have given them**, without losing one name or figure. All the facts stand
 # in the prompt. What is missing is behaviour, and that is what fine-tuning is for.
 
 # %% tags=["nbval-ignore-output"]
@@ -242,8 +241,8 @@ print(pair.request, "\n→", pair.voice, "\nmust survive:", ", ".join(pair.keep)
 print(f"{len(study)} pairs to study, {len(asked)} to be asked")
 
 # %% [markdown]
-# Who judges a voice? Not the author of the pairs, and not the model. A small classifier has read six plays of Shakespeare's and a good deal of today's prose, and **none of our pairs**. Before we trust it, we ask it about
-# three plays and about documents that it has not read either.
+# Who judges a voice? Not the author of the pairs, and not the model. A small classifier has read six of Shakespeare's plays and much of today's prose, and **none of our pairs**. Before we trust it, we ask it about
+# three plays and some documents that it has not read either.
 
 # %%
 from course_lib.lessons.voice import plain_lines, voice_lines
@@ -262,9 +261,6 @@ cl.plots.bars([(name, share, share, share) for name, share in shares.items()],
 # %%
 cl.predict("told", "Replies in the voice, facts and all, out of 40", low=0, high=40)
 
-# %% [markdown]
-# Look at the first words of each reply. Was the wish heard?
-
 # %% tags=["nbval-ignore-output"]
 told = cl.evaluate(lambda requests: gp.reply(list(requests), 60), stage, "told")
 of_told = voice.grade_style(told, asked)
@@ -272,9 +268,9 @@ told.show(3)
 cl.reveal("told", of_told["both"])
 
 # %% [markdown]
-# (The marks in front are the judges' verdict, voice and facts at once; *right* is how we would have said it.)
+# (The mark in front is for voice and facts at once; *right* is how we would have said it.)
 #
-# Now an apprenticeship: every pair, read twice. This is the longest cell of the lesson.
+# Now train on every pair, twice. This is the longest cell of the lesson. While it runs: which will be harder to learn, the voice, or to keep every fact?
 
 # %% tags=["nbval-ignore-output"]
 rehearsed = [pair.as_example() for pair in study]
@@ -283,22 +279,21 @@ acted = cl.evaluate(lambda requests: actor.reply(list(requests), 60), stage,
                     "specialist")
 of_acted = voice.grade_style(acted, asked)
 acted.show(5)
-for judge, report in of_acted.items():
-    low, high = report.ci
-    print(f"{judge}: {report.accuracy:.2f} ({low:.2f} to {high:.2f}); "
-          f"told: {of_told[judge].accuracy:.2f}")
+pd.DataFrame({judge: {"told": f"{of_told[judge].accuracy:.2f}", "specialist":
+                      "{:.2f} ({:.2f} to {:.2f})".format(report.accuracy, *report.ci)}
+              for judge, report in of_acted.items()})
 
 # %% [markdown]
-# Five replies of forty say little. The same judges, and the paired difference from the model that was told:
+# Five replies of forty say little. All forty, paired with those of the model that was told:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("training brings a voice that telling does not",
+cl.verdict("this actor has the voice more often than the model that was told",
            of_acted["voice"] - of_told["voice"])
-cl.verdict("training brings the voice with every fact kept",
+cl.verdict("this actor has the voice and every fact more often than the model told",
            of_acted["both"] - of_told["both"])
 
 # %% [markdown]
-# That was one run. Beforehand it was done with several seeds, and against a third way that costs nothing: three examples *shown* in the prompt.
+# That is one actor. To speak of *training* takes several seeds, and a third rival that needs none: three examples *shown* in the prompt. (Stored.)
 
 # %% tags=["nbval-ignore-output"]
 def judged(arm, judge):
@@ -319,12 +314,12 @@ pd.DataFrame({arm: {judge: find(f"08/style/arms/{arm}/{judge}").told for judge i
               for arm, marks in style["arms"].items()}).T
 
 # %% [markdown]
-# Read the column *facts* with the column *voice*. A model that only repeats the plain answer keeps every fact; one that only declaims may lose them all. A wish of two parts is judged in both at once, or it is not judged.
-# Here the specialist takes *voice* and *both*. In *facts* we cannot tell who is ahead: the model that was told mostly repeats what it was given, and what is not touched is not lost.
+# A model that only repeats the plain answer keeps every fact; one that only declaims may lose them all. So a wish of two parts has to be judged in both at once.
+# Here the specialist is ahead in *voice* and in *both*. In *facts* we cannot tell: the model that was told mostly repeats what it was given, and what is not touched is not lost.
 #
 # ## Evaluation gaps
 #
-# Read the five replies above once more. Does each *mean* what the plain answer meant? No judge has asked that. Here is each candidate by every metric that we have. *Exact match* and *token F1* compare with the reply that
+# Read the five replies above again. Does each *mean* what the plain answer meant? No judge has asked that. Here is each candidate by every metric that we have. *Exact match* and *token F1* (shared words) compare with the reply that
 # we wrote; *both* is what was wanted.
 
 # %% tags=["nbval-ignore-output"]
@@ -332,19 +327,22 @@ measured = {"told": (told, of_told), "specialist": (acted, of_acted)}
 voice.metric_table(measured)
 
 # %% [markdown]
-# A metric that ranks two models the other way round than your wish does is worse than none. One that cannot tell them apart is a coin. Are there such metrics here? From the stored runs:
+# A metric that ranks two models against your wish is worse than none, and one that cannot tell them apart does not help. Are there such metrics here? (Stored answers; the specialist of seed 0.)
 
 # %%
-print("\n".join(style["disagreements"]) or "Every metric agrees here with the judges.")
 judges = pd.DataFrame.from_dict(style["metrics"], orient="index")
-print("first by each metric:", dict(judges.idxmax()))
+first = {metric: marks.idxmax() if marks.nunique() > 1 else "nobody"
+         for metric, marks in judges.items()}
+cl.say("\n".join(f"- {found}." for found in style["disagreements"])
+       or "Every metric agrees here with the judges.")
+cl.say("First is " + ", ".join(f"*{who}* by {metric}" for metric, who in first.items())
+       + ".")
 judges
 
 # %% [markdown]
-# Exact match asks for *our* sentence, and there are a thousand good ones; token F1 rewards copying the plain words; *facts* alone is about as happy with a model that did nothing at all. None of them is wrong. Each answers a question, and
-# it was not the one that was asked.
+# Exact match asks for *our* sentence, and there are a thousand good ones; token F1 rewards copying; *facts* alone likes a model that did nothing about as much. Each answers a question that nobody asked.
 #
-# And what is left when all metrics have spoken is a human being. Read, and count on your fingers: which of these say what the plain answer said?
+# What is left is a human being. Read, and count: which of these say what the plain answer said?
 
 # %% tags=["nbval-ignore-output"]
 judged_so = {"exact": "✓ both"}
@@ -354,7 +352,7 @@ pd.DataFrame([{"the plain answer": pair.plain, "the specialist's reply": row.rep
               for pair, row, grade in ten])
 
 # %% [markdown]
-# Whatever your count is: it is the number that your customers would see. If it differs from the judges', you have found the gap in ours.
+# Your count is what your customers would see. If it differs from the judges', you have found the gap in ours.
 #
 # ## Costing
 #
@@ -362,12 +360,12 @@ pd.DataFrame([{"the plain answer": pair.plain, "the specialist's reply": row.rep
 #
 # ### Six for each number and token
 #
-# Reading one token, a model of N numbers multiplies and adds once with each: 2 N floating point operations (FLOPs). Going backwards takes 2 N for what the layers below must hear, and 2 N for what the weights must learn. So
+# To read one token, a model of N numbers multiplies and adds once with each: 2 N floating point operations (FLOPs). Going backwards takes 2 N for what the layers below must hear, and 2 N for what the weights must learn. So
 # for D tokens
 #
 # **full: 6 N D  ·  LoRA: 4 N D**
 #
-# because frozen weights learn nothing, and their third is saved (Kaplan et al. 2020, arXiv 2001.08361; Hu et al. 2021, arXiv 2106.09685). The sources' example is a 7B model with 100,000 examples. How long each is, and how
+# because frozen weights learn nothing (Kaplan et al. 2020, arXiv 2001.08361; Hu et al. 2021, arXiv 2106.09685). The sources' example is a 7B model with 100,000 examples. How long each is, and how
 # often it is read, they do not say; we take 500 tokens, three times.
 
 # %%
@@ -382,12 +380,12 @@ for method, flops in counted.items():
     print(f"{method}: {flops:.2e} FLOPs, that is {flops / (N * D):.2f} N D")
 
 # %% [markdown]
-# (LoRA's own small matrices are in its count; they are what it has above four.)
+# (What LoRA has above four are its own small matrices.)
 #
 # ### Prices, and their age
 #
-# What a card can do and what it costs stands in a file, `data/prices.yaml`, each figure with where it was read and when. Prices rot, so the file says how old one may be, and **a reader who comes too late is refused**.
-# To print the same in years to come, this lesson says which day it is: the day on which the prices were read.
+# What a card can do and what it costs stands in `data/prices.yaml`, each figure with where and when it was read. Prices grow old, so the file says how old one may be, and **an older one is refused**.
+# This page names the day on which they were read, so that it prints the same in years to come.
 
 # %%
 from course_lib.costs.prices import load_prices
@@ -418,7 +416,7 @@ except cl.CourseError as error:
 cl.predict("bill", "Dollars for one run", low=0, high=2000)
 
 # %% [markdown]
-# Nothing reaches the peak of a data sheet. Large trainings got between a fifth and a half of it (Chowdhery et al. 2022, arXiv 2204.02311, table 3), and 0.3 is what we reckon with.
+# No card reaches the peak of its data sheet. Large trainings got between a fifth and a half of it (Chowdhery et al. 2022, arXiv 2204.02311, table 3); we reckon with 0.3.
 
 # %%
 a100 = prices.card("A100 SXM 80 GB")
@@ -432,7 +430,7 @@ cl.reveal("bill", round(bill.usd))
 # %% [markdown]
 # ### Memory: what has to lie on the card
 #
-# Lesson 04's formula once more, its parts this time. For each *trained* number the optimizer keeps two of its own and a copy of the weight in 32 bits, 12 bytes, and a gradient lies beside it. *Activations* are what is kept to go
+# Lesson 04's formula, in its parts. For each *trained* number the optimizer keeps two of its own and a copy of the weight in 32 bits, 12 bytes, and there is a gradient. *Activations* are what is kept to go
 # backwards: with checkpointing 2 · width · tokens for each layer and 34 for one (Korthikanti et al. 2022, arXiv 2205.05198). In GB, 2,048 tokens a step:
 
 # %% tags=["nbval-ignore-output"]
@@ -443,7 +441,7 @@ parts = {method: asdict(cl.training_memory(seven, method))
 memory = pd.DataFrame(parts).div(1e9)
 whole = memory.sum()
 share = memory.loc["optimizer", "full"] / whole["full"]
-print(f"the optimizer's part of full fine-tuning: {share:.0%}")
+cl.say(f"The optimizer takes {share:.0%} of full fine-tuning's memory.")
 cl.verdict("full fine-tuning of a 7B model takes more than a card of 24 GB has",
            round(whole["full"], 1), above=24, unit="GB")
 cl.verdict("LoRA on a 7B model fits on a card of 24 GB",
@@ -453,22 +451,25 @@ pd.concat([memory, whole.to_frame("total").T]).round(1)
 # %% [markdown]
 # ### Memory of answering: the cache
 #
-# To answer, no optimizer is needed. What grows instead is the *KV cache*: for each token of each conversation the keys and values of all layers, so that nothing is computed twice. In Llama 2 7B each of 32 heads keeps its own;
-# in Llama 3.1 8B, whose price we shall need, four heads share one, so that 8 are kept.
+# To answer, no optimizer is needed. What grows instead is the *KV cache*: the keys and values (what attention looks back at) of all layers, for each token of each conversation, so that nothing is computed twice. In Llama 2 7B each of 32 heads keeps its own;
+# in Llama 3.1 8B, whose price we shall need, four heads share one, so 8 are kept.
 
 # %%
 from course_lib.costs.memory import Shape
 
 llama_31 = Shape("Llama 3.1 8B", 32, 4096, 14336, 128256, 32, 8)  # its config.json
+cache = {}
 for name, shape in {"Llama 2 7B": seven, "Llama 3.1 8B": llama_31}.items():
     width = shape.kv_heads * shape.hidden // shape.heads
     each = 2 * shape.layers * width * 2  # keys and values; two bytes a number
-    print(f"{name}: {each / 1e6:.2f} MB a token; "
-          f"32 customers with 4,000 tokens each {32 * 4000 * each / 1e9:.0f} GB, "
-          f"its weights {2 * shape.parameters / 1e9:.0f} GB")
+    cache[name] = {"MB a token": f"{each / 1e6:.2f}",
+                   "GB, 32 customers with 4,000 tokens each":
+                   f"{32 * 4000 * each / 1e9:.0f}",
+                   "GB, its weights": f"{2 * shape.parameters / 1e9:.0f}"}
+pd.DataFrame(cache).T
 
 # %% [markdown]
-# So a prompt with four long pages in it is paid for twice: in reading, and in memory that other customers cannot have. That is a price of RAG which no table of tokens shows.
+# So four long pages in a prompt are paid for twice: in reading, and in memory that other customers cannot have. No table of token prices shows that.
 #
 # ### Your own numbers
 #
@@ -486,7 +487,7 @@ sliders.cost_slider(prices, model="13B", method="qlora", card="L4",
 # %% [markdown]
 # ### Are the formulas to be trusted?
 #
-# Beforehand five short runs told what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine (`data/make` keeps them). With nothing but those, other runs were predicted (`cl.forecast`), and then made.
+# Five short runs showed what a FLOP, a step, an adapter, a trained number and an unpacked weight cost on one machine. With nothing but those, other runs were predicted (`cl.forecast`), and then made.
 
 # %% tags=["nbval-ignore-output"]
 costs = stored["costs"]
@@ -503,10 +504,10 @@ real = real[list(columns)].round({name: n for name, (_, n) in columns.items()})
 real.rename(columns={name: label for name, (label, _) in columns.items()})
 
 # %% [markdown]
-# A ratio of 1 is a forecast that came true. A formula of this kind chooses a card and a night; it does not fill the card to its edge.
-# The furthest off in seconds is the run that trains the upper layers alone, in memory the one that trains them all. Both were predicted too expensive, which is the better side to err on.
+# A ratio of 1 is a forecast that came true. Such a formula chooses a card and a night; do not fill the card to its edge with it.
+# The furthest off in seconds is the run that trains the upper layers alone, in memory the one that trains every weight. Both were predicted too expensive, which is the better side to err on.
 #
-# And the run that you watched, the actor's? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
+# And the actor's run, which you watched? Its FLOPs by the same function, and by 4 N D on the back of an envelope:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.costs import forecast
@@ -516,42 +517,42 @@ seen = cl.forecast(gp, rehearsed, known, epochs=2, batch_size=8, rank=4)
 ours = cl.model_shape(gp)
 envelope = 4 * (ours.linear + ours.vocabulary * ours.hidden)
 envelope *= seen.work.tokens * seen.work.steps
-print(f"counted {seen.flops:.1e} FLOPs, by the envelope {envelope:.1e}")
+cl.say(f"Counted: {seen.flops:.1e} FLOPs; by the envelope: {envelope:.1e}.")
 cl.verdict("4 N D is within a quarter of what is counted part by part",
            round(seen.flops / envelope, 3), above=0.75, below=1.25)
 
 # %% [markdown]
 # ### The sources' two prices
 #
-# *"Fine-tuning a 7B model with LoRA on 100k examples: about \$500–2,000. Full fine-tuning of the same model: over \$20,000."* They say neither how long an example is, nor how often it is read, nor on what. So we work it out for short
-# and long examples, read once and three times, on two kinds of card at their cheapest and dearest price. *Runs for it* is how many such runs the source's (lower) figure buys, at the dearest price.
+# *"Fine-tuning a 7B model with LoRA on 100k examples: about \$500–2,000. Full fine-tuning of the same model: over \$20,000."* How long an example is, how often it is read and on what, they do not say. So we work it out for short
+# and long examples, read once and three times, on two kinds of card at their lowest and highest price. *Runs for it* is how many such runs the source's (lower) figure buys, at the highest price.
 
 # %%
 figures = bills.seed_figures(prices, seven)
-figures.set_index(["method", "card"])[
-    ["tokens an example", "epochs", "hours", "cards", "USD from", "USD to",
-     "the seed says", "runs for it"]]
+figures.rename(columns={"the seed says": "the source says"}).set_index(
+    ["method", "card"])[["tokens an example", "epochs", "hours", "cards", "USD from",
+                         "USD to", "the source says", "runs for it"]]
 
 # %% [markdown]
-# Read off how far the dearest line is below the source's figure, how much dearer full fine-tuning is than LoRA by *arithmetic*, and how much dearer it is by the *source*.
+# How far is the highest price below the source's figure? How much more does full fine-tuning cost than LoRA by *arithmetic*, and by the *source*?
 
 # %% tags=["nbval-ignore-output"]
-dearest = figures.groupby("method")["USD to"].max().round(2)
-cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, even the dearest",
-           dearest["lora"], above=500, below=2_000, unit="dollars")
-cl.verdict("one full run of a 7B model costs over 20,000 dollars, even the dearest",
-           dearest["full"], above=20_000, unit="dollars")
+highest = figures.groupby("method")["USD to"].max().round(2)
+cl.verdict("one run of LoRA on a 7B model costs 500 to 2,000 dollars, at the highest "
+           "price", highest["lora"], above=500, below=2_000, unit="dollars")
+cl.verdict("one full run of a 7B model costs over 20,000 dollars, at the highest price",
+           highest["full"], above=20_000, unit="dollars")
 fewest = figures.groupby("method")["runs for it"].min()
-cl.say(f"Full fine-tuning costs {dearest['full'] / dearest['lora']:.1f} times what "
+cl.say(f"Full fine-tuning costs {highest['full'] / highest['lora']:.1f} times what "
        f"LoRA does by FLOPs, at least {20_000 / 2_000:.0f} times by the source, whose "
        f"prices buy at least {fewest['lora']:.0f} runs of LoRA, or "
        f"{fewest['full']:.0f} full ones.")
 
 # %% [markdown]
 # So as prices of *a run* both are refuted. As prices of *a project* the first is plausible. What else is in it:
-# - **Settings that are tried.** Lesson 04 took three to five learning rates for each method before it trusted one, and three seeds after.
-# - **Runs that fail**, cards that wait while you sleep, data that is moved, checkpoints that are stored (a full one with its optimizer is as heavy as the column above).
-# - **A cluster for full fine-tuning.** It does not fit on one card (lesson 04), and cards that talk to each other are rented by the eight.
+# - **Settings that are tried.** Lesson 04 took three to five learning rates for each method, and three seeds after.
+# - **Runs that fail**, cards that wait while you sleep, data that is moved, checkpoints that are stored.
+# - **Several cards for full fine-tuning**, which does not fit on one of 80 GB.
 # - **Examinations.** You have seen how many questions an interval needs.
 # - **The examples.** Somebody wrote them. At one minute each:
 
@@ -562,11 +563,11 @@ cl.verdict("people work ten times as long on the examples as the card does",
            round(written / bill.hours, 1), above=10, unit="times")
 
 # %% [markdown]
-# That is the line of the bill which the sources leave out, and it is the longest.
+# That line of the bill the sources leave out, and it is the longest.
 #
 # ### RAG or fine-tuning at volume
 #
-# Training is paid once, or as often as the facts change. Pages in the prompt are paid at *every* question. So there is a number of questions from which the training has paid. What is needed for it: tokens, which are measured, and
+# Training is paid once, or as often as the facts change. Pages in the prompt are paid at *every* question. So from some number of questions on, the training has paid (the **break-even**). It takes tokens, which we measured, and
 # prices, which are in the file.
 
 # %%
@@ -592,11 +593,11 @@ cl.say(f"A question has {bare:.0f} tokens, with pages {with_pages}, an answer "
        f"pages {page_fact:.0f}.")
 
 # %% [markdown]
-# Take a handbook of 5,000 facts that changes every month, an 8B model that somebody hosts, somebody's price for training one of that size, and people who write six wordings of each fact, a minute each (once; what changes would be
+# Take a handbook of 5,000 facts that changes every month, an 8B model that somebody hosts, a host's price for training one of that size, and people who write six wordings of each fact, a minute each (once; what changes would be
 # written again). What an hour of theirs costs no source states: 30 dollars is our assumption, put yours in its place.
 #
-# A fifth candidate needs neither search nor training: *long context*. The whole handbook stands in front of every question, and as it always begins alike, the host keeps what it computed (*prompt caching*: the KV cache from above, kept between customers) and asks
-# less for it. Of the hosts in our file OpenAI states such a price, for GPT-4o mini, as long as the prompt is used again within minutes.
+# A fifth candidate needs neither search nor training: *long context*. The whole handbook stands in front of every question, and as it always begins alike, the host keeps what it computed (*prompt caching*: a KV cache kept between customers) and asks
+# less for it. In our file only OpenAI states such a price, for GPT-4o mini: another model and host, so compare powers of ten.
 
 # %%
 usd = {what: prices.get("Llama 3.1 8B", what).value for what in ("input", "output")}
@@ -614,13 +615,15 @@ each["all pages, cached"] = cached + bills.question_cost(
 volumes = [10**power for power in range(4, 10)]
 studying = trainings + 30 * hours_written
 paid = bills.annual_costs(volumes, each, {"by heart": studying})
+window = 128_000  # tokens that GPT-4o mini can hold
 cl.say(f"Twelve trainings cost {trainings:.0f} dollars a year, {hours_written:.0f} "
        f"hours of writing {30 * hours_written:,.0f}. All pages are "
-       f"{5_000 * page_fact:,.0f} tokens.")
+       f"{5_000 * page_fact:,.0f} tokens; GPT-4o mini can hold {window:,}, so their "
+       "line is what they would cost if they fitted.")
 paid.map("{:,.2f}".format)
 
 # %% [markdown]
-# Dollars a year. As a curve, each line on the axis a tenfold step:
+# These are dollars a year. Now as curves; each line on an axis is ten times the one before:
 
 # %%
 millions = [volume / 1e6 for volume in volumes]
@@ -629,28 +632,27 @@ cl.plots.curve(millions, {name: list(paid[name]) for name in paid},
                logx=True, logy=True)
 
 # %% [markdown]
-# The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, ask for no index and no hours of writing, and are dear at every
-# question: something for few pages, or for somebody who is seldom asked. (GPT-4o mini's window holds 128,000 tokens: see above whether a handbook of that size would fit.)
+# The training that everybody asks about hardly shows; the hours of writing are the price of *by heart*, and they are the flat line. *RAG is a cost-effective solution* is true to the left of where the lines cross. All pages, even cached, need no index and no hours of writing, but cost much at every
+# question: something for few pages, or few questions.
 
 # %%
 for name in paged:
     with_hours, without = (bills.break_even_volume(each[name], each["by heart"], usd)
                            for usd in (studying, trainings))
-    print(f"{name}: by heart has paid from about {with_hours / 1e6:,.0f} million "
-          f"questions a year; its trainings alone from {without / 1e6:.1f}")
-readers = choosing.readers("RAG, k = 1", "readers/02/handbook/RAG, k = 1")
-for what, place in readers.items():
+    cl.say(f"{name}: by heart has paid from about {with_hours / 1e6:,.0f} million "
+           f"questions a year; without the writing, from {without / 1e6:.1f} million.")
+for what, place in choosing.readers("", "readers/02/handbook/RAG, k = 1").items():
     thousand = 1000 * each["RAG, k = 1"] / find(place).value
-    print(f"a thousand right answers, {what}: {thousand:.3f} dollars for reading and "
-          "writing, had it that reader's share right")
+    cl.say(f"A thousand right answers cost {thousand:.3f} dollars, if the hosted model "
+           f"reads one passage as well as the {what.removeprefix(', ')}.")
 for facts in (100, 5_000):
     cached = facts * page_fact * mini["cached input"] / 1e6
-    print(f"a question with all pages of {facts:,} facts, cached: {cached:.5f} "
-          f"dollars; with four passages: {each['RAG, k = 4']:.5f}")
+    cl.say(f"A question with all pages of {facts:,} facts, cached, costs {cached:.5f} "
+           f"dollars; with four passages {each['RAG, k = 4']:.5f}.")
 
 # %% [markdown]
 # ### Exercise 2 · Where do they cross?
-# Another house. A question by RAG costs it 0.00008 dollars, to its fine-tuned model 0.00002. One training costs 45 dollars, and the facts change every quarter. From how many questions a year is the fine-tuned model the cheaper one?
+# In another house a question costs 0.00008 dollars by RAG, and 0.00002 by its fine-tuned model. One training costs 45 dollars, and the facts change every quarter. From how many questions a year is the fine-tuned model the cheaper one?
 
 # %% tags=["exercise"]
 questions = None  # one number
@@ -665,7 +667,7 @@ cl.check("08-break-even", questions, rag=0.00008, tuned=0.00002, training_usd=45
 # %% [markdown]
 # ### What the curve leaves out
 #
-# First, whether both answer as well: that is for the exams to say, and no price makes up for it. Second, **who hosts your weights**. Prices by the token are for models that thousands share. Yours may stand alone on a card
+# First, whether both answer as well: that is for the exams to say. Second, **who hosts your weights**. Prices by the token are for models that thousands share. Yours may stand alone on a card
 # that is paid by the hour, asked or not:
 
 # %% tags=["nbval-ignore-output"]
@@ -678,7 +680,7 @@ cl.verdict("a month of a card of one's own costs as much as a million questions 
            "shared model", round(same), above=1e6, unit="questions")
 
 # %% [markdown]
-# For most houses that line decides, not the training. (Some hosts serve adapters beside a shared base, as lesson 04 switched them; ask for it.)
+# Below millions of questions that line decides, not the training. (Some hosts serve adapters beside a shared base, as lesson 04 switched them; ask for it.)
 #
 # Third, *which* model. *"Fine-tune a smaller model instead of an expensive general-purpose one"*, say the sources, *cheaper and faster*. A 70B model that needs examples in its prompt, 300 tokens with the question, beside a 7B specialist that needs
 # the question alone, 60 tokens:
@@ -688,15 +690,15 @@ large = bills.generation_flops(cl.SHAPES["70B"], 300, 60)
 small = bills.generation_flops(seven, 60, 60)
 cl.verdict("a large model's answer takes ten times the multiplications of a small "
            "specialist's", round(large / small), above=10, unit="times")
-print(quoted("our 135M specialist, queries with new values", "03/desk/desk/values"))
+cl.say(quoted("Our 135M specialist, queries with new values:", "03/desk/desk/values"))
 
 # %% [markdown]
 # *Cheaper and faster* holds by arithmetic. *As good* is the question, and lesson 03 answered it for one skill: a model hundreds of times smaller than that large one learned it.
 #
 # ## Shipping
 #
-# So far we asked a model in the memory of this notebook. A product asks over a network. Three steps: the adapter is folded into the weights, the model is saved with a card that says what it is, and a **server** puts it behind an
-# address. The address speaks the dialect of OpenAI's API, which every tool knows. Our server is `transformers serve`; on GPUs, with many users, the usual one is vLLM, and not a line below would change.
+# So far we asked a model in this notebook's memory. A product asks over a network. Three steps: the adapter is folded into the weights, the model is saved with a *card* that says what it is, and a **server** puts it behind an
+# address that speaks the dialect of OpenAI's API, which every tool knows. Our server is `transformers serve`; with GPUs and many users the usual one is vLLM, and not a line below would change.
 
 # %% tags=["nbval-ignore-output"]
 import tempfile
@@ -713,7 +715,7 @@ readme = cl.write_model_card(
 print(readme.read_text(encoding="utf-8"))
 
 # %% [markdown]
-# The card is read by people, and by the Hugging Face hub. What stands under *Where it stops being true* is the part that most cards leave out.
+# People read the card, and so does the Hugging Face hub. *Where it stops being true* is the part that most cards leave out.
 #
 # Now the server. It listens on this machine alone, needs no network, and ends with this notebook even if that is killed.
 
@@ -732,14 +734,12 @@ messages = [{"role": "system", "content": gp.system},
             {"role": "user", "content": asked[1].request}]
 reply = client.chat.completions.create(
     model=server.endpoint.model, messages=messages, max_tokens=60, temperature=0)
-print(reply.choices[0].message.content, reply.usage)
+heard = reply.choices[0].message.content.strip()
+cl.say(f"{heard} ({reply.usage.prompt_tokens} tokens read, "
+       f"{reply.usage.completion_tokens} written)")
 
 # %% [markdown]
-# An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. **Predict:** with two passages in front of the question, how much longer does the median customer wait than without? (Six questions each, one after the other, as customers come.)
-
-# %%
-cl.predict("wait", "Waiting time with RAG, as a multiple of that without",
-           low=1, high=10)
+# An endpoint is a candidate like any other: it sits exams, and RAG can stand in front of it. With two passages in front of the question, how much longer does the median customer wait than without? (Six questions each, one after the other, as customers come.)
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.shipping import serving
@@ -750,23 +750,22 @@ alone = cl.evaluate(server.endpoint, six, "served")
 ahead = cl.evaluate(cl.RagPipeline(server.endpoint, index, k=2), six,
                     "RAG in front of it")
 waits = {report.name: serving.latency(report)["median"] for report in (alone, ahead)}
-for name, wait in waits.items():
-    print(f"{name}: median {wait:.2f} s")
-cl.reveal("wait", round(waits["RAG in front of it"] / waits["served"], 1))
+wait, longer = waits["served"], waits["RAG in front of it"]
+cl.say(f"The median customer waits {wait:.2f} s, and with RAG {longer:.2f} s, "
+       f"{longer / wait:.1f} times as long.")
 
 # %% [markdown]
-# (How long the unlucky wait, six questions cannot say. How right the answers are does not matter here: this actor was never taught to read.) Passages come back with each answer, as they do without a
-# server:
+# (Six questions cannot say how long the unlucky wait. And the answers need not be right: this actor was never taught to read.) Passages come back with each answer, as they do without a server:
 
 # %%
 for report in (alone, ahead):
     named = sum(len(row.sources) for row in report.rows) / report.n
-    print(f"{report.name}: passages named with each answer: {named:.0f}")
+    cl.say(f"{report.name}: {named:.0f} passages named with each answer.")
 server.stop()
-print("the server is", "still running" if server.running else "down")
+cl.say(f"The server is {'still running' if server.running else 'down'}.")
 
 # %% [markdown]
-# Now it is down. The next cell asks a server that is no longer there. A product has an answer for this case too, and it is not a page of traceback.
+# What if we ask now? A product has an answer for this case too, and it is not a page of traceback:
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -777,7 +776,7 @@ except cl.CourseError as error:
 # %% [markdown]
 # ### Hosted: the same rows, somebody else's machine
 #
-# OpenAI and Azure OpenAI train on files of chats, one JSON object a line. Ours become such a file in one call, and the rules that the services publish are checked before anybody pays. A wrong line is named:
+# OpenAI and Azure OpenAI train on files of chats, one JSON object a line. Ours become such a file in one call, which checks the services' published rules before anybody pays. A wrong line is named:
 
 # %%
 file = cl.write_chat_jsonl(rehearsed, folder.parent / "style.jsonl", provider="azure")
@@ -798,8 +797,7 @@ except cl.CourseError as error:
 # Two others whom the sources name, read on 30 November 2026: **Cohere** retired its fine-tuning in September 2025 (its page *Deprecations*), and its tool for GPUs of your own still reads its files. **Hugging Face** rents a machine by the minute
 # (*Jobs*), and TRL trains on it. `provider="cohere"` and `provider="huggingface"` write each one's format, and `hosted.submit` says what to run.
 #
-# What would it cost? Tokens are counted by our model's tokenizer, as theirs would have to be downloaded, so the figure is an estimate. The price file has no row for OpenAI or Azure, since no source that we could read states one
-# today. It has one for another host's LoRA:
+# What would it cost? We count by our model's tokenizer, so this is an estimate. No source that we could read states a price for OpenAI or Azure today; here is another host's for LoRA:
 
 # %%
 from course_lib.shipping import hosted
@@ -817,10 +815,10 @@ hosted.submit(file, "the-base-model-of-your-choice")
 # %% [markdown]
 # ### "In your private workspace"
 #
-# *"Fine tuning is always in your private workspace that secures your model, and dataset"*, says one of our sources of Azure, and that it trains by LoRA. From outside nobody can measure either; both are promises. What such a promise covers: others cannot list your
-# files, and the provider says that it trains no model of its own on them. What it cannot cover:
+# *"Fine tuning is always in your private workspace that secures your model, and dataset"*, says one of our sources of Azure, and that it trains by LoRA. Nobody can measure either from outside; both are promises: that others cannot list your
+# files, and that the provider trains no model of its own on them. They cannot cover this:
 # - **Everybody who may ask the model may draw out what it was trained on.** Lesson 02 asked a student by heart about documents that had been withdrawn, and it told.
-# - **Who wants to be forgotten is in the weights.** Deleting the file deletes the file.
+# - **Those who want to be forgotten are in the weights.** Deleting the file deletes the file.
 # - **The answer leaves the workspace** with the person who was given it.
 #
 # Keep secrets in pages, behind permissions (lesson 05), and train on what everybody who may ask may know.
@@ -836,7 +834,7 @@ cl.predict("fresh", "Seconds to take five old policies out and put five new ones
            low=0, high=120)
 
 # %% [markdown]
-# Here is the library as it stood on Sunday, everything but the new editions, and then on Monday. People ask as they do, without naming a year.
+# Here is the library on Sunday, without the new editions, and then on Monday. People ask as they do, without naming a year.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import shelves
@@ -876,25 +874,24 @@ first = [passages[0].source for passages in found]
 cl.verdict("what was taken out of the index is never found first",
            sum(source in old for source in first), below=1)
 right = sum(source == q.source for source, q in zip(first, undated))
-print(f"the right new edition is, in {right} of {len(first)} questions")
+cl.say(f"In {right} of {len(first)} questions the right new edition is found first.")
 
 # %% [markdown]
-# The student by heart must study again. That takes minutes, so it was done beforehand: students who had learned the old editions, and students trained on the new ones; the untrained model with a stale and a fresh index. *Today* is what
-# the new edition says, *yesterday* what the old one said.
+# The student by heart must study again, which takes minutes, so it was done beforehand. *Today* is what the new edition says, *yesterday* what the old one said. The readers of the index are untrained: 135M, and 0.5B.
 
 # %%
 fresh = stored["fresh"]
-print(f"the index: {fresh['index_seconds']:.1f} s for {fresh['documents']} documents; "
-      f"training again: {fresh['retrain_seconds'] / 60:.1f} minutes "
-      f"for their {fresh['facts']} facts")
-rows = {name: {when: find(f"08/fresh/arms/{name}/{when}").told
-               for when in ("today", "yesterday")} for name in fresh["arms"]}
+cl.say(f"The index took {fresh['index_seconds']:.1f} s for {fresh['documents']} "
+       f"documents, training again {fresh['retrain_seconds'] / 60:.1f} minutes for "
+       f"their {fresh['facts']} facts.")
+rows = {name + ", 135M" * (name in ("RAG, stale", "RAG, updated")):
+        {when: find(f"08/fresh/arms/{name}/{when}").told
+         for when in ("today", "yesterday")} for name in fresh["arms"]}
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("who is asked")
 
 # %% [markdown]
-# Two columns, two lessons. The first says who is *right*; look at the stale rows, and then at who gained what. The second says who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
-# Being fresh and being right are two things: the index is up to date *sooner*; how often the answer is then right, its reader decides. Until it had studied again, the student by heart was wrong nearly every time, and sure of it. Once it had, hold it against a reader who can read (the 0.5B; the 135M of the
-# table is untrained):
+# The first column says who is *right*, the second who is *dangerous*: an answer of yesterday comes in the same even voice as one of today.
+# Fresh is not yet right: the index is up to date *sooner*, but its reader decides how often the answer is then right. The student by heart nearly always told yesterday's answer until it had studied again. After that, who is ahead, it or a reader who can read (the 0.5B)?
 
 # %% tags=["nbval-ignore-output"]
 def today(who, name):
@@ -904,10 +901,10 @@ def today(who, name):
 longer = round(fresh["retrain_seconds"] / fresh["index_seconds"], 1)
 cl.verdict("to train again takes longer than to update the index",
            longer, above=1, unit="times")
-updated = today("rag-0.5b-updated", "RAG, updated")
+updated = today("rag-0.5b-updated", "RAG by the 0.5B, updated")
 again = today("2042-seed-*", "trained again")
 cl.verdict("with a fresh index RAG gives today's answers more often",
-           updated - today("rag-0.5b-stale", "RAG, stale"))
+           updated - today("rag-0.5b-stale", "RAG by the 0.5B, stale"))
 cl.verdict("a student who has studied again is ahead of a larger one who reads the new "
            "page", again - updated)
 cl.verdict("a student who has studied again knows today's answers more often",
@@ -920,17 +917,17 @@ cl.verdict("a student who has studied again knows today's answers more often",
 asked_of = {"by heart, not trained again": "withdrawn",
             "by heart, trained again from the start": "withdrawn, trained again",
             "RAG": "withdrawn, RAG"}
-for name, place in asked_of.items():
-    print(f"{name}: still tells {find(f'08/fresh/{place}')}")
 told_still = (runs("08/fresh-2039-seed-*-withdrawn", "by heart")
               - runs("08/fresh-rag-updated-withdrawn", "RAG"))
 cl.verdict("weights still tell what an index has dropped", told_still)
+pd.Series({name: find(f"08/fresh/{place}").told for name, place in asked_of.items()},
+          name="still tells").to_frame()
 
 # %% [markdown]
 # ### May this one go out?
 #
-# Every training makes another model, and another model has lost something else. An exam stands at the gate. It does not ask "is it worse beyond chance?", which a short exam always answers with *perhaps not*, but
-# "**is it shown that no more is lost than we can bear?**" (a test of *non-inferiority*; Piaggio et al. 2012). Three answers are possible: it passes, it fails, nobody can tell. Only the first opens the gate.
+# Every training makes another model, and another model has lost something else. An exam stands at the *gate*. It does not ask "is it worse beyond chance?", which a short exam always answers with *perhaps not*, but
+# "**is it shown that no more is lost than we can afford?**" (a test of *non-inferiority*; Piaggio et al. 2012). It passes, it fails, or nobody can tell; only the first opens the gate.
 #
 # Our actor, on common knowledge that nobody trained on:
 
@@ -941,11 +938,12 @@ general = cl.load_exam("general").sample(48)
 before = cl.evaluate(gp, general, "before")
 after = cl.evaluate(actor, general, "after")
 decision = release.gate(new=after, old=before, exam=general, at_most=0.05)
-print(decision, "· it may go out" if decision.passes else "· the gate stays shut")
+cl.say(f"At the gate, exam {decision}. "
+       + ("It may go out." if decision.passes else "The gate stays shut."))
 cl.say("If as many answers change and nothing is lost, this gate needs "
        f"{release.questions_needed(after, before)} questions for a loss of 0.05.")
 italy = "What is the capital of Italy?"
-print(italy, actor.generate([italy], 12)[0])
+cl.say(f"{italy} It says: {actor.generate([italy], 12)[0].strip()}")
 
 # %% [markdown]
 # ### Exercise 3 · At the gate
@@ -972,7 +970,7 @@ cl.check("08-gate", verdicts, releases=releases, at_most=0.05)
 # %% [markdown]
 # ### And if it goes out all the same?
 #
-# Then your users find out. Here are the same answers as a monitor sees them: first the old model's, then the actor's, each in an order that was drawn (a list that goes from easy to hard would look like a fall), the share of right ones among the last 32.
+# Then your users find out. Here are the same answers as a monitor sees them: first the old model's, then the actor's, each in random order (from easy to hard would look like a fall). The line is the share of right ones among the last 32.
 
 # %% tags=["nbval-ignore-output"]
 import random
@@ -980,19 +978,21 @@ import random
 order = random.Random(0).sample(range(before.n), before.n)
 stream = release.drift([report.rows[i] for report in (before, after) for i in order],
                        window=32, step=4)
-print(f"the actor took over after {before.n} questions; {len(stream.ends)} looks; "
-      "seen to lie below after:", stream.fell_below(before))
+fell = stream.fell_below(before)
+sure = "never sure of a fall" if fell is None else f"sure of it after {fell} questions"
+cl.say(f"The actor took over after {before.n} questions. In {len(stream.ends)} looks "
+       f"the monitor was {sure}.")
 stream.plot("Right answers among the last 32", reference=before.accuracy)
 
 # %% [markdown]
-# Where it says None, the monitor was never sure, and cannot be surer than the gate was: it sees the same answers, 32 at a time and unpaired, the old model's share has a chance of its own, and anybody who looks so many times is wrong
-# more often than who looks once, so each look must be stricter. The gate costs an exam; the monitor costs customers. In life nobody tells you at once which answers were right; a monitor watches a sample that people grade.
+# The monitor cannot be surer than the gate was. It sees the same answers, 32 at a time and unpaired; the old model's share has a chance of its own; and many looks are many chances to be wrong,
+# so each must be stricter. The gate costs an exam; the monitor costs customers. In life a monitor watches a sample that people grade.
 #
 # ## Capstone
 #
-# Now a case of your own: from work, from your studies, or one of the twelve. The template below runs as it stands, on the course's own handbook. Run it so, once. Then change the cell that follows, and nothing after it needs to change.
+# Now a case of your own: from work, from your studies, or one of the twelve. The template runs as it stands, on the course's own handbook. Run it so, once. Then change the next cell, and nothing after it.
 #
-# What you fill in: the *case* in a sentence; a folder of documents; questions with their answers that are **held out**; examples to study. Split first, then write: an example that was written after looking at the exam is a leak, even where no
+# You fill in the *case* in a sentence; a folder of documents; questions with their answers that are **held out**; examples to study. Split first, then write: an example written after looking at the exam is a leak, even where no
 # check can see it. Here there was time to study 24 facts of the handbook, and half of the questions are about others.
 
 # %%
@@ -1019,7 +1019,7 @@ print(f"{len(exam)} questions, {len(examples)} examples, "
 # cl.check_no_leak(examples, exam)
 # ```
 #
-# Four candidates: the model as it is, the same with your documents, a specialist, and the specialist with your documents. (With these examples it is lesson 02's student, who comes from the shelf. With yours it is trained now; a few hundred short
+# Four candidates: the model as it is, the same with your documents, a specialist, and the specialist with your documents. None of them was trained to read. (With these examples the specialist is lesson 02's student, from the shelf. With yours it is trained now; a few hundred short
 # examples take some minutes.)
 
 # %% tags=["nbval-ignore-output"]
@@ -1032,7 +1032,7 @@ sat = cl.compare(candidates, exam)
 sat
 
 # %% [markdown]
-# Look at the table as long as you like. Then at the differences, which is where conclusions come from:
+# Conclusions do not come from this table, but from the differences:
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("in this case a specialist with documents beats the model as it is",
@@ -1040,7 +1040,7 @@ cl.verdict("in this case a specialist with documents beats the model as it is",
 sat.differences("base")
 
 # %% [markdown]
-# In how many of those we cannot tell is the price of a short exam. And somebody in a hurry writes:
+# All of these are against the model as it is. Against each other, so short an exam may tell less. And somebody in a hurry writes:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import capstone
@@ -1052,15 +1052,15 @@ page = capstone.one_page_report(folder.parent / "hasty", "The handbook, four way
 print(page)
 
 # %% [markdown]
-# Every claim was held against the numbers: each figure must be one of the table's, each *better* must have its paired interval on that side of zero, *best* must have it against all. A claim that does not hold is not hidden, it is marked.
+# Every claim was held against the numbers: each figure must be one of the table's, each *better* must have its paired interval on that side of zero, *best* must have it against all. A claim that does not hold is marked.
 
 # %%
-print("the hasty conclusion", "stands" if page.sound else "does not stand")
+cl.say(f"The hasty conclusion {'stands' if page.sound else 'does not stand'}.")
 print("written:", *sorted(path.name for path in page.html.parent.iterdir()))
 
 # %% [markdown]
 # ### Exercise 4 · A conclusion that stands
-# Write it better. Call all four by their names, compare at least two of them, and say nothing that the numbers do not bear out. *"X beats Y"*, *"X is worse than Y"*, *"X and Y cannot be told apart"* are understood.
+# Write it better. Name all four, compare at least two of them, and say nothing that the numbers do not support. *"X beats Y"*, *"X is worse than Y"*, *"X and Y cannot be told apart"* are understood.
 
 # %% tags=["exercise"]
 conclusion = None  # a few sentences, in quotes
@@ -1079,7 +1079,7 @@ conclusion = " ".join([sentence("RAG", "base"), sentence("by heart", "base"),
 cl.check("08-conclusion", conclusion, reports=sat.reports)
 
 # %% [markdown]
-# And the page, as you would hand it in: HTML that holds its picture, and Markdown with the picture beside it. Both lie in the folder that is printed above the page.
+# And the page, as you would hand it in: HTML that holds its picture, and Markdown with the picture beside it. Both lie in the folder printed above the page.
 
 # %% tags=["nbval-ignore-output"]
 page = capstone.one_page_report(folder.parent / "capstone", "The handbook, four ways",
@@ -1101,17 +1101,17 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# Some claims of the sources no verdict above decides. *Stable tasks: fine-tuning; changing or large ones: RAG; both: a hybrid* is advice with reasons and rows, and each of the three loses somewhere; *a finance chatbot* wants
-# fine-tuning for its manner, and pages for rules that change and must be cited. The two prices are refuted for a run and plausible, at least the lower one, for a project. *RAG is a cost-effective solution* against learning by heart, whose
+# Some claims no verdict above decides. *Stable tasks: fine-tuning; changing or large ones: RAG; both: a hybrid* is advice, with reasons and rows. *A finance chatbot* wants
+# fine-tuning for its manner, and pages for rules that change and must be cited. The two prices are refuted for a run; for a project the lower one is plausible. *RAG is a cost-effective solution* against learning by heart, whose
 # wordings people write, and against all pages in a prompt where there are many. *Consider privacy, latency and cost* is advice, and the private workspace a promise: neither was measured.
 #
 # ## Where it stops being true
 #
-# - The advice quotes small models, and for reading those who can read; the 135M learned by heart, the larger ones may do that better too. Its memory is small, so that forgetting looks worse. Run the exams with yours: one line changes.
+# - The advice quotes small models, and for reading those who can read; the 135M learned by heart, and larger ones may do that better too. Run the exams with yours: one line changes.
 # - Thresholds of the advice are lines drawn through slopes. Near a line, measure both.
 # - The voice was judged by old words and kept names. A judge of *meaning* would be a larger model, and would have to be judged itself.
-# - FLOPs count multiplications. Small batches, long prompts and slow disks keep cards waiting; 0.3 of the peak is a habit of large runs, and a first run of your own may see 0.1.
-# - Prices were read on a day, some from pages that copy other pages, as the file says of each. Only their order of magnitude will last.
+# - FLOPs count multiplications. Small batches, long prompts and slow disks keep cards waiting; a first run of your own may see 0.1 of the peak.
+# - Prices were read on a day, some from pages that copy other pages. Only their order of magnitude will last.
 # - Latency was measured with one customer at a time. With many, a queue begins, and a server that answers in batches wins.
 # - Retraining was of five policies. A firm studies all of its facts again, and then examines what it lost.
 #

@@ -19,7 +19,12 @@ def _ceiling(attempt: Any, *, noise: float) -> str:
     if not is_number(attempt):
         return "Give a number."
     answers = [
-        (1 - noise, Right("Yes. Whoever always knows the better reply disagrees with the wrong labels, and only so.")),
+        (
+            1 - noise,
+            Right(
+                "Yes. Somebody who always knows the better reply disagrees with the wrong labels, and with no others."
+            ),
+        ),
         (noise, "That is the share of wrong labels: with how many does the perfect judge agree?"),
         (1, "Some labels are wrong, and a perfect judge does not agree with those."),
         (1 - 2 * noise, "Each wrong label is missed once, not twice."),

@@ -86,7 +86,7 @@ def _result(pairs: Sequence[_Pair], picks: Sequence[int]) -> str:
     theirs = sum(item.label == item.house for item in pairs)
     both = sum(pick == item.label for pick, item in zip(picks, pairs))
     lines = [
-        f"You agree with the house on {yours} of {n} pairs; whoever labelled them for the course, on {theirs}.",
+        f"You agree with the house on {yours} of {n} pairs; the labels do on {theirs}.",
         f"You and the labels agree on {both} of {n}; {PEOPLE}.",
     ]
     apart = []

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # 03 · Pairs, patterns and recipes
 #
-# *Appendix of [03 · The SQL specialist](../03_sql_specialist.ipynb).* What stands behind the lesson's specialists: how pairs
-# are cleaned, which patterns are hard, whether LoRA is as good as training every weight, and how the recipe was chosen.
-# Nothing is trained here.
+# *Appendix of [03 · The SQL specialist](../03_sql_specialist.ipynb).* What stands behind the lesson's specialists: how their
+# pairs of requests and queries are cleaned, which patterns are hard, whether LoRA is as good as training every weight, and how
+# the recipe was chosen. Nothing is trained here.
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -33,24 +33,25 @@ session = cl.start()
 # %% [markdown]
 # ## First the broom
 #
-# "High-quality examples", say the sources. Pairs come from colleagues, and colleagues are in a hurry. Some of what came in:
+# "High-quality examples", say the sources. But pairs come from colleagues, and colleagues are in a hurry. Some of what came in:
 
 # %%
+import pandas as pd
+
 from course_lib.lessons import sql
 
+pd.set_option("display.max_colwidth", None)
 task = sql.load_sql()
-for pair in (task.raw[0], *task.raw[4:7], task.raw[15], task.raw[23]):
-    print(f"{pair.request}\n    {pair.sql}")
+came = (task.raw[0], *task.raw[4:7], task.raw[15], task.raw[23])
+pd.DataFrame([{"request": pair.request, "query": pair.sql} for pair in came])
 
 # %% [markdown]
-# A program can find: the same pair twice; the same request in other capitals; a query that does not run; two queries for one
-# request that give different results; a style of one's own. `sql.clean` takes out what must not be learned, and rewrites in
-# one style what may.
+# A program can find five faults: the same pair twice; the same request in other capitals; a query that does not run; two
+# queries for one request that give different results; a different style. `sql.clean` is our *broom*: it takes out what must
+# not be learned, and rewrites the rest in one style.
 
 # %%
 from collections import Counter
-
-import pandas as pd
 
 clean, faults = sql.clean(task.raw, task.databases)
 found = Counter(fault.kind for fault in faults)
@@ -60,25 +61,28 @@ cl.say(f"Of {len(task.raw)} pairs {len({fault.id for fault in faults})} had a fa
 pd.DataFrame({"found": found, "planted": planted}).rename_axis("fault")
 
 # %% [markdown]
-# We had planted these faults ourselves, so we can grade the broom, too.
+# We had planted these faults ourselves, so we can grade the broom, too. One example of each:
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("the broom finds every fault that was planted, and no other",
            found == planted)
-pairs = {pair.id: pair for pair in task.raw}
+pairs, examples = {pair.id: pair for pair in task.raw}, {}
 for kind in found:
     fault = next(fault for fault in faults if fault.kind == kind)
     said = sql.standard_style(pairs[fault.id].sql) if kind == "style" else fault.note
-    print(f"{kind}: {pairs[fault.id].request}\n    {pairs[fault.id].sql}\n    → {said}")
+    examples[kind] = {"request": pairs[fault.id].request,
+                      "query": pairs[fault.id].sql, "the broom says": said}
+pd.DataFrame(examples).T
 
 # %% [markdown]
-# One fault no broom finds: a query that runs, in style, contradicted by nobody, which answers *another question*. For that,
-# somebody has to read. And what is the cleaning worth? We cannot say: no specialist was trained on the pairs as they came in.
+# One fault no broom finds: a query that runs, in the right style, that nothing contradicts, and that answers *another
+# question*. For that, somebody has to read. And what is the cleaning worth? We cannot say: no specialist was trained on the
+# pairs as they came in.
 #
 # ## Which patterns are hard?
 #
-# Three specialists of 300 pairs of all patterns, and three of all the pairs. Here are the dozen patterns that are hardest, of
-# those that both exams ask about:
+# A *pattern* is a kind of request, such as "the average price of a category". Three specialists studied 300 pairs of all
+# patterns, and three studied all the pairs. Here are the dozen hardest, of those that both exams ask about:
 
 # %%
 stored = cl.load_results("03")
@@ -94,25 +98,26 @@ cl.plots.heatmap(shares.loc[worst].values.tolist(), list(worst), list(shares.col
                  "The hardest patterns", "share right")
 
 # %% [markdown]
-# The weakest are mostly queries over two tables: they need the most to be right at once, and each pattern had about seven pairs
+# The weakest are mostly queries over two tables. They need the most to be right at once, and each pattern had about seven pairs
 # to teach it. With all the pairs, hardly a cell is pale.
 #
-# And of the library, which nobody studied, what came through?
+# The specialists have never seen the library's tables. What came through there?
 
 # %%
 carried = by_pattern["whole"]["second_schema"]
 half = [pattern for pattern, (right, asked) in carried.items() if 2 * right >= asked]
 never = [pattern for pattern, (right, asked) in carried.items() if right == 0]
-cl.say(f"Right at least every other time: {', '.join(half)}.")
-cl.say(f"Never right: {', '.join(never)}.")
+cl.say(f"Of {len(carried)} patterns {len(half)} are right at least every other time: "
+       f"{', '.join(half)}.")
+cl.say(f"{len(never)} are never right: {', '.join(never)}.")
 
 # %% [markdown]
 # What came through looks like the shop's own queries: one table, and a filter whose column the request names. What did not:
-# anything about *members* and *loans*, which it takes for its users and its orders.
+# anything about *members* and *loans*, which it seems to take for its users and its orders.
 #
 # ## LoRA or every weight?
 #
-# At the front desk, the same 300 pairs were also studied by *full* fine-tuning, which moves every weight. Its learning rate was
+# The same 300 pairs for the front desk were also studied by *full* fine-tuning, which moves every weight. Its learning rate was
 # chosen as LoRA's was, on validation questions.
 
 # %%
@@ -124,7 +129,7 @@ cl.plots.bars(bars, "The front desk, new values: right queries (stored)")
 
 # %% [markdown]
 # *Exact* is the expected text, word for word; *fails* means that the query does not run. The last columns say what the study
-# took, in minutes of one core and in millions of trained numbers.
+# took: minutes of one core, and trained numbers in millions.
 
 # %%
 from statistics import mean
@@ -141,7 +146,7 @@ for arm in ("desk", "full", "whole"):
 pd.DataFrame(table).T.fillna("")
 
 # %% [markdown]
-# *Right* and *exact* lie close together: a specialist writes the query in the house's own style, or it writes another. Is LoRA
+# *Right* and *exact* lie close together: what a specialist gets right it mostly writes in the house's own style. Is LoRA
 # as good as training every weight? Paired, question by question, three students of each:
 
 # %% tags=["nbval-ignore-output"]
@@ -154,14 +159,14 @@ for exam in ("values", "wordings"):
                lora - full, as_good=True)
 
 # %% [markdown]
-# The intervals reach beyond 0.05 on one side: with so few questions we cannot tell, though full is not behind in either line.
-# The bill *can* be told apart, in the table's last two columns. Lesson 04 shows why so few new numbers are enough.
+# The intervals reach below −0.05: with so few questions we cannot tell, though in both lines LoRA is the one that may be
+# behind. The cost *can* be told apart, in the table's last two columns. Lesson 04 shows why so few new numbers are enough.
 #
 # ## How the recipe was chosen
 #
 # Learning rate, batch size, layers and order were not chosen on any exam, but on validation questions, which nothing else
-# uses: 300 pairs of all patterns, one pass, a recipe each. *Order* says how pairs are put into batches: at random, or pairs of
-# about one *length* together, which saves padding. Minutes are those of one core.
+# uses: 300 pairs of all patterns, one pass, one run for each recipe. *Order* says how pairs are put into batches: at random, or pairs of
+# about one *length* together, which saves padding.
 
 # %%
 tried = [*stored["validation"]["lora"], *stored["validation"]["full"]]
@@ -174,9 +179,9 @@ cl.say(f"{tried[0]['n']} validation questions, after {stored['pairs']['house']} 
 pd.DataFrame(tried)[columns].fillna({"method": "lora", "layers": ""})
 
 # %% [markdown]
-# Grouped by length, the short pairs share their batches, and in a run of one pass it matters whether a long batch comes early or
-# late: at random it did better. Smaller batches mean more steps with the same pairs, and more steps paid. Many of these intervals
-# overlap: so few questions pick a good recipe, and do not prove it best. The three of full fine-tuning are about equal, and the
+# Grouped by length, short pairs share their batches, and in a run of one pass it matters whether a long batch comes early or
+# late: at random it did better. So did smaller batches, which make more steps of the same pairs. But many of these intervals
+# overlap, and each row is one run: so few questions pick a good recipe, and do not prove it best. The three of full fine-tuning are about equal, and the
 # first was kept.
 #
 # **If you'd rather measure than believe:** take the second recipe, train the desk with it, and let `cl.compare` say whether it
@@ -185,4 +190,4 @@ pd.DataFrame(tried)[columns].fillna({"method": "lora", "layers": ""})
 # %% [markdown]
 # ## Where it stops being true
 #
-# One shop and one small model. Another schema, or a larger student, has other hard patterns and wants another recipe.
+# One shop and one small model. Another schema (another set of tables), or a larger student, has other hard patterns and wants another recipe.

@@ -10,7 +10,7 @@
 # # 04 · Does LoRA forget less?
 #
 # *Appendix of [04 · LoRA, QLoRA and their family](../04_lora_qlora.ipynb).* Biderman et al. (2024, arXiv 2405.09673) found that LoRA *learns less and forgets
-# less* than full fine-tuning, on code and mathematics. Here is why the second half of that **cannot be tested here**. Everything was measured beforehand.
+# less* than full fine-tuning, on code and mathematics. Here is why the second half **cannot be tested here**. Everything was measured beforehand.
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)
@@ -32,7 +32,7 @@ session = cl.start()
 # %% [markdown]
 # ## What do they still say?
 #
-# A hundred questions of common knowledge, asked before any training, and of the students of lesson 04 after it:
+# A hundred questions of common knowledge, asked before any training, and of lesson 04's students after it:
 
 # %%
 import pandas as pd
@@ -41,15 +41,16 @@ stored = cl.load_results("04")
 marks, before = stored["pooled"], stored["before"]
 shares = {"before": before["general"]["accuracy"]}
 shares |= {name: marks[name]["general"]["accuracy"] for name in stored["methods"]}
-pd.Series(shares, name="general questions, share right").round(2).to_frame()
+shown = pd.Series(shares, name="general questions, share right").round(2)
+shown.rename({"lora": "LoRA", "qlora": "QLoRA"}).to_frame()
 
 # %% [markdown]
-# They answer nearly everything with a desk, whatever the method. That is a habit of answering, not a loss of knowledge: lesson 02 takes an adapter off, and
-# the capital of Italy is back. So what they *say* cannot tell the methods apart.
+# They answer nearly everything with a desk, whatever the method. That is a habit of answering; it does not show that knowledge is lost. (When lesson 02 takes an adapter off,
+# the capital of Italy is back.) So what they *say* cannot tell the methods apart.
 #
 # ## How surprised are they by the right answer?
 #
-# That is the loss on it, in nats a token. The dashed line is before any training.
+# That is the loss on it, in *nats* a token: a nat more makes a token 2.7 times less likely. The dashed line is before any training.
 
 # %%
 def bar(label, found):
@@ -62,13 +63,13 @@ cl.plots.bars([bar(name, marks[name]["surprise"]) for name in stored["methods"]]
               "nats a token", before["surprise"])
 
 # %% [markdown]
-# If this measured forgetting, prompt tuning, which touches no weight of the model, would have forgotten more than full fine-tuning, which moves all of them.
-# So it does not. Two things move the number: studying one-word answers makes every short answer likelier, and a habit of naming desks makes the right one
+# Every bar lies below the line: if this measured forgetting, all of them would have gained knowledge that nobody taught. And prompt tuning, which touches no weight of the model,
+# would have forgotten more than full fine-tuning, which moves all of them. So it measures something else. Two things move the number: studying one-word answers makes every short answer likelier, and a habit of naming desks makes the right one
 # less likely. Neither is knowledge lost.
 #
 # ## Is the right one the likeliest of four?
 #
-# To take the form out, each question was put with four answers, the right one and three that are right for other questions of its kind. A change of form
+# To take the form out, each question was put with four answers: the right one, and three that are right for other questions of its kind. A change of form
 # moves all four. The dashed line is guessing.
 
 # %%
@@ -81,7 +82,7 @@ cl.plots.bars(rows, f"{title}, {n} general questions",
               reference=1 / forgetting["choices"])
 
 # %% [markdown]
-# Each student with the interval over questions, and each seed:
+# Did they lose right answers? Each student, with the interval over questions:
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("full fine-tuning forgets answers that the model knew",
@@ -90,12 +91,12 @@ cl.verdict("LoRA forgets answers that the model knew",
            "04/forgetting/lora minus before", below=0)
 
 # %% [markdown]
-# After the training *more* right answers are the likeliest, and nobody taught them: before it, the model hardly expected a bare word of answer, right or
-# wrong. So this number, too, moves by the form. What it cannot do is show that anything was forgotten, and therefore not who forgets less.
+# After full fine-tuning *more* right answers are the likeliest, in every seed; after LoRA we cannot tell. Nobody taught them: before training the model hardly expected a bare word of answer, right or
+# wrong. So this number, too, moves with the form. It cannot show that anything was forgotten, and therefore not who forgets less.
 #
 # ## The rate
 #
-# How far do the learning rates drive the surprise? LoRA's rates are divided by ten, one run each.
+# How far do the learning rates drive the surprise? LoRA's rates are divided by ten; one run each.
 
 # %%
 def surprise_by_rate(name):
@@ -110,12 +111,12 @@ cl.plots.curve(list(full), {"full": list(full.values()),
                "learning rate", "nats a token", logx=True)
 
 # %% [markdown]
-# Where the rate is so high that a method learns nothing any more, it is the most surprised: beyond that the picture says how far a run went, not what it lost.
+# At the highest rates, where a method learns nothing any more, it is the most surprised. There the picture says how far a run went, not what it lost.
 #
 # ## Where it stops being true
 #
 # - One model, one skill with one word of answer, a hundred questions. What would test the claim: a skill whose answers have the form of the general ones, and
 #   enough study to lose something.
-# - With an adapter off, nothing is forgotten by any method but full fine-tuning. That is true by construction, and no measurement.
+# - Take the adapter off, and nothing is forgotten by any method but full fine-tuning. That is true by construction, and no measurement.
 #
 # Back to [04 · LoRA, QLoRA and their family](../04_lora_qlora.ipynb).
