@@ -118,6 +118,7 @@ for size in (20, 160):
 # %%
 import pandas as pd
 
+pd.set_option("display.max_colwidth", None)
 stored = cl.load_results("05")
 cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").rename_axis("size")
 cuts.drop(columns="settings").round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
@@ -582,7 +583,7 @@ cl.say(f"One stored librarian, trained: {read['trained'] - read['hybrid']}.")
 # %% tags=["nbval-ignore-output"]
 grounding = cl.ground(four, index.passages(), golden)
 cl.say(f"Of {grounding.n} answers {grounding.faithful:.0%} are faithful, and "
-       f"{grounding.cited_right:.0%} cite the right passage. Some that are invented:")
+       f"{grounding.cited_right:.0%} cite the right passage. Called invented:")
 for row in [row for row in grounding.rows if not row.faithful][:3]:
     print(f"{row.row.question}\n   said: {row.row.reply}\n   "
           f"cites {row.cited or 'nothing'}; right: {row.row.expected}\n")
