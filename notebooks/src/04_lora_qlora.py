@@ -134,7 +134,7 @@ class LoRALinear(torch.nn.Module):
 # %% tags=["nbval-ignore-output"]
 layers = gp.model.model.layers  # the same height, if your model has more, or fewer
 up_proj = layers[found["layer"] * len(layers) // len(found["holding"])].mlp.up_proj
-linear = copy.deepcopy(up_proj).cpu().double()
+linear = copy.deepcopy(up_proj).cpu().double()  # 64 bits, to compare exactly
 mine = LoRALinear(linear, rank=8, alpha=16).double()
 x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")
 trained = sum(p.numel() for p in mine.parameters() if p.requires_grad)
@@ -216,7 +216,7 @@ sliders.lora_slider(gp, study, rank=4, targets="attention", train=True)
 # | **full** | every weight |
 # | **LoRA** | two narrow matrices beside each matrix (Hu et al. 2021, arXiv 2106.09685) |
 # | **QLoRA** | the same, beside weights that are kept in four bits (Dettmers et al. 2023, arXiv 2305.14314) |
-# | **adapter** | a small network of two narrow matrices behind attention and behind the MLP of each layer (Houlsby et al. 2019, arXiv 1902.00751) |
+# | **adapter** | a small network of two narrow matrices behind attention and behind the MLP (the second half) of each layer (Houlsby et al. 2019, arXiv 1902.00751) |
 # | **prefix** | in each layer, what attention sees (keys and values) of a few words that nobody wrote (Li & Liang 2021, arXiv 2101.00190) |
 # | **prompt** | the numbers (embeddings) of a few such words before the prompt, and nothing else (Lester et al. 2021, arXiv 2104.08691) |
 #
@@ -239,7 +239,7 @@ for name, row in stored["methods"].items():
     run, step = row["runs"]["0"]["training"], stored["steps"][name]
     rows.append({"method": name, "learning rate": row["learning_rate"],
                  "trained": f"{run['trainable']:,}",
-                 "share": f"{run['trainable'] / run['parameters']:.3%}",
+                 "of all numbers": f"{run['trainable'] / run['parameters']:.3%}",
                  "optimizer, MB": round(run["optimizer_bytes"] / 1e6, 1),
                  "memory, MB": round(step["peak_bytes"] / 1e6),
                  "file, MB": round(run["file_bytes"] / 1e6, 1),

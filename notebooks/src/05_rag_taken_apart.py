@@ -17,7 +17,7 @@
 # - broken the whole in six ways, and mended those that can be mended;
 # - looked for a deleted secret in the bytes of a database.
 #
-# **Time** 70 minutes; the machine works for about 3 of them (2 cores). **Before this** lesson 02.
+# **Time** 80 minutes; the machine works for about 3 of them (2 cores). **Before this** lesson 02.
 #
 # **Claims on trial** from the course's sources: *quality of answers depends on how good the retrieval is* · *old or poor documents give wrong answers* ·
 # *RAG keeps sensitive data separate* · *it can take longer to answer because it has to search first* · *a larger context costs latency and tokens* ·
@@ -202,7 +202,7 @@ cl.check("05-filter", where, passages=index.passages())
 # ## Another store behind the same three calls
 #
 # Chroma searches by HNSW, a graph that leads from neighbour to neighbour: quick, and not always right. FAISS, used plainly, compares the question with *every* vector: exact.
-# An index asks only `add`, `delete` and `query` of its store, so one can take the place of the other. Pinecone and Weaviate do, too, with an account or a server of your own:
+# An index asks only `add`, `delete` and `query` of its store, so one can take the place of the other. Pinecone and Weaviate can, too, with an account or a server of your own:
 #
 # ```python
 # index = cl.build_index(store=PineconeStore("merrow"))  # from course_lib.retrieval.pinecone_store
@@ -294,7 +294,7 @@ pd.DataFrame({"milliseconds a question": taken,
 
 # %% [markdown]
 # And as a library grows? Measured beforehand in one run on one machine, of each question the fastest of several rounds. The vectors are mixtures of our
-# own, so that they lie as texts do. `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at.
+# own, so that they lie much as texts do. `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at.
 
 # %%
 sizes = {(n, way): row for n, ways in stored["stores"].items()
@@ -468,7 +468,7 @@ gain = after.within(1) - rankings["dense"].within(1)
 cl.say(f"Your librarian, in documents that it never saw: {gain}.")
 
 # %% [markdown]
-# That is one training. Stored are three, from other seeds, on three exams. On the cup's the untrained model is lost: its reports of 28 finals read alike.
+# That is one training. Three are stored, of three seeds, on three exams. In the exam about the cup the untrained model is lost: 28 reports of finals read alike.
 
 # %% tags=["nbval-ignore-output"]
 three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
@@ -709,7 +709,7 @@ rows = {name: {"says it does not know": row["unknown"], "right": row["accuracy"]
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# Untold, it never says so: it makes an answer of what lies before it. And told? Compare the second row with the third.
+# Unless told to, it never says so: it makes an answer out of what lies before it. And when told? Compare the second row with the third.
 
 # %% tags=["nbval-ignore-output"]
 def says_so(measurement, name):
@@ -862,7 +862,7 @@ cl.say(f"All {len(exam)} questions asked with the filter find pages for: "
 #
 # ## Deleted is deleted?
 #
-# *RAG keeps sensitive data separate*, and lesson 02 showed that nobody tells what stood in a withdrawn document. But is it *gone*? **Predict:** we delete a document from Chroma
+# *RAG keeps sensitive data separate*, and lesson 02 showed that RAG no longer tells what stood in a withdrawn document. But is it *gone*? **Predict:** we delete a document from Chroma
 # by its own `delete`, and look for its words in the bytes of the folder. Are they still there?
 
 # %%

@@ -18,7 +18,7 @@
 # - trained a reader in two or three minutes, and said how much of its gain is *form* and how much is *reading*;
 # - held the paper's table against your own, and found where it stops being true.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores). **Before this** lesson 05.
+# **Time** 75 minutes; the machine works for about 5 of them (2 cores). **Before this** lesson 05.
 #
 # **Claims on trial** from the course's sources: *RAFT is a hybrid of RAG and fine-tuning*. And from the paper (*retrieval-augmented fine-tuning*, Zhang et al. 2024, arXiv 2403.10131): *fine-tuning
 # without pages does not teach to use them* · *training with distractors makes a reader robust* · *distractors should come out of the retriever* · *now and then
@@ -417,7 +417,7 @@ pd.DataFrame({name: {"validation questions, right": str(find(f"06/recipes/{name}
 #
 # | data set | question | answer |
 # |---|---|---|
-# | PubMed (PubMedQA) | about the abstract of a medical paper | yes or no: who guesses is right in about half |
+# | PubMed (PubMedQA) | about the abstract of a medical paper | yes or no: a guess is right about half of the time |
 # | HotpotQA | about two articles of Wikipedia together | a few words |
 # | HuggingFace, Torch Hub, TensorFlow (Gorilla's APIBench) | which model does this job? | a line of code, the right call |
 # | ours | about one of two editions | a figure or a few words |
@@ -530,7 +530,7 @@ cl.predict_choice("missing", "Without the right page RAFT...",
                    "about half and half"])
 
 # %% [markdown]
-# Three readers, one student each. Every fact of the editions exam is asked once; *there* means at every question, so compare these figures with each other, not with those above.
+# Three readers, one student each. Every fact of the editions exam is asked once. *There* means that the right page is among the four at every question, so compare these figures with each other, not with those above.
 # The last reader was trained with one change: where the golden passage is withheld, it learns to say "I don't know: the passages do not say."
 
 # %%
@@ -598,7 +598,7 @@ replies = {name: [answer.text for answer in
 pd.DataFrame(replies, index=pd.Index(list(poisoned), name="question"))
 
 # %% [markdown]
-# Yours has studied a quarter of what the stored one has, so it may still obey; the table says how often the stored one did.
+# Yours has studied a quarter of what the stored one has, so it may still obey; the table above says how often the stored one did.
 #
 # ## What does an example buy, what a minute?
 #
@@ -821,7 +821,7 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# RAFT is a hybrid, as the sources say: the weights learn to read, the index keeps the facts. Two of the paper's claims have no verdict here, as one student was asked of each:
+# RAFT is a hybrid, as the sources say: the weights learn to read, the index keeps the facts. Two of the paper's claims have no verdict here, as each was tried with one student only:
 # that distractors should come out of the retriever, and that the right page should now and then be missing in training.
 #
 # On the editions exam we saw the largest gains from the answer's *form*, learned for less than half of RAFT's tokens, and from a *filter*, for which nobody learned anything.
