@@ -637,9 +637,10 @@ cl.say(f"Merged, it says the same to {sum(same)} of {len(same)} letters.")
 #
 # ### Anybody can load it
 #
-# What `save` writes is the usual format: an adapter opens in plain PEFT, a merged model in plain transformers.
+# What `save` writes is the usual format: an adapter opens in plain PEFT, a merged model in plain transformers. Do they say what ours says? The first token of eight answers will tell.
 
-# %%
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title The same in plain PEFT and transformers: loaded ...
 import tempfile
 import warnings
 from pathlib import Path
@@ -653,10 +654,8 @@ desks.save(home / "adapter"), plain.save(home / "merged")
 by_peft = PeftModel.from_pretrained(copy.deepcopy(gp.model), home / "adapter")
 by_transformers = AutoModelForCausalLM.from_pretrained(home / "merged")
 
-# %% [markdown]
-# Do they say what ours says? The first token of eight answers will tell.
-
-# %% tags=["nbval-ignore-output"]
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title ... and asked
 def first_token(model, text):
     tokens = torch.tensor([gp.encode(text)], device=model.device)
     return int(model(tokens).logits[0, -1].argmax())
