@@ -17,7 +17,7 @@
 # - put a model into four bits, and trained on top of it;
 # - worked out what a model of 7, 13 or 70 billion parameters would need.
 #
-# **Time** 75 minutes; the machine works for about 4 of them (2 cores). **Before this** lesson 01; one section uses the specialist of lesson 03.
+# **Time** 70 minutes; the machine works for about 4 of them (2 cores). **Before this** lesson 01; one section uses the specialist of lesson 03.
 #
 # **Claims on trial** from the course's sources: *LoRA makes training faster and cheaper* · *it updates small matrices
 # instead of all the weights* · *QLoRA reduces memory and training time even more*. And from those who use them: *LoRA is

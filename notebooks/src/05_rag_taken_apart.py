@@ -533,7 +533,8 @@ pd.DataFrame.from_dict(table, orient="index").round(2)
 # ### Found, and read
 # Look at the first column: at k = 1 keyword, dense and hybrid search *answer* alike, though hybrid search *finds* more. Why? A question ends in one of three ways. (If larger students have sat this exam, their bars follow ours.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title Found, and read: by each way to search, and by each student
 from course_lib.evaluation import kept
 from course_lib.evaluation.sizes import students
 from course_lib.retrieval.ranking import cascade
@@ -777,7 +778,8 @@ cl.plots.bars(rows, "The right passage and three others")
 #
 # **Lost in the middle?** Liu and others (2023) found that long prompts are read best at both ends. Here are the same five passages, the right one first, third or last:
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title The right page first, third or last
 spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}")
          for name in ("first", "middle", "last")}
 places = {"135M": {name: runs.share() for name, runs in spots.items()}}
