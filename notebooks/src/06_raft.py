@@ -703,7 +703,8 @@ rows = {name: over(*(over_k[name][k]["seeds"][0] for k in ("1", "4")),
         for name in ("base", "form only", "RAFT")}
 rows["found"] = over(*(over_k["found"][k] for k in ("1", "4")),
                      *(years[f"found among {k}"] for k in ("1", "4")))
-pd.DataFrame(rows).T.round(2)
+who = {name: f"{name}, student 0" for name in ("form only", "RAFT")}
+pd.DataFrame(rows).T.round(2).rename(who)
 
 # %% [markdown]
 # The three with one passage, each with the filter and without it. Then *form only* with the filter, one student and one passage, against all five students of RAFT with four and no filter:
