@@ -9,15 +9,15 @@
 # %% [markdown]
 # # 04 · LoRA, QLoRA and their family
 #
-# A specialist is a generalist plus a small change. If the change is small, why buy a whole new head for it?
+# A specialist is a generalist plus a small change. If the change is small, why train and store the whole model again?
 #
 # By the end you will have
-# - written the layer that most of the world fine-tunes with, in fewer than twenty lines, and found it equal to the library's;
-# - compared six ways to fine-tune: what each trains, needs and learns, and run one of them again yourself;
-# - put a model into four bits, seen where its weights land, and trained on top of them;
-# - worked out what a model of 7, 13 or 70 billion parameters would need, and met the figures of the papers.
+# - written LoRA, the layer that most of the world fine-tunes with, in fewer than twenty lines, and found it equal to the library's;
+# - compared six ways to fine-tune: what each trains, needs and learns;
+# - put a model into four bits, and trained on top of it;
+# - worked out what a model of 7, 13 or 70 billion parameters would need.
 #
-# **Time** 75 minutes; the machine works for about 4 of them (2 cores).
+# **Time** 70 minutes; the machine works for about 4 of them (2 cores). **Before this** lesson 01; one section uses the specialist of lesson 03.
 #
 # **Claims on trial** from the course's sources: *LoRA makes training faster and cheaper* · *it updates small matrices
 # instead of all the weights* · *QLoRA reduces memory and training time even more*. And from those who use them: *LoRA is
@@ -45,9 +45,8 @@ session = cl.start()
 # %% [markdown]
 # ## Where lesson 01 ended
 #
-# Full fine-tuning moves every matrix of the model, each by a small part of its size, and the change is made of few strong
-# directions and many weak ones ([appendix of lesson 01](appendix/01_inside.ipynb)). That was a run of sixteen steps. Beforehand, full fine-tuning was run at greater length:
-# letters to eight desks, each read twice. Here is the change of one matrix. A *singular value* says how strong a direction is.
+# Full fine-tuning moves every weight a little. Weights lie in *matrices*, tables of numbers. A matrix is a sum of simple ones, each a column times a row: its *directions*. A *singular value* says how strong a direction is.
+# Lesson 01's [appendix](appendix/01_inside.ipynb) looked at sixteen steps of training; here is a longer run on the letters to eight desks. This is the change of one matrix, its strongest direction first:
 
 # %%
 stored = cl.load_results("04")
@@ -58,10 +57,10 @@ cl.plots.curve(directions, {"full fine-tuning": found["values"]},
                "direction", "strength, of the strongest")
 
 # %% [markdown]
-# And over the whole model: how many directions hold nine tenths of the change (of its *energy*, the sum of the squares)? A
-# matrix has up to 576 of them.
+# Over the whole model: how many directions hold nine tenths of the change (of the sum of its squares)? A matrix has up to 576.
 
-# %%
+# %% tags=["hide-input"]
+# @title How many directions the change has, over the whole model
 from course_lib.models import inspection
 
 layers = range(0, len(found["holding"]), 3)
@@ -70,8 +69,7 @@ cl.plots.heatmap([found["holding"][n] for n in layers],
                  "Directions that hold nine tenths of the change", "directions")
 
 # %% [markdown]
-# Now the knife. From the change of each matrix we keep the 8 strongest directions only, throw the others away, and let the
-# model sit its exam again.
+# Now we cut. Of each matrix's change we keep the 8 strongest directions, throw the others away, and let the model sit its exam again.
 #
 # **Predict:** of what full fine-tuning had gained, how much does a change of 8 directions keep?
 
@@ -80,7 +78,7 @@ cl.predict_choice("cut", "With 8 directions a matrix it keeps...",
                   ["nearly all of the gain", "more than half of it", "less than half"])
 
 # %% [markdown]
-# Measured beforehand, on 192 letters that nobody had studied. The dashed line is chance.
+# Measured beforehand, on letters that nobody had studied. The dashed line is guessing.
 
 # %%
 whole = stored["methods"]["full"]["runs"]["0"]["test"]
@@ -89,24 +87,24 @@ cuts = {f"{rank} direction{'s' * (rank != '1')}": mark
 kept = (found["kept"]["8"]["accuracy"] - 1 / 8) / (whole["accuracy"] - 1 / 8)
 cl.reveal("cut", "nearly all of the gain" if kept > 0.8
           else "more than half of it" if kept > 0.5 else "less than half")
+cl.say(f"In this one run 8 directions keep {kept:.0%} of the gain over guessing.")
 cl.plots.bars([(name, mark["accuracy"], *mark["ci"]) for name, mark in cuts.items()],
               f"Full fine-tuning, its change cut down (n = {whole['n']})",
               reference=1 / 8)
 
 # %% [markdown]
-# So a handful of directions carries most of the skill, though full fine-tuning was never asked to be narrow. Then why train all of W and cut afterwards? **Train a narrow change from
-# the start.** A matrix of low rank is a product of a tall matrix and a flat one:
+# A few directions carry much of the skill. Then why train all of W and cut afterwards? **Train a narrow change from the start.** A matrix of few directions (of low *rank*) is a tall matrix times a flat one:
 #
 # ![A tall grey matrix W, 1,536 rows by 576 columns, 884,736 numbers, frozen. A plus sign. Beside it two narrow blue ones, trained: B, as tall as W and 8 wide, times A, 8 high and as wide as W, 16,896 numbers together. B starts at zero, so that W + B·A starts as W.](../images/low_rank.png)
 #
-# `W' = W + (α / r) · B · A`, where α, *alpha*, is a fixed number that says how loud the change is.
+# `W' = W + (α / r) · B · A`
 #
-# W is frozen. Only A and B are trained, and r, the *rank*, is the number of directions that they are given. That is
-# LoRA (Hu et al. 2021, arXiv 2106.09685).
+# W is *frozen*: training leaves it alone. Only A and B are trained. The rank r is the number of directions that they get, and α, *alpha*, a fixed number that says how loud the change is. That is
+# LoRA, *low-rank adaptation* (Hu et al. 2021, arXiv 2106.09685).
 #
 # ## LoRA, by hand
 #
-# First our general practitioner, whose matrices we need. Then the layer: B begins at zero, so that the model begins as it was; A begins at random, so that there is something to learn from.
+# First our model, whose matrices we need. Then the layer: B begins at zero, so that the model begins as it was; A begins at random, so that B has something to learn from.
 
 # %% tags=["nbval-ignore-output"]
 import copy
@@ -124,32 +122,30 @@ class LoRALinear(torch.nn.Module):
         (out, into), device = linear.weight.shape, linear.weight.device
         self.A = torch.nn.Parameter(torch.empty(rank, into, device=device))
         self.B = torch.nn.Parameter(torch.zeros(out, rank, device=device))
-        torch.nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
+        torch.nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))  # small random numbers
         self.scale = alpha / rank
 
     def forward(self, x):  # (..., in) -> (..., out)
         return self.frozen(x) + self.scale * (x @ self.A.T @ self.B.T)
 
 # %% [markdown]
-# Put round one matrix of our model, the one whose change you saw above. What does it train, and what has changed before the
-# first step?
+# We put it around one matrix of our model, the one whose change you saw above. How much does it train, and does anything change before the first step?
 
 # %% tags=["nbval-ignore-output"]
 layers = gp.model.model.layers  # the same height, if your model has more, or fewer
 up_proj = layers[found["layer"] * len(layers) // len(found["holding"])].mlp.up_proj
-linear = copy.deepcopy(up_proj).cpu().double()
+linear = copy.deepcopy(up_proj).cpu().double()  # 64 bits, to compare exactly
 mine = LoRALinear(linear, rank=8, alpha=16).double()
 x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")
 trained = sum(p.numel() for p in mine.parameters() if p.requires_grad)
 frozen = linear.weight.numel()
-print(f"{trained:,} numbers to train beside {frozen:,} frozen ones "
-      f"({trained / frozen:.1%})")
+cl.say(f"{trained:,} numbers to train beside {frozen:,} frozen ones "
+       f"({trained / frozen:.1%}).")
 cl.verdict("before its first step a LoRA layer answers as the frozen one",
            torch.equal(mine(x), linear(x)))
 
 # %% [markdown]
-# Is that really what the library does? We give PEFT's layer the same A and B, with B no longer zero, and compare what the two
-# answer and which way they would learn.
+# Is that what the library does? PEFT, Hugging Face's library for adapters, gets the same A and B, with B no longer zero. We compare what both layers answer, and which way they would learn (their gradients).
 
 # %% tags=["nbval-ignore-output"]
 from peft import LoraConfig, inject_adapter_in_model
@@ -169,17 +165,18 @@ cl.verdict("our layer answers as PEFT's does, to a millionth", apart, below=1e-6
 cl.verdict("our layer learns as PEFT's does, to a millionth", turned, below=1e-6)
 
 # %% [markdown]
-# That is the whole of it. PEFT adds bookkeeping: which layers, several adapters, saving.
+# That is all of LoRA. PEFT adds the bookkeeping.
 #
 # ### Exercise 1 · Count
-# LoRA of rank 4 on the four attention matrices (q, k, v, o) of every layer of our model: how many numbers does it train? Keys
-# and values are narrower than queries (heads share them), so look at the sizes first.
+# LoRA of rank 4 on the four attention matrices (q, k, v, o) of every layer: how many numbers does it train? Look at the sizes first, they differ.
 
 # %%
+import pandas as pd
+
+pd.set_option("display.max_colwidth", None)
 shape = cl.model_shape(gp)
-print(f"{shape.layers} layers; in and out of each matrix:")
-for name, (group, into, out) in shape.matrices().items():
-    print(f"  {name:10} {group:10} {into:5} in, {out:5} out")
+cl.say(f"{shape.layers} layers, and in each of them:")
+pd.DataFrame(shape.matrices(), index=["part", "in", "out"]).T
 
 # %% [markdown]
 # (A takes `in` numbers in and gives `rank`; B takes `rank` and gives `out`.)
@@ -197,7 +194,7 @@ cl.check("04-count", count, shape=shape, rank=4)
 # %% [markdown]
 # ### A slider
 #
-# Move the rank, choose where LoRA goes, and read off what that trains and needs. The button trains eight steps with it. The cell below the slider does the same without a widget.
+# Move the rank, choose where LoRA goes, and read off what it trains and needs. The button trains eight steps. The cell below does the same without a widget.
 
 # %%
 from course_lib.lessons import sliders, tickets
@@ -212,19 +209,19 @@ sliders.lora_slider(gp, study, rank=4, targets="attention", train=True)
 # %% [markdown]
 # ## The family
 #
-# LoRA has elder cousins, and one younger. All leave the pretrained weights alone, and they differ in where they put the new ones.
+# LoRA has relatives. All but *full* leave the model's weights alone, and differ in where they put the new numbers.
 #
 # | method | what is trained |
 # |---|---|
 # | **full** | every weight |
 # | **LoRA** | two narrow matrices beside each matrix (Hu et al. 2021, arXiv 2106.09685) |
 # | **QLoRA** | the same, beside weights that are kept in four bits (Dettmers et al. 2023, arXiv 2305.14314) |
-# | **adapter** | a bottleneck behind attention and behind the MLP of each layer (Houlsby et al. 2019, arXiv 1902.00751) |
-# | **prefix** | keys and values of a few words that nobody wrote, in each layer (Li & Liang 2021, arXiv 2101.00190) |
-# | **prompt** | the embeddings of a few such words before the prompt, and nothing else (Lester et al. 2021, arXiv 2104.08691) |
+# | **adapter** | a small network of two narrow matrices behind attention and behind the MLP (the second half) of each layer (Houlsby et al. 2019, arXiv 1902.00751) |
+# | **prefix** | in each layer, what attention sees (keys and values) of a few words that nobody wrote (Li & Liang 2021, arXiv 2101.00190) |
+# | **prompt** | the numbers (embeddings) of a few such words before the prompt, and nothing else (Lester et al. 2021, arXiv 2104.08691) |
 #
-# One job for all of them: letters to eight desks, the same letters, in the same number of steps. Every method needs a learning
-# rate of its own, so each was tried at several, and took the one that sorted the *validation* letters best. Then three seeds.
+# All get one job: the same letters to eight desks, the same number of steps. Each was tried at several learning
+# rates and took the one that sorted the *validation* letters best, which are in no exam. Then three students were trained with it, from three *seeds* (random starts).
 #
 # **Predict:** which one sorts best?
 
@@ -232,28 +229,25 @@ sliders.lora_slider(gp, study, rank=4, targets="attention", train=True)
 cl.predict_choice("best", "The most letters to the right desk", list(stored["methods"]))
 
 # %% [markdown]
-# First what they cost. *Optimizer* is what AdamW keeps for every trained number; *memory* is the most that a step of training
-# held, measured in a process of its own: weights, gradients, optimizer, and all that is kept to go backwards. What the libraries take is
-# not counted, nor the original that this course keeps beside a fully tuned copy. Everything in numbers of 32 bits, but for QLoRA's base.
+# First what they cost. *Optimizer* is what AdamW keeps for every trained number. *Memory* is the most that a training step held: weights,
+# gradients, optimizer, and what is kept for going backwards (without the libraries, and without the original that this course keeps beside a fully tuned copy). All in 32 bits, but for QLoRA's base.
 
-# %%
-import pandas as pd
-
+# %% tags=["hide-input"]
+# @title What each method trains, keeps and takes
 rows = []
 for name, row in stored["methods"].items():
     run, step = row["runs"]["0"]["training"], stored["steps"][name]
     rows.append({"method": name, "learning rate": row["learning_rate"],
-                 "trained": run["trainable"],
-                 "share": f"{run['trainable'] / run['parameters']:.3%}",
+                 "trained": f"{run['trainable']:,}",
+                 "of all numbers": f"{run['trainable'] / run['parameters']:.3%}",
                  "optimizer, MB": round(run["optimizer_bytes"] / 1e6, 1),
                  "memory, MB": round(step["peak_bytes"] / 1e6),
                  "file, MB": round(run["file_bytes"] / 1e6, 1),
-                 "s a step": round(step["step_seconds"], 2)})
-costs = pd.DataFrame(rows).set_index("method")
-costs
+                 "seconds a step": round(step["step_seconds"], 2)})
+pd.DataFrame(rows).set_index("method")
 
 # %% [markdown]
-# And what they learned, each seed by itself: three are too few for an interval over students. Each interval is over letters.
+# And what they learned, a dot for each seed: three are too few for an interval over students. The intervals are over letters.
 
 # %%
 def dot(run):
@@ -269,15 +263,14 @@ cl.plots.dots({"before": {"no training": dot(before)}} | seeds,
               f"Letters to the right desk, {before['test']['n']} letters")
 
 # %% [markdown]
-# *Best* is by the mean of three seeds. Look how the dots of the first two methods lie among one another: whether they differ at all is tried below.
+# *Best* goes by the mean of three seeds. But see how the dots of *full* and *lora* overlap: whether the two differ at all is tried below.
 #
-# And what they *forgot*? A student who has sorted nothing but letters answers everything with a desk (you will ask one below). What that says of its
-# knowledge is harder to measure than it looks: [the appendix](appendix/04_forgetting.ipynb) tries it in two ways, and neither will do. By one of them prompt
+# And what did they *forget*? That is harder to measure than it looks: [the appendix](appendix/04_forgetting.ipynb) tries it in two ways, and neither works. By one of them prompt
 # tuning, which touches no weight, forgets more than full fine-tuning, which moves them all.
 #
 # ### One row, live
 #
-# You have it all from a file so far. Run one row yourself: LoRA, by the very call that made its first seed.
+# Now run one row yourself: LoRA, by the very call that made its first seed. While it trains, guess: what will a student who has read nothing but letters name as the capital of Italy?
 
 # %% tags=["nbval-ignore-output"]
 row = stored["methods"]["lora"]
@@ -288,10 +281,10 @@ exam = tickets.ticket_exam(tickets.load_tickets("test")).sample(96)
 live = cl.evaluate(desks, exam, "LoRA, live")
 live.show(4, "wrong")
 italy = "What is the capital of Italy?"
-print(italy, desks.generate([italy], 8)[0])
+cl.say(f"{italy} *{desks.generate([italy], 8)[0]}*")
 
 # %% [markdown]
-# Drawn beside the stored ones. Yours was asked half of the letters, so that its interval is the widest.
+# Yours was asked half of the letters, so its interval is wider than those of the stored ones:
 
 # %% tags=["nbval-ignore-output"]
 bars = [(f"stored, seed {seed}", *dot(run)) for seed, run in row["runs"].items()]
@@ -302,17 +295,16 @@ cl.verdict("a few minutes of LoRA sort letters better than guessing",
 cl.plots.bars(bars, "LoRA: stored, and run here", reference=1 / 8)
 
 # %% [markdown]
-# A machine that computes in another format, or on more threads, comes out a little different even with the same seed. Look whether your
-# interval and the stored ones overlap.
+# Another number format gives slightly different results, even with the same seed. Check that your interval overlaps the stored ones.
 #
 # ## The claims, one by one
 #
-# Everything below compares an arm with LoRA (rank 8, all matrices, all layers), with the same seeds, letter by letter. No measurement shows that two
-# things are *equal*; it shows how far apart they may be. *As good* means from here on, for every arm and fixed beforehand: at most five letters in a
-# hundred apart. An arm whose interval lies within that margin *holds*, one whose interval lies outside is *refuted*, and of all others we *cannot tell*.
+# Now each row, or *arm*, of the contest is compared with LoRA (rank 8, all matrices, all layers), same seeds, letter by letter. No measurement shows that two
+# things are *equal*; it shows how far apart they may be. So what *as good* means was fixed beforehand: at most five letters in a
+# hundred apart. If the interval lies within that margin, the claim *holds*; if it lies outside, it is *refuted*; otherwise we *cannot tell*.
 #
-# Three seeds are too few for an interval over students, so each is shown; one seed says nothing of another, and gets no verdict. And there are many arms:
-# where fourteen are compared with one, one or two will look better or worse by luck alone.
+# Two warnings. One seed says nothing about other students, and gets no verdict. And
+# of fourteen arms one or two will look better or worse by luck alone. (*upper*: only the upper half of the layers; *equal*: as many trained numbers as LoRA.)
 
 # %%
 from course_lib.evaluation.verdicts import tried
@@ -333,8 +325,7 @@ pd.DataFrame(rows).set_index("arm")
 # %% [markdown]
 # ### *LoRA is as good as full fine-tuning*
 #
-# The first line of the table, and two claims of it: that LoRA is as good, and what Biderman et al. found (2024, arXiv 2405.09673) on code and mathematics, that
-# it *learns less and forgets less*.
+# The table's first line. Besides, Biderman et al. (2024, arXiv 2405.09673) found that LoRA *learns less and forgets less*, on code and mathematics.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("LoRA is as good as full fine-tuning",
@@ -342,13 +333,12 @@ cl.verdict("LoRA is as good as full fine-tuning",
 cl.verdict("LoRA learns less than full fine-tuning", "04/against_lora/full/test")
 
 # %% [markdown]
-# The two means lie together, and the seeds lie wide apart: they do not even agree which method is ahead. Three students cannot decide so narrow a
+# The two means lie close together, but the seeds do not even agree which method is ahead. Three students cannot decide so narrow a
 # question. *Forgets less* **cannot be tested here**, as the appendix shows.
 #
 # ### *LoRA wants ten times full's learning rate*
 #
-# "At its best rate" hides the price of the rate. The same two methods at five rates each. To lay them over one another,
-# LoRA's rates are divided by ten: **if LoRA wants ten times full's rate, the two hills stand on the same spot.**
+# Both methods were run at five rates. LoRA's are divided by ten here: **if LoRA wants ten times full's rate, both curves peak at the same spot.**
 
 # %%
 def by_rate(name):
@@ -365,28 +355,28 @@ cl.plots.curve(list(runs["full"]),
                "learning rate", "share right", logx=True)
 
 # %% [markdown]
-# The rates were chosen on validation letters, and are about three apart. Each was run once, so there is no verdict; but how firm is the choice?
+# Each point is one run, so there is no verdict. But how firm is the choice of the best rate, made on validation letters?
 
-# %%
+# %% tags=["hide-input"]
+# @title How firm the choice of the rate is
 for name, found in runs.items():
     validated = {rate: run["validation"]["accuracy"] for rate, run in found.items()}
     best_rate, second = sorted(validated, key=lambda rate: -validated[rate])[:2]
     n = found[best_rate]["validation"]["n"]
     ahead = round(n * (validated[best_rate] - validated[second]))
-    print(f"{name:4} is best at {best_rate:g}, and {ahead} of {n} letters "
-          f"ahead of {second:g}")
+    cl.say(f"**{name}** is best at {best_rate:g}, by {ahead} of {n} letters over "
+           f"{second:g}.")
 ratio = stored["rate_ratio"]
-print(f"with other letters drawn, LoRA's best rate is {ratio['low']:.0f} "
-      f"to {ratio['high']:.0f} times full's")
+cl.say(f"With other letters drawn, LoRA's best rate is {ratio['low']:.0f} to "
+       f"{ratio['high']:.0f} times full's.")
 
 # %% [markdown]
-# The result is *consistent with ten*: the lower of full's two best rates is ten times lower than LoRA's. But our grid cannot tell three from ten.
+# The result is *consistent with ten*: the lower of full's two best rates is ten times lower than LoRA's best. But our rates lie about three apart, and cannot tell ten from three.
 #
 # ### *Adapt every matrix, not attention alone*
 #
-# The first LoRA adapted two matrices of attention. With rank 8 in all seven of our matrices and rank 21 in the four of attention,
-# both train as many numbers. That is the only fair comparison: see also what attention does at rank 8, with far fewer of them. (Three seeds
-# for the first two bars, one for the others.)
+# The first LoRA adapted two matrices of attention. Is it better to adapt all? With rank 8 in all seven matrices and rank 21 in the four of attention,
+# both train as many numbers: only that is fair. (Three seeds for the first two bars, one for the others.)
 
 # %% tags=["nbval-ignore-output"]
 bars = {"all matrices, rank 8": "lora", "attention, rank 21": "attention-equal",
@@ -399,19 +389,19 @@ cl.plots.bars([(label, *dot(marks[arm])) for label, arm in bars.items()],
 # %% [markdown]
 # ### *Half of the layers will do*
 #
-# If only the upper half of the layers is adapted, nothing has to flow back through the lower half. *Will do*: at most five letters in a hundred fewer.
+# If only the upper half of the layers is adapted, nothing has to flow back through the lower half. *Will do* means: at most five letters in a hundred fewer.
 
 # %% tags=["nbval-ignore-output"]
 steps = stored["steps"]
 faster = steps["lora"]["step_seconds"] / steps["upper"]["step_seconds"]
-print(f"the upper half alone trains {faster:.1f} times as fast")
+cl.say(f"The upper half alone trains {faster:.1f} times as fast.")
 cl.verdict("the upper half of the layers will do",
            "04/against_lora/upper/test", above=-0.05)
 
 # %% [markdown]
 # ### *Rank matters less than where*
 #
-# One seed a point: look at the shape, not at single steps.
+# Each point is one seed: look at the shape, not at single steps.
 
 # %%
 ranks = {1: "rank-1", 4: "rank-4", 8: "lora", 16: "rank-16", 64: "rank-64"}
@@ -422,22 +412,22 @@ cl.plots.curve(list(ranks), {"all matrices": [first[n]["accuracy"] for n in rank
                {"all matrices": [first[n]["ci"] for n in ranks]}, logx=True)
 
 # %% [markdown]
-# How far apart do ranks lie, from the best to the worst, and how far places of equal size (all matrices, attention, the MLP, the upper half
+# How far apart do the best and the worst rank lie? And the best and the worst place, at equal size (all matrices, attention, the MLP, the upper half
 # of the layers)? In brackets what drawing other letters would give.
 
-# %%
-for what in ("ranks", "places", "places minus ranks"):
-    far, low, high = stored["spread"][what]
-    print(f"{what:19} {far:.2f} ({low:.2f} to {high:.2f})")
+# %% tags=["hide-input"]
+# @title From the best to the worst: ranks, and places
+far = {what: f"{most:.2f} ({low:.2f} to {high:.2f})"
+       for what, (most, low, high) in stored["spread"].items()}
+pd.Series(far, name="from best to worst, share right").to_frame()
 
 # %% [markdown]
-# The last line reaches from below zero to above it, and another seed might move it further: no verdict from one run.
+# The last line reaches from below zero to above it, and another seed might move it further. With one run each there is no verdict.
 #
 # ### *A step costs two thirds*
 #
-# Going forward costs one unit; going back to the inputs another; going back to the weights a third, and that one LoRA saves for the
-# frozen matrices. So it should cost two thirds, and a little for A and B. AdamW's own work over all the weights comes on top of
-# full fine-tuning, and weighs the more, the smaller the batch is.
+# A training step has three parts of about equal cost: going forward, going back to the inputs, and going back to the weights. LoRA saves the third for the
+# frozen matrices, so its step should cost two thirds. But full fine-tuning also pays for AdamW's work on every weight. The smaller the batch, the more that counts: LoRA's share can be lower still.
 
 # %% tags=["nbval-ignore-output"]
 cost = round(steps["lora"]["step_seconds"] / steps["full"]["step_seconds"], 2)
@@ -448,11 +438,10 @@ cl.verdict("a step of LoRA costs two thirds of one in full",
 # %% [markdown]
 # ## Four bits
 #
-# LoRA spares the gradients and the optimizer. What is left is the frozen model, in 16 or 32 bits a weight. It is only read. Could it
-# be read from fewer?
+# LoRA makes gradients and optimizer small. What is left is the frozen model, in 16 or 32 bits a weight. It is only read. Could fewer bits do?
 #
-# With four bits there are sixteen numbers. So: cut a matrix into blocks of 64 weights, divide each block by its largest, and round every
-# weight to one of sixteen *levels* between -1 and 1. Which sixteen? Below, the weights of one matrix after dividing, and three answers.
+# Four bits can name sixteen numbers. So: cut a matrix into blocks of 64 weights, divide each block by its largest, and round every
+# weight to one of sixteen *levels* between -1 and 1. Which sixteen? Here are one matrix's weights after dividing, and three choices.
 
 # %%
 from course_lib.models import quantization
@@ -468,16 +457,8 @@ cl.plots.histogram(shares[::10].tolist(),
                    {name: level.tolist() for name, level in levels.items()})
 
 # %% [markdown]
-# *Int4* spaces them evenly. *FP4* is a tiny floating-point number. *NF4* (Dettmers et al. 2023) asks where weights are, and gives each level about
-# as many of them: close together in the middle, where the crowd is.
-#
-# **Predict:** which one loses least on the way to four bits and back?
-
-# %%
-cl.predict_choice("levels", "The smallest error", list(levels))
-
-# %% [markdown]
-# The error is the root of the mean square, as a share of the weights' own. One matrix, here and now:
+# *Int4* spaces them evenly. *FP4* is a tiny floating-point number. *NF4* (Dettmers et al. 2023) gives each level about as many weights: its levels
+# lie close together in the middle, where most weights are. How much of this matrix is lost on the way to four bits and back? (The root of the mean square, as a share of the weights' own.)
 
 # %% tags=["nbval-ignore-output"]
 def lost(scheme):
@@ -486,14 +467,12 @@ def lost(scheme):
 
 
 errors = {name: lost(name.lower()) for name in levels}
-cl.reveal("levels", min(errors, key=errors.get))
 ranked, beside = sorted(errors, key=errors.get), min(errors["FP4"], errors["Int4"])
 cl.say(f"From the smallest error to the largest: {', '.join(ranked)}. NF4's error is "
-       f"{errors['NF4'] / beside:.0%} of the next smallest.")
+       f"{errors['NF4'] / beside:.0%} of the smaller of the two others.")
 
 # %% [markdown]
-# So much for weights. Now the whole model: how surprised is it by 24 good answers to questions of
-# general knowledge (the *held-out loss*), before and after?
+# So much for the weights. And the model? How surprised is it by 24 good answers to questions of general knowledge (the *held-out loss*), with and without rounding?
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.models import scoring
@@ -506,42 +485,43 @@ losses = {name: pd.Series([scoring.held_out_loss(model, [text]) for text in text
           for name, model in four_bit.items()}
 
 # %% [markdown]
-# Twenty-four answers are few. So compare answer by answer, with an interval over the answers: how much more surprised than without rounding?
+# Twenty-four answers are few, so we compare answer by answer: how much more surprised is it than without rounding?
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.evaluation import intervals, reports
 
 
-def dearer(some, others):
+def extra_loss(some, others):
     gap = (losses[some] - losses[others]).to_numpy()  # (texts,)
     interval = intervals.mean_interval(gap, range(len(gap)))
     return reports.Difference(some, others, gap.mean(), *interval, len(gap))
 
 # %% tags=["nbval-ignore-output"]
-gaps = {name: dearer(name, "no rounding") for name in losses if name != "no rounding"}
+gaps = {name: extra_loss(name, "no rounding") for name in losses
+        if name != "no rounding"}
 cl.verdict("NF4 makes the model more surprised than no rounding", gaps["NF4 + double"])
 cl.verdict("evenly spaced levels make it more surprised than NF4",
-           dearer("Int4", "NF4 + double"))
+           extra_loss("Int4", "NF4 + double"))
 cl.plots.bars([(name, gap.value, gap.low, gap.high) for name, gap in gaps.items()],
               f"More surprised than without rounding ({len(texts)} answers)",
-              "nats a token")
+              "extra loss, nats a token")
 
 # %% [markdown]
-# NF4 costs something. Which of the three costs least, these answers cannot tell, whatever the order of the bars: NF4's promise is about the weights,
-# and an error in a weight is not yet an error in an answer.
+# NF4 costs something. Which of the three costs least, so few answers cannot tell, whatever the order of the bars. NF4's promise is about weights, not about answers.
 #
-# *Double quantization* rounds once more: each block's largest weight is a number too, and these go into eight bits. Why bother? See the bits.
+# *Double quantization* rounds once more: the largest weight of each block has to be kept too, and these go into eight bits. What does that save?
 
 # %%
-for name, double in {"NF4": False, "NF4 + double": True}.items():
-    bits = cl.bits_per_weight("nf4", double=double)
-    print(f"{name:13} {bits:.3f} bits a weight, all included")
+bits = {double: cl.bits_per_weight("nf4", double=double) for double in (False, True)}
+cl.say(f"All included, NF4 takes {bits[False]:.3f} bits a weight, and {bits[True]:.3f} "
+       "with double quantization.")
 
 # %% [markdown]
-# At full size, measured beforehand: the error over all matrices, the whole exam of general knowledge, and what one specialist (LoRA, merged) still
-# sorts after it has been rounded, with intervals over questions. `int4-32` has blocks half as long, `bitsandbytes` is the library.
+# At full size, measured beforehand: the error over all matrices, the exam of general knowledge, and what one specialist (LoRA, merged) still
+# sorts, with intervals over questions. `int4-32` has blocks half as long; `bitsandbytes` is the library.
 
-# %%
+# %% tags=["hide-input"]
+# @title Six ways to round, at full size
 formats = stored["quantization"]["formats"]
 
 
@@ -554,50 +534,49 @@ pd.DataFrame({name: {"error": f"{row['error']:.3f}", "MB": f"{row['bytes'] / 1e6
               for name, row in formats.items()}).T
 
 # %% [markdown]
-# NF4's errors are the smallest; in the answers most intervals overlap. bitsandbytes errs as our round trip by hand does.
+# NF4's errors are the smallest; the intervals of the answers mostly overlap. The library errs as our round trip by hand does.
 #
 # ### Once before
 #
-# A confession. The model that you have used all along came out of a file of *four-bit* weights (lesson 00 said so); nobody could fit the 16-bit ones in a
-# package of this size. Have a look at what that did: 32 neighbours in a row of a matrix, and how many different numbers they are.
+# Your model itself came out of a file of *four-bit* weights (lesson 00 said so). It still shows, in any 32 neighbours of a matrix:
 
 # %%
 neighbours = matrix.view(-1, 32)[:2000]
 distinct = [row.unique().numel() for row in neighbours]
-print("32 neighbours are at most", max(distinct), "different numbers")
+cl.say(f"32 neighbours are at most {max(distinct)} different numbers.")
 
 # %% [markdown]
-# Sixteen steps between the least and the largest: that format is called Q4_1. Its grid is not NF4's, so a second rounding moves the weights again. Does it
-# matter that they were rounded once? Beforehand, every weight was spread evenly over its step, as it may have been before, and rounded again.
+# That format is called Q4_1: sixteen steps from the least to the largest. NF4 then rounds a second time. Does it
+# matter that there was a first? To find out, every weight was moved to a random place within its step, where it may have been before, and rounded again.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title The error of rounding, once and twice
 once = stored["quantization"]["once_before"]
-print(f"share of the weights on the grid of Q4_1: {once['on_the_grid']:.3f}")
-for scheme in ("nf4", "int4-32"):
-    print(f"{scheme:8} error on our weights {once[f'{scheme}_ours']:.3f}, "
-          f"on weights never rounded {once[f'{scheme}_smooth']:.3f}")
+cl.say(f"{once['on_the_grid']:.0%} of our weights lie on the levels of Q4_1.")
+pd.DataFrame({scheme: {"error on our weights": once[f"{scheme}_ours"],
+                       "on weights never rounded": once[f"{scheme}_smooth"]}
+              for scheme in ("nf4", "int4-32")}).T.round(3)
 
 # %% [markdown]
-# The two lie together: the error of the second rounding is what it would be for any model. What cannot be measured here is what the *first* one cost: the
-# weights before it are not in the package. With a network, `cl.load_model("HuggingFaceTB/SmolLM2-135M-Instruct")` has them.
+# The errors are almost the same: it hardly matters. What the *first* rounding cost cannot be measured here, as the
+# package does not hold the weights before it. With a network, `cl.load_model("HuggingFaceTB/SmolLM2-135M-Instruct")` has them.
 #
 # ### The real thing
 #
-# Until now the rounded weights lay in full-size numbers. `quantization.quantize` packs them: two weights in a byte, by bitsandbytes.
+# So far the rounded weights lay in full-size numbers. `quantization.quantize` packs them, two weights in a byte, by bitsandbytes.
 
 # %% tags=["nbval-ignore-output"]
 packed = quantization.quantize(gp)
-sizes = {"as loaded": gp.size() / 1e6, "in four bits": packed.size() / 1e6}
-print({name: f"{size:.0f} MB" for name, size in sizes.items()})
+cl.say(f"The model takes {gp.size() / 1e6:.0f} MB as loaded, and "
+       f"{packed.size() / 1e6:.0f} MB in four bits.")
 
 # %% [markdown]
-# Not an eighth of 32 bits, because only the matrices of the layers are packed. The embeddings stay as they are: much of a small model, and hardly
-# anything of a large one.
+# Only the matrices of the layers are packed. The embeddings (a row of numbers for each token) stay as they are: a large part of a small model, a tiny part of a large one.
 #
 # ## QLoRA
 #
-# A frozen model in four bits, LoRA beside it in full precision: that is QLoRA. Gradients flow *through* the packed weights, which are unpacked layer by
-# layer, into A and B. Ninety-six letters, once:
+# A frozen model in four bits, LoRA beside it in full precision: that is QLoRA. Gradients flow *through* the packed weights, unpacked layer by
+# layer, into A and B. Ours reads ninety-six letters, once.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.models.quantization import is_quantized
@@ -608,12 +587,12 @@ qlora = cl.finetune(packed, study[:96], "qlora", name="04-qlora",
 learned = cl.evaluate(qlora, exam.sample(48), "QLoRA, live")
 learned.show(4)
 named = sum(row.reply in tickets.DESKS for row in learned.rows)
-print(f"answers that are a desk's name: {named} of {learned.n}")
+cl.say(f"{named} of its {learned.n} answers are the name of a desk.")
 cl.verdict("after QLoRA the base is still in four bits", is_quantized(qlora.model))
 
 # %% [markdown]
-# It has read a quarter of what LoRA read above, so do not compare the two marks. Against LoRA at equal study, from the store. *"QLoRA reduces memory
-# and training time even more"*, say the sources:
+# It has read a quarter of what LoRA read above, so do not compare these two. The stored students studied the same. *QLoRA reduces memory
+# and training time even more*, say the sources.
 
 # %% tags=["nbval-ignore-output"]
 memory = round(steps["qlora"]["peak_bytes"] / steps["lora"]["peak_bytes"], 2)
@@ -623,21 +602,18 @@ cl.verdict("QLoRA needs less memory than LoRA (its bytes, of LoRA's)", memory, b
 cl.verdict("QLoRA trains faster than LoRA (a step's time, of LoRA's)", slower, below=1)
 
 # %% [markdown]
-# Of the marks: every seed sorted fewer letters with QLoRA, by about as much as the margin. Not shown to be as good, nor shown to be worse by more.
+# Every seed sorted fewer letters with QLoRA, by about as much as the margin: not shown to be as good, nor to be worse by more than that.
 #
-# Where this departs from the paper, plainly:
-# - **On a CPU four bits save memory, not time.** Every use of a weight begins with unpacking it. On a GPU that is cheap beside the product, and still not free:
-#   the paper promises memory and no speed.
-# - The paper computes in bf16; here it is what your processor multiplies well (lesson 00 printed it).
-# - *Paged optimizers*, which move AdamW's numbers out of a full GPU, have nothing to do here.
-# - Our base had been rounded once before, as you saw.
+# **On a CPU four bits save memory, not time.** Each use of a weight begins with unpacking it. On a GPU that costs less, and still something:
+# the paper promises memory and no speed. The paper also computes in bf16, we in what your processor multiplies well; its *paged optimizers*, which move AdamW's numbers out of a full GPU, are not needed here; and
+# our base had been rounded once before.
 
 # %% [markdown]
 # ## After the training
 #
 # ### Exercise 2 · Merge
-# An adapter beside each matrix costs a little at every word. It need not stay there. `mine` is your layer from above, with `mine.frozen.weight`, `mine.A`, `mine.B` and
-# `mine.scale`. Write down the one matrix that does the same alone.
+# An adapter costs a little time at every word, but it need not stay beside its matrix. `mine` is your layer from above, with `mine.frozen.weight`, `mine.A`, `mine.B` and
+# `mine.scale`. Write the one matrix that does the same alone.
 
 # %% tags=["exercise"]
 merged = None  # a tensor, (out, in)
@@ -648,7 +624,7 @@ merged = mine.frozen.weight + mine.scale * mine.B @ mine.A
 cl.check("04-merge", merged, layer=mine)
 
 # %% [markdown]
-# For the whole model that is `cl.merged`. It gives a plain model, without PEFT, that says the same:
+# For the whole model `cl.merged` does it, and gives a plain model without PEFT. Does it say the same?
 
 # %% tags=["nbval-ignore-output"]
 plain = cl.merged(desks)
@@ -657,13 +633,14 @@ same = [a == b for a, b in zip(plain.generate(asked, 8), desks.generate(asked, 8
 cl.say(f"Merged, it says the same to {sum(same)} of {len(same)} letters.")
 
 # %% [markdown]
-# In 32 bits it is all of them. In 16 the sum W + B·A is rounded once more, and where two desks were nearly as likely, one may tip over.
+# In 16 bits the sum W + B·A is rounded once more; where two desks were nearly as likely, an answer may change.
 #
 # ### Anybody can load it
 #
-# What `save` writes is nobody's private format. An adapter in plain PEFT, a merged model in plain transformers, in two lines:
+# What `save` writes is the usual format: an adapter opens in plain PEFT, a merged model in plain transformers. Do they say what ours says? The first token of eight answers will tell.
 
-# %%
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title The same in plain PEFT and transformers: loaded ...
 import tempfile
 import warnings
 from pathlib import Path
@@ -677,10 +654,8 @@ desks.save(home / "adapter"), plain.save(home / "merged")
 by_peft = PeftModel.from_pretrained(copy.deepcopy(gp.model), home / "adapter")
 by_transformers = AutoModelForCausalLM.from_pretrained(home / "merged")
 
-# %% [markdown]
-# Do they say what ours says? The first token of eight answers:
-
-# %% tags=["nbval-ignore-output"]
+# %% tags=["plain", "hide-input", "nbval-ignore-output"]
+# @title ... and asked
 def first_token(model, text):
     tokens = torch.tensor([gp.encode(text)], device=model.device)
     return int(model(tokens).logits[0, -1].argmax())
@@ -691,13 +666,14 @@ firsts = {name: [first_token(model, text) for text in asked[:8]]
           for name, model in models.items()}
 for name in ("PEFT", "transformers"):
     same = sum(a == b for a, b in zip(firsts[name], firsts["ours"]))
-    print(f"{name}'s copy begins as ours in {same} of {len(firsts['ours'])} answers")
+    cl.say(f"In {name} {same} of {len(firsts['ours'])} answers begin as ours do.")
 
 # %% [markdown]
 # ### Two specialists, one body
 #
-# The base is the same for all, so a server need hold it once. Here is lesson 03's specialist, who writes SQL, beside the one who sorts what comes in at
-# the support desk. The one for SQL comes from the shelf (take `from_shelf=True` away to train it). Both are asked the same two things: for a query, and to sort a letter.
+# All adapters share one base, so a server holds it only once. We put two on it: the one that sorts letters, and lesson 03's, which writes SQL (from the
+# shelf: training it takes long). Both are asked the same two things: a question for the database, and a letter to sort.
+#
 # **Predict:** how long does it take to swap them?
 
 # %%
@@ -717,16 +693,19 @@ clerk = merging.with_adapters(gp, {"support": desks, "SQL": specialist})
 
 # %% tags=["nbval-ignore-output"]
 query = sql.sql_prompt("Find all users from California.", shop.schema, "2024-02-27")
-both = [query, exam[1].question]
+both, turns = [query, exam[1].question], []
 for name in ("support", "SQL", "support"):
     started = time.perf_counter()
     clerk.use(name)
     taken = 1000 * (time.perf_counter() - started)
-    print(f"{name:8} after {taken:.1f} ms:", " | ".join(clerk.generate(both, 24)))
+    said = clerk.generate(both, 24)
+    turns.append({"specialist": name, "milliseconds to swap": round(taken, 1),
+                  "asked for a query": said[0], "asked to sort a letter": said[1]})
 cl.reveal("switch", round(taken))
+pd.DataFrame(turns).set_index("specialist")
 
 # %% [markdown]
-# Two questions, two heads on one body, and each does the only thing that it has learned. Is each still itself?
+# Each does the only thing that it has learned. Is each still itself beside the other?
 
 # %% tags=["nbval-ignore-output"]
 clerk.use("SQL")
@@ -743,9 +722,9 @@ cl.verdict("switched to, a specialist says what it says alone",
 # | weights | 2 N in 16 bits; with QLoRA 4.127 / 8 for each weight of the layers' matrices |
 # | gradients | 2 P |
 # | optimizer | 12 P: AdamW's two numbers in 32 bits, and the weight itself once more, in 32 bits (Rajbhandari et al. 2020, arXiv 1910.02054) |
-# | to go backwards | with activation checkpointing 2 · tokens · width for each layer, and 34 for one (Korthikanti et al. 2022, arXiv 2205.05198) |
+# | to go backwards | with *activation checkpointing* (keep only each layer's input, work out the rest again) 2 · tokens · width for each layer, and 34 for one (Korthikanti et al. 2022, arXiv 2205.05198) |
 #
-# First, is it to be trusted? The formula for *our* model, in 32 bits and without checkpointing, beside what was measured:
+# Can we trust that? For *our* model, in 32 bits and without checkpointing, beside what was measured:
 
 # %%
 rows = {}
@@ -759,10 +738,10 @@ for name, row in stored["methods"].items():
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# Within an eighth or so, and most is lacking where weights are unpacked on the way. A formula of this kind is for choosing a card, not for filling
-# one: it leaves out what libraries take, and memory that is lost between blocks.
+# It is right to within an eighth or so, and misses most where weights are unpacked on the way. Use such a formula to choose a card, not to fill
+# one: it leaves out what libraries take.
 #
-# **Predict:** full fine-tuning of a model of 70 billion parameters, 2,048 tokens a step. How many gigabytes? (The table then has LoRA and QLoRA beside it, of rank 8 on all matrices.)
+# **Predict:** full fine-tuning of a model of 70 billion parameters, 2,048 tokens a step. How many gigabytes? (The table has LoRA and QLoRA of rank 8, too.)
 
 # %%
 cl.predict("seventy", "Gigabytes to fine-tune 70B in full", low=0, high=2000, unit="GB")
@@ -776,9 +755,9 @@ cl.reveal("seventy", round(needs.loc["full", "70B"]))
 needs
 
 # %% [markdown]
-# Now the figures that made the two papers famous. The LoRA paper: GPT-3 with its 175 billion parameters, from **1.2 TB to 350 GB**, three times less
-# (section 4.2; it counts weights and AdamW's numbers in 16 bits, and no gradients). The QLoRA paper: 65 billion parameters, from **more than 780 GB to
-# less than 48 GB** (introduction; more than 780 is what 12 bytes a parameter come to, and they use rank 64). By our formula, counted their way:
+# Now the figures that made two papers famous. LoRA's: 175 billion parameters (GPT-3), from **1.2 TB to 350 GB**, three times less
+# (section 4.2; weights and AdamW's numbers in 16 bits, no gradients). QLoRA's: 65 billion parameters, from **more than 780 GB to
+# less than 48 GB** (introduction; 780 is 12 bytes a parameter; rank 64). By our formula, counted their way:
 
 # %% tags=["nbval-ignore-output"]
 def gb(model, method, rank, *where, **how):
@@ -789,18 +768,15 @@ gpt3 = {m: gb("GPT-3 175B", m, 4, "attention", precision="16-bit states")
         for m in ("full", "lora")}
 llama = {m: gb("65B", m, 64, precision="16-bit", tokens=512) for m in ("full", "qlora")}
 less = gpt3["full"] / gpt3["lora"]
-print(f"GPT-3 175B: full {gpt3['full']:,.0f} GB, LoRA {gpt3['lora']:,.0f} GB: "
-      f"{less:.1f} times less")
-print(f"LLaMA 65B:  full {llama['full']:,.0f} GB, QLoRA {llama['qlora']:.0f} GB")
+cl.say(f"GPT-3 175B: {gpt3['full']:,.0f} GB in full, {gpt3['lora']:,.0f} GB by LoRA. "
+       f"LLaMA 65B: {llama['full']:,.0f} GB in full, {llama['qlora']:.0f} GB by QLoRA.")
 cl.verdict("by our formula LoRA needs three times less, as its paper says",
            round(less, 2), above=2.8, below=3.2)
 cl.verdict("by our formula QLoRA trains 65B in less than 48 GB",
            round(llama["qlora"], 1), below=48, unit="GB")
 
 # %% [markdown]
-# The ratios and the limits are met. LoRA's 1.2 TB is more than we count for full fine-tuning; the paper does not say what else was in it.
-#
-# Mind what LoRA alone does *not* do: its frozen weights are as heavy as ever. That is the gap that QLoRA fills.
+# The LoRA paper's 1.2 TB is more than we count in full, and it does not say what else is in it. Note what LoRA alone does *not* do: its frozen weights are as heavy as ever.
 #
 # ### Exercise 3 · Will it fit?
 # A 13B model and one card of 24 GB. Which methods of the table fit?
@@ -827,17 +803,15 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# What no verdict says: the matrices that LoRA updates are small, you wrote them yourself, and of the memory that training takes the optimizer's all but vanishes. QLoRA shrinks the frozen weights as well,
-# all but the embeddings; that it should be faster, as the sources have it, the paper does not promise either.
+# One claim needs no verdict: the matrices that LoRA updates are small, as you wrote them yourself. Gradients and optimizer shrink with them; QLoRA shrinks the frozen weights as well,
+# all but the embeddings. That it should also be faster is what the sources say; its paper does not.
 #
 # ## Where it stops being true
 #
-# - Sorting letters is one skill with one word of answer. LoRA's small change is enough for that; where there is far more to learn than a few hundred letters hold, Biderman
-#   and others see full fine-tuning draw ahead.
-# - Each method had one size and three to five rates. Prompt and prefix tuning are known to want many more steps than these, and large models: what you saw is what they do in
-#   *this* budget.
-# - Differences of a few hundredths are within what another seed gives: that is why so many verdicts read "cannot tell".
-# - What a method *forgets* was not measured: our two ways to ask disagree ([appendix](appendix/04_forgetting.ipynb)).
-# - Steps were timed on a CPU. On a GPU the optimizer's share, and the price of unpacking four bits, are others. One setting changes (`COURSE_PROFILE=gpu`), and the same cells say which.
+# - Sorting letters is one skill, with one word of answer. Where there is far more to learn, Biderman and others see full fine-tuning draw ahead.
+# - Each method had one size and three to five rates. Prompt and prefix tuning are known to want many more steps, and large models.
+# - Another seed moves a mark by a few hundredths: that is why so many verdicts read "cannot tell".
+# - What a method *forgets* was not measured ([appendix](appendix/04_forgetting.ipynb)).
+# - Steps were timed on a CPU. On a GPU the optimizer and the unpacking cost another share; with `COURSE_PROFILE=gpu` the same cells say which.
 #
 # Next: [05 · RAG taken apart](05_rag_taken_apart.ipynb), where what was learned stays in the book.

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 05 · RAG taken apart
 #
-# An answer is wrong. Whose fault is it: the librarian's, who fetched the wrong page, the shelf's, or the reader's? Until you can say, you cannot mend it.
+# An answer is wrong. Whose fault is it: the librarian's, who fetched the wrong page, the shelf's, or the reader's? Until you know, you cannot mend it.
 #
 # By the end you will have
 # - taken a RAG system into its three parts, graded each by itself, and found which one fails;
@@ -17,7 +17,7 @@
 # - broken the whole in six ways, and mended those that can be mended;
 # - looked for a deleted secret in the bytes of a database.
 #
-# **Time** 70 minutes; the machine works for about 3 of them (2 cores).
+# **Time** 80 minutes; the machine works for about 3 of them (2 cores). **Before this** lesson 02.
 #
 # **Claims on trial** from the course's sources: *quality of answers depends on how good the retrieval is* · *old or poor documents give wrong answers* ·
 # *RAG keeps sensitive data separate* · *it can take longer to answer because it has to search first* · *a larger context costs latency and tokens* ·
@@ -45,19 +45,19 @@ session = cl.start()
 #
 # | part | its job | here |
 # |---|---|---|
-# | **retriever** | turns a question into something that can be looked up | an *embedding model*: text in, 384 numbers out |
-# | **vector store** | keeps passages by their numbers, finds the nearest | Chroma, in a folder on disk |
+# | **retriever** | turns a question into something that can be looked up | an *embedding model*: text in, 384 numbers out (a *vector*) |
+# | **vector store** | keeps passages by their vectors, finds the nearest | Chroma, in a folder on disk |
 # | **generator** | reads what was found, and answers | the language model that you know |
 #
-# The library of the Merrow Isles goes in first. It is cut into passages, each becomes 384 numbers, and those go into the store.
+# The library of the Merrow Isles is cut into passages, each becomes a vector, and those go into the store.
 
 # %% tags=["nbval-ignore-output"]
 gp = cl.load_model()
 index = cl.build_index("data/library")
-print(f"{len(index)} passages in {len(index.store.digests())} documents")
+cl.say(f"{len(index)} passages from {len(index.store.digests())} documents.")
 
 # %% [markdown]
-# A `RagPipeline`, as you used it in lesson 02, is these four lines. Each could be exchanged for another; this lesson does that.
+# The `RagPipeline` of lesson 02 is these four lines. Each can be exchanged for another, and this lesson does so.
 
 # %% tags=["nbval-ignore-output"]
 question = "For how many weeks does the 2042 sick leave policy keep me on full pay?"
@@ -68,11 +68,10 @@ answer = gp.reply([prompt], 24)[0]            # the generator
 print(prompt, "\n\n→", answer.text)
 
 # %% [markdown]
-# Is that really all? Then the pipeline and the four lines must say the same.
+# Is that really all? Then pipeline and four lines must say the same.
 
 # %% tags=["nbval-ignore-output"]
 ready_made = cl.RagPipeline(gp, index, k=2).ask(question, 24).text
-print("numbers in an embedding:", len(vector))
 cl.verdict("a RAG pipeline is its three parts and nothing else",
            ready_made == answer.text)
 
@@ -87,22 +86,21 @@ from course_lib.lessons import sliders
 sliders.library_map(index, [question])
 
 # %% [markdown]
-# Football keeps to itself, and so do the products. Where did the question land? The map is a shadow, though: how much of the spread do two dimensions keep?
+# Football keeps to itself, and so do the products. Where did the question land? But the map is only a shadow: how much of the spread do two dimensions keep?
 
 # %% tags=["nbval-ignore-output"]
 from sklearn.decomposition import PCA
 
 shares = PCA(2).fit(index.store.vectors()).explained_variance_ratio_
-cl.say(f"Of the spread two dimensions keep {shares.sum():.0%}.")
+cl.say(f"Two dimensions keep {shares.sum():.0%} of the spread.")
 
 # %% [markdown]
 # So nearness on the map is a hint. The search uses all 384.
 #
 # ## Where to cut
 #
-# A passage is what is found, and what is read. Short ones are found precisely and say little; long ones say more, and blur. Move the sliders: *size* is the
-# largest passage in tokens, *overlap* how much of it may repeat the end of the one before. The nearest passage lights up. The cell below the slider
-# does the same without it, for two sizes.
+# Short passages are found precisely and say little; long ones say more, and blur. Move the sliders: *size* is the
+# largest passage in tokens, *overlap* how much of it may repeat the one before. The nearest passage lights up. The next cell does it without sliders, for two sizes.
 
 # %%
 documents = {document.id: document for document in cl.read_documents("data/library")}
@@ -114,23 +112,24 @@ for size in (20, 160):
     sliders.chunk_slider(index, policy, question, size=size)
 
 # %% [markdown]
-# At 20 tokens a sentence stands alone; at 160 the nearest passage holds much that was not asked. How that comes out over the whole exam was measured beforehand.
-# `recall@4`: the share of questions for which one of the first four passages holds the whole sentence that answers them. `tokens@4`: what those four cost to read.
+# At 20 tokens a sentence stands alone; at 160 the nearest passage holds much that was not asked. Over the whole exam, measured beforehand:
+# `recall@4` is the share of questions for which one of the first four passages holds the whole sentence that answers; `tokens@4` is what those four cost to read.
 
 # %%
 import pandas as pd
 
+pd.set_option("display.max_colwidth", None)
 stored = cl.load_results("05")
 cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").rename_axis("size")
 cuts.drop(columns="settings").round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})
 
 # %% [markdown]
-# Recall rises with size, because a longer passage holds more of everything, and the bill rises faster. Beyond 160 tokens only the bill does. Overlap bought nothing here: our
-# sentences carry their subject's name with them. Prose that says "it" for a page long needs it more. The course takes 80 tokens without overlap.
+# Recall rises with size, and the bill rises faster; beyond 160 tokens only the bill does. Overlap bought nothing here, as our
+# sentences name their subject; prose that says "it" for a page needs it more. The course takes 80 tokens without overlap.
 #
 # ## The store: add, change, delete, filter
 #
-# A store is a folder. We make a small one for the guidelines of the Isles Health Board, to do to it what happens in life.
+# A store is a folder. We make a small one, for the guidelines of the Isles Health Board.
 
 # %% tags=["nbval-ignore-output"]
 import tempfile
@@ -142,7 +141,7 @@ folder = Path(tempfile.mkdtemp())
 ward = cl.Index(index.embedder, stores.ChromaStore(folder))
 ward.add(*cl.read_documents("data/library/guidelines"))
 files = sorted(path.name for path in folder.iterdir() if path.is_file())
-print(len(ward), "passages;", *files)
+cl.say(f"{len(ward)} passages, in the file {', '.join(files)}.")
 
 # %% [markdown]
 # **Add** is `add`; **change** is `add` again, under the same id; **delete** is `remove`.
@@ -153,12 +152,12 @@ for name in ("Dr Philippa Stanchworth", "Dr Emrys Quayholm"):
     text = f"The Skerrin cough line for clinicians is answered by {name}."
     ward.add(cl.Document("gl-line", "The Skerrin cough line", text, "2042-04-14",
                          "guidelines", "clinicians"))
-    print(ward.search(line, k=1)[0].text)
+    print("found:", ward.search(line, k=1)[0].text)
 ward.remove("gl-line")
-print("removed; now first:", ward.search(line, k=1)[0].source)
+print("after its removal the nearest page is", ward.search(line, k=1)[0].source)
 
 # %% [markdown]
-# **Filter** is what keeps a search to the documents that someone may read, or that are still true. `filters.only` writes it in Chroma's own form:
+# A **filter** keeps a search to what someone may read, or to what is still true. `filters.only` writes it in Chroma's own form:
 
 # %%
 from course_lib.retrieval import filters
@@ -167,7 +166,7 @@ print(filters.only(audience=["public", "clinicians"], since="2042-01-01"))
 
 # %% [markdown]
 # ### Lab · The guideline that changed last month
-# A doctor asks a question, as doctors do, without naming an edition. The library holds two.
+# A doctor asks without naming an edition. The library holds two.
 
 # %% tags=["nbval-ignore-output"]
 dose = "How much ostrivane does an adult with Skerrin cough take each time?"
@@ -178,7 +177,7 @@ for name, where in wheres.items():
     print(f"{name}: {first.source}\n   {first.text}\n   → {said}\n")
 
 # %% [markdown]
-# With the filter the old dose cannot come. Without it, nearness decides, and nearness knows no calendar.
+# With the filter the old dose cannot come. Without it nearness decides, and nearness knows no calendar.
 
 # %% tags=["nbval-ignore-output"]
 found = ward.search(dose, 9, filters.only(since="2042-01-01"))
@@ -189,7 +188,7 @@ cl.verdict("with a filter by date only the new guideline is found",
 
 # %% [markdown]
 # ### Exercise 1 · What may she read?
-# A colleague of Brindlecombe asks the whole library. She may read what is for the `public` and for `staff`, and wants only what is dated 2042. Write the filter.
+# A colleague at Brindlecombe asks the whole library. She may read what is for the `public` and for `staff`, and wants only what is dated 2042. Write the filter.
 
 # %% tags=["exercise"]
 where = None  # filters.only(...)
@@ -202,17 +201,15 @@ cl.check("05-filter", where, passages=index.passages())
 # %% [markdown]
 # ## Another store behind the same three calls
 #
-# Chroma finds by HNSW, a graph of neighbours that it walks: quick, and not always right. FAISS, used plainly, compares the question with *every* vector: exact.
-# An index asks three calls of a store, `add`, `delete` and `query`, so that one can take the place of the other.
-#
-# Pinecone and Weaviate stand behind the same three calls, with an account, or a server of your own. The key or the address comes from an environment variable, and without the client the first line says what to install:
+# Chroma searches by HNSW, a graph that leads from neighbour to neighbour: quick, and not always right. FAISS, used plainly, compares the question with *every* vector: exact.
+# An index asks only `add`, `delete` and `query` of its store, so one can take the place of the other. Pinecone and Weaviate can, too, with an account or a server of your own:
 #
 # ```python
 # index = cl.build_index(store=PineconeStore("merrow"))  # from course_lib.retrieval.pinecone_store
 # index = cl.build_index(store=WeaviateStore("Merrow"))  # from course_lib.retrieval.weaviate_store
 # ```
 #
-# Our tests run both against stand-ins on this machine that speak their protocols. The services themselves we have not run.
+# Our tests run these two against stand-ins; the services themselves we have not run.
 
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
@@ -223,12 +220,12 @@ asked = [q.question for q in cl.load_exam("library").sample(64)]
 pairs = zip(index.search_many(asked, 4), exact.search_many(asked, 4))
 alike = sum(len({p.id for p in a} & {p.id for p in b}) for a, b in pairs)
 agreed = alike / (4 * len(asked))
-print(f"of what the exact search finds here, Chroma finds {agreed:.3f}")
+cl.say(f"Of what the exact search finds in our library, Chroma finds {agreed:.1%}.")
 
 # %% [markdown]
 # ### Exercise 2 · A store of your own
-# Write the smallest store there is: a class with these three calls. `add` gets passages and their vectors (unit vectors, so that `vector @ other` is the cosine), `delete`
-# ids of documents, `query` gives the k nearest passages, best first, each with its `score`. Nine lines will do. (`replace(passage, score=...)`, imported above, gives a passage its score.)
+# Write a class with these three calls. `add` gets passages, their vectors (of length one: `vector @ other` says how near two are) and digests, which you may ignore; `delete` gets
+# ids of documents; `query` gives the k nearest passages, best first, each with its `score` (`replace(passage, score=...)`, imported above). Nine lines will do.
 
 # %% tags=["exercise"]
 store = None  # an object of your class
@@ -256,13 +253,8 @@ cl.check("05-store", Shelf(), passages=index.passages()[:200],
 
 # %% [markdown]
 # ### Which is quicker?
-# The graph was invented so that one need not look at everything. A graph is one thing, and a database around it another, so three sit this contest, all in their libraries' own calls: FAISS with exact
-# search, FAISS with the graph, and Chroma with the same graph. **Predict:** on our library, which answers a question soonest? (Each question goes to all three in turn. The milliseconds are your machine's; compare the ratios.)
-
-# %%
-cl.predict_choice("quicker",
-                  "One search among the library's passages is quickest with...",
-                  ["exact (FAISS)", "HNSW (FAISS)", "HNSW (Chroma)"])
+# The graph was invented so that one need not look at everything. Three compete, each in its library's own calls: FAISS with exact
+# search, FAISS with the graph, and Chroma, a database around the same graph. Which answers soonest in our library? (Compare ratios; the milliseconds are your machine's.)
 
 # %% tags=["nbval-ignore-output"]
 import chromadb
@@ -296,14 +288,13 @@ for each in vectors:
 
 # %% tags=["nbval-ignore-output"]
 taken = {name: median(each) for name, each in taken.items()}
-for name, each in taken.items():
-    times = each / taken["exact (FAISS)"]
-    print(f"{name}: {each:.3f} ms a question, {times:.1f} times exact")
-cl.reveal("quicker", min(taken, key=taken.get))
+pd.DataFrame({"milliseconds a question": taken,
+              "times exact": {name: each / taken["exact (FAISS)"]
+                              for name, each in taken.items()}}).round(3)
 
 # %% [markdown]
-# And as a library grows? Measured beforehand in one run on one machine, of each question the fastest of several rounds, up to fifty thousand vectors. (No real library of that size comes with a course. These vectors are mixtures of our
-# library's own, so that they lie as texts do.) `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at before it answers.
+# And as a library grows? Measured beforehand in one run on one machine, of each question the fastest of several rounds. The vectors are mixtures of our
+# own, so that they lie much as texts do. `recall` is the share of the exact ten that are found, `ef` how many vectors the graph looks at.
 
 # %%
 sizes = {(n, way): row for n, ways in stored["stores"].items()
@@ -311,7 +302,7 @@ sizes = {(n, way): row for n, ways in stored["stores"].items()
 pd.DataFrame.from_dict(sizes, orient="index")
 
 # %% [markdown]
-# Read it by columns. The time of exact search grows with the library; the graph's hardly does, but it has to be *built*. What it misses depends on how far it looks.
+# The time of exact search grows with the library. The graph's hardly does, but it has to be *built*, and what it misses depends on how far it looks.
 
 # %% tags=["nbval-ignore-output"]
 times = {(n, way): row["times exact"] for (n, way), row in sizes.items()}
@@ -325,18 +316,18 @@ for n in ("10,000", "50,000"):
                f"among {n} (times as long)", times[n, "HNSW (Chroma), ef 100"], below=1)
 
 # %% [markdown]
-# Among a thousand vectors the graph saves nothing. Among ten thousand and more it saves most of the time, at the price of building it and of what it misses if it looks at too few. Chroma's time hardly grows either; but most of it is not the
-# search: it is what the database does around it, at every size. So it overtakes exact search later than its graph does. It earns its keep with its filters, its files and its many users.
+# Among a thousand vectors the graph saves nothing, unless it may miss some. Among ten thousand and more it saves most of the time, for the price of building it and of what it misses. Most of Chroma's time is what
+# the database does around the search, at every size: so it overtakes exact search later than its graph does. It earns its keep with its filters, its files and its many users.
 #
 # ## The librarian's exam
 #
-# Before we let anybody read, we grade the *finding* alone. For every question of the library exam we know the one passage that holds its fact. So we can ask:
+# First we grade the *finding* alone. Of each question of the library exam we know the one passage that holds its fact:
 # - **recall@k**: in what share of questions is it among the first k?
 # - **MRR** (mean reciprocal rank): 1 if it came first, 1/2 if second, and so on; the mean.
 # - **nDCG@10**: the same idea, less harsh on a second place.
 #
-# Three librarians sit it. **Dense** search goes by meaning: the nearest vector. **Keyword** search goes by words: BM25, which counts the words that question and passage
-# share, rare ones most. **Hybrid** asks both and joins their rankings. Each looks for ten passages a question.
+# Three librarians sit this exam. **Dense** search goes by meaning: the nearest vector. **Keyword** search goes by words: BM25 counts those that question and passage
+# share, rare ones most. **Hybrid** search asks both and joins their rankings. Who puts the right passage first most often?
 
 # %%
 from course_lib.retrieval.words import HybridIndex, KeywordIndex
@@ -346,20 +337,16 @@ golden = cl.golden_passages(exam, index)
 words = KeywordIndex(index)
 both = HybridIndex(index, words)
 librarians = {"keyword": words, "dense": index, "hybrid": both}
-print(len(exam), "questions, each with its passage")
-cl.predict_choice("librarian", "The right passage comes first most often with...",
-                  list(librarians))
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval.ranking import compare_rankings
 
 rankings = {name: cl.grade_retrieval(librarian, exam, golden, name=name)
             for name, librarian in librarians.items()}
-cl.reveal("librarian", max(rankings, key=lambda name: rankings[name].recall(1)))
 compare_rankings(rankings.values())
 
 # %% [markdown]
-# Look at the intervals before you believe an order, and better still at the paired differences:
+# Look at the intervals before you believe an order; better still, compare question by question:
 
 # %% tags=["nbval-ignore-output"]
 for other in ("keyword", "dense"):
@@ -370,8 +357,8 @@ for other in ("keyword", "dense"):
 # %% [markdown]
 # ### Each has a question of its own
 # An average hides who is good at what. Two kinds of question:
-# - from a **code**: somebody reads HB-158 on a form and asks what that is. The fact is in the library; the question holds nothing but the code.
-# - **in other words**: questions of the exam that share at most half of their words with the passage that answers them.
+# - by a **code**: somebody reads HB-158 on a form and asks what that is. The library knows; the question holds nothing but the code.
+# - in **other words**: questions of the exam that share at most half of their words with the passage that answers them.
 
 # %%
 from course_lib.retrieval.grounding import lookup_questions, shared_words
@@ -381,12 +368,12 @@ codes = [q for q in lookup_questions(cl.load_facts(), index.passages())
 pages = {q.question: [p for p in index.passages() if q.question[8:-1] in p.searched]
          for q in codes}  # between "What is " and "?"
 shared = {q.id: shared_words(q.question, golden[q.question][0].searched) for q in exam}
-print(codes[0].question, "·", codes[1].question, "·", len(codes), "in all")
 other = [q for q in exam if shared[q.id] <= 0.5]
-print(other[0].question, "·", len(other), "in all")
+cl.say(f"{len(codes)} by a code: *{codes[0].question}*")
+cl.say(f"{len(other)} in other words: *{other[0].question}*")
 
 # %% [markdown]
-# **Predict:** of 100 questions that hold a code, in how many does the *dense* search put the right passage first? (The same three librarians answer, on codes alone and then on other words alone.)
+# **Predict:** of 100 questions by a code, in how many does the *dense* search put the right passage first?
 
 # %%
 cl.predict("codes", "Right passage first, dense search, in per cent", low=0, high=100)
@@ -400,7 +387,7 @@ cl.reveal("codes", on_codes["dense"].within(1))
 compare_rankings([*on_codes.values(), *in_other_words.values()])
 
 # %% [markdown]
-# To an embedding model a part number is a rare scrap of letters. To BM25 it is the rarest, and so the best, of words. And where the words differ, it is the other way round.
+# To an embedding model a part number is a rare scrap of letters. To BM25 it is the rarest of words, and so the best. Where the words differ, it is the other way round.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("of codes, keyword search finds more than dense search",
@@ -410,8 +397,8 @@ cl.verdict("in other words, dense search finds more than keyword search",
 
 # %% [markdown]
 # ### Exercise 3 · Join two rankings
-# A cosine and a BM25 score cannot be added: they are measured in different things. *Reciprocal rank fusion* adds what they have in common, the ranks: each search gives a
-# passage 1 / (60 + rank), the first rank being 1, and a passage that it did not find nothing. Two searches found these, best first. Put the joined ranking in order, by hand or in three lines of code.
+# A cosine (how near two vectors are) and a BM25 score cannot be added. *Reciprocal rank fusion* adds what they have in common, the ranks: each search gives a
+# passage 1 / (60 + rank), the first rank being 1, and nothing to one that it did not find. Two searches found these, best first. Put the joined ranking in order.
 
 # %%
 by_word = ["HB-158", "HB-112", "clinic"]
@@ -431,13 +418,13 @@ order = sorted(scores, key=lambda name: -scores[name])
 cl.check("05-fuse", order, rankings=[by_word, by_sense])
 
 # %% [markdown]
-# What comes next in the trade is a *reranker*: a second model (a *cross-encoder*) that reads question and passage together, slowly, for the first thirty only, and orders them anew.
-# sentence-transformers has them (`CrossEncoder`). None comes as a package for a laptop without a network, so none is measured here.
+# The usual next step is a *reranker*: a second model that reads question and passage together, for the first thirty only, and orders them anew.
+# None comes as a package for a laptop without a network, so none is measured here.
 #
 # ## Train the librarian
 #
-# Everybody speaks of fine-tuning the generator. The embedding model is far smaller, and it can be trained too: on pairs of a question and the passage that
-# answers it, so that the two come to lie together. What it must learn is to tell the right passage from those that look like it, so each pair gets a *hard negative*: the best-ranked passage that is
+# The embedding model is far smaller than the generator, and can be trained too: on pairs of a question and its
+# passage, so that the two come to lie close together. To tell the right passage from its look-alikes, each pair gets a *hard negative*: the best-ranked passage that is
 # **not** the answer.
 
 # %% tags=["nbval-ignore-output"]
@@ -451,18 +438,18 @@ study = embedder.hard_negatives(asked, index, right)
 print(study[0].question, "\n\nright:", study[0].positive)
 print("\nlooks right:", study[0].negative)
 in_exams = {q.source for name in ("library", "cup") for q in cl.load_exam(name)}
-print("\npages of an exam that it learns from:",
-      len(in_exams & {q.source for q in asked}))
+learned = in_exams & {q.source for q in asked}
+cl.say(f"Of {len(in_exams)} examined documents it learns from {len(learned)}.")
 
 # %% [markdown]
-# **Predict:** after two rounds over these few hundred pairs, what share of the exam's questions will find its passage first? The exam asks about *other* documents than those it learns from.
+# **Predict:** after two rounds over these few hundred pairs, how many of the exam's questions will find their passage first? The exam asks about *other* documents than those it learns from.
 
 # %%
-print(f"before: {rankings['dense'].recall(1):.2f} (n = {rankings['dense'].n})")
+cl.say(f"Before: {rankings['dense'].recall(1):.0%} of {rankings['dense'].n}.")
 cl.predict("trained", "Right passage first, in per cent", low=0, high=100)
 
 # %% [markdown]
-# This is the longest cell of the lesson. The loss is that of choosing the right passage among all passages of a batch.
+# This is the longest cell of the lesson. While it runs: the model has to choose the right passage among all passages of a batch. What can it learn from that about documents that it never sees?
 
 # %% tags=["nbval-ignore-output"]
 tuned = embedder.finetune_embedder(study, index.embedder, epochs=2,
@@ -474,14 +461,14 @@ cl.reveal("trained", after.within(1))
 cl.plots.losses({"embedding model": tuned.losses}, "Learning to find")
 
 # %% [markdown]
-# Every passage had to be embedded anew: other numbers, another map. An index belongs to its embedding model, and `build_index` refuses one of another.
+# Every passage had to be embedded anew: an index belongs to its embedding model, and `build_index` refuses one of another.
 
 # %% tags=["nbval-ignore-output"]
-print("your librarian, in documents that it never saw:",
-      after.within(1) - rankings["dense"].within(1))
+gain = after.within(1) - rankings["dense"].within(1)
+cl.say(f"Your librarian, in documents that it never saw: {gain}.")
 
 # %% [markdown]
-# That is one training. And the cup exam was hopeless for the untrained model: 28 reports of one cup read alike. Stored, with several seeds, on three exams:
+# That is one training. Three are stored, of three seeds, on three exams. In the exam about the cup the untrained model is lost: 28 reports of finals read alike.
 
 # %% tags=["nbval-ignore-output"]
 three, runs = ("library", "handbook", "cup"), stored["embedder"]["runs"]
@@ -494,18 +481,19 @@ for name in three:
                f"05/embedder/runs/*/{name}/after minus before")
 behind = [name for name in three if all(row["hybrid, after"] < row["after"]
                                         for row in first if row["exam"] == name)]
-print("hybrid search stays behind dense search now, in every seed:", behind)
+cl.say("Exams in which hybrid search now finds fewer than dense search, in every seed: "
+       f"{', '.join(behind) or 'none'}.")
 pd.DataFrame(first).round(2).set_index(["exam", "seed"])
 
 # %% [markdown]
-# Mind the hybrid search, which was the best before. Where dense search has become good, keyword search only pulls it down; on the cup, where it is still poor, the two together are better.
+# Where dense search has become good, keyword search only pulls it down; on the cup, where it is still poor, the two together are better.
 #
-# What did it learn? Not the documents; those were never shown. It learned *how this library asks and answers*: that the year matters, that
+# What did it learn? Not the documents, which it never saw, but *how this library asks and answers*: that the year matters, that
 # "who had the whistle" is the referee.
 #
 # ## The reader's exam
 #
-# Now let somebody read. Forty questions, hybrid search, one passage, then four.
+# Now let somebody read: forty questions, hybrid search, one passage, then four.
 
 # %% tags=["nbval-ignore-output"]
 forty = exam.sample(40)
@@ -514,27 +502,23 @@ four = cl.evaluate(cl.RagPipeline(gp, both, k=4), forty, "RAG, k = 4")
 cl.compare({"k = 1": one, "k = 4": four}, forty)
 
 # %% [markdown]
-# An answer can fail in two ways: the passage was not there, or it was there and was not read. With k = 1, part the answers by that. **Predict:** what share does it get right *without* the right passage?
-
-# %%
-cl.predict("miss", "Right without the right passage, in per cent", low=0, high=100)
+# An answer can fail in two ways: the passage was not there, or it was there and was not read. We sort the answers of k = 1 by that. How many are right *without* the right passage?
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval.ranking import by_hit
 
-parted = by_hit(one, golden)
-for name, part in parted.items():
-    print(f"{name}: {part}")
-cl.reveal("miss", parted["miss"])
+for name, part in by_hit(one, golden).items():
+    cl.say(f"Where the page was {'there' if name == 'hit' else 'missing'}, "
+           f"{part.accuracy:.0%} of {part.n} answers are right.")
 
 # %% [markdown]
-# *Quality of answers depends on how good the retrieval is*, say the sources. At full size, then, because forty questions have few misses:
+# *Quality of answers depends on how good the retrieval is*, say the sources. Forty questions have few misses; here are two hundred:
 
 # %% tags=["nbval-ignore-output"]
 rag = stored["answers"]["rag"]
-table = {name: {"right": row["accuracy"], "given hit": row["hit"]["accuracy"],
-                "given miss": row.get("miss", {}).get("accuracy"),
-                "misses": row.get("miss", {}).get("n", 0)}
+table = {name: {"right": row["accuracy"], "right, page found": row["hit"]["accuracy"],
+                "right, page missing": row.get("miss", {}).get("accuracy"),
+                "pages missing": row.get("miss", {}).get("n", 0)}
          for name, row in sorted(rag.items())}
 alone = stored["answers"]["right page"]
 cl.say(f"{alone['n']} questions; with the right page alone {alone['accuracy']:.0%} of "
@@ -544,13 +528,13 @@ cl.verdict("without the right passage at most a fifth of the answers are right",
 pd.DataFrame.from_dict(table, orient="index").round(2)
 
 # %% [markdown]
-# A reader needs the page. But even with the page open many answers are wrong: that part no search can mend.
+# A reader needs the page. But even with the page open many answers are wrong, and no search can mend that.
 #
 # ### Found, and read
-# Look at the first column again: at k = 1 keyword, dense and hybrid search *answer* alike, though hybrid search *finds* more. A question ends in one of three ways: its page was not found; it was found, and the reader made a wrong
-# answer of it; or the answer is right. Larger students that have sat this exam stand beside ours.
+# Look at the first column: at k = 1 keyword, dense and hybrid search *answer* alike, though hybrid search *finds* more. Why? A question ends in one of three ways. (If larger students have sat this exam, their bars follow ours.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title Found, and read: by each way to search, and by each student
 from course_lib.evaluation import kept
 from course_lib.evaluation.sizes import students
 from course_lib.retrieval.ranking import cascade
@@ -562,12 +546,12 @@ for way in librarians:
     for who, runs in students("05/library", f"{way} RAG, k = 1").items():
         if who != "smollm2-135m":
             bars[f"{way}, {who}"] = runs.reports[0]
-print("n:", {name: report.n for name, report in bars.items()})
+asked_of = " or ".join(str(n) for n in sorted({report.n for report in bars.values()}))
 cl.plots.stacked({name: cascade(report, golden) for name, report in bars.items()},
-                 "Found, and read: RAG with one passage")
+                 f"Found, and read: RAG with one passage, n = {asked_of}")
 
 # %% [markdown]
-# Right is what is found *times* what is read of it. The pages that hybrid search finds and dense search does not, are they read as well as the others?
+# Right is what is found *times* what is read of it. And the pages that only hybrid search finds: are they read as well as the others?
 
 # %% tags=["nbval-ignore-output"]
 def found_by(way):
@@ -586,51 +570,51 @@ cl.verdict("with hybrid search more is answered than with dense search",
            read["hybrid"] - read["dense"])
 
 # %% [markdown]
-# A few pages more, times a reader who loses most of them: that leaves next to nothing, less than so few questions can show. To answer more with *this* reader, the search has to gain far more. Yours, trained above, did:
+# A few pages more, times a reader who loses most of them: less is left than so few questions can show. To answer more with *this* reader, the search has to gain far more. The trained one did:
 
 # %% tags=["nbval-ignore-output"]
-print(read["trained"] - read["hybrid"])
+cl.say(f"One stored librarian, trained: {read['trained'] - read['hybrid']}.")
 
 # %% [markdown]
 # That is a single trained librarian: a promise, and no verdict on how others would do.
 #
 # ### Faithful, or invented?
-# A wrong answer may be made of the page's own words (it read badly) or of nobody's (it invented). An answer is *faithful* if every name and number in it stands in what it was shown.
+# A wrong answer may be made of the page's own words (it read badly) or of nobody's (it invented). We call an answer *faithful* if every name and number in it stands in what it was shown.
 
 # %% tags=["nbval-ignore-output"]
 grounding = cl.ground(four, index.passages(), golden)
-print(f"faithful: {grounding.faithful:.2f}; "
-      f"cites the right passage: {grounding.cited_right:.2f} (n = {grounding.n})")
+cl.say(f"Of {grounding.n} answers {grounding.faithful:.0%} are faithful, and "
+       f"{grounding.cited_right:.0%} cite the right passage. Called invented:")
 for row in [row for row in grounding.rows if not row.faithful][:3]:
-    print(f"\n{row.row.question}\n   said: {row.row.reply}\n   "
-          f"cites {row.cited or 'nothing'}; right: {row.row.expected}")
+    print(f"{row.row.question}\n   said: {row.row.reply}\n   "
+          f"cites {row.cited or 'nothing'}; right: {row.row.expected}\n")
 grounding.table()
 
 # %% [markdown]
-# The *citation* is the shown passage that holds most of the answer's words beyond the question's. It is right if that is the passage which states the fact.
-# (Replies are cut after a couple of dozen tokens; half a word at the end counts for the one that it begins.)
+# The *citation* is the shown passage that holds most of the answer's words beyond the question's. (Replies are cut after a couple of dozen tokens; half a word at the end counts for the one that it begins.)
 #
-# Are the *right* answers faithful? Of the stored ones, here are those that are not:
+# Are the *right* answers faithful? Of the stored ones, these are not:
 
 # %% tags=["nbval-ignore-output"]
 at_k = {k: kept.runs(f"05/answers-hybrid-k-{k}", f"RAG, k = {k}") for k in (1, 4)}
 told = cl.ground(at_k[4].reports[0], index.passages(), golden)
 right = [row for row in told.rows if row.right]
-print(f"faithful: {sum(row.faithful for row in right)} of {len(right)} right answers")
-for row in [row for row in right if not row.faithful]:
-    print(f"   said: {row.row.reply}\n   right: {row.row.expected}")
+strays = [row.row for row in right if not row.faithful]
+cl.say(f"{len(right) - len(strays)} of {len(right)} right answers are faithful.")
+pd.DataFrame([{"said": row.reply, "right": row.expected} for row in strays])
 
 # %% [markdown]
-# Three blind spots, then, to know before you trust such a check:
-# - **Another spelling.** "4.5cm" is what the page says in other letters ("4.5 centimetres"). A check of words calls it invented.
-# - **The exam hears what it wants.** "37 articles, which is a total of 120 articles" says the right figure, and passes as right. Only the check notices the second figure, which stands on no page.
-# - **Who did what.** "Ironside beat the Slaters", made of a page that says the opposite, is faithful to it, word by word.
+# Such a check has three blind spots:
+# - **Another spelling.** "4.5cm" is what the page says in other letters ("4.5 centimetres"), and it counts as invented.
+# - **The exam hears what it wants.** "37 articles, which is a total of 120 articles" names the right figure, and passes as right. Only the check sees that the second stands on no page.
+# - **Who did what.** "Ironside beat the Slaters" would be faithful, word by word, to a page that says the opposite.
 #
 # ## The price of k
 #
 # More passages hold the right one more often, cost more to read, and distract. All three, stored:
 
-# %%
+# %% tags=["hide-input"]
+# @title What k costs
 ks = sorted({row["k"] for row in rag.values() if row["way"] == "hybrid"})
 hybrid = {k: rag[f"hybrid, k = {k}"] for k in ks}
 price = 0.15  # dollars for a million tokens read by a small hosted model
@@ -641,7 +625,8 @@ bill = {k: {"right": round(row["accuracy"], 2),
         for k, row in hybrid.items()}
 pd.DataFrame.from_dict(bill, orient="index").rename_axis("k")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title What k buys
 lines = {"right": [hybrid[k]["accuracy"] for k in ks],
          "passage is there": [stored["answers"]["found"][str(k)] for k in ks]}
 cl.plots.curve(ks, lines, "What k buys", "k, passages in the prompt",
@@ -649,7 +634,7 @@ cl.plots.curve(ks, lines, "What k buys", "k, passages in the prompt",
                bands={"right": [tuple(hybrid[k]["ci"]) for k in ks]})
 
 # %% [markdown]
-# The upper line is the librarian's, the lower the reader's. The gap between them is what reading costs, and it widens. From which k on do more passages no longer pay?
+# The upper line is the librarian's, the lower the reader's, and the gap between them widens. From which k on do more passages no longer pay?
 
 # %% tags=["nbval-ignore-output"]
 def as_many(what):
@@ -673,27 +658,26 @@ waits = {way: rag[f"{way}, k = 1"]["seconds"] * 1000 for way in librarians}
 searching = stored["answers"]["search_ms"]
 share = {way: ms / (ms + waits[way]) for way, ms in searching.items()}
 for way, ms in searching.items():
-    print(f"{way}: {ms:.1f} ms to search, {waits[way]:.0f} ms to read and answer")
+    cl.say(f"{way}: {ms:.1f} ms to search, {waits[way]:.0f} ms to read and answer.")
 cl.verdict("less than a quarter of the wait is the search",
            round(max(share.values()), 2), below=0.25)
 
 # %% [markdown]
-# The search is not what one waits for. What it fetches is: the reading grows with every passage.
+# One waits for the reading, not for the search, and the reading grows with every passage.
 #
 # ## What breaks it
 #
 # Six ways, each made to happen.
 #
 # ### 1 · The old beats the new
-# Several policies of the handbook are in the library in two editions. People ask without naming a year. How often does the *old* one come first? Hybrid search is asked, first without and then with a date filter.
+# Several policies of the handbook are in the library in two editions, and people ask without naming a year. How often does the *old* edition come first, without and with a filter by date?
 
 # %%
 from course_lib.lessons import adverse
 from course_lib.retrieval import grounding
 
 undated, _ = adverse.undated_questions(cl.load_facts())
-print(undated[10].question, "·", len(undated), "such questions")
-cl.predict("stale", "The old edition comes first, in per cent", low=0, high=100)
+cl.say(f"{len(undated)} such questions, for example: *{undated[10].question}*")
 
 # %% tags=["nbval-ignore-output"]
 def is_old(passage, q):
@@ -705,8 +689,7 @@ share, since = {}, filters.only(since="2042-01-01")
 for name, where in {"without a filter": None, "with one": since}.items():
     found = both.search_many([q.question for q in undated], 1, where)
     share[name] = sum(is_old(p[0], q) for q, p in zip(undated, found)) / len(undated)
-    print(f"old edition first, {name}: {share[name]:.2f}")
-cl.reveal("stale", round(100 * share["without a filter"]))
+    cl.say(f"The old edition comes first, {name}: {share[name]:.0%}.")
 cl.verdict("without a filter the old edition comes first in at least a fifth",
            round(share["without a filter"], 2), above=0.2)
 cl.verdict("with a filter by date the old edition never comes first",
@@ -715,12 +698,10 @@ cl.verdict("an old edition in the library gives old answers",
            "05/breaks/stale/all dates/says the old", above=0)
 
 # %% [markdown]
-# *Old or poor documents give wrong answers*: here they do so with the air of good ones.
-#
-# The filter is blunt: it also hides everything else that is older. A library that withdraws the old edition needs no filter.
+# *Old or poor documents give wrong answers*, and they sound as sure as good ones. The filter is blunt: it hides everything older. A library that withdraws the old edition needs none.
 #
 # ### 2 · The page is not there
-# We take the document away that holds the answer, and ask all the same. Does it say that it does not know? Stored, with our usual instruction, and with one that asks it to say so:
+# We take away the document that holds the answer, and ask all the same. Does the reader say that it does not know? With our usual instruction, and with one that asks it to say so:
 
 # %%
 missing = stored["breaks"]["missing"]
@@ -729,7 +710,7 @@ rows = {name: {"says it does not know": row["unknown"], "right": row["accuracy"]
 pd.DataFrame.from_dict(rows, orient="index")
 
 # %% [markdown]
-# Without being told it never says so: it makes an answer of what lies before it. And told? Compare the second row with the third.
+# Unless told to, it never says so: it makes an answer out of what lies before it. And when told? Compare the second row with the third.
 
 # %% tags=["nbval-ignore-output"]
 def says_so(measurement, name):
@@ -744,8 +725,8 @@ cl.say(f"Told to, it says so in {gone.accuracy:.0%} where the page is gone, and 
 cl.verdict("told to, it says so more often where the page is gone", gone - there)
 
 # %% [markdown]
-# It has learned the words "I don't know", and not when they are true. A retriever always finds *something*: the nearest passage, however far. Could its score tell, before the model is asked? Below some threshold, say "I don't know".
-# We choose the threshold on validation questions, each asked with its page in the library and with that page's document taken away, and try it on the exam's:
+# It says the words, but not when they are true. Can the *search* tell, before the model is asked? It always finds something, the nearest passage, however far. So if the best score is below a *threshold*, say "I don't know".
+# The threshold is chosen on validation questions, each asked with its document in the library and without, and tried on the exam's:
 
 # %% tags=["nbval-ignore-output"]
 validation, refused = exam.on_validation(), {}
@@ -757,12 +738,12 @@ for name, librarian in {"dense": index, "dense, trained": trained}.items():
         low = [score < limit
                for score in adverse.best_scores(librarian, exam, page_gone)]
         refused[called] = rankings["dense"].within(1).judged(low, called)
-    print(f"{name}: threshold {limit:.2f}, chosen on {len(validation)} questions")
+    cl.say(f"{name}: threshold {limit:.2f}, from {len(validation)} questions.")
 cl.plots.bars([(name, report.accuracy, *report.ci) for name, report in refused.items()],
               f"Refused below the threshold, n = {len(exam)}", "share refused")
 
 # %% [markdown]
-# To refuse is right for *page gone*, and wrong for *page there*. And what has nothing to do with the library, the `general` exam?
+# To refuse is right where the page is gone, and wrong where it is there. And what of questions that have nothing to do with the library, the `general` exam?
 
 # %% tags=["nbval-ignore-output"]
 limit = adverse.threshold(adverse.best_scores(index, validation, False),
@@ -774,11 +755,11 @@ cl.verdict("a score threshold refuses more where the page is gone",
            refused["dense, page gone"] - refused["dense, page there"])
 
 # %% [markdown]
-# Far better than asking the model, and no wall: what is foreign to the library it refuses; of pages that are gone it lets a good part pass, since another page of the same kind lies near, and for it some questions
-# go unanswered that have their page. Where to put the threshold is a choice between two errors. Training the *reader* to say so is lesson 06.
+# Far better than asking the model, but no wall. It refuses what is foreign to the library. Where a page is gone it often lets the question pass, as another page of the same kind lies near; and some
+# are refused although their page is there. A threshold is a choice between two errors. Training the *reader* to say so is lesson 06.
 #
 # ### 3 · Look-alikes
-# The right passage is there, with three others. Does it matter which others? Drawn at random from the library, or the best-ranked beside it:
+# The right passage is there, with three others. Does it matter which? Drawn at random from the library, or the best-ranked beside it:
 
 # %% tags=["nbval-ignore-output"]
 rows = [{"label": name, "value": row["accuracy"],
@@ -792,12 +773,13 @@ cl.verdict("three look-alikes cost more than three strangers",
 cl.plots.bars(rows, "The right passage and three others")
 
 # %% [markdown]
-# Company of any kind costs this reader. That look-alikes cost more than strangers is what one would expect; a hundred questions have not shown it. A real retriever hands out
-# look-alikes only. Lesson 06 trains on these.
+# Company of any kind costs this reader. That look-alikes cost more than strangers, a hundred questions have not shown. A real retriever hands out
+# look-alikes: lesson 06 trains on them.
 #
-# **Lost in the middle?** Liu and others (2023) found that long prompts are read best at both ends. The same five passages, the right one first, third or last:
+# **Lost in the middle?** Liu and others (2023) found that long prompts are read best at both ends. Here are the same five passages, the right one first, third or last:
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
+# @title The right page first, third or last
 spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}")
          for name in ("first", "middle", "last")}
 places = {"135M": {name: runs.share() for name, runs in spots.items()}}
@@ -811,14 +793,16 @@ for end in ("first", "last"):
 cl.plots.dots(places, f"Where the right page lies, n = {spots['middle'].n}")
 
 # %% [markdown]
-# What lies last stands nearest to the question, and is read best. That is one half of the paper's curve; for the other, that the first page beats the middle, a hundred questions are too few. Does your reader do the same? Then put the best passage last.
+# This reader reads best what lies last, nearest to the question. Whether it also reads the first better than the middle, a hundred questions cannot tell. If your reader does the same, put the best passage last.
 #
 # ### 4 · A page that gives orders
-# A passage is text, and so is an instruction. What if somebody writes one into a document? This is *prompt injection* (Greshake and others 2023). We put a sentence at the end of the right
-# page; then the same between marks, with a warning. **Predict:** how often does it obey? (Sixteen questions here, then what is stored of all.)
+# What if somebody writes an instruction into a document? That is *prompt injection* (Greshake and others 2023). We put one at the end of the right
+# page; then the same page between marks, with a warning.
+#
+# **Predict:** how often does the model obey? (Sixteen questions here, then a hundred that are stored.)
 
 # %%
-print(adverse.ORDER)
+cl.say(f"The order: *{adverse.ORDER}*")
 cl.predict("orders", "It obeys, in per cent", low=0, high=100)
 
 # %% tags=["nbval-ignore-output"]
@@ -830,7 +814,8 @@ marked = cl.evaluate(cl.OpenBook(gp, adverse.fenced(bad), adverse.FENCED), few,
                      "between marks")
 plain.show(3)
 for report in (plain, marked):
-    print(report.name, "· obeyed:", grounding.said(report, "PELICAN").accuracy)
+    obeys = grounding.said(report, "PELICAN").accuracy
+    cl.say(f"The order {report.name}: obeyed in {obeys:.0%} of {report.n}.")
 
 # %% tags=["nbval-ignore-output"]
 measured = {"plain": "order", "fenced": "order-fenced",
@@ -840,17 +825,15 @@ orders = {name: kept.runs(f"05/breaks-{place}", name)
           for name, place in measured.items()}
 obeyed = {name: grounding.said(runs.reports[0], "PELICAN")
           for name, runs in orders.items()}
-for name, report in obeyed.items():
-    print(f"{name}: obeyed in {report.accuracy:.2f}, n = {report.n}; "
-          f"still right in {orders[name].share()[0]:.2f}")
 cl.reveal("orders", round(100 * obeyed["plain"].accuracy))
 cl.verdict("marks and a warning make it obey less", obeyed["plain"] - obeyed["fenced"])
 cl.verdict("with marks and a warning it obeys no more", obeyed["fenced"], below=0.01)
+pd.DataFrame({name: {"obeyed": report.accuracy, "still right": orders[name].share()[0],
+                     "n": str(report.n)} for name, report in obeyed.items()}).T
 
 # %% [markdown]
-# Marks and a warning make it obey far less, and do not stop it. The last row looks like a cure: among four marked passages it obeys none. It hardly answers any more, either; often it only
-# recites the page. A delimiter asks politely; it is no wall. What a document may *cause* must be limited outside of the model: what it may call, and who reads what it writes. What training does to it is
-# measured in lesson 06.
+# Marks and a warning (*fenced*) make it obey far less, and do not stop it. Among four fenced passages it obeys none, but hardly answers any more, either; often it only
+# recites the page. What a document may *cause* must be limited outside of the model: what it may call, and who reads what it writes. What training does to it is in lesson 06.
 #
 # ### 5 · Two pages for one answer
 # "What is the reception range of the Wren 5, and the Wren 6?" needs two data sheets.
@@ -860,26 +843,28 @@ two = {k: row for k, row in stored["breaks"]["two documents"].items() if k != "n
 pd.DataFrame.from_dict(two, orient="index").round(2)
 
 # %% [markdown]
-# The first column is the librarian's: a single vector for two wishes lies between them, and it takes eight passages to hold both pages nearly always. The others are the reader's: both pages before it, it
-# never says both. The last row asks twice: split the question, search for each half, read each by itself.
+# The first column is the librarian's: one vector for two wishes lies between them. The others are the reader's: even with both pages before it, it
+# never says both answers. The last row asks twice: split the question, search for each half, read each by itself.
 #
 # ### 6 · The wrong eyes
-# The sixth way is not about being wrong. The library holds pages for managers, for lawyers, for clinicians. A customer asks:
+# The library also holds pages for managers, for lawyers, for clinicians. Now a customer asks:
 
 # %% tags=["nbval-ignore-output"]
 curious = "Who is the consultant named in the low-tide fever guideline 2042?"
 public = filters.only(audience="public")
 for name, where in {"no filter": None, "public only": public}.items():
-    print(f"{name}: {both.search(curious, 1, where)[0].source}")
+    page = both.search(curious, 1, where)[0]
+    print(f"{name}: finds {page.source}, a page for: {page.audience}")
 audiences = {p.audience for q in exam for p in both.search(q.question, 4, public)}
-print("whatever is asked, the filter lets through:", *audiences)
+cl.say(f"All {len(exam)} questions asked with the filter find pages for: "
+       f"{', '.join(audiences)}.")
 
 # %% [markdown]
-# The filter stands in the *store*, before anything reaches the prompt. Asking the model to keep a secret that lies in front of it is no protection: you have just seen how it takes orders.
+# The filter works in the *store*, before anything reaches the prompt. Asking the model to keep what it has read to itself is no protection: you have seen how it takes orders.
 #
 # ## Deleted is deleted?
 #
-# *RAG keeps sensitive data separate*, and lesson 02 showed that a document which was withdrawn is not told any more. But is it *gone*? **Predict:** we delete a document from Chroma
+# *RAG keeps sensitive data separate*, and lesson 02 showed that RAG no longer tells what stood in a withdrawn document. But is it *gone*? **Predict:** we delete a document from Chroma
 # by its own `delete`, and look for its words in the bytes of the folder. Are they still there?
 
 # %%
@@ -902,11 +887,11 @@ nearest = ward.search("What is the password?", 20)
 found = "memo" in {passage.source for passage in nearest}
 left = in_the_files("MARMALADE")
 cl.reveal("bytes", "still in the files" if left else "gone from the files")
-cl.say(f"By a search it is {'still' if found else 'no longer'} found.")
+cl.say(f"A search {'still' if found else 'no longer'} finds it.")
 cl.verdict("what Chroma deleted is gone from its files", not left)
 
 # %% [markdown]
-# No search finds it, and anybody who copies the folder can read it. A database does not wipe: it marks as free, and it keeps a log. Therefore `index.remove` goes further (`ChromaStore.erase`): it writes what is
+# Anybody who copies the folder can still read it. A database does not wipe: it marks the place as free, and keeps a log. So `index.remove` goes further (`ChromaStore.erase`): it copies what is
 # left into a new collection, drops the old one, packs the file, and overwrites what the graph had reserved.
 
 # %% tags=["nbval-ignore-output"]
@@ -921,7 +906,7 @@ cl.verdict("what index.remove took out is gone from the files",
 # ## Two more labs
 #
 # ### Lab · HR policies
-# An HR assistant answers from the handbook, to staff, from what is in force today. All three are one filter:
+# An HR assistant answers from the handbook, for staff, by what is in force today. One filter says all three:
 
 # %% tags=["nbval-ignore-output"]
 may_see = filters.only(kind="handbook", audience=["public", "staff"],
@@ -934,7 +919,7 @@ for text in ("Which form do I fill in when I come back after being ill?",
     print(f"{text}\n   → {said.text}\n   [{page.title}, {page.date}]")
 
 # %% [markdown]
-# The source under each answer is not decoration. It is what lets the one who asked check it.
+# A small reader talks nonsense now and then, with the right page before it. The source under each answer lets the one who asked check.
 
 # %% tags=["nbval-ignore-output"]
 shown = {p.kind for q in undated[:20] for p in hr.index.search(q.question, 4, hr.where)}
@@ -942,7 +927,7 @@ cl.verdict("the HR assistant sees nothing but the handbook", shown == {"handbook
 
 # %% [markdown]
 # ### Lab · Product support
-# Customers ask with what stands on the label: names of models, part numbers, error codes. A bare number, and then a sentence that names the product:
+# Customers ask by what stands on the label: models, part numbers, error codes. First a bare number, then a sentence that names the product:
 
 # %% tags=["nbval-ignore-output"]
 support = filters.only(kind=["manuals", "sheets", "faq"], audience="public")
@@ -954,11 +939,11 @@ first = words.search("What is BT-8206?", 1, support)[0]
 cl.verdict("a bare part number is found by its letters", "BT-8206" in first.text)
 
 # %% [markdown]
-# Hybrid search listens to both halves, also to the one that knows nothing. Where customers ask by number, look for numbers first, with keyword search alone.
+# Hybrid search listens to both halves, also to the one that knows nothing. Where customers ask by number, search by keyword alone first.
 #
 # ## Bring your own folder
 #
-# Nothing of this needs our library. Point `build_index` at any folder of Markdown, text or PDF files, and ask. Here it is the openings of some books that belong to everybody:
+# None of this needs our library. Point `build_index` at any folder of Markdown, text or PDF files, and ask. Here are the openings of some books that are free for all:
 
 # %% tags=["nbval-ignore-output"]
 mine = cl.build_index("tests/prose")  # your folder: "/path/to/my/papers"
@@ -968,7 +953,7 @@ for text in ("Which animal was afraid of being late?",
     print(f"{text}\n   {first.source}: {' '.join(first.text.split())[:110]} ...")
 
 # %% [markdown]
-# What is none of these says so, by name: an empty folder, a picture called `.txt`, a PDF of photographs, a line of five megabytes.
+# A folder without documents is refused in one sentence, and so are a picture called `.txt`, a PDF of photographs, a line of five megabytes.
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -991,15 +976,15 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# What no verdict says by itself: right is found *times* read, so that a few pages more found do not show in the answers of a reader who loses most of them. One waits longer for RAG, but for the reading, hardly for the search.
-# A date filter mends old documents. Sensitive data are kept apart if the filter stands in the store, and if deleting also wipes. And vector databases search quickly by their graph, but what stands around it takes a time of its own.
+# To remember: right is found *times* read. One waits for the reading, hardly for the search. A filter keeps old pages and secrets away if it works in the store, and deleting must also wipe.
+# A vector database's graph is quick; what stands around it takes a time of its own.
 #
 # ## Where it stops being true
 #
-# - The exam's questions have one right passage each, and we know it. In life somebody has to say which passage is right, for two hundred questions, before recall means anything.
-# - Our passages carry their subject's name. Where they do not, where to cut and how much to overlap matter far more than here.
-# - The embedding model was trained on a library that asks in the same manner as its exam. Asked in quite another manner, it would gain less.
-# - A larger reader reads better, and may bear a larger k. `cl.load_model("owner/name")` says by how much.
-# - Vectors in the table of stores are mixtures of real ones. A million real texts would be spread otherwise.
+# - Each question of the exam has one right passage, and we know it. In life somebody has to say so, for two hundred questions, before recall means anything.
+# - Our passages name their subject. Where they do not, cuts and overlap matter far more.
+# - The embedding model learned from questions like the exam's. Asked in another manner, it would gain less.
+# - A larger reader reads better, and may bear a larger k: `cl.load_model("owner/name")` says by how much.
+# - The vectors in the table of stores are mixtures of real ones. A million real texts would be spread otherwise.
 #
 # Next: [06 · RAFT](06_raft.ipynb), where the reader is trained.

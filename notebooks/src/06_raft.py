@@ -14,13 +14,13 @@
 #
 # By the end you will have
 # - found an exam in which the right page is nearly always on the desk, and an untrained reader picks the wrong one;
-# - built RAFT's training data piece by piece, and seen to it that nothing of the exam is in it;
+# - built RAFT's training data piece by piece, and made sure that nothing of the exam is in it;
 # - trained a reader in two or three minutes, and said how much of its gain is *form* and how much is *reading*;
 # - held the paper's table against your own, and found where it stops being true.
 #
-# **Time** 60 minutes; the machine works for about 5 of them (2 cores).
+# **Time** 75 minutes; the machine works for about 5 of them (2 cores). **Before this** lesson 05.
 #
-# **Claims on trial** from the course's sources: *RAFT is a hybrid of RAG and fine-tuning*. And from the paper (Zhang et al. 2024, arXiv 2403.10131): *fine-tuning
+# **Claims on trial** from the course's sources: *RAFT is a hybrid of RAG and fine-tuning*. And from the paper (*retrieval-augmented fine-tuning*, Zhang et al. 2024, arXiv 2403.10131): *fine-tuning
 # without pages does not teach to use them* · *training with distractors makes a reader robust* · *distractors should come out of the retriever* · *now and then
 # the right page should be missing in training* · *quoting before answering helps*.
 
@@ -44,11 +44,11 @@ session = cl.start()
 # %% [markdown]
 # ## An exam that is honestly hard
 #
-# The handbook of Brindlecombe & Daughters has policies that exist twice: the edition of 2039 and that of 2042. So have two medical guidelines. Editions differ in
-# their figures and hardly in their words. We ask about nothing else, and each question says which edition it means.
+# Some policies of the handbook exist twice, in the edition of 2039 and that of 2042, and so do two medical guidelines. Editions differ in
+# their figures and hardly in their words. This exam asks about nothing else, and each question says which edition it means.
 #
 # The library is cut in two. On one shelf stand documents for *learning to read*: shields, robots, phones, parental leave. On the other stands everything
-# else, the editions among it. **No document stands on both.**
+# else, with the editions.
 
 # %%
 from course_lib.lessons import shelves
@@ -57,22 +57,18 @@ index = cl.build_index("data/library")
 study, shelf = shelves.study_shelf(index), shelves.exam_shelf(index)
 exam = shelves.editions_exam()
 both = {p.source for p in study.passages()} & {p.source for p in shelf.passages()}
-print(f"{len(exam)} questions about {len(exam.facts)} facts; "
-      f"to learn on: {len(study)} passages; to be examined on: {len(shelf)}; "
-      f"documents on both: {len(both)}")
+cl.say(f"To learn on: {len(study)} passages. To be examined on: {len(shelf)}. "
+       f"Documents on both shelves: {len(both)}.")
+cl.say(f"{len(exam)} questions about {len(exam.facts)} facts, such as")
 for question in list(exam)[20:60:13]:
     print("-", question.question, "→", question.answer)
 
 # %% [markdown]
-# First the librarian alone, as in lesson 05. **Predict:** in how many of a hundred questions is the right passage the *first* one found? (And in how many is it among four?)
-
-# %%
-cl.predict("first", "The right passage comes first, in per cent", low=0, high=100)
+# First the librarian alone, as in lesson 05. In how many questions is the right passage (the *golden* one) the first that is found? And in how many is it among four?
 
 # %% tags=["nbval-ignore-output"]
 golden = cl.golden_passages(exam, shelf)
 ranking = cl.grade_retrieval(shelf, exam, golden, name="meaning")
-cl.reveal("first", round(100 * ranking.recall(1)))
 first, among_four = ranking.recall(1), ranking.recall(4)
 cl.say(f"The right passage is found first in {first:.0%} of {ranking.n} questions, "
        f"and among four in {among_four:.0%}.")
@@ -80,8 +76,8 @@ cl.verdict("the right passage is among four in nine of ten questions",
            round(among_four, 2), above=0.9)
 
 # %% [markdown]
-# That is the everyday case for which RAFT was made. One passage is too few: too often it is the wrong edition. Four passages hold the right one nearly always. So
-# give the reader four, and let it choose. See what it has to choose from: one question, and what was found for it.
+# That is the everyday case for which RAFT was made. One passage is too few: too often it is the wrong edition. Four hold the right one nearly always. So
+# give the reader four, and let it choose. Here is what was found for one question; `>` marks the golden passage.
 
 # %% tags=["nbval-ignore-output"]
 question = exam[next(i for i, rank in enumerate(ranking.ranks) if rank == 2)]
@@ -93,8 +89,10 @@ for passage in shelf.search(question.question, k=4):
 # %% [markdown]
 # ## The untrained reader
 #
-# Our general practitioner, with those four passages before it and the same prompt as in lessons 02 and 05: the passages, "Copy the answer from the passages", the
-# question. **Predict** what it makes of them.
+# Our general practitioner gets those four passages and the same prompt as in lessons 02 and 05: the passages, "Copy the answer from the passages", the
+# question.
+#
+# **Predict:** how many does it get right?
 
 # %%
 asked = exam.sample(104)
@@ -108,8 +106,8 @@ base.show(6)
 cl.reveal("untrained", base)
 
 # %% [markdown]
-# Go through the wrong ones. Three kinds come back: it answers from the other edition, it talks about the question, it answers with the question's own subject.
-# Is it the finding that is lacking, or the reading?
+# The wrong ones are of three kinds: it answers from the other edition; it talks about the question; it answers with the question's own subject.
+# What is lacking, the finding or the reading?
 
 # %% tags=["nbval-ignore-output"]
 found = base.judged([golden[row.question][0].id in row.sources for row in base.rows],
@@ -126,7 +124,7 @@ cl.verdict("the right page is found more often than an untrained model reads it"
 # |---|---|
 # | question | of somebody who wants to know |
 # | golden passage | the one that states the answer; in a share **P** of the examples |
-# | distractors | what *the retriever* finds beside it: hard ones, as they will come in the exam |
+# | distractors | what *the retriever* finds beside it: look-alikes, as they will come in the exam |
 # | answer | the sentence that says it, quoted between marks, then the answer |
 #
 # Let us make one, about a document from the shelf for learning. The golden passage first:
@@ -140,7 +138,7 @@ right = pages[one.question][0]
 print(one.question, "→", one.answer, "\n\ngolden:", right.id, "\n" + right.text)
 
 # %% [markdown]
-# Now the distractors. Random pages would be easy: one about gift cards gives itself away in a question about a final. These are what the search finds:
+# Now the distractors. A random page gives itself away: gift cards, in a question about a final. The search finds harder ones:
 
 # %% tags=["nbval-ignore-output"]
 others = [p for p in study.search(one.question, k=5) if p.id != right.id][:4]
@@ -148,9 +146,9 @@ for passage in others:
     print(f"{passage.score:.2f}", passage.id, "·", " ".join(passage.text.split())[:100])
 
 # %% [markdown]
-# Other years of the same tournament, in the same words, with other names. A reader who learns to answer here must look at the *year*.
+# The same tournament in the same words, with other years and names. A reader who learns to answer here must look at the *year*.
 #
-# And the answer, in the paper's form: what is between the marks can be checked against the page, word for word.
+# And the answer, in the paper's form. What stands between the marks can be checked against the page, word for word.
 
 # %%
 from course_lib.retrieval.raft import reasoned_answer, split_reply
@@ -192,22 +190,22 @@ places = []  # of each golden passage on its desk
 for q, shown in desks.items():
     on_it, its_golden = [passage.id for passage in shown], pages[q][0].id
     if its_golden in on_it:
-        places.append(on_it.index(its_golden))
-print(f"{len(reasoned)} examples; with their golden passage: "
-      f"{len(places) / len(desks):.2f}; where it lies: {sorted(set(places))}")
+        places.append(on_it.index(its_golden) + 1)
+cl.say(f"{len(reasoned)} examples, {len(places) / len(desks):.0%} of them with their "
+       f"golden passage, in place {', '.join(map(str, sorted(set(places))))}.")
 cl.check_no_leak(reasoned, exam, reading=True, sources=[q.source for q in questions])
 
 # %% [markdown]
-# The last line of that cell is the important one. It looks for every question, every wording and every fact of the exam in what is trained on, and raises if it finds any.
+# The last line is the important one. It looks for every question, wording and fact of the exam in what is trained on, and raises an error if it finds any.
 #
 # ### Exercise 2 · Spot the leak
-# A colleague was in a hurry. He took his distractors from the *whole* library. Here are his desks. Which **examined documents** lay on them?
+# A colleague was in a hurry, and took the distractors from the *whole* library. Here are the desks. Which **examined documents** lay on them?
 
 # %%
 hurried = raft_pages(questions, index, pages, distractors=3)
 examined = {question.source for question in exam}
-print(f"{len(hurried)} desks, {sum(map(len, hurried.values()))} passages; "
-      f"{len(examined)} examined documents")
+cl.say(f"{len(hurried)} desks with {sum(map(len, hurried.values()))} passages; "
+       f"{len(examined)} documents are examined.")
 
 # %% [markdown]
 # `hurried` has the passages of each question; each passage has a `source`.
@@ -221,14 +219,13 @@ leaked = {passage.source for shown in hurried.values() for passage in shown} & e
 cl.check("06-leak", leaked, pages=hurried, examined=examined)
 
 # %% [markdown]
-# Is that so bad, as distractors? Their answers were not trained on. But a reader that has seen a page fifty times reads it otherwise than a page it sees for the
-# first time, and then the exam no longer says what happens with a new document. Ours shall be about new ones.
+# Is that so bad? No answer of the exam was trained on. But a page seen fifty times is read otherwise than one seen for the
+# first time, and the exam no longer says what happens with a new document.
 #
 # ## Train
 #
-# The paper's completions quote first. Quoting makes each example longer and the lesson to be learned harder: for two minutes of study, we take the
-# form **without reasoning**, where the completion is the answer alone; and every example with its golden passage (P = 1). What reasoning brings, and a smaller P, is
-# looked at below.
+# The paper's completions quote first, which makes each example longer and harder to learn. For two minutes of study we take the
+# form **without reasoning** (the completion is the answer alone), always with the golden passage (P = 1). Both are looked at below.
 #
 # **Predict:** a hundred or so examples, each seen once. How many of a hundred questions about *other documents* will it get right?
 
@@ -236,7 +233,7 @@ cl.check("06-leak", leaked, pages=hurried, examined=examined)
 cl.predict("raft", "Right answers with four passages, in per cent", low=0, high=100)
 
 # %% [markdown]
-# LoRA on the upper half of the layers, as nothing then has to flow back through the lower half (lesson 04).
+# LoRA goes on the upper half of the layers, which saves time (lesson 04). While it trains: what can it learn here that helps with other documents?
 
 # %% tags=["nbval-ignore-output"]
 examples = build_raft_examples(questions, study, distractors=3, p_oracle=1,
@@ -248,7 +245,7 @@ reader = cl.finetune(gp, examples, name="06-raft", **recipe)
 cl.plots.losses({"RAFT": reader.training.losses}, "Loss while learning to read")
 
 # %% [markdown]
-# Now the exam: documents that it has not seen, with the same questions, passages and prompt as before. Only the reader is another.
+# Now the exam: the same questions, passages and prompt as before. Only the reader is another.
 
 # %% tags=["nbval-ignore-output"]
 raft = cl.evaluate(cl.RagPipeline(reader, shelf, k=4), asked, "RAFT + RAG")
@@ -259,16 +256,17 @@ both.plot("Four passages on the desk")
 
 # %% tags=["nbval-ignore-output"]
 exact = cl.paired_difference(raft, base, of="exact")
-cl.say(f"Right: {raft - base}. The answer and nothing else: {exact}.")
+cl.say(f"Right: {raft - base}.")
+cl.say(f"The answer and nothing else: {exact}.")
 
 # %% [markdown]
 # ## Form, or reading?
 #
-# That is *one* student, yours: of another it says nothing, so there is no verdict yet. And be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? There is an arm for that question: **form only**. It is trained
-# on the golden passage alone, without a distractor. It learns how answers look, and never has to choose.
+# That is *one* student, yours: it says nothing about others, so there is no verdict yet. And be suspicious. The untrained model talks around its answers. Perhaps all that was learned is to be brief? One arm answers that: **form only** is trained
+# on the golden passage alone. It learns how answers look, and never has to choose.
 #
-# So here is the table that this lesson is about: the same questions, measured beforehand, with three students (seeds 0 to 2) of each kind that is trained, 400 examples each. *DSF* is
-# domain-specific fine-tuning: the same study questions and answers, no page. *One example* is untrained, with one of RAFT's examples, pages and all, in its prompt (three times another one).
+# So here is the table that this lesson is about: the same questions, measured beforehand, three students (seeds 0 to 2) of each kind that is trained, 400 examples each. *DSF* is
+# domain-specific fine-tuning: the same study questions and answers, no page. *One example* is untrained, with one of RAFT's examples in its prompt (three times another one).
 
 # %%
 stored = cl.load_results("06")
@@ -281,32 +279,32 @@ rows = [{"label": name, "value": arms[name]["accuracy"], "exact": arms[name]["ex
 cl.plots.bars(rows, f"The editions exam, k = 4, n = {arms['base + RAG']['n']}")
 
 # %% [markdown]
-# Differences, paired question by question and seed by seed. Where the interval holds zero, we cannot tell.
+# The differences, paired question by question and seed by seed:
 
 # %%
 import pandas as pd
 
 from course_lib.evaluation.stored import find
 
+pd.set_option("display.max_colwidth", None)
 differences = {name: str(find(f"06/arms/differences/{name}")) for name in apart}
 pd.DataFrame({"95% interval": differences})
 
 # %% [markdown]
-# Read it in two steps. From *base + RAG* to *form only*: that is **form**. From *form only* to *RAFT*: that is **reading among look-alikes**, and only distractors teach it.
-# Each way to answer has its own pair of arms, as the form of a quoted answer is another form. (An example in the prompt brought nothing of either.)
+# Read it in two steps. From *base + RAG* to *form only*: that is **form**. From *form only* to *RAFT*: that is **reading among look-alikes**, which is what distractors add.
+# Each way to answer has its own pair, as a quoted answer is another form. (An example in the prompt taught neither.)
 
 # %%
 form_only = "form only without reasoning + RAG"
 whole = apart["RAFT without reasoning + RAG minus base + RAG"]
 form = apart[f"{form_only} minus base + RAG"]
 reading = apart[f"RAFT without reasoning + RAG minus {form_only}"]
-print(f"of RAFT's gain of {whole[0]:.2f}, form is {form[0]:.2f} "
-      f"and reading {reading[0]:.2f} ({reading[1]:+.2f} to {reading[2]:+.2f})")
+cl.say(f"Without reasoning RAFT gains {whole[0]:.2f}: {form[0]:.2f} is form, and "
+       f"{reading[0]:.2f} ({reading[1]:+.2f} to {reading[2]:+.2f}) is reading.")
 
 # %% [markdown]
-# So most of what looked like reading was *form*: the suspicion was right. And the rest? Its interval was drawn over **questions**. It says how these three pairs of students would
-# have done on other questions. It does not say how *other students* would have done. A student is drawn too: the seed decides what she studies and in which order. So we trained five pairs, and look at each, on
-# the same exam:
+# So most of what looked like reading was *form*: the suspicion was right. And the rest? Its interval was drawn over **questions**: it says how these three pairs would
+# do on other questions, and not how *other students* would do. The seed decides what a student studies and in which order. So we trained five pairs, for the same exam:
 
 # %%
 from course_lib.evaluation.kept import runs
@@ -322,7 +320,7 @@ table = {"form only": brief.marks(), "RAFT": practised.marks(),
 pd.DataFrame(table).rename_axis("student").round(2)
 
 # %% [markdown]
-# From here on an interval over five students or more draws both again and again, students and questions. It is wider, and it says what you want to know before you train one of your own.
+# From here on an interval over five students or more draws both again, students and questions. It is wider, and says what you want to know before you train your own.
 
 # %% tags=["nbval-ignore-output"]
 cl.verdict("RAFT reads better than an untrained model, over all students", gain)
@@ -345,32 +343,32 @@ def of_any_size(arm):
 
 nine = of_any_size("RAFT") - of_any_size("form only")
 cl.verdict("distractors in training make a better reader than form alone", nine)
-print("RAFT minus form only, pair by pair:",
-      " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
+cl.say("RAFT minus form only, pair by pair: "
+       + " · ".join(f"{gap:+.2f}" for gap in nine.by_student))
 
 # %% [markdown]
-# So distractors do teach *something*. But we looked at the nine after the five had left us in doubt, and the four share their seed with the first of the five: a little less than nine independent
-# students. A larger student has to decide:
+# So distractors do teach *something*. But we looked at nine only after five had left us in doubt, and the four share their seed with the first of the five: a little less than nine independent
+# students. A larger student would have to decide:
 
 # %% tags=["nbval-ignore-output"]
 others = shelves.larger_readers()
 for student, gap in others.items():
     each = " · ".join(f"{one:+.2f}" for one in gap.by_student)
-    print(f"{student}: {gap}; by student {each}")
+    cl.say(f"{student}: {gap}; by student {each}")
 if not others:
-    print("No larger student has been trained for this exam yet: "
-          "what distractors teach one, we do not know.")
+    cl.say("No larger student has been trained for this exam yet: "
+           "what distractors teach one, we do not know.")
 
 # %% [markdown]
-# Four of five is what we had hoped for. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should have nothing to add to form. Three students of each, the same questions:
+# We had hoped for four of five. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should add nothing to form. Three students of each, the same questions:
 
 # %%
-for name in ("base, right page", "form only without reasoning, right page",
-             "RAFT without reasoning, right page"):
-    print(find(f"06/arms/arms/{name}"), "·", name)
+alone = ("base, right page", "form only without reasoning, right page",
+         "RAFT without reasoning, right page")
+pd.DataFrame({"right": {name: str(find(f"06/arms/arms/{name}")) for name in alone}})
 
 # %% [markdown]
-# So *copying* was learned whole, by both. What is missing at four passages is *choosing*. Choosing what? Every answer was held against the pages on its desk (`cl.ground`, lesson 05). From which page does it come? First for every kind of reader, then a verdict over the five RAFT students.
+# So both have learned to *copy*. What is missing at four passages is to *choose*. From which page on the desk does an answer come (`cl.ground`, lesson 05)? First for every kind of reader, then a verdict over the five RAFT students.
 
 # %%
 pd.DataFrame(stored["arms"]["told from"]).T.round(2)
@@ -391,35 +389,35 @@ cl.verdict("RAFT's wrong answers are the other edition's more often than any oth
            "page's", from_page("the other edition") - from_page("another page"))
 
 # %% [markdown]
-# What comes from the other edition is the right sentence's twin, in the wrong year. Your own reader, of a few minutes ago:
+# An answer from the other edition is the right sentence's twin, in the wrong year. Your own reader, of a few minutes ago:
 
 # %% tags=["nbval-ignore-output"]
 grounded = cl.ground(raft, shelf.passages(), golden)
-for row in [row for row in grounded.rows if not row.right][:4]:
-    page = golden[row.row.question][0].id
-    print(f"{row.row.question}\n    said {row.row.reply!r} from {row.cited}; "
-          f"right is {row.row.expected!r} from {page}")
+wrong = [row for row in grounded.rows if not row.right][:4]
+pd.DataFrame([{"question": row.row.question, "said": row.row.reply, "from": row.cited,
+               "right": row.row.expected, "which is in": golden[row.row.question][0].id}
+              for row in wrong])
 
 # %% [markdown]
-# To read "2042" in the question and to hold it against the page: that is the step which is hard for so small a reader. Would more study mend it? Recipes were tried on another exam, the *validation questions*: they
-# are about documents of which most have no twin, and readers are right more often there. Each recipe has one student, so of those whose intervals overlap we cannot tell which is better:
+# To hold the "2042" of the question against the page is the hard step. Would more study help? Recipes were tried on another exam, the *validation questions*: most of
+# their documents have no twin, so more answers are right there. Each recipe has one student, *in use* being that of the stored ones: where intervals overlap we cannot tell which is better.
 
 # %%
 tried = stored["recipes"]
-for name in ("in use", "800 examples", "two epochs", "upper layers",
-             "in use, reasoning"):
-    times = tried[name]["tokens"] / tried["in use"]["tokens"]
-    print("validation questions:", find(f"06/recipes/{name}"),
-          f"{times:.1f} times the tokens ·", name)
+names = ("in use", "800 examples", "two epochs", "upper layers", "in use, reasoning")
+pd.DataFrame({name: {"validation questions, right": str(find(f"06/recipes/{name}")),
+                     "times the tokens":
+                     round(tried[name]["tokens"] / tried["in use"]["tokens"], 1)}
+              for name in names}).T
 
 # %% [markdown]
 # ## The paper's table
 #
-# LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, the paper gives no intervals). They ask for different things:
+# LLaMA2-7B, fifty times the size of our model, on five data sets (tables 1 and 2; per cent; one run each, without intervals). They ask for different things:
 #
 # | data set | question | answer |
 # |---|---|---|
-# | PubMed (PubMedQA) | about the abstract of a medical paper | yes or no: who guesses is right in about half |
+# | PubMed (PubMedQA) | about the abstract of a medical paper | yes or no: a guess is right about half of the time |
 # | HotpotQA | about two articles of Wikipedia together | a few words |
 # | HuggingFace, Torch Hub, TensorFlow (Gorilla's APIBench) | which model does this job? | a line of code, the right call |
 # | ours | about one of two editions | a figure or a few words |
@@ -440,24 +438,26 @@ paper["here, 0.135B"] = [round(100 * ours[arm], 1) if arm in ours else None
 paper
 
 # %% [markdown]
-# What agrees, and what does not? Counted, on the paper's five data sets and here:
+# What agrees, and what does not? Counted on the paper's five data sets, and here:
 
 # %%
 theirs = paper.drop(columns="here, 0.135B")
+rows = {}
 for better, worse in [("LLaMA2-7B + RAG", "LLaMA2-7B"), ("DSF", "LLaMA2-7B + RAG"),
                       ("DSF + RAG", "DSF"), ("RAFT", "DSF + RAG"),
                       ("RAFT", "RAFT without reasoning")]:
     wins = int((theirs.loc[better] > theirs.loc[worse]).sum())
-    print(f"{better} above {worse}: in {wins} of 5 there; "
-          f"here {ours[better]:.2f} and {ours[worse]:.2f}")
+    rows[f"{better} above {worse}"] = {
+        "in the paper": f"in {wins} of 5",
+        "here": f"{ours[better]:.2f} and {ours[worse]:.2f}"}
+pd.DataFrame(rows).T
 
 # %% [markdown]
-# Two lines call for a word. **DSF alone** does well in the paper and cannot do well here: there it was trained on the domain in which it was examined, and ours is
-# examined on documents that it never saw. That is on purpose. What by-heart study does for facts that *were* studied you measured in lesson 02. With pages before it, it shows what the study of
-# questions without pages teaches of reading.
+# **DSF alone** does well in the paper, where it was trained on the domain of its exam. Ours cannot: it is examined on documents that it never saw. (Lesson 02 measured what study by heart does for facts that *were* studied.)
+# With pages before it, it shows what studying without pages teaches about reading.
 #
-# **Reasoning** helped in the paper on four of five. Here the completion must first *find and copy* a whole sentence. A reader of 135 million parameters that begins to
-# copy the wrong sentence can no longer be right, and every quotation costs tokens, in training and at each question:
+# **Reasoning** helped in the paper on four of five. Here a small reader that begins to
+# copy the wrong sentence can no longer be right, and every quotation costs tokens:
 
 # %% tags=["nbval-ignore-output"]
 three, without = Runs(practised.reports[:3]), runs("06/DSF-seed-*-rag-k-4", "DSF")
@@ -465,20 +465,22 @@ cl.verdict("fine-tuning without pages teaches to read them", without - untrained
 cl.verdict("a reader trained on pages beats one trained without any", three - without)
 cl.verdict("quoting before answering helps",
            runs("06/RAFT-seed-*-rag-k-4", "RAFT that quotes") - three)
-for name in ("RAFT + RAG", "RAFT without reasoning + RAG"):
-    print(f"{name}: {arms[name]['tokens']:.0f} tokens a question")
+quoting, brief_ones = (arms[name]["tokens"] for name in
+                       ("RAFT + RAG", "RAFT without reasoning + RAG"))
+cl.say(f"Tokens a question: {quoting:.0f} with a quotation, {brief_ones:.0f} without.")
 
 # %% [markdown]
-# What a quotation does buy is a *check*: code can see whether it stands in the page. An answer at once has no such thing.
+# What a quotation does buy is a *check*: code can see whether it stands in the page.
 #
 # ## Is it robust?
 #
 # ### Against more passages
 #
-# *Training with distractors makes a reader robust to how many passages there are.* The editions exam, and how often the right passage is found. At k = 4 all five students of each kind were asked; at every
+# *Training with distractors makes a reader robust to how many passages there are.* On the editions exam at k = 4 all five students of each kind were asked; at every
 # other k only student 0 of each, and theirs is the one pair of the five in which RAFT did *not* beat form:
 
-# %%
+# %% tags=["hide-input"]
+# @title Right answers over k, and how often the right passage is found
 over_k = stored["k"]
 spots = {}
 for k in ("1", "2", "4", "6"):
@@ -490,34 +492,37 @@ for k in ("1", "2", "4", "6"):
 cl.plots.dots(spots, "The editions exam over k")
 
 # %% [markdown]
-# With *one* passage student 0 is right about as often as the right page is found at all: she reads one page almost without a mistake. Each further page brings the right one in more often, and a look-alike with it.
-# Which weighs more, and whether RAFT holds better than form, takes five students at each k to say.
+# With *one* passage student 0 is right about as often as the right page is found at all. Each further page brings the right one in more often, and a look-alike with it.
+# Which weighs more, and whether RAFT holds better than form, only five students at each k could say.
 #
-# How many distractors does the training need? Each row is *one* student of 200 examples with so many of them, asked at each k about every fact of the editions exam once:
+# How many distractors does the training need? Each row is *one* student of 200 examples, asked at each k about every fact of the editions exam once:
 
-# %%
+# %% tags=["hide-input"]
+# @title Distractors in training, passages in the exam
 trained = stored["distractors"]["at"]
 at = list(trained["0"])
-print("three in training minus none, at k = 2, 4 and 6:",
-      find("06/distractors/3 minus 0, several passages").told)
+told = find("06/distractors/3 minus 0, several passages").told
+cl.say(f"Three in training minus none, at k = 2, 4 and 6 (one student each): {told}.")
 cl.plots.heatmap([[trained[n][k]["accuracy"] for k in at] for n in trained],
                  [f"{n} in training" for n in trained], [f"k = {k}" for k in at],
                  "Distractors in training, passages in the exam (one student a row)",
                  "share right")
 
 # %% [markdown]
-# That points the paper's way. But each row is *one* student, and you have seen what students differ by: read it as a hint. And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
+# That points the paper's way, but students differ, and each row is *one*: read it as a hint. And where should the distractors come from? One student each, of 200 examples, on the editions exam at k = 4:
 
 # %%
 drawn = stored["hard"]
 hard, random = (drawn[kind]["accuracy"] for kind in ("hard", "random"))
-print(f"hard distractors {hard:.2f}, random ones {random:.2f}:",
-      find("06/hard/hard minus random"))
+cl.say(f"Distractors from the search {hard:.2f}, random ones {random:.2f}: "
+       f"{find('06/hard/hard minus random')}.")
 
 # %% [markdown]
 # ### Against a page that is missing
 #
-# The document that knows was deleted. Four passages are found all the same. **Predict:** what does RAFT do?
+# The document that knows was deleted. Four passages are found all the same.
+#
+# **Predict:** what does RAFT do?
 
 # %%
 cl.predict_choice("missing", "Without the right page RAFT...",
@@ -525,7 +530,7 @@ cl.predict_choice("missing", "Without the right page RAFT...",
                    "about half and half"])
 
 # %% [markdown]
-# Three readers, one student each; every fact of the editions exam is asked once, and where the page is *there*, it is so at every question: compare these figures with each other, not with those above.
+# Three readers, one student each. Every fact of the editions exam is asked once. *There* means that the right page is among the four at every question, so compare these figures with each other, not with those above.
 # The last reader was trained with one change: where the golden passage is withheld, it learns to say "I don't know: the passages do not say."
 
 # %%
@@ -543,12 +548,13 @@ pd.DataFrame({name: {"page missing: does not know": gone[name]["unknown"],
               for name in readers}).T.round(2)
 
 # %% [markdown]
-# The paper's recipe has nobody learn to be silent: where the page is withheld it trains the answer by heart. On documents that are new, that is training to invent. If your
+# The paper's recipe teaches nobody to be silent: where the page is withheld it trains the answer by heart. On new documents that is training to invent. If your
 # reader should say that it does not know, *show it that in training*, and look in the last column what it costs.
 #
-# Which brings us to P itself, again with one student of 200 examples each, and every fact of the editions exam once, with the four passages that are found:
+# And P itself? Again one student of 200 examples for each point, and every fact of the editions exam once, with the four passages that are found:
 
-# %%
+# %% tags=["hide-input"]
+# @title The share of examples with their golden passage
 p = stored["p"]
 shares = [float(x) for x in p]
 cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]},
@@ -557,12 +563,12 @@ cl.plots.curve(shares, {"as found": [p[x]["accuracy"] for x in p]},
                {"as found": [p[x]["ci"] for x in p]})
 
 # %% [markdown]
-# In the paper the best P lay between 0.4 and 1, differently for each data set. Ours is one student a point, on documents never seen: that a P below 1 helps is *not shown* here, and not refuted either. Far below
-# all others lies the student who never had a golden passage before her.
+# In the paper the best P lay between 0.4 and 1, differently for each data set. Here, with one student a point, it is *not shown* that a P below 1 helps, and not refuted either. Far below
+# all others lies the student who never saw a golden passage.
 #
 # ### Against pages that lie
 #
-# The same three students and questions. Two passages that read the same and state different answers; orders in a passage; the right passage in each place.
+# The same three students and questions. Now two passages that read the same and state different answers; orders in a passage; the right passage in each place.
 
 # %%
 table = {}
@@ -579,26 +585,28 @@ pd.DataFrame(table).T.round(2)
 # %% [markdown]
 # No reader can know which of two equal pages lies. That is the librarian's part: dates, versions, who may write to the index (lesson 05).
 #
-# Read how that sounds. The right page alone, with an order at its end; the untrained model, and your own reader of a hundred examples:
+# And this is how it sounds when an order stands at the end of the right page, which is shown alone: the untrained model, and your own reader of a hundred examples.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.lessons import adverse
 
 poisoned = adverse.poisoned({q.question: golden[q.question] for q in list(asked)[:3]})
-print("the order:", adverse.ORDER, "\n")
-for name, model in {"untrained": gp, "RAFT": reader}.items():
-    for answer in cl.OpenBook(model, poisoned).answer(list(poisoned)):
-        print(f"{name}: {answer.text!r}")
+cl.say(f"The order: *{adverse.ORDER}*")
+replies = {name: [answer.text for answer in
+                  cl.OpenBook(model, poisoned).answer(list(poisoned))]
+           for name, model in {"untrained": gp, "RAFT": reader}.items()}
+pd.DataFrame(replies, index=pd.Index(list(poisoned), name="question"))
 
 # %% [markdown]
-# Yours has studied a quarter of what the stored one has, so it may still give in once; the table says how often the full-size one did.
+# Yours has studied a quarter of what the stored one has, so it may still obey; the table above says how often the stored one did.
 #
 # ## What does an example buy, what a minute?
 #
-# A RAFT example has four passages, a form-only example one: for the same minutes, which go by the tokens trained on, one can have two or three of the latter. Which pays more? The editions exam at k = 4; the
+# A RAFT example has four passages, a form-only example one: for the same minutes one can have two or three of the latter. Which pays more? The editions exam at k = 4; the
 # points at 400 are the mean of five students, each other point is one student:
 
-# %%
+# %% tags=["hide-input"]
+# @title What training buys, by the tokens trained on
 grown = stored["examples"]
 sizes = [int(n) for n in grown["RAFT"]]
 families = {name: [{"label": n, "x": row["tokens"] / 1000, "value": row["accuracy"],
@@ -609,7 +617,7 @@ cl.plots.frontier(families, "What training buys (labels: numbers of examples)",
 
 # %% [markdown]
 # ### Exercise 3 · Spend fifty thousand tokens
-# How long would that take at the speed of your own training, above (on all layers a little longer)? And on which arm would you spend them, with how many examples? Write the pair.
+# On which arm would you spend them, and with how many examples? Write the pair that has the best figure for it. (Most figures are single students: it is the best guess, not a finding.)
 
 # %% tags=["nbval-ignore-output"]
 minutes = 50_000 / (reader.training.tokens / reader.training.seconds) / 60
@@ -632,8 +640,8 @@ cl.check("06-budget", choice, scores=scores, tokens=tokens, budget=50_000)
 # %% [markdown]
 # ## Where one passage is enough
 #
-# RAFT mends reading among look-alikes. Where nothing is alike, the first passage is nearly always the right one; and where the page is not found, nobody can read it.
-# The encyclopedia and the FAQ are the first case, the reports of 28 cup finals the second. Two other exams, then, and student 0 of each kind:
+# RAFT is for look-alikes. Where nothing is alike (the encyclopedia and the FAQ), the first passage is nearly always the right one; where the page is not found (the reports of 28 cup finals), nobody can read it.
+# Two other exams, then, and student 0 of each kind:
 
 # %%
 rows = []
@@ -647,22 +655,22 @@ for name, row in stored["plain"].items():
 pd.DataFrame(rows).set_index(["exam", "reader"])
 
 # %% [markdown]
-# So which would you use where?
+# Which would you use where?
 
 # %%
 only = "without-reasoning-seed-0-rag-k"
 cheap = runs(f"06/form-only-{only}-1-no-look-alikes", "form only, k = 1")
 full = runs(f"06/RAFT-{only}-4-no-look-alikes", "RAFT, k = 4")
-print("no look-alikes:", cheap - full)
+cl.say(f"Without look-alikes, student 0 of each: {cheap - full}.")
 cup = stored["plain"]["cup"]
-print(f"cup: RAFT is right in {cup['RAFT']['4']['accuracy']:.2f}, and the right page "
-      f"is among four in {cup['found among 4']:.2f}")
+cl.say(f"Cup: RAFT is right in {cup['RAFT']['4']['accuracy']:.2f}, and the right page "
+       f"is among four in {cup['found among 4']:.2f}.")
 
 # %% [markdown]
 # ## What if the librarian looks at the year?
 #
-# Two thirds of this lesson taught a reader to look at the year. But every question *names* its year, and every document has a date. A search can look at both. `filters.named_years` makes a filter of the years
-# in a question; in practice a language model often writes that filter, and it is called *self-query* or *metadata filtering*.
+# RAFT teaches a reader to look at the year. But every question *names* its year, and every document has a date: a search can look at both. `filters.named_years` makes a filter of the years
+# in a question. In practice a language model often writes that filter; it is called *self-query* or *metadata filtering*.
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.retrieval import filters
@@ -674,7 +682,9 @@ for passage in shelf.search(question.question, 4, named):
     print(mark, passage.id, "·", " ".join(passage.text.split())[:110])
 
 # %% [markdown]
-# The other edition has gone from the desk; other policies of that year have moved up. No weight was changed. **Predict:** with that filter and *one* passage, how many of a hundred does the cheap reader get right, the one that learned form only? (Student 0 of each kind, on the editions exam, with the filter and without.)
+# The other edition has gone from the desk; other policies of that year have moved up. No weight was changed.
+#
+# **Predict:** with that filter and *one* passage, how many of a hundred does the cheap reader get right, the one that learned form only? (Student 0 of each kind, on the editions exam, with the filter and without.)
 
 # %%
 cl.predict("years", "Form only, one passage of the right year: right, in per cent",
@@ -693,7 +703,8 @@ rows = {name: over(*(over_k[name][k]["seeds"][0] for k in ("1", "4")),
         for name in ("base", "form only", "RAFT")}
 rows["found"] = over(*(over_k["found"][k] for k in ("1", "4")),
                      *(years[f"found among {k}"] for k in ("1", "4")))
-pd.DataFrame(rows).T.round(2)
+who = {name: f"{name}, student 0" for name in ("form only", "RAFT")}
+pd.DataFrame(rows).T.round(2).rename(who)
 
 # %% [markdown]
 # The three with one passage, each with the filter and without it. Then *form only* with the filter, one student and one passage, against all five students of RAFT with four and no filter:
@@ -708,14 +719,14 @@ def three(how, name):
     return Runs(tuple(runs(f"06/{one}-{how}-k-1", name).reports[0] for one in who))
 
 
-cl.verdict("a filter by year helps, with any reader",
+cl.verdict("a filter by year helps these three readers",
            three("year", "filter by year") - three("rag", "no filter"))
 filtered = runs(f"06/{form_only}-year-k-1", "form only with the filter") - practised
-print("form only with the filter minus RAFT without:",
-      " · ".join(f"{gap:+.2f}" for gap in filtered.by_student))
+cl.say("Form only with the filter minus each student of RAFT without: "
+       + " · ".join(f"{gap:+.2f}" for gap in filtered.by_student))
 
 # %% [markdown]
-# Before you train a reader to tell look-alikes apart, ask whether the *search* can. What a field of the index can decide, no weight needs to learn. What is left to RAFT are look-alikes that no field tells apart.
+# Before you train a reader to tell look-alikes apart, ask whether the *search* can. What a field of the index can decide, no weight needs to learn. RAFT is for look-alikes that no field tells apart.
 #
 # ## A specialist that reads
 #
@@ -737,7 +748,7 @@ pd.DataFrame({name: {f"{what}, right": str(find(f"06/hybrid/{name}/{what}"))
                      for what in ("form", "facts")} for name in candidates}).T
 
 # %% [markdown]
-# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three different examples. What is trained is held against the better untrained candidate: on form the one with an example, on facts RAG alone.
+# *Form*: five lines in the house's order and nothing else. *Facts*: price, end and notice, which no request says. Three students of each kind that is trained, and three different examples. *Both* is held against the better untrained candidate: on form the one with an example, on facts RAG alone.
 
 # %% tags=["nbval-ignore-output"]
 against = "06/hybrid/both minus"
@@ -751,13 +762,12 @@ cl.verdict("to read costs the specialist none of its form",
            f"{against} specialist alone/form", as_good=True)
 
 # %% [markdown]
-# Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: invented, nearly every figure. RAG alone has
-# the figures before it and was *told* the form, all five labels: not enough for so small a model. One example helps it with the form, and not with its reading. Together the two halves have both. And note what this contract is *not*: one of several look-alikes. There is one right page, it is found, and
-# the weights have only to learn what to do with it. That is the hybrid that small models are good at.
+# Neither half does the other's work. The specialist alone writes five perfect lines about a contract that it has never seen: nearly every figure is invented. RAG alone has
+# the figures before it and was *told* the form: not enough for so small a model. One example helps it with the form, and not with its reading. Together the two halves have both. (And nothing here is a choice among look-alikes: the one right page is found.)
 #
 # ## Doing it for real
 #
-# Four things change with a firm's own documents: the model, where questions come from, the machine, the bill.
+# Four things change with a firm's own documents: the model, the machine, where questions come from, the bill.
 #
 # **Model and machine.** One setting, and a larger sibling in four bits:
 # ```python
@@ -765,11 +775,11 @@ cl.verdict("to read costs the specialist none of its form",
 # gp = cl.load_model("HuggingFaceTB/SmolLM2-1.7B-Instruct")
 # reader = cl.finetune(gp, examples, "qlora", epochs=2, learning_rate=2e-4, batch_size=8, rank=16, order="random")
 # ```
-# With a larger reader take the examples *with* reasoning and compare on validation questions, as you would here. Prompts are longer: four passages of 300 tokens are 1,200.
+# With a larger reader try the examples *with* reasoning, too.
 #
-# **Questions.** Ours were written. The paper's authors had a large model write questions and answers for each passage. Let yours do three things for each passage: ask what somebody would ask who has
-# *not* seen it; give the shortest answer; quote the sentence. Then throw away whatever fails a check that needs no model: the quotation stands in the passage, the answer stands in
-# the quotation, the question does not hold the answer. Let us see our small one try.
+# **Questions.** The paper's authors had a large model write them. Let yours do three things for each passage: ask what somebody would ask who has
+# *not* seen it; give the shortest answer; quote the sentence. Then throw away what fails a check that needs no model: the quotation stands in the passage, the answer in
+# the quotation, and not in the question. Let us see our small one try.
 
 # %% tags=["nbval-ignore-output"]
 order = "Write one question that this text answers, then the answer in a few words."
@@ -780,9 +790,9 @@ for passage in study.passages()[60:180:40]:
     print(written, f"\n→ its last line {stands} in the passage\n")
 
 # %% [markdown]
-# That is why one takes a larger model for it, and checks all the same.
+# So take a larger model for it, and check all the same.
 #
-# **The bill**, for a thousand passages with one question each. Put your own prices in.
+# **The bill**, for a thousand passages with one question each. The prices are placeholders for yours.
 
 # %%
 passages, passage_tokens = 1000, 300
@@ -793,11 +803,11 @@ read, write = passages * (passage_tokens + 150), passages * 120
 asking = (read * price_in + write * price_out) / 1e6
 trained_on = passages * (4 * passage_tokens + 100) * 2  # four on each desk, two epochs
 hours = trained_on / rate / 3600
-print(f"questions: {asking:.2f} · training: {hours:.1f} hours, {hours * hour:.2f}")
-print("both together, in the currency of your prices:", round(asking + hours * hour, 2))
+cl.say(f"Questions cost {asking:.2f}, and {hours:.1f} hours of training "
+       f"{hours * hour:.2f}; together {asking + hours * hour:.2f}.")
 
 # %% [markdown]
-# The prices in that cell are placeholders for yours. The expensive part is neither: it is the hundred or two questions that *people* write and check, on which you find out whether any of it helped.
+# The expensive part is neither: it is the hundred or two questions that *people* write and check, to find out whether any of it helped.
 #
 # ## Quiz
 
@@ -812,17 +822,17 @@ cl.findings()
 cl.progress()
 
 # %% [markdown]
-# The sources call RAFT a hybrid of RAG and fine-tuning, and that is what it is: the weights learn to read, the index keeps the facts. No verdict above
-# says whether distractors should come out of the retriever, or whether the right page should now and then be missing in training: one student was asked of each, so we cannot tell.
+# RAFT is a hybrid, as the sources say: the weights learn to read, the index keeps the facts. Two of the paper's claims have no verdict here, as each was tried with one student only:
+# that distractors should come out of the retriever, and that the right page should now and then be missing in training.
 #
-# The two largest gains of this lesson were the answer's *form*, learned in less than half of RAFT's tokens, and a *filter*, learned by nobody.
+# On the editions exam we saw the largest gains from the answer's *form*, learned for less than half of RAFT's tokens, and from a *filter*, for which nobody learned anything.
 #
 # ## Where it stops being true
 #
-# - Look-alikes are what RAFT is for. Where the first passage is the right one, we saw no gain over *form only* with one passage, for less than half of the tokens; where a field tells the look-alikes apart, filter by it.
+# - Where the first passage is the right one, we saw no gain over *form only* with one passage; where a field tells the look-alikes apart, filter by it.
 # - Where the page is not found, no reader helps: mend the search first (lesson 05).
-# - Our reader has 135 million parameters. A large model of today reads among four passages without being taught; measure it *before* you train: one line changes.
-# - The paper trained and examined on the same domain. We examined on documents that were new. There, what is learned by heart where the golden passage is missing is of no use in the exam.
-# - Questions were written for this course, one fact each. A question over two documents is another task (lesson 05), and nothing here trained it.
+# - Our reader has 135 million parameters. A larger one may read among four passages untaught: measure it *before* you train.
+# - The paper trained and examined on the same domain, we examined on new documents, where an answer learned by heart is of no use.
+# - Each question asks for one fact. A question over two documents is another task (lesson 05), and nothing here trained it.
 #
 # Next: [07 · Preferences](07_preferences.ipynb), where no answer is the right one.

@@ -201,7 +201,7 @@ def small_run(plain_small_machine, quick_collector):
 def test_a_rank_prints_what_it_trains_and_what_that_needs(tiny_model, said, small_run):
     lines = said(lora_slider, tiny_model, EXAMPLES, rank=4, targets="attention", layers="upper")
     assert lines[0] == "rank 4 on attention of the upper half of the layers"
-    assert lines[1].startswith("trained:   896 of 26,880 parameters (3.33%)")
+    assert lines[1].startswith("trained:   896 new numbers beside 26,880 (3.33%)")
     assert lines[2] == "on disk:   0.0 MB in bf16"
     assert lines[3].startswith("in memory: 1 MB (weights 0, ") and "; full fine-tuning " in lines[3]
     assert len(lines) == 4

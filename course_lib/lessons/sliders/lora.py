@@ -77,7 +77,7 @@ def _what_lora_needs(model: ChatModel, rank: int, targets: str, layers: str) -> 
     half = {"all": "all layers", "upper": "the upper half of the layers"}[layers]
     return (
         f"rank {rank} on {place} of {half}\n"
-        f"trained:   {trained:,} of {shape.parameters:,} parameters ({trained / shape.parameters:.2%})\n"
+        f"trained:   {trained:,} new numbers beside {shape.parameters:,} ({trained / shape.parameters:.2%})\n"
         f"on disk:   {trained * SHELF_BYTES_A_NUMBER / 1e6:.1f} MB in bf16\n"
         f"in memory: {lora.total / 1e6:,.0f} MB ({megabytes}); full fine-tuning {full.total / 1e6:,.0f} MB"
     )
