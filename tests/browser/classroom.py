@@ -23,11 +23,32 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "runs" / "browser"  # pictures of what was seen
 # What a learner writes into, what says where that lies, and what is shown: Jupyter serves no picture through a link.
 COPIED = ("notebooks", ".jupyter", "images")
+HIGH_WINDOW = 2000  # pixels, while a picture of one thing is taken
 PATIENCE = 60  # seconds that Lab, or a click, may take on a slow machine
 WHOLE_LESSON = 3600  # seconds that all cells of a lesson may take there
 # What Lab says on its own in any notebook.
 NOT_OURS = re.compile(r"ResizeObserver loop|Failed to load resource.*\b40[04]\b|widget model not found")
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+# How long each cell shows nothing new while it runs; of those that wait the first is the one that runs.
+WATCH = """() => {
+  const changed = new Map(), quiet = {}, front = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell';
+  const observer = new MutationObserver(changes => changes.forEach(({target}) => {
+    const output = (target.closest ? target : target.parentElement)?.closest('.jp-Cell-outputWrapper');
+    if (output) changed.set(output.closest('.jp-CodeCell'), performance.now());
+  }));
+  observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+  const waits = cell => cell.querySelector('.jp-InputPrompt')?.textContent.includes('[*]');
+  let last = null;
+  const timer = setInterval(() => {
+    const running = [...document.querySelectorAll(front)].find(waits);
+    if (running && running !== last) changed.set(running, performance.now());
+    if (last = running) {
+      const code = running.querySelector('.jp-Cell-inputWrapper').textContent;
+      quiet[code] = Math.max(quiet[code] || 0, (performance.now() - changed.get(running)) / 1000);
+    }
+  }, 200);
+  window.silences = () => { observer.disconnect(); clearInterval(timer); return quiet; };
+}"""
 expect.set_options(timeout=1000 * PATIENCE)
 
 
@@ -199,8 +220,10 @@ class Learner:
         self.wait()
 
     def run_all(self) -> None:
+        self.page.evaluate(WATCH)
         self.menu("Run", "Run All Cells")
         self.wait(WHOLE_LESSON)
+        self.silences = self.page.evaluate("window.silences()")
 
     def restart(self) -> None:
         """The kernel, as the Kernel menu does."""
@@ -236,5 +259,24 @@ class Learner:
             self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
 
     def keep(self, name: str, what: Locator | None = None) -> None:
-        """A picture of the window, or of one thing in it."""
-        (what or self.page).screenshot(path=SHOTS / f"{name}.png")
+        """A picture of the window, or of one thing, in a window high enough for it."""
+        if what is None:
+            self.page.screenshot(path=SHOTS / f"{name}.png")
+            return
+        size = self.page.viewport_size
+        self.page.set_viewport_size({**size, "height": HIGH_WINDOW})
+        self.come_to(what)
+        what.screenshot(path=SHOTS / f"{name}.png")
+        self.page.set_viewport_size(size)
+
+    def come_to(self, what: Locator) -> None:
+        """Scroll there, until it stays: the page moves while Lab makes the cells above."""
+        before = None
+
+        def stays() -> bool:
+            nonlocal before
+            what.scroll_into_view_if_needed()
+            last, before = before, what.bounding_box()
+            return last == before
+
+        wait_until(stays, "the page does not come to rest")

@@ -93,6 +93,8 @@ def test_arrows_still_lead_from_cell_to_cell(page):
 def test_it_is_readable(page, width, theme):
     page.look(width, theme)
     assert not eyes.sideways(page)
+    assert not eyes.crushed(page)
+    assert not eyes.bare_marks(page)
     assert not eyes.hindrances(page)
     assert not eyes.pictures(page)
     page.keep(f"every-kind-{width}-{theme.lower()}")
