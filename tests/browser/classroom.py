@@ -169,6 +169,13 @@ class Learner:
         expect(self.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=name).first).to_be_visible()
         self._settle()
 
+    def follow(self, link: Locator) -> None:
+        """A link to another page, by a click."""
+        name = link.get_attribute("href").partition("?")[0].rpartition("/")[2]
+        link.click()
+        expect(self.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=name).first).to_be_visible()
+        self._settle()
+
     def close(self) -> None:
         """Save, shut down and close, as the File menu does."""
         panels = self.page.locator(".jp-NotebookPanel")

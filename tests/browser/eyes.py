@@ -42,6 +42,8 @@ MARKS = """fronts => fronts.flatMap(front => {
   copy.querySelectorAll('code, pre, style').forEach(element => element.remove());
   return copy.textContent.match(/[^\\n]{0,30}\\*\\*[^\\n]{0,30}/g) || [];
 })"""
+WITHIN_WORDS = """texts => texts.filter(text => getComputedStyle(text).wordBreak === 'break-all')
+  .map(text => text.textContent.slice(0, 60))"""
 LINKS = "links => links.map(link => [link.textContent, link.href])"
 
 
@@ -75,6 +77,11 @@ def bare_marks(learner: Learner) -> list[str]:
     """Stars that were meant to make something bold, and stand there as stars."""
     set_text = (".jp-RenderedHTMLCommon", ".jupyter-widgets", ".jp-MarkdownOutput")
     return learner.page.locator(", ".join(f"{IN_FRONT} {what}" for what in set_text)).evaluate_all(MARKS)
+
+
+def broken_within_words(learner: Learner) -> list[str]:
+    """Printed text whose long lines would be broken anywhere."""
+    return learner.page.locator(f"{IN_FRONT} .jp-OutputArea-output pre").evaluate_all(WITHIN_WORDS)
 
 
 def dead_links(learner: Learner) -> list[str]:

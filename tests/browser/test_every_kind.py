@@ -95,6 +95,7 @@ def test_it_is_readable(page, width, theme):
     assert not eyes.sideways(page)
     assert not eyes.crushed(page)
     assert not eyes.bare_marks(page)
+    assert not eyes.broken_within_words(page)
     assert not eyes.hindrances(page)
     assert not eyes.pictures(page)
     page.keep(f"every-kind-{width}-{theme.lower()}")

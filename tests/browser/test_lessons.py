@@ -79,12 +79,17 @@ def test_a_guess_and_its_reveal_are_run_again_alone(lesson):
 
 
 def test_no_cell_works_in_silence(lesson):
+    assert lesson.silences
     quiet = {code: seconds for code, seconds in lesson.silences.items() if seconds > SILENT}
     assert not {code[:80]: round(seconds, 1) for code, seconds in quiet.items()}
 
 
-def test_its_links_lead_somewhere(lesson):
+def test_its_links_lead_somewhere_and_the_last_to_the_next_lesson(lesson):
     assert not eyes.dead_links(lesson)
+    foot = lesson.book.locator(".jp-MarkdownCell").last
+    if "→" in foot.text_content():
+        lesson.follow(foot.locator("a").last)
+        lesson.close()
 
 
 @KEYS
@@ -121,6 +126,7 @@ def test_it_is_readable(lesson, width, theme):
     assert not eyes.sideways(lesson)
     assert not eyes.crushed(lesson)
     assert not eyes.bare_marks(lesson)
+    assert not eyes.broken_within_words(lesson)
     assert not eyes.hindrances(lesson)
     assert not eyes.pictures(lesson)
     assert not eyes.set_as_formulas(lesson)
