@@ -133,4 +133,5 @@ def test_opened_again_a_page_has_its_answers_as_text_and_says_what_to_run(page):
     assert "right." in page.said(quiz)
     assert "You predict " in page.said(page.cell("cl.predict("))
     assert not eyes.dead_widgets(page)
+    assert not page.book.locator("progress").count()  # of a bar nothing is left
     assert "run the page's first cell" in eyes.instead_of_widgets(page)

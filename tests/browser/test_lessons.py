@@ -145,6 +145,7 @@ def test_opened_again_it_has_its_answers_as_text(lesson):
     assert "right." in lesson.said(quiz)
     assert all("You predict " in lesson.said(cell) for cell in lesson.cells(*GUESSES))
     assert not eyes.dead_widgets(lesson)
+    assert not lesson.book.locator("progress").count()  # of a bar nothing is left
 
 
 def test_the_browser_complains_of_nothing(lesson):
