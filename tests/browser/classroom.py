@@ -21,7 +21,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "runs" / "browser"  # pictures of what was seen
-# What a learner writes into, what says where that lies, and what is shown: Jupyter serves no picture through a link.
+# Folders that a learner writes into, that say where it lies, and that are shown: Jupyter serves nothing through a link.
 COPIED = ("notebooks", ".jupyter", "images")
 HIGH_WINDOW = 2000  # pixels, while a picture of one thing is taken
 PATIENCE = 60  # seconds that Lab, or a click, may take on a slow machine
@@ -82,13 +82,14 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def copied(course: Path) -> Path:
-    """The course as a learner has it: what they may change as copies, the rest as links; and a page of every kind."""
+    """The course as a learner has it: files and some folders as copies, the rest as links; and a page of every kind."""
     course.mkdir()
     for path in ROOT.iterdir():
         if path.name in COPIED:
             shutil.copytree(path, course / path.name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         elif not path.name.startswith("."):
-            (course / path.name).symlink_to(path)
+            put = shutil.copy if path.is_file() else os.symlink
+            put(path, course / path.name)
     page = jupytext.read(Path(__file__).with_name("every_kind.py"), fmt="py:percent")
     page.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     jupytext.write(page, course / "notebooks" / "every_kind.ipynb")
@@ -254,8 +255,11 @@ class Learner:
 
     def _skim(self) -> None:
         """Down the whole page and back: Lab makes the cells below the window when it has time, or somebody looks."""
-        for cell in self.book.locator(".jp-Cell").all():
-            cell.scroll_into_view_if_needed()
+        cells, seen = self.book.locator(".jp-Cell"), 0
+        while seen < cells.count():  # some are added while one looks
+            for cell in cells.all()[seen:]:
+                cell.scroll_into_view_if_needed()
+                seen += 1
         self.to_top()
 
     def look(self, width: int, theme: str) -> None:
