@@ -105,6 +105,15 @@ def test_dollars_are_no_formulas(page):
     assert not eyes.set_as_formulas(page)
 
 
+def test_work_without_a_bar_of_its_own_says_how_long_it_has_been_and_leaves_nothing(page):
+    cell = page.cell("nothing in it has a bar")
+    page.run(cell, wait=False)
+    cell.locator("progress").wait_for()
+    assert "Working" in page.said(cell)
+    page.wait()
+    assert not page.said(cell).strip()
+
+
 def test_work_that_is_stopped_says_how_far_it_came(page):
     cell = page.cell("works(400)")
     page.run(cell, wait=False)
