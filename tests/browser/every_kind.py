@@ -33,7 +33,7 @@ class Writer:
 # %% [markdown]
 # # Every kind
 #
-# A run costs <span>\$</span>500 to <span>\$</span>2,000.
+# A run costs <span>\$</span>500 to <span>\$</span>2,000. What that means stands in the [glossary](glossary.md).
 
 # %%
 cl.predict("number", "Right answers of 40", low=0, high=40)

@@ -83,6 +83,20 @@ def test_tab_leads_into_a_widget_and_out_of_it(page):
     assert page.page.evaluate("document.activeElement.textContent") == "Commit"
 
 
+def test_in_a_cell_that_is_run_in_place_two_tabs_lead_to_its_widget_and_a_ring_shows_it(page):
+    page.run(page.cell("cl.predict("))
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.press("Tab")
+    assert "noUi-handle" in page.page.evaluate("document.activeElement.className")
+    assert page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_the_glossary_opens_to_be_read(page):
+    page.book.locator("a", has_text="glossary").click()
+    page.page.locator(".jp-MarkdownViewer", has_text="Words of the course").wait_for()
+    page.menu("File", "Close Tab")
+
+
 def test_arrows_still_lead_from_cell_to_cell(page):
     page.select(page.cell("cl.predict_choice("))
     page.page.keyboard.press("ArrowUp")
