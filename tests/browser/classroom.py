@@ -29,22 +29,23 @@ WHOLE_LESSON = 3600  # seconds that all cells of a lesson may take there
 # What Lab says on its own in any notebook.
 NOT_OURS = re.compile(r"ResizeObserver loop|Failed to load resource.*\b40[04]\b|widget model not found")
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
-# How long each cell shows nothing new while it runs; of those that wait the first is the one that runs.
+# How long nothing new is shown while a cell runs; it is called by the first of those that wait, and a folded one, which
+# shows no star, by the next.
 WATCH = """() => {
-  const changed = new Map(), quiet = {}, front = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell';
-  const observer = new MutationObserver(changes => changes.forEach(({target}) => {
-    const output = (target.closest ? target : target.parentElement)?.closest('.jp-Cell-outputWrapper');
-    if (output) changed.set(output.closest('.jp-CodeCell'), performance.now());
-  }));
-  observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+  const quiet = {}, front = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell';
   const waits = cell => cell.querySelector('.jp-InputPrompt')?.textContent.includes('[*]');
-  let last = null;
+  let last = null, changed = performance.now();
+  const observer = new MutationObserver(changes => {
+    const shows = ({target}) => (target.closest ? target : target.parentElement)?.closest('.jp-Cell-outputWrapper');
+    if (changes.some(shows)) changed = performance.now();
+  });
+  observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
   const timer = setInterval(() => {
     const running = [...document.querySelectorAll(front)].find(waits);
-    if (running && running !== last) changed.set(running, performance.now());
+    if (running !== last) changed = performance.now();
     if (last = running) {
       const code = running.querySelector('.jp-Cell-inputWrapper').textContent;
-      quiet[code] = Math.max(quiet[code] || 0, (performance.now() - changed.get(running)) / 1000);
+      quiet[code] = Math.max(quiet[code] || 0, (performance.now() - changed) / 1000);
     }
   }, 200);
   window.silences = () => { observer.disconnect(); clearInterval(timer); return quiet; };
