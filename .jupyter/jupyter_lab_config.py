@@ -1,7 +1,7 @@
 """How `make lab` opens JupyterLab: on lesson 00, on the whole repository, and without what only builds the course.
 
 In `labconfig/` the arrow keys, which Lab takes to go from cell to cell, are left to a slider or a choice that has the
-focus. `custom/` says, of a page that is opened again, what to run where a widget was.
+focus. `custom/` says, of a page that is opened again, what to run where a widget was, and breaks printed text at words.
 """
 
 from pathlib import Path

@@ -18,6 +18,7 @@ SHOW_AFTER_SECONDS, REDRAW_SECONDS = 1.5, 0.5
 # Where a widget has its own place for what its work says, as a function that takes HTML.
 _place: contextvars.ContextVar[Callable[[str], None] | None] = contextvars.ContextVar("place", default=None)
 _open: list[Progress] = []  # bars within one another; the innermost is shown, in the place of the outermost
+_cells: list[Progress] = []  # those of the cells that run
 
 
 @contextlib.contextmanager
@@ -28,6 +29,24 @@ def drawn_on(place: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _place.reset(before)
+
+
+def watch_cells() -> None:
+    """From now on, in a notebook: a cell that is long at work without a bar of its own says how long it has been."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if in_notebook() and hasattr(shell, "events"):
+        shell.events.register("pre_run_cell", _begin_cell)  # once, however often
+        shell.events.register("post_run_cell", _end_cell)
+
+
+def _begin_cell(_: object) -> None:
+    _cells.append(Progress("Working", 0).__enter__())
+
+
+def _end_cell(_: object) -> None:
+    if _cells:  # of the cell that called `watch_cells` nobody saw the beginning
+        _cells.pop().__exit__()
 
 
 class Progress:

@@ -21,7 +21,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.faults import say_one_sentence
-from course_lib.core.progress import Progress
+from course_lib.core.progress import Progress, watch_cells
 from course_lib.core.text import as_path, in_notebook, on_stage, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +85,7 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
         _be_quiet()
         _seed_everything(seed)
     say_one_sentence()
+    watch_cells()
     if on_stage() and in_notebook():
         _enlarge()
     for line in _report(_current):

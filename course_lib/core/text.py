@@ -15,7 +15,8 @@ from typing import Any
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.secrets import without_secrets
 
-WIDTH = 88  # letters of a line that a notebook shows whole, in a window of 1,024 pixels
+WIDTH = 88  # letters of a line of a stored page
+NARROW = 72  # of one that JupyterLab shows whole beside its list of files, in a window of 1,024 pixels
 
 # What stands for a sign that a console's encoding has not; of letters the accent goes.
 PLAIN = {
@@ -30,7 +31,7 @@ def say(*texts: Any, end: str = "\n", file: Any = None, flush: bool = False) -> 
     spare(stream)
     lines = map(shown, texts)
     if file is None and in_notebook() and not for_a_page():
-        lines = map(wrapped, lines)  # Jupyter breaks a long line within a word
+        lines = (wrapped(line, NARROW) for line in lines)  # Jupyter breaks a long line within a word
     print(*lines, end=end, file=stream, flush=flush)
 
 

@@ -136,8 +136,13 @@ def as_html(said: Any) -> str:
 
 
 def rich(text: str) -> str:
-    """Text as HTML, with `code` set as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(shown(text)))
+    """Text as HTML, with `code` set as code and **bold** in bold; a mark whose fellow was cut off goes."""
+
+    def set_as(mark: re.Match[str]) -> str:
+        code, bold = mark.groups()
+        return f"<code>{code}</code>" if code else f"<b>{bold}</b>" if bold else ""
+
+    return re.sub(r"`([^`]+)`|\*\*(?!\s)(.+?)\*\*|\*\*", set_as, html.escape(shown(text)))
 
 
 def _in_html(say: Callable[[], Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Example, Messages, check_examples, check_replies
 from course_lib.core.errors import DataError, whole_above_zero
+from course_lib.core.progress import Progress
 from course_lib.models.chatmodel import (
     MAX_PROMPT_TOKENS,
     ChatModel,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # token ids, mask and labels, (B, T) each
 
 IGNORED = -100  # no label
+READING = "Reading"  # what a bar calls it
 
 
 def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int = 16) -> float:
@@ -44,10 +46,12 @@ def held_out_loss(model: ChatModel, examples: Sequence[Example], batch_size: int
     was_training, total, tokens = model.model.training, 0.0, 0
     model.model.eval()
     try:
-        with torch.no_grad():  # not inference_mode: a watched training run goes on with the same tensors
-            for _, batch in in_batches(encoded, batch_size, model):
+        # Not inference_mode: a watched training run goes on with the same tensors.
+        with torch.no_grad(), Progress(READING, len(encoded)) as bar:
+            for members, batch in in_batches(encoded, batch_size, model):
                 loss, n = completion_loss(model.model, *batch)
                 total, tokens = total + float(loss), tokens + n
+                bar.advance(len(members))
     finally:
         model.model.train(was_training)
     return total / tokens
@@ -71,11 +75,12 @@ def log_probability(
     ]
     found = np.zeros(len(encoded))
     model.model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), Progress(READING, len(encoded)) as bar:
         for members, batch in in_batches(encoded, batch_size, model):
             logits, targets, rows = completion_logits(model.model, *batch)
             token_log_probs = logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]  # (N,)
             found[members] = summed_by_row(token_log_probs, rows, len(members))
+            bar.advance(len(members))
     return found
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.core.errors import ModelError
+from course_lib.core.progress import Progress
 from course_lib.core.secrets import without_secrets
 from course_lib.core.session import ROOT, current
 from course_lib.core.text import as_path
@@ -44,7 +45,8 @@ class Server:
         )  # fmt: skip
         atexit.register(self.stop)
         try:
-            self._wait()
+            with Progress("Starting the server", 0):
+                self._wait()
         except BaseException:  # interrupted as well
             self.stop()
             raise

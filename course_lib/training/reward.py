@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.core.chat import Messages, Pair, asked_by, check_length, check_pairs, check_replies
 from course_lib.core.errors import whole_above_zero
+from course_lib.core.progress import Progress
 from course_lib.evaluation.intervals import interval, span
 from course_lib.models.chatmodel import ChatModel, save_plain
-from course_lib.models.scoring import in_batches
+from course_lib.models.scoring import READING, in_batches
 from course_lib.models.templates import chat_tokens
 from course_lib.training.methods import REWARD_MODEL, Recipe
 from course_lib.training.run import fit, prepared, started
@@ -129,10 +130,11 @@ class RewardModel:
         encoded = [chat_tokens(self.tokenizer, prompt + reply) for prompt, reply in read]
         found = np.zeros(len(encoded))
         self.model.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), Progress(READING, len(encoded)) as bar:
             for members, (ids, mask, _) in in_batches([(ids, 0) for ids in encoded], batch_size, self):
                 scores = self.model(input_ids=ids, attention_mask=mask).logits[:, 0]  # (B,)
                 found[members] = scores.float().cpu().numpy()
+                bar.advance(len(members))
         return found
 
     __call__ = score

@@ -21,13 +21,35 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "runs" / "browser"  # pictures of what was seen
-# What a learner writes into, what says where that lies, and what is shown: Jupyter serves no picture through a link.
+# Folders that a learner writes into, that say where it lies, and that are shown: Jupyter serves nothing through a link.
 COPIED = ("notebooks", ".jupyter", "images")
+HIGH_WINDOW = 2000  # pixels, while a picture of one thing is taken
 PATIENCE = 60  # seconds that Lab, or a click, may take on a slow machine
 WHOLE_LESSON = 3600  # seconds that all cells of a lesson may take there
 # What Lab says on its own in any notebook.
 NOT_OURS = re.compile(r"ResizeObserver loop|Failed to load resource.*\b40[04]\b|widget model not found")
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+# How long nothing new is shown while a cell runs; it is called by the first of those that wait, and a folded one, which
+# shows no star, by the next.
+WATCH = """() => {
+  const quiet = {}, front = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell';
+  const waits = cell => cell.querySelector('.jp-InputPrompt')?.textContent.includes('[*]');
+  let last = null, changed = performance.now();
+  const observer = new MutationObserver(changes => {
+    const shows = ({target}) => (target.closest ? target : target.parentElement)?.closest('.jp-Cell-outputWrapper');
+    if (changes.some(shows)) changed = performance.now();
+  });
+  observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+  const timer = setInterval(() => {
+    const running = [...document.querySelectorAll(front)].find(waits);
+    if (running !== last) changed = performance.now();
+    if (last = running) {
+      const code = running.querySelector('.jp-Cell-inputWrapper').textContent;
+      quiet[code] = Math.max(quiet[code] || 0, (performance.now() - changed) / 1000);
+    }
+  }, 200);
+  window.silences = () => { observer.disconnect(); clearInterval(timer); return quiet; };
+}"""
 expect.set_options(timeout=1000 * PATIENCE)
 
 
@@ -61,13 +83,14 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def copied(course: Path) -> Path:
-    """The course as a learner has it: what they may change as copies, the rest as links; and a page of every kind."""
+    """The course as a learner has it: files and some folders as copies, the rest as links; and a page of every kind."""
     course.mkdir()
     for path in ROOT.iterdir():
         if path.name in COPIED:
             shutil.copytree(path, course / path.name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         elif not path.name.startswith("."):
-            (course / path.name).symlink_to(path)
+            put = shutil.copy if path.is_file() else os.symlink
+            put(path, course / path.name)
     page = jupytext.read(Path(__file__).with_name("every_kind.py"), fmt="py:percent")
     page.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     jupytext.write(page, course / "notebooks" / "every_kind.ipynb")
@@ -148,6 +171,13 @@ class Learner:
         expect(self.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=name).first).to_be_visible()
         self._settle()
 
+    def follow(self, link: Locator) -> None:
+        """A link to another page, by a click."""
+        name = link.get_attribute("href").partition("?")[0].rpartition("/")[2]
+        link.click()
+        expect(self.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=name).first).to_be_visible()
+        self._settle()
+
     def close(self) -> None:
         """Save, shut down and close, as the File menu does."""
         panels = self.page.locator(".jp-NotebookPanel")
@@ -199,8 +229,10 @@ class Learner:
         self.wait()
 
     def run_all(self) -> None:
+        self.page.evaluate(WATCH)
         self.menu("Run", "Run All Cells")
         self.wait(WHOLE_LESSON)
+        self.silences = self.page.evaluate("window.silences()")
 
     def restart(self) -> None:
         """The kernel, as the Kernel menu does."""
@@ -224,8 +256,11 @@ class Learner:
 
     def _skim(self) -> None:
         """Down the whole page and back: Lab makes the cells below the window when it has time, or somebody looks."""
-        for cell in self.book.locator(".jp-Cell").all():
-            cell.scroll_into_view_if_needed()
+        cells, seen = self.book.locator(".jp-Cell"), 0
+        while seen < cells.count():  # some are added while one looks
+            for cell in cells.all()[seen:]:
+                cell.scroll_into_view_if_needed()
+                seen += 1
         self.to_top()
 
     def look(self, width: int, theme: str) -> None:
@@ -236,5 +271,24 @@ class Learner:
             self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
 
     def keep(self, name: str, what: Locator | None = None) -> None:
-        """A picture of the window, or of one thing in it."""
-        (what or self.page).screenshot(path=SHOTS / f"{name}.png")
+        """A picture of the window, or of one thing, in a window high enough for it."""
+        if what is None:
+            self.page.screenshot(path=SHOTS / f"{name}.png")
+            return
+        size = self.page.viewport_size
+        self.page.set_viewport_size({**size, "height": HIGH_WINDOW})
+        self.come_to(what)
+        what.screenshot(path=SHOTS / f"{name}.png")
+        self.page.set_viewport_size(size)
+
+    def come_to(self, what: Locator) -> None:
+        """Scroll there, until it stays: the page moves while Lab makes the cells above."""
+        before = None
+
+        def stays() -> bool:
+            nonlocal before
+            what.scroll_into_view_if_needed()
+            last, before = before, what.bounding_box()
+            return last == before
+
+        wait_until(stays, "the page does not come to rest")

@@ -6,7 +6,7 @@ import time
 
 import course_lib as cl
 from course_lib.core.faults import say_one_sentence
-from course_lib.core.progress import Progress
+from course_lib.core.progress import Progress, watch_cells
 from course_lib.costs.prices import load_prices
 from course_lib.display import playground, plots
 from course_lib.display.telling import GOOD, AnswerTable, Told
@@ -14,6 +14,7 @@ from course_lib.lessons import choosing, letters, sliders
 from course_lib.lessons.sql.task import SqlAnswer
 
 say_one_sentence()
+watch_cells()
 
 
 def works(steps=40, seconds=0.1):
@@ -32,7 +33,7 @@ class Writer:
 # %% [markdown]
 # # Every kind
 #
-# A run costs <span>\$</span>500 to <span>\$</span>2,000.
+# A run costs <span>\$</span>500 to <span>\$</span>2,000. What that means stands in the [glossary](glossary.md).
 
 # %%
 cl.predict("number", "Right answers of 40", low=0, high=40)
@@ -50,6 +51,9 @@ cl.reveal("choice", "better")
 if "seen" in globals():  # long enough to be interrupted, when it is run again
     works(400)
 seen = True
+
+# %%
+time.sleep(4)  # nothing in it has a bar
 
 # %%
 choosing.advisor()

@@ -23,6 +23,30 @@ SIDEWAYS = """front => [front, ...front.querySelectorAll('*')].filter(element =>
 PICTURES = "images => images.map(image => [image.getAttribute('alt'), image.getBoundingClientRect().height])"
 
 
+# Of widgets: a knob's way too short to aim at, a name cut short, and what is pushed over the page's edge.
+CRUSHED = """(fronts, narrowest) => fronts.flatMap(front => {
+  const edge = front.closest('.jp-OutputArea').getBoundingClientRect().right;
+  const wrong = {
+    '.noUi-target': slider => slider.getBoundingClientRect().width < narrowest,
+    'button, .widget-label': name => name.scrollWidth > name.clientWidth + 1,
+    '*': thing => thing.getBoundingClientRect().right > edge + 1,
+  };
+  return Object.entries(wrong).flatMap(([kind, holds]) => [...front.querySelectorAll(kind)]
+    .filter(thing => thing.getBoundingClientRect().width && holds(thing))
+    .map(thing => `${kind}: ${thing.className.slice(0, 60)} ${thing.textContent.slice(0, 60)}`));
+})"""
+NARROWEST = 100  # pixels of a slider's way
+# Text that was to be set: Markdown's marks where none are obeyed any more.
+MARKS = """fronts => fronts.flatMap(front => {
+  const copy = front.cloneNode(true);
+  copy.querySelectorAll('code, pre, style').forEach(element => element.remove());
+  return copy.textContent.match(/[^\\n]{0,30}\\*\\*[^\\n]{0,30}/g) || [];
+})"""
+WITHIN_WORDS = """texts => texts.filter(text => getComputedStyle(text).wordBreak === 'break-all')
+  .map(text => text.textContent.slice(0, 60))"""
+LINKS = "links => links.map(link => [link.textContent, link.href])"
+
+
 def sideways(learner: Learner) -> list[str]:
     """What must be scrolled sideways to be read, but for tables that are wider than the page."""
     return learner.page.locator(IN_FRONT).evaluate(SIDEWAYS)
@@ -42,6 +66,30 @@ def hindrances(learner: Learner) -> list[str]:
             if not any(rule == violation["id"] and what in node["html"] for rule, what in EXCUSED):
                 found.append(f"{violation['id']}: {node['html'][:160]}")
     return found
+
+
+def crushed(learner: Learner) -> list[str]:
+    """Controls too narrow for their use or their name, or cut off at the page's edge."""
+    return learner.page.locator(f"{IN_FRONT} .jp-OutputArea-output.jupyter-widgets").evaluate_all(CRUSHED, NARROWEST)
+
+
+def bare_marks(learner: Learner) -> list[str]:
+    """Stars that were meant to make something bold, and stand there as stars."""
+    set_text = (".jp-RenderedHTMLCommon", ".jupyter-widgets", ".jp-MarkdownOutput")
+    return learner.page.locator(", ".join(f"{IN_FRONT} {what}" for what in set_text)).evaluate_all(MARKS)
+
+
+def broken_within_words(learner: Learner) -> list[str]:
+    """Printed text whose long lines would be broken anywhere."""
+    return learner.page.locator(f"{IN_FRONT} .jp-OutputArea-output pre").evaluate_all(WITHIN_WORDS)
+
+
+def dead_links(learner: Learner) -> list[str]:
+    """What leads, within the course, to nothing that Lab serves."""
+    links = learner.page.locator(f"{IN_FRONT} .jp-MarkdownOutput a[href]").evaluate_all(LINKS)
+    origin = learner.page.evaluate("location.origin")
+    own = [(text, href) for text, href in links if href.startswith(origin) and not text.startswith("¶")]
+    return [f"{text}: {href}" for text, href in own if not learner.page.request.get(href).ok]
 
 
 def set_as_formulas(learner: Learner) -> list[str]:

@@ -83,6 +83,20 @@ def test_tab_leads_into_a_widget_and_out_of_it(page):
     assert page.page.evaluate("document.activeElement.textContent") == "Commit"
 
 
+def test_in_a_cell_that_is_run_in_place_two_tabs_lead_to_its_widget_and_a_ring_shows_it(page):
+    page.run(page.cell("cl.predict("))
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.press("Tab")
+    assert "noUi-handle" in page.page.evaluate("document.activeElement.className")
+    assert page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_the_glossary_opens_to_be_read(page):
+    page.book.locator("a", has_text="glossary").click()
+    page.page.locator(".jp-MarkdownViewer", has_text="Words of the course").wait_for()
+    page.menu("File", "Close Tab")
+
+
 def test_arrows_still_lead_from_cell_to_cell(page):
     page.select(page.cell("cl.predict_choice("))
     page.page.keyboard.press("ArrowUp")
@@ -93,6 +107,9 @@ def test_arrows_still_lead_from_cell_to_cell(page):
 def test_it_is_readable(page, width, theme):
     page.look(width, theme)
     assert not eyes.sideways(page)
+    assert not eyes.crushed(page)
+    assert not eyes.bare_marks(page)
+    assert not eyes.broken_within_words(page)
     assert not eyes.hindrances(page)
     assert not eyes.pictures(page)
     page.keep(f"every-kind-{width}-{theme.lower()}")
@@ -100,6 +117,15 @@ def test_it_is_readable(page, width, theme):
 
 def test_dollars_are_no_formulas(page):
     assert not eyes.set_as_formulas(page)
+
+
+def test_work_without_a_bar_of_its_own_says_how_long_it_has_been_and_leaves_nothing(page):
+    cell = page.cell("nothing in it has a bar")
+    page.run(cell, wait=False)
+    cell.locator("progress").wait_for()
+    assert "Working" in page.said(cell)
+    page.wait()
+    assert not page.said(cell).strip()
 
 
 def test_work_that_is_stopped_says_how_far_it_came(page):
@@ -130,4 +156,5 @@ def test_opened_again_a_page_has_its_answers_as_text_and_says_what_to_run(page):
     assert "right." in page.said(quiz)
     assert "You predict " in page.said(page.cell("cl.predict("))
     assert not eyes.dead_widgets(page)
+    assert not page.book.locator("progress").count()  # of a bar nothing is left
     assert "run the page's first cell" in eyes.instead_of_widgets(page)

@@ -5,6 +5,8 @@ Minutes a lesson. Widgets are found by kind, by the call that makes them, never 
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("playwright", reason="no Playwright: `make test-browser` installs it")
@@ -20,6 +22,7 @@ SHORT = [pytest.mark.browser_short]
 KEYS = pytest.mark.parametrize("by_keys", [False, True], ids=["mouse", "keys"])
 GUESSES = ("cl.predict(", "cl.predict_choice(")
 OWN_WAYS = (*GUESSES, "cl.quiz(", "label_pairs(", "sql_chat(")  # the other widgets are panels
+SILENT = 5  # seconds that a cell may show nothing new on a busy machine
 pytestmark = pytest.mark.browser
 
 
@@ -29,6 +32,7 @@ def lesson(request: pytest.FixtureRequest, learner: Learner) -> Learner:
     learner.name, learner.complaints = request.param, []
     learner.open(learner.name)
     learner.keep(f"{learner.name}-opened")
+    learner.opened = "".join(map(learner.said, learner.cells("cl.reveal(", "cl.findings(")))
     learner.run_setup()
     for number, cell in enumerate(learner.cells(*GUESSES)):
         learner.run(cell)
@@ -36,6 +40,12 @@ def lesson(request: pytest.FixtureRequest, learner: Learner) -> Learner:
     learner.run_all()
     yield learner
     learner.close()
+
+
+def test_it_opens_folded_and_without_what_spoils_a_guess(lesson):
+    assert "Measured: " not in lesson.opened and "claimed: " not in lesson.opened
+    titled = lesson.cells("# @title")
+    assert titled and not any(cell.locator(".jp-InputArea-editor").is_visible() for cell in titled)
 
 
 def test_it_runs_whole_from_the_menu(lesson):
@@ -57,6 +67,29 @@ def test_every_guess_is_taken(lesson, by_keys):
     for cell in lesson.cells(*GUESSES):
         hands.guess(lesson, cell, by_keys)
         assert "You predict " in lesson.said(cell)
+
+
+def test_a_guess_and_its_reveal_are_run_again_alone(lesson):
+    asked = lesson.cells(*GUESSES)[0]
+    key = re.search(r'cl\.predict\w*\(\s*"([^"]+)"', asked.locator(".jp-Cell-inputWrapper").text_content()).group(1)
+    lesson.run(asked)
+    revealed = lesson.cell(f'cl.reveal("{key}"')
+    lesson.run(revealed)
+    assert "You predicted " in lesson.said(revealed) and not revealed.locator(ERRORS).count()
+
+
+def test_no_cell_works_in_silence(lesson):
+    assert lesson.silences
+    quiet = {code: seconds for code, seconds in lesson.silences.items() if seconds > SILENT}
+    assert not {code[:80]: round(seconds, 1) for code, seconds in quiet.items()}
+
+
+def test_its_links_lead_somewhere_and_the_last_to_the_next_lesson(lesson):
+    assert not eyes.dead_links(lesson)
+    foot = lesson.book.locator(".jp-MarkdownCell").last
+    if "→" in foot.text_content():
+        lesson.follow(foot.locator("a").last)
+        lesson.close()
 
 
 @KEYS
@@ -91,6 +124,9 @@ def test_it_is_readable(lesson, width, theme):
     lesson.to_top()
     lesson.keep(f"{lesson.name}-{width}-{theme.lower()}")
     assert not eyes.sideways(lesson)
+    assert not eyes.crushed(lesson)
+    assert not eyes.bare_marks(lesson)
+    assert not eyes.broken_within_words(lesson)
     assert not eyes.hindrances(lesson)
     assert not eyes.pictures(lesson)
     assert not eyes.set_as_formulas(lesson)
@@ -109,6 +145,7 @@ def test_opened_again_it_has_its_answers_as_text(lesson):
     assert "right." in lesson.said(quiz)
     assert all("You predict " in lesson.said(cell) for cell in lesson.cells(*GUESSES))
     assert not eyes.dead_widgets(lesson)
+    assert not lesson.book.locator("progress").count()  # of a bar nothing is left
 
 
 def test_the_browser_complains_of_nothing(lesson):

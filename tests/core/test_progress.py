@@ -7,9 +7,10 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from course_lib.core import progress
-from course_lib.core.progress import Progress, drawn_on, in_notebook
+from course_lib.core.progress import Progress, drawn_on, in_notebook, watch_cells
 
 
 class Terminal(io.StringIO):
@@ -211,6 +212,22 @@ def test_the_bar_is_taken_away_when_the_work_is_stopped_and_the_interrupt_says_h
         assert raised.value.__notes__ == ["Stopped after 12 of 40."], "the innermost that knows says it"
         assert kernel[-1][0]["text/html"] == "" if in_kernel else terminal.getvalue().endswith(" \r")
     assert not progress._open
+
+
+def test_a_cell_without_a_bar_says_how_long_it_works_and_one_with_a_bar_shows_that(kernel, at_once, monkeypatch):
+    shell = InteractiveShell()
+    shell.kernel = object()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    watch_cells()
+    watch_cells()
+    shell.user_ns |= {"wait": at_once, "Progress": Progress}
+    for code, shown in (("wait()", "Working"), ("with Progress('Reading', 9): wait()", "Reading")):
+        kernel.clear()
+        shell.run_cell(code)
+        told = [bundle["text/plain"] for bundle, *_ in kernel]
+        assert any(text.startswith(shown) for text in told) and told[-1] == ""
+    shell.run_cell("1 / 0")
+    assert not progress._open and not progress._cells
 
 
 def test_a_script_a_plain_ipython_and_a_program_without_it_are_no_notebook(monkeypatch):

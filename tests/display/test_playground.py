@@ -7,7 +7,7 @@ import pytest
 from course_lib.core import progress
 from course_lib.core.errors import CourseError
 from course_lib.core.progress import Progress
-from course_lib.display.playground import VIEW, as_html, panel, show
+from course_lib.display.playground import VIEW, as_html, panel, rich, show
 
 CONTROLS = {"rank": ((1, 2, 4, 1_000), 2), "place": (("all", "upper"), "all"), "cite": ((), False)}
 
@@ -122,3 +122,7 @@ def test_what_a_button_starts_shows_its_bar_beside_the_button():
 def test_an_answer_that_knows_its_own_html_is_asked_for_it():
     assert as_html(SimpleNamespace(_repr_html_=lambda: "<b>1</b>")) == "<b>1</b>"
     assert as_html("<b>1</b>\n2") == "&lt;b&gt;1&lt;/b&gt;<br>2"
+
+
+def test_code_and_bold_are_set_a_lone_mark_goes_and_nothing_is_obeyed():
+    assert rich("`a ** b` is **<very> bold**, **and") == "<code>a ** b</code> is <b>&lt;very&gt; bold</b>, and"

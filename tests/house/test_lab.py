@@ -34,6 +34,10 @@ def test_no_news_is_asked_for_and_long_lines_of_code_are_wrapped(settings):
     assert settings["@jupyterlab/notebook-extension:tracker"]["codeCellConfig"]["lineWrap"]
 
 
+def test_the_glossary_opens_to_be_read_and_not_to_be_edited(settings):
+    assert settings["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"] == {"markdown": "Markdown Preview"}
+
+
 def test_the_arrow_keys_are_left_to_a_widget_and_else_do_what_lab_has_them_do(settings):
     bound = settings["@jupyterlab/shortcuts-extension:shortcuts"]["shortcuts"]
     schema = Path(sys.prefix, "share/jupyter/lab/schemas/@jupyterlab/notebook-extension/tracker.json")

@@ -249,6 +249,13 @@ def test_a_smaller_size_cuts_more_an_overlap_repeats_and_a_long_passage_is_cut_s
     assert row.endswith("...") and len(row) < 90
 
 
+def test_a_documents_own_marks_are_set_or_gone(index, said, notebook):
+    marked = Document("d", "d", "**Who mends?** Larkspit mends kettles.")
+    assert said(chunk_slider, index, marked, "kettles", size=80)[1].endswith("Who mends? Larkspit mends kettles.")
+    chunk_slider(index, marked, "kettles")
+    assert "<b>Who mends?</b> Larkspit" in notebook[0][1].children[1].value
+
+
 def test_the_controls_change_what_is_lit_up(index, notebook):
     chunk_slider(index, DOCUMENT, "Who mends <kettles>?")
     controls, shown = notebook[0][1].children

@@ -7,6 +7,7 @@ import torch
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, DataError
+from course_lib.core.progress import Progress
 from course_lib.models.scoring import held_out_loss, log_probability, token_counts
 from course_lib.training.methods import Recipe, adapted, without_old_names
 
@@ -33,6 +34,14 @@ def test_log_probability_and_loss_are_sum_and_mean_over_completion_tokens_in_any
     mean = sum(total for total, _ in by_hand) / sum(tokens for _, tokens in by_hand)
     assert held_out_loss(talker, EXAMPLES, batch_size) == pytest.approx(-mean, abs=1e-4)
     assert [completion for _, completion in token_counts(talker, EXAMPLES)] == [tokens for _, tokens in by_hand]
+
+
+def test_a_bar_says_how_many_are_read(talker, monkeypatch):
+    told = []
+    monkeypatch.setattr(Progress, "reach", lambda bar, far, done: told.append((bar.total, done)))
+    log_probability(talker, PROMPTS, REPLIES, 3)
+    held_out_loss(talker, EXAMPLES, 3)
+    assert told == [(3, 3)] * 2
 
 
 def test_logits_are_computed_for_completion_tokens_alone(tiny_model):

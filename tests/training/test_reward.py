@@ -11,6 +11,7 @@ from small_runs import PAIRS as STUDY
 from small_runs import SIX_STEPS, curve, losses
 
 from course_lib.core.errors import CourseError, DataError
+from course_lib.core.progress import Progress
 from course_lib.models.quantization import quantize
 from course_lib.training.reward import PairReport, train_reward_model
 
@@ -50,6 +51,13 @@ def test_a_score_does_not_depend_on_the_batch(judge):
     together = judge.score(prompts, replies)
     assert together == pytest.approx([judge.score([p], [r])[0] for p, r in zip(prompts, replies)], abs=1e-4)
     assert judge(prompts, replies) == pytest.approx(together), "it is a reward function itself"
+
+
+def test_a_bar_says_how_many_replies_are_read(judge, monkeypatch):
+    told = []
+    monkeypatch.setattr(Progress, "reach", lambda bar, far, done: told.append((bar.total, done)))
+    judge.score(["Thanks"] * 3, ["Send it in."] * 3)
+    assert told == [(3, 3)]
 
 
 def test_it_is_saved_as_a_plain_peft_folder_with_its_output_layer(judge, talker, tmp_path):

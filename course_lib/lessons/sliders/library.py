@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from course_lib.core.errors import CourseError
 from course_lib.display import plots
-from course_lib.display.playground import panel, show
+from course_lib.display.playground import panel, rich, show
 from course_lib.retrieval.documents import Document, Passage, check_sizes, split_into_passages
 from course_lib.retrieval.index import Index
 
@@ -56,7 +56,7 @@ class _Cut:
     def __str__(self) -> str:
         lines = [f"{len(self.passages)} passages; > marks the nearest"]
         for passage, score in zip(self.passages, self.scores):
-            words = " ".join(passage.text.split())
+            words = " ".join(passage.text.replace("**", "").split())
             cut = words if len(words) <= WIDTH else words[: WIDTH - 3] + "..."
             lines.append(f"{'>' if score == max(self.scores) else ' '} {score:.2f}  {cut}")
         return "\n".join(lines)
@@ -68,7 +68,7 @@ class _Cut:
             # Two colours or none: a dark page's own ink could not be read on the light ground.
             look = "#d55e00;background:#fff1e6;color:#262626" if best else "#999"
             mark = "nearest, " if best else ""  # colour is never the only sign
-            text = f"{html.escape(passage.text)} <i>({mark}{score:.2f})</i>".replace("\n", "<br>")
+            text = f"{rich(passage.text)} <i>({mark}{score:.2f})</i>".replace("\n", "<br>")
             rows.append(f'<div style="border-left:6px solid {look};margin:4px 0;padding:4px 8px">{text}</div>')
         return "".join(rows)
 
