@@ -50,10 +50,10 @@ session = cl.start()
 
 # %%
 stored = cl.load_results("04")
-found = stored["directions"]
-directions = range(1, len(found["values"]) + 1)
-cl.plots.curve(directions, {"full fine-tuning": found["values"]},
-               f"The change of one matrix: layer {found['layer']}, {found['matrix']}",
+change = stored["directions"]
+directions = range(1, len(change["values"]) + 1)
+cl.plots.curve(directions, {"full fine-tuning": change["values"]},
+               f"The change of one matrix: layer {change['layer']}, {change['matrix']}",
                "direction", "strength, of the strongest")
 
 # %% [markdown]
@@ -63,8 +63,8 @@ cl.plots.curve(directions, {"full fine-tuning": found["values"]},
 # @title How many directions the change has, over the whole model
 from course_lib.models import inspection
 
-layers = range(0, len(found["holding"]), 3)
-cl.plots.heatmap([found["holding"][n] for n in layers],
+layers = range(0, len(change["holding"]), 3)
+cl.plots.heatmap([change["holding"][n] for n in layers],
                  [f"layer {n}" for n in layers], list(inspection.MATRICES),
                  "Directions that hold nine tenths of the change", "directions")
 
@@ -83,8 +83,8 @@ cl.predict_choice("cut", "With 8 directions a matrix it keeps...",
 # %%
 whole = stored["methods"]["full"]["runs"]["0"]["test"]
 cuts = {f"{rank} direction{'s' * (rank != '1')}": mark
-        for rank, mark in found["kept"].items()} | {"all": whole}
-kept = (found["kept"]["8"]["accuracy"] - 1 / 8) / (whole["accuracy"] - 1 / 8)
+        for rank, mark in change["kept"].items()} | {"all": whole}
+kept = (change["kept"]["8"]["accuracy"] - 1 / 8) / (whole["accuracy"] - 1 / 8)
 cl.reveal("cut", "nearly all of the gain" if kept > 0.8
           else "more than half of it" if kept > 0.5 else "less than half")
 cl.say(f"In this one run 8 directions keep {kept:.0%} of the gain over guessing.")
@@ -133,7 +133,7 @@ class LoRALinear(torch.nn.Module):
 
 # %% tags=["nbval-ignore-output"]
 layers = gp.model.model.layers  # the same height, if your model has more, or fewer
-up_proj = layers[found["layer"] * len(layers) // len(found["holding"])].mlp.up_proj
+up_proj = layers[change["layer"] * len(layers) // len(change["holding"])].mlp.up_proj
 linear = copy.deepcopy(up_proj).cpu().double()  # 64 bits, to compare exactly
 mine = LoRALinear(linear, rank=8, alpha=16).double()
 x = torch.randn(4, 5, linear.in_features, dtype=torch.double, device="cpu")

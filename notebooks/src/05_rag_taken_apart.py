@@ -287,10 +287,10 @@ for each in vectors:
         taken[name].append(1000 * (time.perf_counter() - started))
 
 # %% tags=["nbval-ignore-output"]
-taken = {name: median(each) for name, each in taken.items()}
-pd.DataFrame({"milliseconds a question": taken,
-              "times exact": {name: each / taken["exact (FAISS)"]
-                              for name, each in taken.items()}}).round(3)
+middle = {name: median(each) for name, each in taken.items()}
+pd.DataFrame({"milliseconds a question": middle,
+              "times exact": {name: each / middle["exact (FAISS)"]
+                              for name, each in middle.items()}}).round(3)
 
 # %% [markdown]
 # And as a library grows? Measured beforehand in one run on one machine, of each question the fastest of several rounds. The vectors are mixtures of our
