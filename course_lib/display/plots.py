@@ -183,7 +183,7 @@ def curve(
 
 
 def losses(histories: Mapping[str, Sequence[tuple[int, float]]], title: str) -> Picture:
-    """Loss over the steps of a training, on what is studied or held out: name of a run -> its (step, loss) pairs; runs may differ in length."""
+    """Loss over the steps of a training: name of a run -> its (step, loss) pairs; runs may differ in length."""
     runs = {name: checked_pairs(run, f"losses: {name}") for name, run in checked_series(histories, "losses")}
     lines = {name: tuple(zip(*run)) for name, run in runs.items()}
     with drawing(title, 4.8) as (figure, axes):

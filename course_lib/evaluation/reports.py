@@ -161,7 +161,7 @@ class Report:
         return [row for row in self.rows if verdict in (None, row.verdict)]
 
     def show(self, n: int = 5, verdict: str | None = None) -> None:
-        """Show `n` answers (of one verdict), spread evenly over the exam, as a table; outside a notebook, print them."""
+        """Show `n` answers (of one verdict), spread over the exam, as a table; outside a notebook, print them."""
         telling.show(self.table(n, verdict))
 
     def save(self, path: str | Path) -> None:
