@@ -93,7 +93,7 @@ cl.plots.bars([(name, mark["accuracy"], *mark["ci"]) for name, mark in cuts.item
               reference=1 / 8)
 
 # %% [markdown]
-# A few directions carry much of the skill. Then why train all of W and cut afterwards? **Train a narrow change from the start.** A matrix of few directions (of low *rank*) is a tall matrix times a flat one:
+# A few directions carry much of the skill. Then why train all of W and cut afterwards? **Train a narrow change from the start.** A matrix of few directions (of *low rank*) is a tall matrix times a flat one:
 #
 # ![A tall grey matrix W, 1,536 rows by 576 columns, 884,736 numbers, frozen. A plus sign. Beside it two narrow blue ones, trained: B, as tall as W and 8 wide, times A, 8 high and as wide as W, 16,896 numbers together. B starts at zero, so that W + B·A starts as W.](../images/low_rank.png)
 #

@@ -108,7 +108,7 @@ def test_the_appendix_of_lesson_01_looks_into_a_model_of_any_depth(tiny_model, p
 def test_lesson_04_takes_the_matrix_at_the_same_height_in_a_model_of_any_depth(depth, expected, tiny_model):
     blocks = [SimpleNamespace(mlp=SimpleNamespace(up_proj=torch.nn.Linear(64, 128, False))) for _ in range(depth)]
     gp = replace(tiny_model, model=SimpleNamespace(model=SimpleNamespace(layers=blocks)))
-    given = {"cl": cl, "found": load_results("04")["directions"], "torch": torch, "copy": copy, "math": math}
+    given = {"cl": cl, "change": load_results("04")["directions"], "torch": torch, "copy": copy, "math": math}
     marks = ("class LoRALinear", "up_proj =", "inject_adapter", "matrix =")
     left = run(cells(*marks, lesson="04"), gp, **given)
     assert left["up_proj"] is blocks[expected].mlp.up_proj
