@@ -380,9 +380,10 @@ cl.verdict("by heart is as good as a larger student's open book, on facts it stu
            six - studied["RAG at its best", larger], as_good=True)
 
 # %% [markdown]
-# On the facts that it studied, a student by heart is hard to beat. But others who held this contest with large models found
-# retrieval ahead for facts (Ovadia et al. 2023, arXiv 2312.05934), and that facts which a model did not know before make
-# it invent more once it has studied them (Gekhman et al. 2024, arXiv 2405.05904).
+# Whether the two are equally good, so few questions cannot tell. But one of them studied these very facts, and the other
+# none. Others who held this contest with large models found retrieval ahead for facts (Ovadia et al. 2023, arXiv
+# 2312.05934), and that facts which a model did not know before make it invent more once it has studied them (Gekhman et
+# al. 2024, arXiv 2405.05904).
 #
 # ## 7 · What a minute buys
 #
