@@ -86,8 +86,10 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
         _seed_everything(seed)
     say_one_sentence()
     watch_cells()
-    if on_stage() and in_notebook():
-        _enlarge()
+    if in_notebook():
+        _show_texts_whole()
+        if on_stage():
+            _enlarge()
     for line in _report(_current):
         say(line)
     return _current
@@ -223,6 +225,13 @@ def _be_quiet() -> None:
     of_the_hub.set_verbosity_error()
     of_transformers.set_verbosity_error()
     of_transformers.disable_progress_bar()
+
+
+def _show_texts_whole() -> None:
+    """In tables: pandas would cut what is longer than 50 letters."""
+    import pandas as pd
+
+    pd.set_option("display.max_colwidth", None)
 
 
 def _enlarge() -> None:

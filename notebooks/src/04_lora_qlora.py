@@ -173,7 +173,6 @@ cl.verdict("our layer learns as PEFT's does, to a millionth", turned, below=1e-6
 # %%
 import pandas as pd
 
-pd.set_option("display.max_colwidth", None)
 shape = cl.model_shape(gp)
 cl.say(f"{shape.layers} layers, and in each of them:")
 pd.DataFrame(shape.matrices(), index=["part", "in", "out"]).T

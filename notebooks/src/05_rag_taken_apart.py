@@ -118,7 +118,6 @@ for size in (20, 160):
 # %%
 import pandas as pd
 
-pd.set_option("display.max_colwidth", None)
 stored = cl.load_results("05")
 cuts = pd.DataFrame.from_dict(stored["chunks"], orient="index").rename_axis("size")
 cuts.drop(columns="settings").round({"recall@1": 2, "recall@4": 2, "tokens@4": 0})

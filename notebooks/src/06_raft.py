@@ -286,7 +286,6 @@ import pandas as pd
 
 from course_lib.evaluation.stored import find
 
-pd.set_option("display.max_colwidth", None)
 differences = {name: str(find(f"06/arms/differences/{name}")) for name in apart}
 pd.DataFrame({"95% interval": differences})
 

@@ -53,7 +53,6 @@ import pandas as pd
 
 from course_lib.lessons import choosing
 
-pd.set_option("display.max_colwidth", None)
 table = choosing.comparison_table()
 table[["RAG", "RAG, measured"]]
 

@@ -356,6 +356,16 @@ def test_a_name_that_is_not_there_says_which_are():
     assert set(cl.__all__) <= set(dir(cl))
 
 
+def test_in_a_notebook_a_table_cuts_no_text(notebook_bundles):
+    import pandas as pd
+
+    table = pd.DataFrame({"said": ["word " * 40]})
+    with pd.option_context("display.max_colwidth", 50):
+        assert "..." in repr(table)
+        start()
+        assert "..." not in repr(table)
+
+
 def test_on_stage_letters_are_large_in_a_notebook(monkeypatch, notebook_bundles):
     start()
     assert notebook_bundles == []

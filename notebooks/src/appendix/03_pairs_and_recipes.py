@@ -40,7 +40,6 @@ import pandas as pd
 
 from course_lib.lessons import sql
 
-pd.set_option("display.max_colwidth", None)
 task = sql.load_sql()
 came = (task.raw[0], *task.raw[4:7], task.raw[15], task.raw[23])
 pd.DataFrame([{"request": pair.request, "query": pair.sql} for pair in came])
