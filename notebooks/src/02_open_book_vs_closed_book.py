@@ -369,7 +369,8 @@ cl.verdict("by heart beats RAG with a trained reader, on the facts it studied",
 
 # %%
 studied = cl.stored("02/handbook, studied facts")
-studied.plot(by="student")
+studied.only("closed book", "right page", "trained reader, right page",
+             "RAG at its best", "trained reader, RAG at its best").plot(by="student")
 
 # %% [markdown]
 # RAG *at its best* searches by words and by meaning, with an embedding model trained on the library (lesson 05), and
