@@ -257,7 +257,9 @@ class Learner:
     def _skim(self) -> None:
         """Down the whole page and back: Lab makes the cells below the window when it has time, or somebody looks."""
         cells, seen = self.book.locator(".jp-Cell"), 0
-        while seen < cells.count():  # some are added while one looks
+        place = self.page.locator("#jp-main-statusbar", has_text=re.compile(r"Cell \d+/\d+"))
+        while seen < int(re.search(r"Cell \d+/(\d+)", place.inner_text()).group(1)):
+            expect(cells.nth(seen)).to_be_attached()
             for cell in cells.all()[seen:]:
                 cell.scroll_into_view_if_needed()
                 seen += 1

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of what fails a picture is kept, too."""
+    report = yield
+    if report.failed and (learner := getattr(item, "funcargs", {}).get("learner")):
+        with contextlib.suppress(Exception):  # the browser may be gone
+            learner.keep("failed-" + re.sub(r"[^-\w]+", "-", item.name))
+    return report
 
 
 @pytest.fixture(scope="session")
