@@ -288,8 +288,8 @@ def value_text(value: float) -> str:
 
 
 def wrap(label: str) -> str:
-    """A label in lines that leave room for the picture."""
-    return textwrap.fill(whole(str(label)), 24) or " "
+    """A label in lines that leave room for the picture; "k = 1" stays together."""
+    return textwrap.fill(whole(str(label)).replace(" = ", "\u00a0=\u00a0"), 24) or " "
 
 
 def _darker(colour: str) -> str:

@@ -126,7 +126,7 @@ def _widget(key: str, items: list[Item], said: Said) -> Any:
         for verdict, item, choice in zip(verdicts, items, chosen):
             verdict.value = _rich_verdict(item, choice)
         _keep(key, items, chosen)
-        said.update(_marked(items, chosen), "<br>".join(_rich_marks(items, chosen)))
+        said.update(_marked(items, chosen), _rich_marks(items, chosen))
 
     def clear(verdict: Any) -> None:
         verdict.value = ""
@@ -161,13 +161,16 @@ def _marked(items: list[Item], chosen: list[str | None]) -> str:
     return "\n".join(lines)
 
 
-def _rich_marks(items: list[Item], chosen: list[str | None]) -> list[str]:
-    """What was chosen, with its mark, a line each; why is said above, where the question stands."""
-    lines = [_score(items, chosen)]
+def _rich_marks(items: list[Item], chosen: list[str | None]) -> str:
+    """The score, which a screen reader says at once; and for another day what was chosen, with its mark, a line each.
+
+    Why is said above, where the question stands; as long as the widget shows that, Lab hides the rest by its class.
+    """
+    lines = []
     for number, (item, choice) in enumerate(zip(items, chosen), 1):
         word, _ = item.verdict(choice)
         lines.append(f"{number}. {rich(choice or '')} {badge(word, COLOURS[word])}")
-    return lines
+    return f'<div role="alert">{_score(items, chosen)}</div><div class="kept-answers">{"<br>".join(lines)}</div>'
 
 
 def _rich_verdict(item: Item, choice: str | None) -> str:

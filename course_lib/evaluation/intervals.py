@@ -22,6 +22,12 @@ def span(low: float, high: float, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
+def why_it_cannot_tell(low: float, high: float) -> str:
+    """Of an interval of a difference that holds 0: whether it reaches to both sides, or only to 0."""
+    one_sided = abs(low) < 1e-9 or abs(high) < 1e-9
+    return f"the interval {'ends at no difference' if one_sided else 'reaches from worse to better'}"
+
+
 def interval(values: Sequence[float] | np.ndarray, clusters: Sequence[str], low: float = 0.0) -> tuple[float, float]:
     """95% percentile bootstrap interval of a share, or of a difference of shares, resampling whole clusters.
 

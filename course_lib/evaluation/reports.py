@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from course_lib.core.errors import CourseError, DataError, choose, whole_above_zero
 from course_lib.core.text import as_path, whole, write_text
 from course_lib.display import telling
-from course_lib.evaluation.intervals import crossed_interval, interval, span
+from course_lib.evaluation.intervals import crossed_interval, interval, span, why_it_cannot_tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -270,11 +270,12 @@ class Difference:
 
     @property
     def cannot_tell(self) -> bool:
-        """Whether the interval reaches from worse to better."""
+        """Whether the interval holds 0: no difference."""
         return self.low <= 0 <= self.high
 
     def __str__(self) -> str:
-        verdict = "cannot tell: the interval reaches from worse to better" if self.cannot_tell else "not by chance"
+        why = why_it_cannot_tell(self.low, self.high)
+        verdict = f"cannot tell: {why}" if self.cannot_tell else "not by chance"
         return (
             f"{self.better} minus {self.worse}: {self.value:+.2f} ({span(self.low, self.high, '+.2f')}, "
             f"n = {self.n}), {verdict}"

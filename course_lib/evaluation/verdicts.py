@@ -22,7 +22,7 @@ from course_lib.core.errors import CourseError, DataError, above_zero, choose, i
 from course_lib.core.session import cache_dir, data_dir, keeps_reports
 from course_lib.core.text import shown, write_text
 from course_lib.display import telling
-from course_lib.evaluation.intervals import FEW_STUDENTS, span
+from course_lib.evaluation.intervals import FEW_STUDENTS, span, why_it_cannot_tell
 from course_lib.evaluation.reports import Difference, Report, Runs
 from course_lib.evaluation.stored import Finding, find
 
@@ -265,7 +265,7 @@ def _why_open(seen: _Seen, bottom: float, top: float, wanted: str) -> str:
         return f"one of these {few}students does not bear it out"
     if seen.high <= bottom or top <= seen.low:
         return f"one of these {few}students does bear it out"
-    return "the interval lies partly outside" if wanted else "the interval reaches from worse to better"
+    return "the interval lies partly outside" if wanted else why_it_cannot_tell(seen.low, seen.high)
 
 
 def expected() -> dict[str, dict[str, Any]]:

@@ -29,8 +29,8 @@
 # A page like this one is made of *cells*. Click on a cell and press Shift+Enter: it runs, its result appears beneath it,
 # and you are on the next one. **If you would rather use keys than a mouse:** the arrow keys lead from cell to cell but pass over
 # folded ones, such as the next; Shift+Enter takes you there. Where a cell asks you something, run it with Ctrl+Enter,
-# which stays on it, and press Tab twice: now the arrow keys move the slider or the choice, Space picks, and Shift+Enter
-# takes you on.
+# which stays on it, and press Tab until a ring stands in its answer, once or twice: now the arrow keys move the slider
+# or the choice, Space picks, and Shift+Enter takes you on.
 
 # %% tags=["setup", "nbval-ignore-output"]
 # @title Run this cell first (Shift+Enter)

@@ -73,7 +73,9 @@ def test_a_box_is_asked_by_mouse_and_by_keys(page):
 
 
 def test_a_quiz_is_answered_by_mouse_and_by_keys(page):
-    hands.answer_quiz(page, page.cell("cl.quiz("))
+    quiz = page.cell("cl.quiz(")
+    hands.answer_quiz(page, quiz)
+    assert quiz.get_by_role("alert").inner_text() == "3 of 3 right." and not quiz.locator(".kept-answers").is_visible()
 
 
 def test_tab_leads_into_a_widget_and_out_of_it(page):
@@ -153,7 +155,7 @@ def test_opened_again_a_page_has_its_answers_as_text_and_says_what_to_run(page):
     page.open("every_kind")
     quiz = page.cell("cl.quiz(")
     wait_until(lambda: quiz.locator(".jupyter-widgets").count(), "Lab shows neither a widget nor its absence")
-    assert "right." in page.said(quiz)
+    assert "right." in page.said(quiz) and quiz.locator(".kept-answers").is_visible()
     assert "You predict " in page.said(page.cell("cl.predict("))
     assert not eyes.dead_widgets(page)
     assert not page.book.locator("progress").count()  # of a bar nothing is left

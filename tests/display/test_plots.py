@@ -85,6 +85,10 @@ def test_nothing_is_cut_off_at_the_edge_even_with_long_labels(pictures):
         assert image.min() < 100, f"{name}: nothing is drawn"
 
 
+def test_a_long_label_is_broken_at_words_and_never_within_a_setting():
+    assert drawing.wrap("trained reader, RAG, k = 1").splitlines() == ["trained reader, RAG,", "k\u00a0=\u00a01"]
+
+
 def test_a_notebook_gets_html_in_which_the_alt_text_arrives_and_the_same_words_as_plain_text(pictures):
     picture = pictures["who"]
     data, _ = picture._repr_mimebundle_()

@@ -92,6 +92,8 @@ def test_an_interval_that_holds_zero_is_a_tie_and_says_so():
     assert found.cannot_tell
     assert str(found).startswith("a minus b: +0.00 (")
     assert str(found).endswith("n = 20), cannot tell: the interval reaches from worse to better")
+    some = paired_difference(report([1, 0, 0, 0] * 5, name="a"), report([0, 0, 0, 0] * 5, name="b"))
+    assert str(replace(some, low=0.0)).endswith("cannot tell: the interval ends at no difference")
 
 
 def test_two_who_answered_alike_tie_without_certainty_and_two_who_never_did_differ_by_less_than_one():

@@ -38,7 +38,7 @@ def _fuse(attempt: Any, *, rankings: Sequence[Sequence[str]]) -> str:
     if all(by_sum[a] <= by_sum[b] for a, b in pairs):
         return "You added ranks, so that a passage that one search missed looks good: add 1 / (60 + rank)."
     a, b = next((a, b) for a, b in pairs if scores[a] < scores[b] - 1e-12)
-    return f"{a!r} scores {scores[a]:.4f} and {b!r} {scores[b]:.4f}: look at those two again."
+    return f"{a!r} scores {scores[a]:.5f} and {b!r} {scores[b]:.5f}: look at those two again."
 
 
 @register("05-store", names="store")

@@ -65,7 +65,7 @@ WRONG = {
         (["well", "mill", "lamp", "kettle", "geese"], "upside down"),
         (["geese", "kettle", "mill", "lamp", "well"], "one search's ranking"),
         (["lamp", "mill", "geese", "kettle", "well"], "You added ranks"),
-        (["kettle", "geese", "lamp", "mill", "well"], "look at those two again"),
+        (["kettle", "geese", "lamp", "mill", "well"], "0.03226 and 'geese' 0.03227: look at those two again"),
     ],
     "05-store": [
         (ThreeCalls, "That is the class. Make one of it: ThreeCalls()."),
