@@ -60,6 +60,7 @@ data: $(STAMP)  ## library, exams, tickets, replies and SQL again, byte for byte
 
 adapters: $(STAMP)  ## run every notebook live and keep the adapters that it trains (hours at full size)
 	$(BIN)/python notebooks/build.py --record
+	$(BIN)/python notebooks/build.py --record --student qwen-0.5b 02 03 06
 
 results: $(STAMP)  ## run what is too long for a notebook into data/results (hours, resumable), then the README's tables
 	@test -n "$(RESULTS)" || echo "No lesson keeps a script data/make/measure/results_*.py yet."

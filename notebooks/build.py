@@ -1,6 +1,6 @@
 """Builds the notebooks from their sources.
 
-    python notebooks/build.py [NAME ...] [--check | --record | --replay | --prose | --count]
+    python notebooks/build.py [NAME ...] [--check | --record [--student NAME] | --replay | --prose | --count]
 
 `notebooks/src/NN_topic.py` (py:percent) becomes two notebooks: `notebooks/NN_topic.ipynb`, what learners open, without
 the solutions, and `notebooks/solutions/NN_topic.ipynb`, where each exercise is replaced by its solution. Both are
@@ -12,6 +12,8 @@ notebooks in the same way, in folders `appendix`; their names begin with "append
 --check     only say whether the built notebooks are what their sources would give; runs nothing
 --record    keep every adapter that is trained in data/adapters, and note in used.json which notebook needs which;
             when all are built, adapters that nothing needs are deleted
+--student   with --record: another student, such as qwen-0.5b, does the lesson as a learner with `COURSE_MODEL` would,
+            however long it takes; its adapters are kept, and nothing is built
 --prose     take new prose, comments and layout and keep the outputs: nothing runs, no code cell may do anything else
 --replay    take the adapters of data/adapters instead of training (COURSE_REPLAY=1)
 --count     build nothing: run the learner's notebook as --replay does, and keep what work there is in it
@@ -317,19 +319,21 @@ def check_solved(notebook: NotebookNode, path: Path) -> None:
                 raise BuildError(f"{where(path, number, cell)}: its check says {said.strip()!r}")
 
 
-def execute(notebook: NotebookNode, path: Path, folder: Path, environment: dict[str, str]) -> None:
+def execute(
+    notebook: NotebookNode, path: Path, folder: Path, environment: dict[str, str], timeout: int | None = CELL_TIMEOUT
+) -> None:
     """Run a notebook in place, in `folder`, with this Python's kernel.
 
     Raises
     ------
     BuildError
-        If a cell raises, or runs longer than half an hour.
+        If a cell raises, or runs longer than so many seconds.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     client = NotebookClient(
-        notebook, timeout=CELL_TIMEOUT, kernel_name="python3", store_widget_state=False,
+        notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
     try:
@@ -430,8 +434,8 @@ def strays(notebooks: Path = NOTEBOOKS) -> list[str]:
     return [str(path.relative_to(notebooks)) for path in built if name_of(path) not in known]
 
 
-def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
-    """Build both notebooks of one source; with the mode "count" none.
+def build(path: Path, mode: str, student: str | None = None) -> tuple[list[str], float, dict[str, Any]]:
+    """Build both notebooks of one source; with the mode "count", or another student, none.
 
     Returns
     -------
@@ -448,15 +452,16 @@ def build(path: Path, mode: str) -> tuple[list[str], float, dict[str, Any]]:
         environment = plain | {"COURSE_ADAPTERS_USED": str(log)}
         environment |= {"COURSE_WORK": str(work), "PYTHONSTARTUP": str(startup)}
         environment |= {} if not mode else {"COURSE_RECORD": "1"} if mode == "record" else {"COURSE_REPLAY": "1"}
+        environment |= {"COURSE_MODEL": student} if student else {}
         started = time.perf_counter()
-        execute(learner, path, place, environment)
+        execute(learner, path, place, environment, None if student else CELL_TIMEOUT)
         seconds = time.perf_counter() - started
         used = set(log.read_text(encoding="utf-8").split()) if log.exists() else set()
         counted = json.loads(work.read_text(encoding="utf-8")) if work.exists() else {}
-    if mode == "count":
-        return sorted(used), seconds, counted
     if mode == "record":
         used |= {key for key, stamp in shelf().items() if before.get(key) != stamp}
+    if mode == "count" or student:
+        return sorted(used), seconds, counted
     check_executed(clean(learner), path)
     execute(solved, path, place, plain | {"COURSE_REPLAY": "1"})
     check_executed(clean(solved), path)
@@ -528,7 +533,7 @@ def shelf() -> dict[str, int]:
 
 
 def read_used() -> dict[str, list[str]]:
-    """Who needs which adapters, from `used.json`: names of notebooks, or paths of scripts in `data/make`."""
+    """Who needs which adapters, from `used.json`: notebooks ("NAME@STUDENT": run by another student), or scripts."""
     path = ADAPTERS / "used.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
@@ -536,7 +541,11 @@ def read_used() -> dict[str, list[str]]:
 def write_used(used: dict[str, list[str]]) -> None:
     """Keep who needs which adapters; those who are gone (no source, no such script) need none."""
     known = {name_of(path) for path in sources()}
-    kept = {name: keys for name, keys in sorted(used.items()) if keys and (name in known or (ROOT / name).is_file())}
+    kept = {
+        name: keys
+        for name, keys in sorted(used.items())
+        if keys and (name.partition("@")[0] in known or (ROOT / name).is_file())
+    }
     ADAPTERS.mkdir(parents=True, exist_ok=True)
     (ADAPTERS / "used.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
@@ -581,7 +590,10 @@ def main(arguments: list[str] | None = None) -> int:
     mode = parser.add_mutually_exclusive_group()
     for name in ("check", "record", "replay", "prose", "count"):
         mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name)
+    parser.add_argument("--student", metavar="NAME", help="who does the lesson, with --record")
     chosen = parser.parse_args(arguments)
+    if chosen.student and chosen.mode != "record":
+        parser.error("--student goes with --record")
     try:
         paths = sources(chosen.names)
         if chosen.mode == "check":
@@ -592,14 +604,13 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             name = name_of(path)
             print(f"{name} ...", flush=True)
-            used, seconds, counted = build(path, chosen.mode or "")
+            used, seconds, counted = build(path, chosen.mode or "", chosen.student)
             if chosen.mode in ("record", "replay"):
-                write_used(read_used() | {name: used})
-            if not in_appendix(path):
+                write_used(read_used() | {f"{name}@{chosen.student}" if chosen.student else name: used})
+            if not in_appendix(path) and not chosen.student:
                 keep_work(path.stem[:2], counted)
-            print(
-                f"{name} ran in {seconds:.0f} s, and is {'counted' if chosen.mode == 'count' else 'built'}", flush=True
-            )
+            done = "counted" if chosen.mode == "count" else "recorded" if chosen.student else "built"
+            print(f"{name} ran in {seconds:.0f} s, and is {done}", flush=True)
         if chosen.mode == "record" and not chosen.names:
             delete_unused()
     except BuildError as error:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from course_lib.core.errors import CourseError, DataError
 from course_lib.core.session import adapters_dir, current
 from course_lib.core.text import on_stage, say
+from course_lib.models.students import DEFAULT, STUDENTS
 from course_lib.training.merging import adapter_state
 from course_lib.training.methods import load_adapted, without_old_names
 from course_lib.training.run import Job, Trained, Training, count_parameters, fit, run_folder
@@ -83,7 +84,7 @@ def recorded(job: Job, made: Trained) -> Trained:
     """What was trained, said in a line; with `COURSE_RECORD=1` its adapter is put on the shelf."""
     say(made.training)
     if os.environ.get("COURSE_RECORD") == "1" and job.recipe.method != "full":
-        name = re.sub(r"[^\w.-]+", "-", job.name or job.key).strip(".-")
+        name = re.sub(r"[^\w.-]+", "-", (job.name or job.key) + _larger(job.model.base)).strip(".-")
         store_adapter(made.weights, name, _card(job, made.training, name))
     # Not before: a run that could not be stored goes on from its last checkpoint too.
     shutil.rmtree(run_folder(job.key), ignore_errors=True)
@@ -146,6 +147,12 @@ def store_adapter(model: PeftModel, name: str, card: Mapping[str, Any]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
     return folder
+
+
+def _larger(base: str) -> str:
+    """What tells the adapter of a larger student from the default one's of the same name."""
+    title = base.partition("@")[0]
+    return next((f" {one.name}" for one in STUDENTS.values() if one.title == title and one is not DEFAULT), "")
 
 
 def _stored(job: Job, from_shelf: bool) -> StoredAdapter | None:

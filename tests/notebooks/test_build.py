@@ -369,6 +369,21 @@ def test_recording_notes_who_needs_which_adapter_and_deletes_the_rest(source, re
     assert (repository / "solutions" / "09_lesson.ipynb").exists()
 
 
+def test_what_another_student_trains_is_kept_and_nothing_is_built(source, repository):
+    asks = f'{TRAINS}\n_ = (folder / "student").write_text(os.environ["COURSE_MODEL"])'
+    edited(source, "answer = None\n\n# %% [markdown]", f"{asks}\n\n# %% [markdown]")
+    assert build.main(["09", "--record", "--student", "qwen-0.5b"]) == 0
+    assert build.read_used() == {"09_lesson@qwen-0.5b": ["abc"]}
+    assert (repository / "adapters" / "small" / "student").read_text() == "qwen-0.5b"
+    assert not (repository / "09_lesson.ipynb").exists()
+
+
+def test_only_what_is_recorded_can_be_done_by_another_student(source, repository, capsys):
+    with pytest.raises(SystemExit):
+        build.main(["--replay", "--student", "qwen-0.5b"])
+    assert "--student goes with --record" in capsys.readouterr().err
+
+
 def test_a_cell_that_fails_is_named_and_nothing_is_written(source, repository, capsys):
     edited(source, "answer = None  # yours", "1 / 0")
     assert build.main([]) == 1

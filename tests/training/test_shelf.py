@@ -10,6 +10,7 @@ from small_runs import EXAMPLES, QUICK, losses, stop_at
 
 from course_lib.core.chat import example
 from course_lib.core.errors import CourseError, DataError, TrainingError
+from course_lib.models.students import STUDENTS
 from course_lib.training import shelf as shelf_module
 from course_lib.training.methods import without_old_names
 from course_lib.training.run import adapter_key
@@ -221,6 +222,17 @@ def test_a_recorded_adapter_stands_on_the_shelf_with_its_card(recorded, tmp_path
     assert card["losses"] == [[step, round(loss, 4)] for step, loss in training.losses]
     assert recorded.base == f"tiny@0+{card['key']}"
     assert "cores" in card["machine"]
+
+
+@pytest.mark.parametrize(
+    ("student", "folder"), [("smollm2-135m", "cup-by-heart"), ("qwen-0.5b", "cup-by-heart-qwen-0.5b")]
+)
+def test_the_adapter_of_a_larger_student_stands_beside_the_default_ones(tiny_model, session, tmp_path, student, folder):
+    session(COURSE_RECORD="1")
+    other = copy.copy(tiny_model)
+    other.base = STUDENTS[student].base
+    again(other)
+    assert [stored.folder.name for stored in stored_adapters()] == [folder]
 
 
 def test_a_replay_whose_steps_go_wrong_is_no_replay(recorded, tiny_model, session, at_step):
