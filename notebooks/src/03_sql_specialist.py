@@ -320,10 +320,10 @@ cl.plots.dots({one.exam: one.shares() for one in (home, combined, abroad)},
               "The expert at home and abroad")
 
 # %% [markdown]
-# At home no untrained student comes near it. Outside, a larger one that nobody trained is ahead. And after all the pairs of
-# one shop, it does worse in the library than after 300. So train on the combinations that your users will ask for; and if
-# your tables change, train on many schemas (the Spider collection, Yu et al. 2018, has two hundred databases for this
-# reason).
+# At home no untrained student comes near it. Outside it is the other way round: the largest, which nobody trained, is far
+# ahead. And after all the pairs of one shop, the expert does worse in the library than after 300. So train on the
+# combinations that your users will ask for; and if your tables change, train on many schemas (the Spider collection, Yu et
+# al. 2018, has two hundred databases for this reason), or take a larger model and do not train it.
 #
 # ## The stranger's exam
 #
@@ -355,10 +355,10 @@ cl.plots.dots({one.exam: one.shares() for one in (home, strangers)},
 
 # %% [markdown]
 # Read the requests once more: a greeting, "how many different customers", "leave out those with no email". None of these is
-# exotic, and none stood in our pairs. They are hard for the untrained students, too: whether the largest serves strangers
-# better cannot be told. The expert passed *our* exam, and that is all we knew. **A test written by the hand that wrote the
-# training pairs shows how well the two agree, not what users will get.** So let those who will use your specialist set its
-# exam, and keep what they ask: those are the pairs to write next.
+# exotic, and none stood in our pairs. They are hard for the untrained students, too; but the largest, which saw none of our
+# pairs, serves these people better than our expert. The expert passed *our* exam, and that is all we knew. **A test written
+# by the hand that wrote the training pairs shows how well the two agree, not what users will get.** So let those who will
+# use your specialist set its exam, and keep what they ask: those are the pairs to write next.
 #
 # ## "Last month" is a date
 #

@@ -27,6 +27,7 @@ from making import only_checked
 from course_lib.evaluation.kept import runs
 from course_lib.evaluation.sizes import students
 from course_lib.evaluation.stored import find
+from course_lib.lessons.sql.contests import contest
 from course_lib.models.students import DEFAULT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,9 +86,9 @@ def findings(_: Path) -> str:
     learned = taught[DEFAULT.name].share()[0]
     six, single = find(f"{HEART}/exam").value, find(SINGLE).value
     knew, left = find("02/general_before").value, find(f"{HEART}/general").value
-    words, parts, other = (
-        find(f"03/house/whole/{exam}").value for exam in ("wordings", "combinations", "second_schema")
-    )
+    contests = [contest(exam, "1,940 pairs") for exam in ("house wordings", "house combinations", "second schema")]
+    words, parts, other = (one.specialist.share()[0] for one in contests)
+    larger = ", ".join(f"{one.larger.share()[0]:.0%}" for one in contests)
     books, sql = (
         "[lesson 02](notebooks/02_open_book_vs_closed_book.ipynb)",
         "[lesson 03](notebooks/03_sql_specialist.ipynb)",
@@ -101,7 +102,7 @@ def findings(_: Path) -> str:
   {knew:.0%} before, and {left:.0%} after ({books}).
 - **A specialist is at home where it studied, and nowhere else.** Trained on a shop's questions, it writes the right
   database query for {words:.0%} of those in new words, {parts:.0%} of those that combine what it studied apart, and
-  {other:.0%} of a library's ({sql})."""
+  {other:.0%} of a library's. The largest, untrained: {larger} ({sql})."""
 
 
 def weak(_: Path) -> str:
