@@ -58,14 +58,17 @@ def pictures(learner: Learner) -> list[str]:
     return [f"{alt!r:.60}, {height:.0f} pixels" for alt, height in found if not alt or height > HIGHEST + 1]
 
 
-def hindrances(learner: Learner) -> list[str]:
-    """What axe calls serious or critical in what the cells show."""
+def hindrances(learner: Learner, ran: bool = True) -> list[str]:
+    """What axe calls serious or critical in what the cells show.
+
+    Lab leaves out the words that a stored picture brings along, which GitHub shows: once it `ran` here, it has them.
+    """
     found = []
     for violation in Axe().run(learner.page, {"include": OURS}).response["violations"]:
         for node in violation["nodes"] if violation["impact"] in GRAVE else ():
             if not any(rule == violation["id"] and what in node["html"] for rule, what in EXCUSED):
                 found.append(f"{violation['id']}: {node['html'][:160]}")
-    return found
+    return [hindrance for hindrance in found if ran or not hindrance.startswith("image-alt")]
 
 
 def crushed(learner: Learner) -> list[str]:

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator
 SLIDER, CHOICES, LIST, TICK, BOX = (
     ".noUi-target", ".widget-radio", ".widget-dropdown select", ".widget-checkbox input", ".widget-text input",
 )  # fmt: skip
+GUESSES = ("cl.predict(", "cl.predict_choice(")  # the calls that ask for one
 BUTTON = "button.widget-button"
 REFUSED = "What was said last"  # stands above an older answer, where the controls cannot be answered
 

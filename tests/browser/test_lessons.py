@@ -20,8 +20,7 @@ from playwright.sync_api import Locator
 LESSONS = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
 SHORT = [pytest.mark.browser_short]
 KEYS = pytest.mark.parametrize("by_keys", [False, True], ids=["mouse", "keys"])
-GUESSES = ("cl.predict(", "cl.predict_choice(")
-OWN_WAYS = (*GUESSES, "cl.quiz(", "label_pairs(", "sql_chat(")  # the other widgets are panels
+OWN_WAYS = (*hands.GUESSES, "cl.quiz(", "label_pairs(", "sql_chat(")  # the other widgets are panels
 SILENT = 5  # seconds that a cell may show nothing new on a busy machine
 pytestmark = pytest.mark.browser
 
@@ -34,7 +33,7 @@ def lesson(request: pytest.FixtureRequest, learner: Learner) -> Learner:
     learner.keep(f"{learner.name}-opened")
     learner.opened = "".join(map(learner.said, learner.cells("cl.reveal(", "cl.findings(")))
     learner.run_setup()
-    for number, cell in enumerate(learner.cells(*GUESSES)):
+    for number, cell in enumerate(learner.cells(*hands.GUESSES)):
         learner.run(cell)
         hands.guess(learner, cell, by_keys=bool(number % 2))
     learner.run_all()
@@ -56,7 +55,7 @@ def test_it_runs_whole_from_the_menu(lesson):
 
 
 def test_what_was_guessed_is_still_there_and_what_was_measured_is_held_against_it(lesson):
-    guessed = [cell for cell in lesson.cells(*GUESSES) if "You predict " in lesson.said(cell)]
+    guessed = [cell for cell in lesson.cells(*hands.GUESSES) if "You predict " in lesson.said(cell)]
     revealed = [cell for cell in lesson.cells("cl.reveal(") if "Measured: " in lesson.said(cell)]
     assert guessed and revealed
     assert any("You predicted " in lesson.said(cell) for cell in revealed)
@@ -64,13 +63,13 @@ def test_what_was_guessed_is_still_there_and_what_was_measured_is_held_against_i
 
 @KEYS
 def test_every_guess_is_taken(lesson, by_keys):
-    for cell in lesson.cells(*GUESSES):
+    for cell in lesson.cells(*hands.GUESSES):
         hands.guess(lesson, cell, by_keys)
         assert "You predict " in lesson.said(cell)
 
 
 def test_a_guess_and_its_reveal_are_run_again_alone(lesson):
-    asked = lesson.cells(*GUESSES)[0]
+    asked = lesson.cells(*hands.GUESSES)[0]
     key = re.search(r'cl\.predict\w*\(\s*"([^"]+)"', asked.locator(".jp-Cell-inputWrapper").text_content()).group(1)
     lesson.run(asked)
     revealed = lesson.cell(f'cl.reveal("{key}"')
@@ -143,7 +142,7 @@ def test_opened_again_it_has_its_answers_as_text(lesson):
     quiz = lesson.cell("cl.quiz(")
     wait_until(lambda: quiz.locator(".jupyter-widgets").count(), "Lab shows neither the quiz nor its absence")
     assert "right." in lesson.said(quiz)
-    assert all("You predict " in lesson.said(cell) for cell in lesson.cells(*GUESSES))
+    assert all("You predict " in lesson.said(cell) for cell in lesson.cells(*hands.GUESSES))
     assert not eyes.dead_widgets(lesson)
     assert not lesson.book.locator("progress").count()  # of a bar nothing is left
 
