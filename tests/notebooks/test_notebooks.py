@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "notebooks"))
 import build  # noqa: E402
 
-SHELF_BYTES = 60_000_000
+SHELF_BYTES = 90_000_000
 CARD_KEYS = {"name", "key", "base", "recipe", "examples", "tokens", "trainable", "machine", "minutes", "losses"}
 SOURCES = build.sources()
 LEARNER = build.numbered(ROOT / "notebooks", "ipynb")
