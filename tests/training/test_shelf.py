@@ -227,7 +227,7 @@ def test_a_recorded_adapter_stands_on_the_shelf_with_its_card(recorded, tmp_path
 @pytest.mark.parametrize(
     ("student", "folder"), [("smollm2-135m", "cup-by-heart"), ("qwen-0.5b", "cup-by-heart-qwen-0.5b")]
 )
-def test_the_adapter_of_a_larger_student_stands_beside_the_default_ones(tiny_model, session, tmp_path, student, folder):
+def test_the_adapter_of_a_larger_student_stands_beside_the_default_ones(tiny_model, session, student, folder):
     session(COURSE_RECORD="1")
     other = copy.copy(tiny_model)
     other.base = STUDENTS[student].base
