@@ -50,6 +50,8 @@ NOTEBOOKS = ROOT / "notebooks"
 APPENDIX = "appendix"
 ADAPTERS = ROOT / "data" / "adapters"
 MAX_CODE_LINES = 15
+# What keeps ruff from laying a source's list out a line an entry: no learner needs to read it.
+UNFORMATTED = re.compile(r"  # fmt: skip$", re.MULTILINE)
 FILLS = re.compile(r"[^\n#]{0,40}:")  # "And measured:" leads to the next cell, and says nothing
 MAX_WIDTH = 88  # on a projector, and without a bar to scroll sideways by at 1280 pixels
 CELL_TIMEOUT = 1800
@@ -144,7 +146,7 @@ def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> No
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
     stem = topic.replace("_", "-")[:50]
     for number, (place, cell) in enumerate(kept):
-        make, text = nbformat.v4.new_code_cell, cell.source
+        make, text = nbformat.v4.new_code_cell, UNFORMATTED.sub("", cell.source)
         if cell.cell_type != "code":
             make, text = nbformat.v4.new_markdown_cell, ESCAPED_DOLLAR.sub(lambda m: m[1] or r"<span>\$</span>", text)
             text = text if without == "solution" else LINK.sub(r"\1../", text)  # one folder further down
@@ -161,7 +163,7 @@ def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> No
 def folded_solution(source: NotebookNode, exercise: int) -> str:
     """What solves the exercise that is this cell of the source, folded: Markdown for JupyterLab, GitHub and Colab."""
     after = itertools.takewhile(lambda cell: "solution" in tags_of(cell), source.cells[exercise + 1 :])
-    code = "\n\n".join(cell.source for cell in after)
+    code = UNFORMATTED.sub("", "\n\n".join(cell.source for cell in after))
     return f"{FOLDED_ANSWER}A solution</summary>\n\n```python\n{code}\n```\n\n</details>"
 
 

@@ -66,7 +66,10 @@ class Stored:
         return Stored(self.place, kept, self.seeds, self.machines)
 
     def table(self) -> pd.DataFrame:
-        """A row for each arm and student. `seeds` is how many were trained; 0 says that nobody was."""
+        """A row for each arm and student. `seeds` is how many were trained; 0 says that nobody was.
+
+        Seconds are what the machine took, often beside other work: to compare costs, compare tokens.
+        """
         import pandas as pd
 
         return pd.DataFrame(list(self._rows())).set_index(["arm", "student"])
@@ -118,16 +121,17 @@ def stored(place: str) -> Stored:
         )
     found: dict[tuple[str, str], list[Report]] = {}
     seeds: dict[tuple[str, str], int] = {}
-    machines = {}
+    machines: dict[tuple[str, str], dict[str, None]] = {}
     for name, (lesson, exam, student, arm, *seed) in names.items():
         if f"{lesson}/{exam}" == place:
             report = replace(kept[name].report, name=f"{arm} ({student})")
             found.setdefault((arm, student), []).append(report)
             seeds[arm, student] = seeds.get((arm, student), 0) + len(seed)
-            machines[arm, student] = _machine(kept.get(f"{name}/machine"))
+            machines.setdefault((arm, student), {})[_machine(kept.get(f"{name}/machine"))] = None
     # What is no student ("words alone") comes last.
     order = sorted(found, key=lambda key: ([*STUDENTS, key[1]].index(key[1]), key[0]))
-    return Stored(place, {key: Runs(tuple(found[key])) for key in order}, seeds, machines)
+    kinds = {key: " or ".join(each) for key, each in machines.items()}
+    return Stored(place, {key: Runs(tuple(found[key])) for key in order}, seeds, kinds)
 
 
 def students(place: str, arm: str) -> dict[str, Runs]:

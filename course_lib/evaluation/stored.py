@@ -43,7 +43,7 @@ class Finding:
     value: float  # of several seeds that were stored apart, the mean
     low: float | None = None  # ends of its 95% interval, where one was stored; of several seeds, the mean of their ends
     high: float | None = None
-    n: int | None = None  # questions, or seeds times questions; None for what is no exam
+    n: int | None = None  # questions; None for what is no exam
     seeds: int = 0  # how many runs it is the mean of; 0 where the place does not say
     spread: tuple[float, float] | None = None  # the lowest and the highest of them
     name: str = ""  # of a difference, what it is of: "RAFT minus form"
@@ -67,6 +67,8 @@ class Finding:
             notes.append(span(self.low, self.high, f"{sign}.2f"))
         if self.n is not None:
             notes.append(f"n = {self.n}")
+        if self.by_student and self.spread is None:
+            notes.append(f"{len(self.by_student)} students")
         return f"{said} ({', '.join(notes)})" if notes else said
 
     def __str__(self) -> str:
@@ -142,7 +144,9 @@ def _walk(place: str, found: Any, keys: list[str], above: Any) -> tuple[Any, Any
 def _figure(place: str, found: Any, above: Any) -> Finding:
     n = above.get("n") if isinstance(above, dict) else None
     if isinstance(found, dict) and {"accuracy", "ci"} <= set(found):
-        return Finding(place, found["accuracy"], *found["ci"], n=found.get("n"))
+        each = found["seeds"] if isinstance(found.get("seeds"), list) and len(found["seeds"]) > 1 else []
+        asked = found["n"] // len(each) if each else found.get("n")  # there every student's answer counts
+        return Finding(place, found["accuracy"], *found["ci"], n=asked, by_student=tuple(each))
     name = next((key for key in reversed(place.split("/")) if " minus " in key), "")
     if isinstance(found, dict) and {"value", "low", "high"} <= set(found):
         ends, each = (found[end] for end in ("value", "low", "high")), tuple(found.get("by_student", ()))

@@ -127,7 +127,7 @@ def advise(case: Case) -> Advice:
 
     First where the facts go (into the prompt, into pages, into the weights), then where the behaviour comes from (a
     prompt, or training), then both together. Every reason (`data/advice.yaml`) quotes the course's own stored figures,
-    of one small model: read them as which way it points, not how far.
+    of small models: read them as which way it points, not how far.
     """
     if not isinstance(case, Case):
         raise CourseError(f"advise takes a choosing.Case(...), not {case!r:.60}.")

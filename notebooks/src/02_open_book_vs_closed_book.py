@@ -345,9 +345,9 @@ given = {
     "closed book": "nothing", "examples in the prompt": "3 answers about other facts",
     "by heart, one wording": f"{len(drill)} study rows, 24 of them different",
     "by heart, six wordings": f"{len(study)} study rows about these facts",
-    "by heart, with rehearsal": f"these, {len(both) - len(study)} general questions",
+    "by heart, with rehearsal": f"the same; {len(both) - len(study)} general questions",
     "right page": "the page, picked by hand", "RAG": "1 passage, found by search",
-    "RAG, trained reader": f"that; {len(pages_elsewhere)} rows on other documents",
+    "RAG, trained reader": f"1 passage; {len(pages_elsewhere)} rows on other documents",
 }
 table = contest.table()[["right", "95% interval", "exact", "tokens/question"]]
 table.assign(given=given)
@@ -373,8 +373,9 @@ studied.only("closed book", "right page", "trained reader, right page",
              "RAG at its best", "trained reader, RAG at its best").plot(by="student")
 
 # %% [markdown]
-# RAG *at its best* searches by words and by meaning, with an embedding model trained on the library (lesson 05), and
-# the k that suits its reader: all chosen on *validation* questions, which are not in the exam.
+# RAG *at its best* searches by words and by meaning, and takes the k that suits its reader: all chosen on *validation*
+# questions, which are not in the exam. (An embedding model trained on the library, lesson 05, was among the choices, and
+# put no more of the right pages first.)
 
 # %%
 cl.verdict("by heart is as good as a larger student's open book, on facts it studied",

@@ -562,9 +562,11 @@ def found_by(way):
 by_hybrid, by_dense = found_by("hybrid"), found_by("dense")
 more = [row for id, row in by_hybrid.items() if id not in by_dense]
 fewer = len(by_dense.keys() - by_hybrid.keys())
-good = sum(row.verdict in ("exact", "right") for row in more)
+good, usual = (sum(row.verdict in ("exact", "right") for row in rows)
+               for rows in (more, by_dense.values()))
 cl.say(f"Hybrid search finds {len(more)} pages that dense search does not, and loses "
-       f"{fewer} that dense search has. Of the {len(more)} it answers {good} right.")
+       f"{fewer} that dense search has. Of the {len(more)} new ones {good} are answered "
+       f"right, of the {len(by_dense)} that dense search finds {usual}.")
 cl.verdict("with hybrid search more is answered than with dense search",
            read["hybrid"] - read["dense"])
 

@@ -252,7 +252,7 @@ raft = cl.evaluate(cl.RagPipeline(reader, shelf, k=4), asked, "RAFT + RAG")
 raft.show(6)
 cl.reveal("raft", raft)
 both = cl.compare({"base + RAG": base, "RAFT + RAG": raft}, asked)
-both.plot("Four passages on the desk")
+both.plot(f"Editions, four passages on the desk, n = {base.n}")
 
 # %% tags=["nbval-ignore-output"]
 exact = cl.paired_difference(raft, base, of="exact")

@@ -68,7 +68,7 @@ for name, reply in (("chosen", one.chosen), ("rejected", one.rejected)):
     cl.say(f"The {name} reply {f'breaks it: {why}' if why else 'keeps it'}.")
 
 # %% [markdown]
-# `keeps_the_rule` goes by words and patterns, so it says the same on every machine. (A fault in words that it does not know may pass; the data sheet counts them.) Here it is the *true reward*: what the house really wants.
+# `keeps_the_rule` goes by words and patterns, so it says the same on every machine. (A fault in words that it does not know may pass; the data sheet counts them. And one part of the rule it does not ask for: *what happens next*.) Here it is the *true reward*: what the house really wants.
 # In your own case there is no such function. That is why people label.
 #
 # Your turn: pick the better reply, twenty times. Do not think long; people who label hundreds do not either.
@@ -544,7 +544,7 @@ here["sampled"]["DPO"].show(3)
 cl.reveal("dpo", here["sampled"]["DPO"])
 
 # %% [markdown]
-# One run of each and few letters: dots, no verdict. The share that keeps the rule, and the share *with* each fault:
+# A ✓ says that no fault was found; what happens next, nobody checked. One run of each and few letters: dots, no verdict. The share that keeps the rule, and the share *with* each fault:
 
 # %% tags=["nbval-ignore-output"]
 shares = {(asking, name): {"keeps the rule": report.accuracy,
@@ -687,7 +687,7 @@ over_kl(words, "Words of a sampled reply, against the distance", "words")
 # - **the data**: the preferred reply is more often the longer one;
 # - **the step**: our learning rates are those of LoRA, high for DPO, and take some runs far out.
 #
-# This stays a hypothesis. RLHF has another loss, and does it too; runs that differ by seed alone end on either side of the start's length. To decide it, we would need pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
+# This stays a hypothesis. RLHF has another loss, and two of its three seeds do it too, but their judges were poor at seeing length; runs that differ by seed alone end on either side of the start's length. To decide it, we would need pairs whose preferred reply is never the longer one, and lower rates, five seeds each. We have single runs, on validation letters:
 
 # %%
 shown = {"start": "start",

@@ -39,7 +39,7 @@ def measured(monkeypatch, tmp_path, kept_here, small_embedder):
     monkeypatch.setattr(fresh_bench.cl, "finetune", finetune, raising=False)
     monkeypatch.setattr(fresh_bench, "shelf_of_its_own", lambda lesson: None)
     index = build_index(ROOT / "data" / "library" / "handbook")
-    return lambda: (fresh_bench.fresh(Model, Model, lambda: index, seeds=[0, 1]), trained)
+    return lambda: (fresh_bench.fresh(Model, {"0.5B": Model}, lambda: index, seeds=[0, 1]), trained)
 
 
 def test_the_editions_are_of_the_same_policies():
@@ -58,6 +58,7 @@ def test_who_is_brought_up_to_date_says_what_holds_today_and_who_is_not_what_hel
         assert arms[stale]["yesterday"]["accuracy"] > arms[updated]["yesterday"]["accuracy"], updated
         assert found["differences"][f"{updated} minus {stale}"][0] > 0
     assert arms["RAG, updated, 0.5B"]["today"] == arms["RAG, updated"]["today"], "here both readers are the same"
+    assert "by heart, trained again minus RAG, updated, 0.5B" in found["differences"]
     assert found["withdrawn"]["accuracy"] > 0.3 and found["withdrawn"]["n"] == 2 * found["withdrawn, RAG"]["n"]
     assert found["withdrawn, RAG"]["accuracy"] < 0.1
     assert found["retrain_seconds"] == 200.5 and found["index_seconds"] > 0 and found["documents"] == 5

@@ -32,13 +32,13 @@ def repository(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     for folder in ("notebooks", "notebooks/solutions"):
         nbformat.write(nbformat.v4.new_notebook(cells=list(CELLS)), tmp_path / folder / "02_books.ipynb")
-    measure(tmp_path, {"02 · Books": 30.0, "A | guess": 60.0})
+    measure(tmp_path, {"02 · Books": 60.0, "A | guess": 120.0})
     ask(tmp_path)
     return tmp_path
 
 
 def measure(root, seconds):
-    kept = {"02": {"gflops": 99.6, "seconds": seconds}}
+    kept = {"02": {"gflops": 67.5, "seconds": seconds}}
     (root / instructors.STAGE).write_text(json.dumps(kept), encoding="utf-8")
 
 
@@ -89,9 +89,9 @@ def test_minutes_are_added_up(repository):
 
 
 def test_the_machines_minutes_are_said_where_all_sections_are_measured(repository):
-    measure(repository, {"02 · Books": 30.0, "A | guess": 60.0, "Quiz": 0.0})
+    measure(repository, {"02 · Books": 60.0, "A | guess": 120.0, "Quiz": 0.0})
     said = page(repository)
-    assert "the machine works, on a stage: 1.5 (at 100 GFLOP/s). Bring a book." in said
+    assert "the machine works, on a stage: 1.5 (at 135 GFLOP/s). Bring a book." in said
     assert said.startswith("# Hello\n\n## [02 · Books](notebooks/02_books.ipynb)\n")
     assert said.endswith("**Where it can fail**\n\n- The light goes out.\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def test_the_first_page_says_in_plain_words_what_is_stored():
     page = find("sizes/02/handbook/right page/smollm2-135m").value
     assert told.count("](notebooks/") == 3 and f"{page:.0%} for the 135M model" in told
     assert "n = " not in told and "95%" not in told and "seed" not in told
+
+
+def test_a_finding_is_not_said_where_the_notebooks_found_otherwise(monkeypatch):
+    tried = readme.verdicts.tried(ROOT)
+    (one,) = [one for listed in tried.values() for one in listed if one.claim.startswith("students of six wordings")]
+    held = {"02": [replace(one, outcome="cannot tell")]}
+    monkeypatch.setattr(readme.verdicts, "tried", lambda root: tried | held)
+    with pytest.raises(SystemExit, match="findings need that"):
+        readme.findings(ROOT)
 
 
 def test_findings_stand_on_the_first_screen_and_no_section_is_a_log():

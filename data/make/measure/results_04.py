@@ -26,7 +26,7 @@ import numpy as np
 from lesson_04 import four_bits, low_rank
 from lesson_04.method_bench import BATCH, CHOICES, EPOCHS, LETTERS, RANK, RATES, Bench, marks
 from shared import stepping
-from shared.figures import counted, difference, named, pooled, resampled
+from shared.figures import compared, counted, named, pooled, resampled
 from shared.keeping import kept_data
 from shared.scripts import asked_for, write_summary
 from shared.stepping import where_and_when
@@ -162,9 +162,8 @@ def differences(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]]) 
         alike = {seed: lora[seed] for seed in runs}
         for exam in ("test", "general"):
             some, others = bench.reports(exam, runs), bench.reports(exam, alike)
-            each = [round(a.accuracy - b.accuracy, 4) for a, b in zip(some, others)]
-            asked = {"name": f"{name} minus LoRA", "n": some[0].n, "by_student": each}
-            found.setdefault(name, {})[exam] = named(difference(some, others)) | {"seeds": len(runs)} | asked
+            told = {"name": f"{name} minus LoRA", "seeds": len(runs)}
+            found.setdefault(name, {})[exam] = compared(some, others) | told
         found[name]["surprise"] = mean(surprise(runs) - surprise(alike)) | {"seeds": len(runs)}
     return found
 
@@ -222,8 +221,9 @@ def over_all_seeds(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]
     """Both exams of each arm over its seeds, with the interval that its issues give, and its surprise."""
 
     def figures(exam: str, runs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-        kept = marks(pooled(bench.reports(exam, runs)))
-        return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": kept["n"], "seeds": len(runs)}
+        reports = bench.reports(exam, runs)
+        each, kept = [round(report.accuracy, 4) for report in reports], marks(pooled(reports))
+        return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": kept["n"], "seeds": each}
 
     return {
         name: {exam: figures(exam, runs) for exam in ("test", "general")} | {"surprise": mean(surprise(runs))}
@@ -275,8 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "against_lora": differences(bench, arms),
             "rate_ratio": rate_ratio(bench),
             "spread": spread(bench, arms),
-            "headline": f"letters sorted: {lora:.2f} by LoRA with {share:.1%} of the parameters, {full:.2f} by full "
-            f"fine-tuning, {four_bit:.2f} by QLoRA with {memory:.2f} of LoRA's memory "
+            "headline": f"letters sorted: {lora:.2f} by LoRA, which trains {share:.1%} of all numbers, {full:.2f} by "
+            f"full fine-tuning, {four_bit:.2f} by QLoRA with {memory:.2f} of LoRA's memory "
             f"(n = {len(bench.exams['test'])}, {counted(options.seeds)})",
             "limits": [
                 f"having studied letters alone, it answers {marked['lora']['general']['accuracy']:.2f} of the general "

@@ -33,7 +33,7 @@ from typing import Any
 from lesson_06 import summaries
 from lesson_06.reading_bench import DISTRACTORS, LESSON, Bench, K, Plan, Shown
 from shared import wrong_pages
-from shared.figures import counted, difference, figures, of_seeds
+from shared.figures import compared, counted, difference, figures, of_seeds
 from shared.keeping import kept
 from shared.scripts import asked_for, measure_parts
 
@@ -306,7 +306,7 @@ def hybrid(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
     }
     for other in ("RAG alone", "RAG, one example", "specialist alone"):
         measured[f"both minus {other}"] = {
-            what: difference([r[what] for r in found["both"]], [r[what] for r in found[other]])
+            what: compared([r[what] for r in found["both"]], [r[what] for r in found[other]])
             for what in ("form", "facts")
         }
     return measured

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
+from lesson_06 import reading_bench
 from lesson_08 import costing, fresh_bench, style_bench
 from shared.scripts import asked_for, measure_parts
 from shared.students import untrained
+from three_sizes import reading
 
 import course_lib as cl
 
@@ -25,10 +28,24 @@ import course_lib as cl
 ORDER = ("costs", "style", "fresh")
 
 
-def larger() -> cl.ChatModel:
-    """The 0.5B as it was, loaded when something is asked of it."""
+def larger(name: str) -> cl.ChatModel:
+    """A larger student as it was, loaded when something is asked of it."""
     cl.start(seed=0)
-    return cl.load_model("qwen-0.5b")
+    return cl.load_model(name)
+
+
+@cache
+def trained_reader() -> cl.ChatModel:
+    """Lesson 06's small reader: a hundred questions on other documents than any handbook's."""
+    plan = reading.PLANS["RAFT, 112 examples"]
+    examples = reading_bench.reading_examples(plan, reading.study_shelf(), *reading.exams())
+    recipe = {**reading_bench.RECIPE, **plan.recipe}
+    return cl.finetune(untrained(), examples, name="06-raft", seed=0, from_shelf=True, **recipe)
+
+
+READERS: dict[str, Callable[[], cl.ChatModel]] = {
+    "trained reader": trained_reader, "0.5B": partial(larger, "qwen-0.5b"), "1.5B": partial(larger, "qwen-1.5b"),
+}  # fmt: skip
 
 
 def style(seeds: Sequence[int]) -> dict[str, Any]:
@@ -75,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "costs": costing.costs,
         "style": lambda: style(options.seeds),
-        "fresh": lambda: fresh_bench.fresh(untrained, larger, lambda: cl.build_index("data/library"), options.seeds),
+        "fresh": lambda: fresh_bench.fresh(untrained, READERS, lambda: cl.build_index("data/library"), options.seeds),
     }
     measure_parts("08", measure, options.only, summary)
 

@@ -4,8 +4,8 @@
 
 What is asked and where it can fail stands in `data/runsheet.yaml`. A section's minutes are those of its words (200 a
 minute), its lines of code (6 s) and pictures (30 s), its guesses (30 s, hands up), quiz (3 minutes) and exercises (5
-minutes), and what the machine took for it on a stage (`data/make/measure/stage.py`). --check writes nothing and exits
-with 1 if the page is stale.
+minutes), and what the machine takes for it on a stage (`data/make/measure/stage.py`), at 135 GFLOP/s. --check writes
+nothing and exits with 1 if the page is stale.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 import making
 import nbformat
 import yaml
+
+from course_lib.costs.machine import KNOWN_GFLOPS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE, SHEET, STAGE = "INSTRUCTORS.md", "data/runsheet.yaml", "data/results/stage.json"
@@ -89,7 +91,8 @@ def page(root: Path = ROOT) -> str:
 
 
 def _sheet(lesson: str, name: str, told: list[Section], sheet: dict[str, Any], stage: dict[str, Any]) -> list[str]:
-    asked, took = sheet["ask"], stage.get("seconds", {})
+    scale = stage.get("gflops", KNOWN_GFLOPS) / KNOWN_GFLOPS
+    asked, took = sheet["ask"], {part: seconds * scale for part, seconds in stage.get("seconds", {}).items()}
     if unknown := set(asked) - {section.heading for section in told}:
         raise SystemExit(f"{SHEET}: lesson {lesson} has no section {', '.join(sorted(unknown))}")
     rows, begun = [], 0.0
@@ -101,7 +104,7 @@ def _sheet(lesson: str, name: str, told: list[Section], sheet: dict[str, Any], s
         begun += minutes
     works = UNMEASURED
     if all(section.heading in took for section in told):
-        works = f"{sum(took[section.heading] for section in told) / 60:.1f} (at {stage['gflops']:.0f} GFLOP/s)"
+        works = f"{sum(took[section.heading] for section in told) / 60:.1f} (at {KNOWN_GFLOPS:.0f} GFLOP/s)"
     return [
         f"## [{told[0].heading}](notebooks/{name})",
         "",

@@ -21,12 +21,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import verdicts
 from ledger import size_of
 from making import only_checked
 
 from course_lib.evaluation.kept import runs
 from course_lib.evaluation.sizes import students
 from course_lib.evaluation.stored import find
+from course_lib.evaluation.verdicts import HOLDS, REFUTED
 from course_lib.lessons.sql.contests import contest
 from course_lib.models.students import DEFAULT
 
@@ -47,6 +49,16 @@ LESSONS = {
 MAKING = "*in the making*"
 TIME = re.compile(r"\*\*Time\*\*:? (\d+) minutes")
 HEART, SINGLE = "02/by_heart/many-wordings/*", "02/by_heart/one-wording/*/exam"
+# What the notebooks must have found, for the three findings of the first page to be said.
+BEHIND = {
+    "closed book it knows next to nothing of the whole handbook": HOLDS,
+    "with the right page, a larger student reads better": HOLDS,
+    "students of six wordings are ahead of students of one": HOLDS,
+    "fine-tuned on the handbook, it knows as much in general as before": REFUTED,
+    "all the pairs make an expert of the whole house": HOLDS,
+    "in new combinations the largest untrained student beats the expert": HOLDS,
+    "about other tables the largest untrained student beats the expert": HOLDS,
+}
 PAID, LETTERS = "07/hacking/kind words", "04/methods/lora/runs/0/general"
 
 
@@ -76,8 +88,12 @@ def lessons(root: Path) -> str:
     return "\n".join(rows)
 
 
-def findings(_: Path) -> str:
-    """Three things that the course found out, as the first page says them."""
+def findings(root: Path) -> str:
+    """Three things that the course found out, as the first page says them; none if the notebooks found otherwise."""
+    found = {one.claim: one.outcome for listed in verdicts.tried(root).values() for one in listed}
+    for claim, outcome in BEHIND.items():
+        if found.get(claim) != outcome:
+            raise SystemExit(f"README's findings need that {claim!r} {outcome}; the notebooks have: {found.get(claim)}")
     closed, page, taught = (
         students("02/handbook", arm) for arm in ("closed book", "right page", "trained reader, right page")
     )
@@ -95,8 +111,8 @@ def findings(_: Path) -> str:
     )
     return f"""\
 - **An open book needs a student who can read.** Of {asked} questions about a handbook that no model has read, ours get
-  {most:.0%} right. With the right page in the prompt it is {read}, and {learned:.0%} for the
-  smallest of them once it has learned to read on other documents ({books}).
+  {most:.0%} right. With the right page in the prompt it is {read}, and {learned:.0%} for one
+  of the smallest that has learned to read on other documents ({books}).
 - **Facts can be learned by heart, at a price.** The smallest model, having studied each fact in six wordings, answers
   {six:.0%} of new questions about them; from one wording, read as often, {single:.0%}. Of general knowledge it answered
   {knew:.0%} before, and {left:.0%} after ({books}).
@@ -116,8 +132,8 @@ def weak(_: Path) -> str:
 - It speaks English only, loses the thread after a few sentences, and cannot calculate or plan in steps.
 - It hardly ever says that it does not know. Asked {len(asked)} questions about an invented world, it said so {times}.
 - Many pages confuse it. With eight of them in the prompt it answers {eight:.0%} of questions right, with one {one:.0%}.
-- What it learns pushes out what it knew. Trained to sort letters, it answers {after:.0%} of general questions; before,
-  {before:.0%}.
+- What it learns drowns out what it knew. Trained to sort letters by LoRA, it answers {after:.0%} of general questions;
+  before, {before:.0%}. Take the adapter off, and that is back.
 - It does what it is paid for, not what was meant. Paid for kind words, it keeps the house's rule for good replies in
   {paid:.0%} of its letters."""
 

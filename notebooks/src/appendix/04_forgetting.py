@@ -82,12 +82,12 @@ cl.plots.bars(rows, f"{title}, {n} general questions",
               reference=1 / forgetting["choices"])
 
 # %% [markdown]
-# Did they lose right answers? Each student, with the interval over questions:
+# Are fewer right answers the likeliest now? Each student, with the interval over questions:
 
 # %% tags=["nbval-ignore-output"]
-cl.verdict("full fine-tuning forgets answers that the model knew",
+cl.verdict("after full fine-tuning fewer right answers are the likeliest of four",
            "04/forgetting/full minus before", below=0)
-cl.verdict("LoRA forgets answers that the model knew",
+cl.verdict("after LoRA fewer right answers are the likeliest of four",
            "04/forgetting/lora minus before", below=0)
 
 # %% [markdown]

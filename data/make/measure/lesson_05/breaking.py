@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared import wrong_pages
-from shared.figures import difference, figures
+from shared.figures import compared, figures
 from shared.keeping import kept
 from shared.students import untrained
 
@@ -82,10 +82,10 @@ def breaks(index: Index, exam: cl.Exam) -> dict[str, Any]:
     reports = {"alone": hit, "three strangers": said["strangers"], "three look-alikes": said["look-alikes"]}
     measured["distractors"] = {name: figures(report) for name, report in reports.items()}
     for one, other in (("alone", "three strangers"), ("three strangers", "three look-alikes")):
-        measured["distractors"][f"{one} minus {other}"] = difference([reports[one]], [reports[other]])
+        measured["distractors"][f"{one} minus {other}"] = compared([reports[one]], [reports[other]])
     measured["places"] = {name: figures(said[f"place-{name}"]) for name in PLACES}
     for end in ("first", "last"):
-        gap = difference([said[f"place-{end}"]], [said["place-middle"]])
+        gap = compared([said[f"place-{end}"]], [said["place-middle"]])
         measured["places"][f"{end} minus middle"] = gap
     return measured | {"stale": stale(index), "two documents": two_documents(index)}
 

@@ -1,10 +1,11 @@
-"""What `results_08.py` measures of keeping fresh: a handbook gets new editions, and four students are asked what holds.
+"""What `results_08.py` measures of keeping fresh: a handbook gets new editions, and students are asked what holds.
 
 Five policies of the handbook exist in an edition of 2039 and one of 2042. At first the library holds the old editions,
-and a student has learned them by heart. Then the new ones come. RAG gets them by an update of its index; the other
-student is trained again, on the new editions, from the model as it was. People ask as they do: without naming a year.
+and a student has learned them by heart. Then the new ones come. RAG gets them by an update of its index, whoever reads
+it; the student by heart is trained again, on the new editions, from the model as it was. People ask as they do: without
+naming a year.
 
-Each student is two trainings of four to five minutes a seed on two slow cores. Single reports are kept in
+Each student by heart is two trainings of four to five minutes a seed on two slow cores. Single reports are kept in
 `data/results/08.parquet`.
 """
 
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class ByHeart:
 
 def fresh(
     model: Callable[[], cl.ChatModel],
-    larger: Callable[[], cl.ChatModel],
+    readers: Mapping[str, Callable[[], cl.ChatModel]],
     index: Callable[[], cl.Index],
     seeds: Sequence[int] = (0, 1, 2),
 ) -> dict[str, Any]:
@@ -99,8 +100,8 @@ def fresh(
 
     `index_seconds` and `retrain_seconds` (the mean over seeds); for each arm its answers by the new edition
     (`today`) and by the old (`yesterday`); `withdrawn`, the share of the old edition that the student who learned it
-    still tells when its documents are gone, and what RAG and the one who was trained again tell of it. `larger` only
-    reads pages.
+    still tells when its documents are gone, and what RAG and the one who was trained again tell of it. The `readers` by
+    their names only read pages, beside the untrained model.
     """
     shelf_of_its_own(LESSON)
     facts = editions()
@@ -134,12 +135,11 @@ def fresh(
             return cl.RagPipeline(reader(), updated()[0], k=K)
 
         took = kept_data(LESSON, "fresh-update", lambda: {**updated()[1], **where_and_when()})
-        arms = {
-            "RAG, stale": [sat("rag-stale-today", old_rag, today, k=K)],
-            "RAG, updated": [sat("rag-updated-today", new_rag, today, k=K)],
-            "RAG, stale, 0.5B": [sat("rag-0.5b-stale-today", lambda: old_rag(larger), today, k=K)],
-            "RAG, updated, 0.5B": [sat("rag-0.5b-updated-today", lambda: new_rag(larger), today, k=K)],
-        }
+        arms = {}
+        for who, reader in {"": model, **readers}.items():
+            for when, rag in {"stale": old_rag, "updated": new_rag}.items():
+                slug = "-".join(["rag", *who.lower().split(), when, "today"])
+                arms[", ".join(filter(None, ["RAG", when, who]))] = [sat(slug, partial(rag, reader), today, k=K)]
         told = [sat("rag-updated-withdrawn", new_rag, gone, k=K)]
     heard: dict[tuple[str, str], list[cl.Report]] = {}
     for year, seed in ((year, seed) for year in (OLD, NEW) for seed in seeds):
@@ -162,7 +162,7 @@ def fresh(
             f"{a} minus {b}": difference(arms[a], arms[b])
             for a, b in (
                 ("RAG, updated", "RAG, stale"), ("by heart, trained again", "by heart, stale"),
-                ("by heart, trained again", "RAG, updated"), ("by heart, trained again", "RAG, updated, 0.5B"),
+                *(("by heart, trained again", arm) for arm in arms if arm.startswith("RAG, updated")),
             )
         },
         "withdrawn": of_seeds(heard[OLD, "withdrawn"]), "withdrawn, RAG": of_seeds(told),

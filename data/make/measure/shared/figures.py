@@ -59,6 +59,13 @@ def difference(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> list[f
     return [round(x, 4) for x in (found.value, found.low, found.high)]
 
 
+def compared(some: Sequence[cl.Report], others: Sequence[cl.Report]) -> dict[str, Any]:
+    """The same by its names, with n and each student's by itself: what a verdict is tried on."""
+    found = Runs(some) - Runs(others)
+    ends = named([round(end, 4) for end in (found.value, found.low, found.high)])
+    return ends | {"n": found.n, "by_student": [round(one, 4) for one in found.by_student or [found.value]]}
+
+
 def resampled(statistic: Callable[..., np.ndarray], *sizes: int) -> list[float]:
     """Value, low and high of a statistic, by the percentile bootstrap: for what is no report.
 
