@@ -20,6 +20,7 @@ from shared.scripts import asked_for, write_summary
 from shared.students import Students, untrained
 
 import course_lib as cl
+from course_lib.models import students
 
 # Chosen between, on validation questions.
 INSTRUCTIONS = (
@@ -150,6 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     marks = {plan: [run["exam"]["accuracy"] for run in runs] for plan, runs in by_heart.items()}
     many, one = (sum(marks[plan]) / len(marks[plan]) for plan in ("many-wordings", "one-wording"))
+    sizes = cl.stored("02/handbook")
+    small, *others = students.STUDENTS
+    larger = " and ".join(f"{sizes['right page', student].share()[0]:.2f}" for student in others)
+    taught = sizes["trained reader, right page", small].share()[0]
     page, k_one, k_six = whole["right page"], chosen["k"][1], chosen["k"][6]
     write_summary(
         "02",
@@ -159,7 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "general_before": figures(before),
             "by_heart": by_heart,
             "headline": f"closed book {whole['closed book'].accuracy:.2f}, RAG {whole['RAG'].accuracy:.2f}, right page "
-            f"{whole['right page'].accuracy:.2f} (n = {len(handbook)}); by heart {many:.2f} from six wordings, "
+            f"{whole['right page'].accuracy:.2f} (n = {len(handbook)}; larger students {larger}, one taught to read "
+            f"{taught:.2f}); by heart {many:.2f} from six wordings, "
             f"{one:.2f} from one (n = {len(exam)}, {counted(seeds)})",
             "limits": [
                 f"with the right page before it, it answers {page.accuracy:.2f} of the questions right, and "
