@@ -18,11 +18,8 @@ from course_lib.core.errors import CourseError, DataError, choose
 from course_lib.core.rows import Text, in_turns, one_of, read_rows, shuffled
 from course_lib.core.session import data_dir
 from course_lib.evaluation.exams import Exam, Fact, Question, load_facts, questions_of
-from course_lib.evaluation.sizes import students
-from course_lib.models.students import DEFAULT
 
 if TYPE_CHECKING:
-    from course_lib.evaluation.reports import Difference
     from course_lib.retrieval.documents import Passage
     from course_lib.retrieval.grounding import GroundedRow
     from course_lib.retrieval.index import Index
@@ -107,19 +104,6 @@ def told_from(answer: GroundedRow, golden: Passage) -> str:
     # the names of two editions differ in their year only
     twins = cited != right and cited.rsplit("-", 1)[0] == right.rsplit("-", 1)[0]
     return "the other edition" if twins else "another page"
-
-
-def larger_readers(k: int = 4) -> dict[str, Difference]:
-    """RAFT minus form only with k passages in the exam of editions, for each larger student trained both ways.
-
-    Empty as long as none is stored; a student counts when as many were trained one way as the other.
-    """
-    raft, form = (students("06/editions", f"{kind}, RAG, k = {k}") for kind in ("RAFT", "form only"))
-    return {
-        name: raft[name] - form[name]
-        for name in raft
-        if name != DEFAULT.name and name in form and len(raft[name].reports) == len(form[name].reports)
-    }
 
 
 @dataclass(frozen=True)

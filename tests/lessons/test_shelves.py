@@ -7,8 +7,6 @@ import pytest
 
 from course_lib.core.errors import CourseError
 from course_lib.evaluation.exams import load_facts
-from course_lib.evaluation.kept import Kept
-from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons import shelves
 from course_lib.lessons.shelves import editions_exam, exam_shelf, plain_exam, reading_questions, shelf, study_shelf
 from course_lib.retrieval.documents import Document, read_documents
@@ -105,29 +103,3 @@ def test_the_two_shelves_share_no_document_and_leave_none_out(index, monkeypatch
     study, exam = ({p.source for p in made(index).passages()} for made in (study_shelf, exam_shelf))
     assert study == {"mill"}
     assert exam == {"geese-2039", "geese-2042", "kettles"}
-
-
-# Students of other sizes
-def sat(right):
-    rows = tuple(Row(f"q{i}", "?", "x", "", "right" if i < right else "wrong", 0.0, f"f{i}") for i in range(10))
-    return Report("whatever", "editions", rows)
-
-
-def test_a_larger_reader_is_shown_once_it_was_trained_both_ways(monkeypatch):
-    kept = {
-        f"06/editions/{student}/{kind}, RAG, k = 4/seed {seed}": Kept({}, sat(right))
-        for student, kind, right, seeds in [
-            ("qwen-0.5b", "RAFT", 8, 3), ("qwen-0.5b", "form only", 6, 3), ("qwen-1.5b", "RAFT", 8, 2),
-            ("qwen-1.5b", "form only", 8, 1), ("smollm2-135m", "RAFT", 5, 1), ("smollm2-135m", "form only", 4, 1),
-        ]
-        for seed in range(seeds)
-    }  # fmt: skip
-    monkeypatch.setattr("course_lib.evaluation.sizes.measured", lambda _: kept)
-    ((student, gap),) = shelves.larger_readers().items()
-    assert student == "qwen-0.5b" and gap.by_student == pytest.approx([0.2] * 3)
-
-
-@pytest.mark.parametrize("kept", [{}, {"06/editions/qwen-0.5b/untrained, RAG, k = 4": Kept({}, sat(3))}])
-def test_no_larger_reader_is_shown_while_none_was_trained(monkeypatch, kept):
-    monkeypatch.setattr("course_lib.evaluation.sizes.measured", lambda _: kept)
-    assert shelves.larger_readers() == {}
