@@ -60,6 +60,17 @@ def test_arms_are_subtracted_on_the_same_questions_and_named_with_their_student(
     assert found.better == "reader (smollm2-135m)"
 
 
+def test_seeds_that_were_trained_on_other_machines_name_them_all(results):
+    results(**{f"02/handbook/smollm2-135m/reader/seed {seed}": sat(9) for seed in (0, 1)})
+    path = sizes.data_dir() / "results" / "sizes.parquet"
+    table = pq.read_table(path).to_pandas()
+    other = table["measurement"] == "02/handbook/smollm2-135m/reader/seed 1/machine"
+    table.loc[other, "data"] = '{"cores": 2, "isa": "AVX512", "dtype": "bfloat16"}'
+    pq.write_table(pa.Table.from_pandas(table), path)
+    (row,) = sizes.stored("02/handbook").table().machine
+    assert row == "2 cores, AVX2, float32 or 2 cores, AVX512, bfloat16"
+
+
 def test_a_picture_tells_every_dot_by_student_or_by_arm(handbook):
     assert "RAG, k = 1: smollm2-135m 0.25" in handbook.plot().alt and "qwen-1.5b 0.80" in handbook.plot().alt
     assert "qwen-1.5b: RAG, k = 1 0.80" in handbook.plot(by="arm").alt

@@ -11,6 +11,7 @@ from course_lib.evaluation import stored
 from course_lib.evaluation.evaluation import evaluate
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.stored import find, load_results, own_results, quoted
+from course_lib.evaluation.verdicts import tried
 
 
 @pytest.mark.parametrize(("text", "said"), [(None, "there are no stored results for lesson '09'"), ("{", "is damaged")])
@@ -33,6 +34,7 @@ def lesson_09(tmp_path, monkeypatch):
         "runs": [{"RAG minus closed": [0.1, 0.0, 0.2]}, {"RAG minus closed": [0.3, 0.1, 0.4]}],
         "share": {"n": 100, "lora": {"value": 0.6, "low": 0.5, "high": 0.7}},
         "recall": {"n": 256, "@1": [0.65, 0.59, 0.71]},
+        "three": exam | {"n": 132, "seeds": [0.15, 0.25, 0.35]}, "one": exam | {"seeds": [0.25]},
         "bytes": 871372032, "seconds": 0.579, "words": "text", "empty": [],
     }  # fmt: skip
     (tmp_path / "results").mkdir()
@@ -53,6 +55,8 @@ def lesson_09(tmp_path, monkeypatch):
         ("09/runs/*/RAG minus closed", "+0.20 (2 seeds from 0.10 to 0.30)"),
         ("09/share/lora", "0.60 (0.50 to 0.70, n = 100)"),
         ("09/recall/@1", "0.65 (0.59 to 0.71, n = 256)"),
+        ("09/three", "0.25 (0.18 to 0.31, n = 44, 3 students)"),
+        ("09/one", "0.25 (0.18 to 0.31, n = 154)"),
         ("09/bytes", "871,372,032"),
         ("09/seconds", "0.58"),
         ("09/exam/RAG/n", "154"),
@@ -90,6 +94,12 @@ def test_a_difference_keeps_its_name_and_each_students_figure(lesson_09, tmp_pat
     (tmp_path / "results" / "09.json").write_text(json.dumps({"against_lora": {"full": named}}), encoding="utf-8")
     found = find("09/against_lora/full")
     assert (found.name, found.by_student, found.n) == ("full minus LoRA", (0.07, -0.05), 192)
+
+
+def test_what_several_students_answered_each_of_them_must_bear_out(lesson_09):
+    found = tried("they are right in more than a sixth", "09/three", above=0.16)
+    assert (found.outcome, found.n, found.students, found.by_student) == ("cannot tell", 44, 3, (0.15, 0.25, 0.35))
+    assert tried("they are right in more than a tenth", "09/three", above=0.1).outcome == "holds"
 
 
 def test_under_a_star_each_seed_is_kept_and_the_interval_is_one_over_questions(lesson_09):
