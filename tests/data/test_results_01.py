@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from results_01 import apart, loss_and_right, paired, with_wrong_labels
+from results_01 import apart, loss_and_right, with_wrong_labels
+from shared.figures import compared
 
 from course_lib.evaluation.reports import Report, Row
 from course_lib.lessons.tickets import DESKS, load_tickets
@@ -33,7 +34,7 @@ def test_labels_wrong_at_a_tenth_are_wrong_in_the_same_way_at_three_tenths(right
     assert wrong and wrong.items() <= more.items()
 
 
-@pytest.mark.parametrize("difference", [apart, paired])
+@pytest.mark.parametrize("difference", [apart, compared])
 def test_a_difference_says_how_many_letters_were_asked_and_what_each_student_gave(difference):
     def sat(right):
         rows = [Row(f"t{i}", "?", "x", "", "right" if i < right else "wrong", 0.0, f"issue {i}") for i in range(20)]
