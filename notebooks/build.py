@@ -112,6 +112,7 @@ def read_source(path: Path) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         tags = list(cell.metadata.get("tags", []))
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        cell.source = UNFORMATTED.sub("", cell.source)
         if unknown := set(tags) - TAGS:
             raise BuildError(f"{where(path, number, cell)}: unknown tag {', '.join(sorted(unknown))}")
     for number, (cell, after) in enumerate(zip(notebook.cells, [*notebook.cells[1:], None])):
@@ -146,7 +147,7 @@ def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> No
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
     stem = topic.replace("_", "-")[:50]
     for number, (place, cell) in enumerate(kept):
-        make, text = nbformat.v4.new_code_cell, UNFORMATTED.sub("", cell.source)
+        make, text = nbformat.v4.new_code_cell, cell.source
         if cell.cell_type != "code":
             make, text = nbformat.v4.new_markdown_cell, ESCAPED_DOLLAR.sub(lambda m: m[1] or r"<span>\$</span>", text)
             text = text if without == "solution" else LINK.sub(r"\1../", text)  # one folder further down
@@ -163,7 +164,7 @@ def derive(source: NotebookNode, topic: str, without: str, foot: str = "") -> No
 def folded_solution(source: NotebookNode, exercise: int) -> str:
     """What solves the exercise that is this cell of the source, folded: Markdown for JupyterLab, GitHub and Colab."""
     after = itertools.takewhile(lambda cell: "solution" in tags_of(cell), source.cells[exercise + 1 :])
-    code = UNFORMATTED.sub("", "\n\n".join(cell.source for cell in after))
+    code = "\n\n".join(cell.source for cell in after)
     return f"{FOLDED_ANSWER}A solution</summary>\n\n```python\n{code}\n```\n\n</details>"
 
 

@@ -67,7 +67,7 @@ class Finding:
             notes.append(span(self.low, self.high, f"{sign}.2f"))
         if self.n is not None:
             notes.append(f"n = {self.n}")
-        if self.by_student and self.spread is None:
+        if len(self.by_student) > 1 and self.spread is None:
             notes.append(f"{len(self.by_student)} students")
         return f"{said} ({', '.join(notes)})" if notes else said
 
@@ -144,9 +144,9 @@ def _walk(place: str, found: Any, keys: list[str], above: Any) -> tuple[Any, Any
 def _figure(place: str, found: Any, above: Any) -> Finding:
     n = above.get("n") if isinstance(above, dict) else None
     if isinstance(found, dict) and {"accuracy", "ci"} <= set(found):
-        each = found["seeds"] if isinstance(found.get("seeds"), list) and len(found["seeds"]) > 1 else []
-        asked = found["n"] // len(each) if each else found.get("n")  # there every student's answer counts
-        return Finding(place, found["accuracy"], *found["ci"], n=asked, by_student=tuple(each))
+        return Finding(
+            place, found["accuracy"], *found["ci"], n=found.get("n"), by_student=tuple(found.get("seeds", ()))
+        )
     name = next((key for key in reversed(place.split("/")) if " minus " in key), "")
     if isinstance(found, dict) and {"value", "low", "high"} <= set(found):
         ends, each = (found[end] for end in ("value", "low", "high")), tuple(found.get("by_student", ()))

@@ -535,16 +535,15 @@ pd.DataFrame.from_dict(table, orient="index").round(2)
 # %% tags=["nbval-ignore-output", "hide-input"]
 # @title Found, and read: by each way to search, and by each student
 from course_lib.evaluation import kept
-from course_lib.evaluation.sizes import students
 from course_lib.retrieval.ranking import cascade
 
 read = {way: kept.runs(f"05/answers-{way}-k-1", f"RAG, {way}")
         for way in ("keyword", "dense", "hybrid", "trained")}
 bars = {f"{way}, 135M": runs.reports[0] for way, runs in read.items()}
-for way in librarians:
-    for who, runs in students("05/library", f"{way} RAG, k = 1").items():
-        if who != "smollm2-135m":
-            bars[f"{way}, {who}"] = runs.reports[0]
+by_size = cl.stored("05/library")
+for who in ("qwen-0.5b", "qwen-1.5b"):
+    for way in librarians:
+        bars[f"{way}, {who}"] = by_size[f"{way} RAG, k = 1", who].reports[0]
 asked_of = " or ".join(str(n) for n in sorted({report.n for report in bars.values()}))
 cl.plots.stacked({name: cascade(report, golden) for name, report in bars.items()},
                  f"Found, and read: RAG with one passage, n = {asked_of}")
@@ -576,10 +575,9 @@ cl.verdict("with hybrid search more is answered than with dense search",
 # A few pages more, times a reader who loses most of them: less is left than so few questions can show. A reader who loses fewer has more of them:
 
 # %% tags=["nbval-ignore-output"]
-best = {way: students("05/library", f"{way} RAG, k = 1")["qwen-1.5b"]
-        for way in librarians}
 cl.verdict("with hybrid search the largest student answers more than with dense search",
-           best["hybrid"] - best["dense"])
+           by_size["hybrid RAG, k = 1", "qwen-1.5b"]
+           - by_size["dense RAG, k = 1", "qwen-1.5b"])
 
 # %% [markdown]
 # To answer more with *our* reader, the search has to gain far more. The trained one did:
@@ -792,6 +790,8 @@ cl.plots.bars(rows, "The right passage and three others")
 
 # %% tags=["nbval-ignore-output", "hide-input"]
 # @title The right page first, third or last
+from course_lib.evaluation.sizes import students
+
 spots = {name: kept.runs(f"05/breaks-place-{name}", f"page {name}")
          for name in ("first", "middle", "last")}
 places = {"135M": {name: runs.share() for name, runs in spots.items()}}

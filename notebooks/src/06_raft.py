@@ -347,12 +347,12 @@ cl.say("RAFT minus form only, pair by pair: "
 
 # %% [markdown]
 # So distractors do teach *something*. But we looked at nine only after five had left us in doubt, and the four share their seed with the first of the five: a little less than nine independent
-# students. A larger student has to decide. The 0.5B studied the same 400 examples, with one seed after the other, at the learning rate that did best on validation questions; untrained it reads by the instruction that did:
+# students. A larger student has to decide. The 0.5B studied the same 400 examples, each student with a seed of its own, at the learning rate that did best on validation questions; untrained it reads by the instruction that did:
 
 # %% tags=["nbval-ignore-output"]
 small = {"untrained": untrained, "form only": brief, "RAFT": practised}
-large = {arm: cl.stored("06/editions")[f"{arm}, RAG, k = 4", "qwen-0.5b"]
-         for arm in small}
+by_size = cl.stored("06/editions")
+large = {arm: by_size[f"{arm}, RAG, k = 4", "qwen-0.5b"] for arm in small}
 cl.verdict("distractors make a better reader of a larger student than form alone",
            large["RAFT"] - large["form only"])
 cl.verdict("a larger student, trained by RAFT, is right in four of five questions",
@@ -361,7 +361,7 @@ cl.plots.dots({arm: {"135M": small[arm].share(), "0.5B": large[arm].share()}
                for arm in small}, f"The editions exam, four passages, n = {brief.n}")
 
 # %% [markdown]
-# So what distractors teach depends on who is taught. The larger student reads single pages well before any training, and form alone brings it less: what it lacks is to *choose*, and that is what wrong pages on the desk train. The paper's students were larger still.
+# So distractors do teach a larger student to read, and about as much as form does. It reads a single page well before any training; what it lacks is to *choose*. (That they teach it more than our small one, so few students cannot tell. The paper's were larger still.)
 #
 # Back to our small one. We had hoped for four of five. Where is the rest? With the *right page alone* on the desk there is nothing to choose, and RAFT should add nothing to form. Three students of each, the same questions:
 

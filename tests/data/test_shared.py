@@ -121,7 +121,7 @@ def test_a_part_of_which_nothing_is_kept_is_refused_where_nothing_is_measured(ke
 def test_an_arm_is_pooled_over_its_seeds_and_the_untrained_model_paired_with_each():
     assert [counted(["a"]), counted([0, 1])] == ["1 seed", "2 seeds"]
     joined = of_seeds([sat(6), sat(3)])
-    assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 12
+    assert joined["seeds"] == [1.0, 0.5] and joined["accuracy"] == 0.75 and joined["n"] == 6
     assert difference([sat(6), sat(6)], [sat(3)])[0] == 0.5
     assert named(difference([sat(6)], [sat(6)])) == {"value": 0, "low": -0.5, "high": 0.5}, "nothing to resample"
 

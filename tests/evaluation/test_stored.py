@@ -34,7 +34,7 @@ def lesson_09(tmp_path, monkeypatch):
         "runs": [{"RAG minus closed": [0.1, 0.0, 0.2]}, {"RAG minus closed": [0.3, 0.1, 0.4]}],
         "share": {"n": 100, "lora": {"value": 0.6, "low": 0.5, "high": 0.7}},
         "recall": {"n": 256, "@1": [0.65, 0.59, 0.71]},
-        "three": exam | {"n": 132, "seeds": [0.15, 0.25, 0.35]}, "one": exam | {"seeds": [0.25]},
+        "three": exam | {"n": 44, "seeds": [0.15, 0.25, 0.35]}, "one": exam | {"seeds": [0.25]},
         "bytes": 871372032, "seconds": 0.579, "words": "text", "empty": [],
     }  # fmt: skip
     (tmp_path / "results").mkdir()

@@ -223,7 +223,7 @@ def over_all_seeds(bench: Bench, arms: Mapping[str, Mapping[int, dict[str, Any]]
     def figures(exam: str, runs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         reports = bench.reports(exam, runs)
         each, kept = [round(report.accuracy, 4) for report in reports], marks(pooled(reports))
-        return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": kept["n"], "seeds": each}
+        return {"accuracy": kept["accuracy"], "ci": kept["ci"], "n": reports[0].n, "seeds": each}
 
     return {
         name: {exam: figures(exam, runs) for exam in ("test", "general")} | {"surprise": mean(surprise(runs))}

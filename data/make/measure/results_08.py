@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from lesson_06 import reading_bench
@@ -28,8 +28,9 @@ import course_lib as cl
 ORDER = ("costs", "style", "fresh")
 
 
+@lru_cache(maxsize=1)
 def larger(name: str) -> cl.ChatModel:
-    """A larger student as it was, loaded when something is asked of it."""
+    """A larger student as it was, loaded when something is asked of it, in place of the one before."""
     cl.start(seed=0)
     return cl.load_model(name)
 

@@ -49,12 +49,13 @@ LESSONS = {
 MAKING = "*in the making*"
 TIME = re.compile(r"\*\*Time\*\*:? (\d+) minutes")
 HEART, SINGLE = "02/by_heart/many-wordings/*", "02/by_heart/one-wording/*/exam"
-# What the notebooks must have found, for the three findings of the first page to be said.
+# What the notebooks must have found, for the first page to say what it says.
 BEHIND = {
     "closed book it knows next to nothing of the whole handbook": HOLDS,
     "with the right page, a larger student reads better": HOLDS,
     "students of six wordings are ahead of students of one": HOLDS,
     "fine-tuned on the handbook, it knows as much in general as before": REFUTED,
+    "without its adapter it gives every answer of before, word for word": HOLDS,
     "all the pairs make an expert of the whole house": HOLDS,
     "in new combinations the largest untrained student beats the expert": HOLDS,
     "about other tables the largest untrained student beats the expert": HOLDS,
@@ -93,7 +94,7 @@ def findings(root: Path) -> str:
     found = {one.claim: one.outcome for listed in verdicts.tried(root).values() for one in listed}
     for claim, outcome in BEHIND.items():
         if found.get(claim) != outcome:
-            raise SystemExit(f"README's findings need that {claim!r} {outcome}; the notebooks have: {found.get(claim)}")
+            raise SystemExit(f"the first page needs that {claim!r} {outcome}; the notebooks have: {found.get(claim)}")
     closed, page, taught = (
         students("02/handbook", arm) for arm in ("closed book", "right page", "trained reader, right page")
     )

@@ -38,7 +38,7 @@ def of_seeds(reports: Sequence[cl.Report]) -> dict[str, Any]:
         "accuracy": round(value, 4),
         "ci": [round(end, 4) for end in ci],
         "exact": round(exact, 4),
-        "n": runs.n * len(reports),
+        "n": runs.n,
         "tokens": round(sum(report.tokens_per_question for report in reports) / len(reports), 1),
         "exact_ci": [round(end, 4) for end in exact_ci],
         "seeds": [round(mark, 4) for mark in runs.marks()],
