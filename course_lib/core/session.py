@@ -21,6 +21,7 @@ from typing import Any
 
 from course_lib.core.errors import CourseError, choose
 from course_lib.core.faults import say_one_sentence
+from course_lib.core.frames import show_texts
 from course_lib.core.progress import Progress, watch_cells
 from course_lib.core.text import as_path, in_notebook, on_stage, say
 
@@ -87,7 +88,7 @@ def start(profile: str = "auto", seed: int = 0) -> Settings:
     say_one_sentence()
     watch_cells()
     if in_notebook():
-        _show_texts_whole()
+        show_texts()
         if on_stage():
             _enlarge()
     for line in _report(_current):
@@ -225,13 +226,6 @@ def _be_quiet() -> None:
     of_the_hub.set_verbosity_error()
     of_transformers.set_verbosity_error()
     of_transformers.disable_progress_bar()
-
-
-def _show_texts_whole() -> None:
-    """In tables: pandas would cut what is longer than 50 letters."""
-    import pandas as pd
-
-    pd.set_option("display.max_colwidth", None)
 
 
 def _enlarge() -> None:

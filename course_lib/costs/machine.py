@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from course_lib.core.errors import CourseError, above_zero
+from course_lib.core.frames import frame_html
 from course_lib.core.progress import Progress
 from course_lib.core.session import MACHINE_FILE, cache_dir, current, data_dir, machine_key, memory_limit
 from course_lib.core.text import write_text
@@ -299,7 +300,7 @@ class MachineReport:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.caption()}</p>{self.table().to_html()}"
+        return f"<p>{self.caption()}</p>{frame_html(self.table())}"
 
 
 def lesson_times(again: bool = False) -> MachineReport:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from course_lib.core.chat import Answer
 from course_lib.core.errors import CourseError, listed
+from course_lib.core.frames import frame_html
 from course_lib.core.session import keeps_reports
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.grading import grade, token_f1
@@ -80,7 +81,7 @@ class Comparison:
         return plots.bars(rows, title or f"The {self.exam} exam, n = {n}")
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return frame_html(self.table())
 
 
 def evaluate(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.core.errors import CourseError, DataError, choose, whole_above_zero
+from course_lib.core.frames import frame_html
 from course_lib.core.text import as_path, whole, write_text
 from course_lib.display import telling
 from course_lib.evaluation.intervals import crossed_interval, interval, span, why_it_cannot_tell
@@ -181,7 +182,7 @@ class Report:
             raise DataError(f"{path} is not a kept report ({error}): make it again.") from error
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return frame_html(self.table())
 
     def __str__(self) -> str:
         low, high = self.ci

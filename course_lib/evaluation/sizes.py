@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.frames import frame_html
 from course_lib.core.session import data_dir
 from course_lib.evaluation.intervals import span
 from course_lib.evaluation.kept import Kept, measured
@@ -100,7 +101,7 @@ class Stored:
             }  # fmt: skip
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return frame_html(self.table())
 
     def __str__(self) -> str:
         return self.table().to_string()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError
+from course_lib.core.frames import frame_html
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.evaluation.intervals import interval, span
 from course_lib.evaluation.reports import Report, Row
@@ -125,7 +126,7 @@ class Ranking:
         return interval(values, [q.fact or q.id for q in self.questions])
 
     def _repr_html_(self) -> str:
-        return compare_rankings([self]).to_html()
+        return frame_html(compare_rankings([self]))
 
 
 def grade_retrieval(

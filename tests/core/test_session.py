@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -356,7 +357,7 @@ def test_a_name_that_is_not_there_says_which_are():
     assert set(cl.__all__) <= set(dir(cl))
 
 
-def test_in_a_notebook_a_table_cuts_no_text(notebook_bundles):
+def test_in_a_notebook_a_table_cuts_no_text_and_sets_it_from_the_left(notebook_bundles, formatter):
     import pandas as pd
 
     table = pd.DataFrame({"said": ["word " * 40]})
@@ -364,6 +365,7 @@ def test_in_a_notebook_a_table_cuts_no_text(notebook_bundles):
         assert "..." in repr(table)
         start()
         assert "..." not in repr(table)
+        assert '<td style="text-align: left">word' in formatter.format(table)[0]["text/html"]
 
 
 def test_on_stage_letters_are_large_in_a_notebook(monkeypatch, notebook_bundles):
@@ -375,7 +377,17 @@ def test_on_stage_letters_are_large_in_a_notebook(monkeypatch, notebook_bundles)
 
 
 @pytest.fixture
-def notebook_bundles(monkeypatch):
+def formatter(monkeypatch):
+    """What a kernel shows values by."""
+    from IPython.core.formatters import DisplayFormatter
+
+    shell = SimpleNamespace(display_formatter=DisplayFormatter())
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    return shell.display_formatter
+
+
+@pytest.fixture
+def notebook_bundles(monkeypatch, formatter):
     seen = []
     monkeypatch.setattr(session, "in_notebook", lambda: True)
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: seen.append(bundle))

@@ -6,6 +6,7 @@ import pytest
 
 from course_lib.core.chat import Answer
 from course_lib.core.errors import CourseError
+from course_lib.core.frames import frame_html
 from course_lib.evaluation.evaluation import compare, evaluate
 from course_lib.evaluation.exams import Exam, Question
 from course_lib.retrieval.documents import Passage
@@ -134,7 +135,7 @@ def test_the_table_has_the_same_columns_for_one_and_for_many(comparison):
         "right": 1.0, "95% interval": "0.93 to 1.00", "exact": 1.0, "token F1": 1.0, "does not know": 0.0,
         "wrong": 0.0, "n": 40, "s/question": 0, "tokens/question": 0,
     }  # fmt: skip
-    assert comparison._repr_html_() == table.to_html()
+    assert comparison._repr_html_() == frame_html(table)
     assert "0.93 to 1.00" in comparison["knows"]._repr_html_()
 
 

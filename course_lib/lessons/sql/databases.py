@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.errors import CourseError, DataError, choose
+from course_lib.core.frames import frame_html
 from course_lib.core.session import data_dir
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class SqlResult:
         return pd.DataFrame(list(self.rows), columns=list(self.columns))
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        return frame_html(self.table(), index=False)
 
 
 class Database:
