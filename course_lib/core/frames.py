@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 LEFT = ' style="text-align: left"'  # not in a style sheet of its own, which GitHub would leave out
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
+FIGURE = re.compile(r"[-+−–$%\d,.\s]*")  # one that is written as a text is a figure all the same
 CELL = re.compile(r"(?<=<t[hd])(?=[ >])")  # where a cell has its attributes
 
 
@@ -29,9 +30,7 @@ def frame_html(frame: pd.DataFrame, index: bool = True) -> str | None:
         return table
     labels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)] if index else []
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    texts = [
-        values.dtype.kind == "O" and any(isinstance(value, str) for value in values) for values in labels + columns
-    ]
+    texts = [values.dtype.kind == "O" and any(map(_is_text, values)) for values in labels + columns]
 
     def from_the_left(row: re.Match[str]) -> str:
         before, *cells = CELL.split(row[0])
@@ -42,3 +41,7 @@ def frame_html(frame: pd.DataFrame, index: bool = True) -> str | None:
         return before + "".join(LEFT * text + cell for text, cell in zip(of_row, cells, strict=True))
 
     return ROW.sub(from_the_left, table)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not FIGURE.fullmatch(value)

@@ -19,6 +19,7 @@ TABLES = {
     "names that are shared": pd.DataFrame([[1, "x"]], columns=["n", "n"]),
     "columns of a name": pd.DataFrame({"a": ["x"], "b": [1]}).rename_axis(columns="arm"),
     "objects that are no texts": pd.DataFrame({"n": pd.Series([1, None], dtype=object), "set": [{1}, {2}]}),
+    "figures that are written": pd.DataFrame({"share": ["46%", "–", ""], "gain": ["+0.07, −0.05", "$1,200.50", "0.1"]}),
     "dates": pd.DataFrame({"day": pd.to_datetime(["2042-05-01"])}),
     "more than is shown": pd.DataFrame({"said": ["x"] * 100, "n": range(100)}),
     "no row": pd.DataFrame({"said": pd.Series(dtype=str)}),
@@ -45,7 +46,7 @@ def test_texts_and_their_names_stand_at_the_left_and_figures_do_not():
     assert head == ["", "<said", "n", "<right"]
     assert rows == [["0", "<a &lt;th&gt; b", "1", "<c"], ["1", "<&lt;td&gt;", "2", "<d"]]
     assert cells(frame_html(TABLES["texts and figures"], index=False))[1] == ["<a &lt;th&gt; b", "1", "<c"]
-    for name in ("figures alone", "objects that are no texts", "dates", "nothing"):
+    for name in ("figures alone", "figures that are written", "objects that are no texts", "dates", "nothing"):
         assert LEFT not in frame_html(TABLES[name])
 
 
