@@ -25,8 +25,10 @@ def show_texts() -> None:
 
 def frame_html(frame: pd.DataFrame, index: bool = True) -> str | None:
     """pandas' own HTML of a table; a column or an index that has a text in it is set from the left, its name too."""
+    import pandas as pd
+
     table = frame._repr_html_() if index else frame.to_html(index=False)
-    if table is None or "<th>...</th>" in table:  # HTML is switched off; columns are left out
+    if table is None or 0 < pd.get_option("display.max_columns") < frame.shape[1]:  # no HTML; columns are left out
         return table
     labels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)] if index else []
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]

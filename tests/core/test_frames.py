@@ -59,6 +59,11 @@ def test_labels_stand_at_the_left_if_they_are_texts():
     assert cells(frame_html(TABLES["names of two levels"]))[1:] == [["", "n", "<said", "n"], ["0", "1", "<x", "2"]]
 
 
+def test_where_rows_are_left_out_the_others_stand_as_always():
+    rows = cells(frame_html(TABLES["more than is shown"]))
+    assert rows[1] == ["0", "<x", "0"] and ["...", "<...", "..."] in rows and len(rows) < 100
+
+
 def test_where_columns_are_left_out_all_stays_as_it_is():
     wide = pd.DataFrame([["x"] * 40])
     with pd.option_context("display.max_columns", 10):
